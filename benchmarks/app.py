@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.app.files import PAGE, joined
+from steepest.app.files import PAGE, page_text
 from steepest.app.session import Session
 from steepest.io import Image, sample
 
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def _page_bytes() -> int:
-    return sum(len(joined(*names).encode()) for names, _ in PAGE.values())
+    return sum(len(page_text(*names).encode()) for names, _ in PAGE.values())
 
 
 def _machine() -> str:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 import steepest
 from steepest.inpainting import EdgeEnhancing
 from steepest.io import sample
-from steepest.plot.canvas import PanelSheet, show
+from steepest.plot.canvas import panels, show
 from steepest.spectral import decompose, separate_texture
 
 _NOISE = 0.1
@@ -43,8 +43,7 @@ def effects() -> Figure:
         lambda t: 1 + 2 * (t > 0.004) * (t < 0.3)
     )
 
-    sheet = PanelSheet(8, 1.0, columns=4)
-    panels = (
+    contents = (
         ("noisy", noisy, 0, 1),
         ("denoised", clean, 0, 1),
         ("scratched", scratched, 0, 1),
@@ -54,9 +53,9 @@ def effects() -> Figure:
         ("photograph", coffee, 0, 1),
         ("detail enhanced", detailed, 0, 1),
     )
-    for index, (name, picture, low, high) in enumerate(panels):
-        axes = sheet.axes(index)
+    figure = Figure()
+    all_axes = panels(8, 1.0, figure=figure, columns=4)
+    for axes, (name, picture, low, high) in zip(all_axes, contents, strict=True):
         show(axes, picture, low, high)
-        sheet.label(axes, name)
-        axes.texts[0].set_fontsize(12)  # the picture is shown small
-    return sheet.figure
+        axes.set_title(name, loc="left", fontsize=12)  # the picture is shown small
+    return figure

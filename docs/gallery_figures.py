@@ -1,18 +1,18 @@
-"""Lets sphinx-gallery find films, and figures without pyplot: those of `steepest.plot`."""
+"""Lets sphinx-gallery find films, and the figures of matplotlib that an example has drawn."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+from matplotlib import pyplot
 from matplotlib.animation import Animation
-from matplotlib.figure import Figure
 from PIL import Image, ImageSequence
 from sphinx_gallery.scrapers import figure_rst
 
 
 def save_figures(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]) -> str:
-    """Save every new film and figure among the example's variables; the reST that shows them."""
+    """Save every new film among the example's variables and every figure; the reST of both."""
     paths, values = [], list(block_vars["example_globals"].values())
     for value in values:
         if isinstance(value, Animation) and not hasattr(value._fig, "_steepest_shown"):  # type: ignore[attr-defined]
@@ -20,12 +20,12 @@ def save_figures(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str,
             path = next(block_vars["image_path_iterator"])
             save_film(value, path)
             paths.append(path)
-    for value in values:
-        if isinstance(value, Figure) and not hasattr(value, "_steepest_shown"):
-            value._steepest_shown = True  # type: ignore[attr-defined]
-            path = next(block_vars["image_path_iterator"])
-            value.savefig(path, dpi=110)
-            paths.append(path)
+            pyplot.close(value._fig)  # type: ignore[attr-defined]
+    for number in pyplot.get_fignums():
+        path = next(block_vars["image_path_iterator"])
+        pyplot.figure(number).savefig(path, dpi=110)
+        paths.append(path)
+    pyplot.close("all")
     return str(figure_rst(paths, gallery_conf["src_dir"])) if paths else ""
 
 

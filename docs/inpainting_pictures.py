@@ -14,7 +14,7 @@ import steepest
 from steepest import inpainting
 from steepest.inpainting import masks, reconstruct, tonal
 from steepest.io import sample
-from steepest.plot.canvas import FAINT, HAIR, INK, PanelSheet, new_figure, show
+from steepest.plot.canvas import FAINT, HAIR, INK, caption, panels, show
 
 DENSITY = 0.05
 _BLUE, _RED, _GREEN = "#27407a", "#bf4a36", "#2f8f7d"
@@ -26,14 +26,15 @@ _REACH = 24  # pixels from their centre beyond which they are
 _Method = tuple[str, Callable[..., np.ndarray]]
 
 
-def sheet(count: int, columns: int, aspect: float, title: str = "") -> PanelSheet:
-    """Panels in rows, with short captions."""
-    return PanelSheet(count, aspect, columns=columns, title=title)
+def rows_of_panels(count: int, columns: int, aspect: float) -> tuple[Figure, list[Axes]]:
+    """Panels in rows, with captions of two lines."""
+    figure = Figure()
+    return figure, panels(count, aspect, figure=figure, columns=columns, lines=2)
 
 
-def dots_per_inch(panels: PanelSheet, pixels: int, times: int) -> float:
+def dots_per_inch(axes: Axes, pixels: int, times: int) -> float:
     """The resolution at which a picture this wide is drawn with ``times`` dots per pixel."""
-    return times * pixels / panels.panel[0]
+    return times * pixels * axes.figure.dpi / axes.bbox.width
 
 
 # --------------------------------------------------------------------------- echoes in 1-D
@@ -44,7 +45,7 @@ def echoes_of_a_line() -> Figure:
     x = np.arange(60)
     signal = 0.5 + 0.28 * np.sin(x / 7.5) + 0.17 * np.sin(x / 3.1 + 1)
     kept = np.array([0, 9, 17, 25, 36, 45, 52, 59])
-    figure = new_figure(9.2, 4.4)
+    figure = Figure(figsize=(9.2, 4.4))
     for column, (places, name) in enumerate(
         ((kept, "eight known pixels"), (np.delete(kept, 4), "without one of them"))
     ):
@@ -104,25 +105,25 @@ def echoes_of_an_image() -> tuple[Figure, float]:
         min(max(c - size // 2, 0), n - size) for c, n in zip(centre, image.shape, strict=True)
     )
     part = np.s_[top : top + size, left : left + size]
-    panels = sheet(4, 4, 1.0)
+    figure, all_axes = rows_of_panels(4, 4, 1.0)
     for index, density in enumerate((0.2, DENSITY)):
         mask = ranking < round(density * image.size)
         unit = np.zeros(image.shape)
         unit[centre] = 1
         echo = steepest.inpaint(unit, mask, solver=steepest.Solver(tol=1e-9)).image
-        axes = panels.axes(2 * index)
+        axes = all_axes[2 * index]
         picture = np.where(mask, image / 255.0, 1.0)
         show(axes, picture[part], 0, 1)
         _mark(axes, centre, top, left)
-        panels.label(axes, f"{100 * density:.0f} % of the pixels")
-        axes = panels.axes(2 * index + 1)
+        caption(axes, f"{100 * density:.0f} % of the pixels")
+        axes = all_axes[2 * index + 1]
         show(axes, np.zeros((size, size)), 0, 1)
         axes.imshow(np.sqrt(np.clip(echo[part], 0, 1)), cmap=_GLOW, vmin=0, vmax=1, aspect="auto")
         rows, columns = _window(echo, centre)
         _frame(axes, rows, columns, top, left)
         inside = f"{rows[1] - rows[0] + 1} \u00d7 {columns[1] - columns[0] + 1}"
-        panels.label(axes, "an echo", f"window {inside}")
-    return panels.figure, dots_per_inch(panels, size, 6)
+        caption(axes, "an echo", f"window {inside}")
+    return figure, dots_per_inch(all_axes[0], size, 6)
 
 
 def _central(mask: np.ndarray, image: np.ndarray) -> tuple[int, int]:
@@ -171,7 +172,7 @@ def six_equations() -> tuple[Figure, float]:
     image = np.ascontiguousarray(sample("camera")[100:220, 210:330])
     mask = masks.random(image, 0.1, rng=0)
     names = [name for name in inpainting.METHODS if name != "infinity_harmonic"]
-    panels = sheet(8, 4, 1.0)
+    figure, all_axes = rows_of_panels(8, 4, 1.0)
     pictures = [("image", image / 255.0, ""), ("known", np.where(mask, image / 255.0, 1.0), "10 %")]
     for name in names:
         method = getattr(inpainting, inpainting.METHODS[name])()
@@ -179,10 +180,10 @@ def six_equations() -> tuple[Figure, float]:
         psnr = -10 * np.log10(np.mean((filled - image / 255.0) ** 2))
         pictures.append((name.replace("_", " "), filled, f"{psnr:.1f} dB"))
     for index, (name, picture, note) in enumerate(pictures):
-        axes = panels.axes(index)
+        axes = all_axes[index]
         show(axes, picture, 0, 1)
-        panels.label(axes, name, note)
-    return panels.figure, dots_per_inch(panels, image.shape[1], 3)
+        caption(axes, name, note)
+    return figure, dots_per_inch(all_axes[0], image.shape[1], 3)
 
 
 def side_by_side() -> tuple[Figure, float]:
@@ -194,17 +195,17 @@ def side_by_side() -> tuple[Figure, float]:
         ("densification", masks.densify),
         ("echoes", masks.echo),
     ]
-    panels = sheet(8, 4, 1.0)
+    figure, all_axes = rows_of_panels(8, 4, 1.0)
     for index, (name, method) in enumerate(methods):
         mask = method(image, DENSITY, channel_axis=-1, rng=0)
         result = reconstruct(image, mask, channel_axis=-1)
-        axes = panels.axes(index)
+        axes = all_axes[index]
         show(axes, 1.0 - mask, 0, 1)
-        panels.label(axes, name)
-        axes = panels.axes(4 + index)
+        caption(axes, name)
+        axes = all_axes[4 + index]
         show(axes, result.image, 0, 1)
-        panels.label(axes, "inpainted", f"PSNR {result.psnr:.1f} dB")
-    return panels.figure, dots_per_inch(panels, image.shape[1], 2)
+        caption(axes, "inpainted", f"PSNR {result.psnr:.1f} dB")
+    return figure, dots_per_inch(all_axes[0], image.shape[1], 2)
 
 
 def before_and_after() -> tuple[Figure, float]:
@@ -214,7 +215,7 @@ def before_and_after() -> tuple[Figure, float]:
     own = reconstruct(image, mask)
     best = reconstruct(image, mask, values=tonal(image, mask))
     part = np.s_[55:145, 105:195]
-    panels = sheet(3, 3, 1.0)
+    figure, all_axes = rows_of_panels(3, 3, 1.0)
     for index, (name, picture, note) in enumerate(
         (
             ("image", image / 255.0, ""),
@@ -222,10 +223,10 @@ def before_and_after() -> tuple[Figure, float]:
             ("from the best values", best.image, f"PSNR {best.psnr:.1f} dB"),
         )
     ):
-        axes = panels.axes(index)
+        axes = all_axes[index]
         show(axes, picture[part], 0, 1)
-        panels.label(axes, name, note)
-    return panels.figure, dots_per_inch(panels, 90, 5)
+        caption(axes, name, note)
+    return figure, dots_per_inch(all_axes[0], 90, 5)
 
 
 def few_pixels() -> tuple[Figure, float]:
@@ -233,7 +234,7 @@ def few_pixels() -> tuple[Figure, float]:
     image = sample("coffee")
     mask = masks.echo(image, DENSITY, channel_axis=-1, rng=0)
     result = reconstruct(image, mask, channel_axis=-1)  # as in README.md
-    panels = sheet(3, 3, image.shape[1] / image.shape[0])
+    figure, all_axes = rows_of_panels(3, 3, image.shape[1] / image.shape[0])
     pictures = (
         ("coffee", image / 255.0, ""),
         (
@@ -244,7 +245,7 @@ def few_pixels() -> tuple[Figure, float]:
         ("inpainted from them", result.image, f"PSNR {result.psnr:.1f} dB"),
     )
     for index, (name, picture, note) in enumerate(pictures):
-        axes = panels.axes(index)
+        axes = all_axes[index]
         show(axes, picture, 0, 1)
-        panels.label(axes, name, note)
-    return panels.figure, dots_per_inch(panels, image.shape[1], 1)
+        caption(axes, name, note)
+    return figure, dots_per_inch(all_axes[0], image.shape[1], 1)

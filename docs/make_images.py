@@ -70,9 +70,9 @@ def draw_decomposition() -> None:
         image=dec.image,
         title="camera: structures by contrast \u00d7 size",
     )
-    save(montage, "decomposition.png")
+    save(montage[0], "decomposition.png")
     title = "camera: spectrum of the total variation flow"
-    save(plot.spectrum_figure(dec.times, dec.spectrum, dec.edges, title=title), "spectrum.png")
+    save(plot.spectrum_curve(dec.times, dec.spectrum, dec.edges, title=title), "spectrum.png")
 
 
 def draw_inpainting() -> None:

@@ -17,24 +17,25 @@ def phases() -> Any:
     phase = io.sample("interferogram")
     first = manifold.denoise(phase, 0.8, "circle").image
     second = manifold.denoise(phase, 1.0, "circle", BOTH_ORDERS).image
-    return plot.phase_figure(
-        {"measured": phase, "strength 0.8": first, "alpha 0.3, beta 1": second}
-    )
+    images = {"measured": phase, "strength 0.8": first, "alpha 0.3, beta 1": second}
+    return plot.side_by_side(plot.phase_map, images)[0]
 
 
 def orientations() -> Any:
     """The grains of the nickel superalloy."""
     given = io.read_orientations("sample:nickel").quaternions
     clean = manifold.denoise(given, np.radians(0.5), CUBIC).image
-    return plot.orientation_figure({"measured": given, "denoised": clean}, "m-3m")
+    images = {"measured": given, "denoised": clean}
+    return plot.side_by_side(plot.orientation_map, images, symmetry="m-3m")[0]
 
 
 def misorientations() -> Any:
     """Mean misorientation to the neighbours in the grain."""
     given = io.read_orientations("sample:nickel").quaternions
     clean = manifold.denoise(given, np.radians(0.5), CUBIC).image
-    before = np.degrees(local(given))
-    return plot.misorientation_figure({"measured": before, "denoised": np.degrees(local(clean))})
+    before, after = np.degrees(local(given)), np.degrees(local(clean))
+    images, most = {"measured": before, "denoised": after}, np.nanpercentile(before, 98)
+    return plot.side_by_side(plot.misorientation_map, images, most=most)[0]
 
 
 def local(quaternions: np.ndarray) -> np.ndarray:
@@ -56,7 +57,7 @@ def tensors() -> Any:
     """A phantom of tensors: a ring of fibres in nearly round tissue."""
     noisy = noisy_tensors()
     clean = manifold.denoise(noisy, 0.35, "spd").image
-    return plot.tensor_figure({"noisy": noisy, "denoised": clean})
+    return plot.side_by_side(plot.tensor_glyphs, {"noisy": noisy, "denoised": clean})[0]
 
 
 def noisy_tensors(size: int = 32) -> np.ndarray:

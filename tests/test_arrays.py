@@ -37,6 +37,22 @@ def test_byte_order_memory_order_and_read_only_memory_do_not_matter() -> None:
         )
 
 
+def test_arrays_that_lie_in_files_are_taken(tmp_path: Path) -> None:
+    """A read-only memory map and an array of zarr are the array that they hold (h5py: likewise)."""
+    zarr = pytest.importorskip("zarr")
+    np.save(tmp_path / "a.npy", IMAGE)
+    mapped = np.load(tmp_path / "a.npy", mmap_mode="r")
+    stored = zarr.create_array(tmp_path / "a.zarr", data=IMAGE)
+    expected = denoised(IMAGE)
+    for number, other in enumerate((mapped, zarr.open(stored.store, mode="r"))):
+        np.testing.assert_array_equal(denoised(other), expected)
+        for suffix in (".npy", ".tif"):
+            path = tmp_path / f"{number}{suffix}"
+            io.write_image(path, other)
+            np.testing.assert_array_equal(io.read_image(path).array, IMAGE)
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), IMAGE)
+
+
 def test_half_precision_is_computed_in_single_and_written_back() -> None:
     half = IMAGE.astype(np.float16)
     found = denoised(half)

@@ -95,8 +95,8 @@ def preconditioner(hierarchy: Hierarchy) -> np.ndarray:
     """The matrix of one cycle on the active pixels."""
     levels, operator = hierarchy.levels, hierarchy.operator
     work = np.zeros((3, hierarchy.coefficients.shape[1]), np.float32)
-    right = hierarchy.unpadded(level_of(work, RIGHT, levels, 0))
-    out = hierarchy.unpadded(level_of(work, UNKNOWN, levels, 0))
+    right = hierarchy.unpad(level_of(work, RIGHT, levels, 0))
+    out = hierarchy.unpad(level_of(work, UNKNOWN, levels, 0))
     total = np.zeros(int(levels[:, 1].max()) + 2, np.float32)
     columns = []
     for pixel in np.argwhere(operator.active):

@@ -15,11 +15,11 @@ import steepest
 from steepest import Solver, inpaint, inpainting
 from steepest.convex.total_variation import TotalVariation
 from steepest.elliptic.nine_point import couplings
+from steepest.inpainting.method import normalise
 from steepest.inpainting.methods import mumford_shah as at
 from steepest.inpainting.methods.curvature_driven import diffusivity
 from steepest.inpainting.methods.edge_enhancing import cell_differences, diffusion_tensor
 from steepest.inpainting.methods.minimal_total_variation import Bracket
-from steepest.inpainting.methods.normalised import normalise
 from steepest.inpainting.problem import prepare
 
 

@@ -16,7 +16,7 @@ from steepest import Solver, inpaint, inpainting
 from steepest.core.status import Status
 from steepest.elliptic import arrays
 from steepest.inpainting import holes, steady_state
-from steepest.inpainting.methods.normalised import Normalised
+from steepest.inpainting.method import Normalised
 
 SEEDS = st.integers(0, 10**6)
 METHODS = (inpainting.Diffusion(), inpainting.Biharmonic(), inpainting.EdgeEnhancing())

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from steepest.grid.dithering import dither, scale_to
-from steepest.inpainting.masks.cells import worst_pixels
+from steepest.inpainting.masks.densification import worst_pixels
 from steepest.inpainting.masks.lattice import lattice
 from steepest.inpainting.smoothing import gaussian
 

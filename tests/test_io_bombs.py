@@ -80,6 +80,13 @@ def test_misleading_files_are_refused_or_not_believed(report: dict[str, Any], na
     assert said == "read" or said.startswith("InputError: ")
 
 
+@pytest.mark.parametrize("kind", [8, 34925, 32773, 34933, 34712, 50002])
+def test_strips_are_refused_before_they_are_decoded(report: dict[str, Any], kind: int) -> None:
+    """Also where imagecodecs is installed, whose decoders believe the headers of pictures."""
+    said, _ = report[f"strip{kind}.tif"]
+    assert ("compressed by JPEGXL" if kind == 50002 else "decompresses to more than") in said
+
+
 def write_palette(path: Path, array: np.ndarray) -> None:
     picture = Pillow.fromarray(array, "P")
     picture.putpalette(list(range(256)) * 3)

@@ -93,6 +93,20 @@ def test_unequal_pages_are_refused(tmp_path):
         read_image(tmp_path / "a.tif")
 
 
+def test_unknown_planes_are_refused(tmp_path):
+    """tifffile leaves the pixels of such a file as they were in memory."""
+    path, planes = tmp_path / "a.tif", random_array((3, 20, 30), "uint8")
+    tifffile.imwrite(path, planes, photometric="rgb", compression="zlib", tile=(16, 16))
+    with tifffile.TiffFile(path) as tif:
+        place = tif.pages[0].tags[284].valueoffset
+    data = bytearray(path.read_bytes())
+    assert data[place] == 2
+    data[place] = 7
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="planar configuration is 7"):
+        read_image(path)
+
+
 def test_empty_arrays_are_refused(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((0, 4)))
     with pytest.raises(InputError, match="no pixels"):

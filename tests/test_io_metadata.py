@@ -14,7 +14,7 @@ import tifffile
 
 from cases.pixels import random_array
 from steepest.cli.main import main
-from steepest.io import Image, Metadata, not_kept, notes, read_image, write_image
+from steepest.io import Image, Metadata, describe_metadata, not_kept, read_image, write_image
 
 OME: dict[str, Any] = {
     "Name": "cells",
@@ -134,7 +134,7 @@ def test_ome_colours(tmp_path: Path, planar: bool) -> None:
     )
     image = copied(tmp_path, "a.ome.tif")
     assert not_kept(image, "copy.tif") == []
-    assert notes(read_image(tmp_path / "copy.tif").metadata)["channels"] == "eosin"
+    assert describe_metadata(read_image(tmp_path / "copy.tif").metadata)["channels"] == "eosin"
     assert np.array_equal(read_image(tmp_path / "copy.tif").array, array)
     with tifffile.TiffFile(tmp_path / "copy.tif") as tif:
         assert tif.is_ome
@@ -269,7 +269,7 @@ def test_tags_are_kept_or_named(tmp_path: Path) -> None:
     with tifffile.TiffFile(tmp_path / "copy.tif") as tif:
         for code, _, _, value, _ in kept:
             assert tif.pages[0].tags[code].value == value
-    assert notes(image.metadata)["artist"] == "Ann"
+    assert describe_metadata(image.metadata)["artist"] == "Ann"
 
 
 def test_notes_of_single_pages_are_named(tmp_path: Path) -> None:
@@ -318,7 +318,7 @@ def test_commands_say_what_is_not_kept(stained: None, capsys: pytest.CaptureFixt
     fast = ["--strength", "0"]
     assert main(["denoise", "a.ome.tif", "b.tif", *fast, "-o", "out"]) == 0
     assert "not kept" not in capsys.readouterr().out
-    assert notes(read_image("out/a.tif").metadata)["channels"].startswith("DAPI")
+    assert describe_metadata(read_image("out/a.tif").metadata)["channels"].startswith("DAPI")
     assert main(["denoise", "a.ome.tif", *fast, "-o", "a.npy"]) == 0
     out = capsys.readouterr().out
     assert "not kept     pixel size, slice distance, name, description, channels, time step" in out

@@ -19,11 +19,11 @@ from torch.utils.checkpoint import checkpoint  # noqa: E402
 from steepest import layers  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
 from steepest.layers import (  # noqa: E402
-    InverseAdvectionDiffusionReaction,
+    AdvectionDiffusionReactionFlow,
     InverseEvolution,
     InverseHeat,
-    InverseTotalVariation,
     StabilityWarning,
+    TotalVariationFlow,
     attach,
     check_gain,
     estimate_gain,
@@ -33,8 +33,8 @@ from steepest.layers import (  # noqa: E402
 FLAT = torch.zeros(2, 1, 6, 6)  # where Huber-TV amplifies most
 
 
-def strong(**options: Any) -> InverseTotalVariation:
-    return InverseTotalVariation(8, 0.1, eps=0.1, **options)  # gain up to 9^8 in 2-D
+def strong(**options: Any) -> InverseEvolution:
+    return InverseEvolution(TotalVariationFlow(eps=0.1), 8, 0.1, **options)  # gain up to 9^8 in 2-D
 
 
 def silent(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
@@ -125,7 +125,10 @@ def test_the_advice_for_nonlinear_layers_can_be_followed() -> None:
 @pytest.mark.parametrize("reentrant", [False, True])
 def test_activation_checkpointing(reentrant: bool) -> None:
     """No false warning; the next plain call checks the gain."""
-    layer, u = InverseTotalVariation(2, 0.1), torch.rand(1, 1, 5, 5, requires_grad=True)
+    layer, u = (
+        InverseEvolution(TotalVariationFlow(), 2, 0.1),
+        torch.rand(1, 1, 5, 5, requires_grad=True),
+    )
     expected = layer.eval()(u)
     (gradient,) = torch.autograd.grad(expected.square().sum(), u)
     result = silent(checkpoint, layer.train(), u, use_reentrant=reentrant)
@@ -153,8 +156,8 @@ def test_saved_tensor_hooks_and_vmap() -> None:
 def test_the_estimate_is_silent_about_torch_s_own_affairs() -> None:
     """In a new process, because torch warns when its forward derivatives are first loaded."""
     program = (
-        "import torch; from steepest.layers import InverseTotalVariation as T, estimate_gain;"
-        "estimate_gain(T(1, 0.1), torch.rand(1, 1, 4, 4), 2)"
+        "import torch; from steepest.layers import InverseHeat as H, estimate_gain;"
+        "estimate_gain(H(1, 0.1), torch.rand(1, 1, 4, 4), 2)"
     )
     command = [sys.executable, "-W", "always::DeprecationWarning", "-c", program]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -173,7 +176,7 @@ def test_layers_of_one_dimension_are_judged_there() -> None:
     layer = InverseHeat(10, 0.1, max_gain=None, spatial_ndim=1)
     assert check_gain(layer) == pytest.approx(1.4**10)
     assert check_gain(layer, torch.zeros(1, 1, 9)) == pytest.approx(1.4**10)
-    flow = InverseAdvectionDiffusionReaction(1, 0.1, (1.0, 0.0, -1.0))
+    flow = InverseEvolution(AdvectionDiffusionReactionFlow((1.0, 0.0, -1.0)), 1, 0.1)
     assert check_gain(flow) > 1
 
 
@@ -203,12 +206,10 @@ def test_scale_follows_the_inputs() -> None:
 
 
 @pytest.mark.parametrize("max_gain", [None, 1e4])
-@pytest.mark.parametrize(
-    ("kind", "size"), [("InverseAllenCahn", 1e15), ("InversePorousMedium", 1e25)]
-)
+@pytest.mark.parametrize(("kind", "size"), [("AllenCahnFlow", 1e15), ("PorousMediumFlow", 1e25)])
 def test_what_overflows_says_so(kind: str, size: float, max_gain: float | None) -> None:
     """Even if its derivative is finite and small."""
-    layer = getattr(layers, kind)(1, 1e-30, max_gain=max_gain)
+    layer = InverseEvolution(getattr(layers, kind)(), 1, 1e-30, max_gain=max_gain)
     u = torch.full((1, 1, 4, 4), size)
     u[..., 0] = -size
     assert estimate_gain(layer, u) == math.inf
@@ -217,7 +218,7 @@ def test_what_overflows_says_so(kind: str, size: float, max_gain: float | None) 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         layer(u)  # once is enough
-        half = getattr(layers, kind)(1, 1e-30, max_gain=max_gain)
+        half = InverseEvolution(getattr(layers, kind)(), 1, 1e-30, max_gain=max_gain)
         assert torch.isfinite(half(u / size)).all()
 
 

@@ -19,25 +19,26 @@ from cases.arguments import arguments  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
 from steepest.grid.differences import laplacian  # noqa: E402
 from steepest.layers import (  # noqa: E402
-    InverseAdvectionDiffusionReaction,
-    InverseAllenCahn,
-    InverseCurvature,
+    AdvectionDiffusionReactionFlow,
+    AllenCahnFlow,
+    CurvatureFlow,
     InverseEvolution,
     InverseHeat,
-    InversePorousMedium,
-    InverseTotalVariation,
+    PorousMediumFlow,
+    TotalVariationFlow,
 )
-from steepest.layers.advection import AdvectionDiffusionReactionFlow  # noqa: E402
 
 LAYERS: dict[str, Callable[..., InverseEvolution]] = {
-    "total variation": lambda **k: InverseTotalVariation(2, 0.1, eps=0.7, **k),
-    "curvature": lambda **k: InverseCurvature(2, 0.05, eps=0.7, **k),
-    "allen-cahn": lambda **k: InverseAllenCahn(2, 0.1, eps=0.8, diffusion=0.3, **k),
-    "porous medium": lambda **k: InversePorousMedium(2, 0.05, exponent=2.5, **k),
-    "advection": lambda **k: InverseAdvectionDiffusionReaction(
-        2, 0.05, (1.5, -0.7), 0.4, torch.sin, **k
+    "total variation": lambda **k: InverseEvolution(TotalVariationFlow(eps=0.7), 2, 0.1, **k),
+    "curvature": lambda **k: InverseEvolution(CurvatureFlow(eps=0.7), 2, 0.05, **k),
+    "allen-cahn": lambda **k: InverseEvolution(AllenCahnFlow(eps=0.8, diffusion=0.3), 2, 0.1, **k),
+    "porous medium": lambda **k: InverseEvolution(PorousMediumFlow(exponent=2.5), 2, 0.05, **k),
+    "advection": lambda **k: InverseEvolution(
+        AdvectionDiffusionReactionFlow((1.5, -0.7), 0.4, torch.sin), 2, 0.05, **k
     ),
 }
+
+ALONG = AdvectionDiffusionReactionFlow((1,))
 
 
 def noise(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -58,7 +59,7 @@ def test_total_variation_inverts_the_engine_s_step(
 ) -> None:
     """In both orders: the layer after the step, and the step after the layer."""
     v = noise(2, 1, *space)
-    layer = InverseTotalVariation(1, dt, eps=eps)
+    layer = InverseEvolution(TotalVariationFlow(eps=eps), 1, dt)
 
     def step(u: torch.Tensor) -> steepest.DenoiseResult:
         options: dict[str, Any] = {"huber": eps, "batch_axis": 0, "max_num_iter": 100_000}
@@ -84,7 +85,7 @@ def test_allen_cahn_inverts_the_proximal_step() -> None:
         return float(0.5 * ((v - u) ** 2).sum() + dt * (0.5 * diffusion * slopes + wells))
 
     found = minimize(energy, u.ravel(), method="BFGS", options={"gtol": 1e-7})
-    layer = InverseAllenCahn(1, dt, eps, diffusion)
+    layer = InverseEvolution(AllenCahnFlow(eps, diffusion), 1, dt)
     v = torch.from_numpy(found.x.reshape(1, 1, *shape))
     torch.testing.assert_close(layer(v), torch.from_numpy(u), rtol=0, atol=1e-5)
 
@@ -94,7 +95,7 @@ def test_allen_cahn_inverts_the_proximal_step() -> None:
 def test_allen_cahn_is_strongly_monotone_below_the_threshold(
     seed: int, fraction: float, eps: float
 ) -> None:
-    layer = InverseAllenCahn(1, fraction * eps**2, eps, 0.2, max_gain=None)
+    layer = InverseEvolution(AllenCahnFlow(eps, 0.2), 1, fraction * eps**2, max_gain=None)
     u, v = noise(1, 1, 4, 5, seed=seed), noise(1, 1, 4, 5, seed=seed + 1)
     product = float(((layer(u) - layer(v)) * (u - v)).sum())
     assert product >= (1 - fraction) * float(((u - v) ** 2).sum()) * (1 - 1e-9)
@@ -103,9 +104,9 @@ def test_allen_cahn_is_strongly_monotone_below_the_threshold(
 def test_allen_cahn_threshold_is_sharp() -> None:
     eps, dt = 0.5, 0.4
     with pytest.raises(InputError, match=r"0\.25"):
-        InverseAllenCahn(1, dt, eps)
-    operator = InverseAllenCahn(1, 0.1, eps).operator
-    layer = InverseEvolution(operator, 1, dt, max_gain=None)
+        InverseEvolution(AllenCahnFlow(eps), 1, dt)
+    operator = AllenCahnFlow(eps)
+    layer = InverseEvolution(lambda u: operator(u), 1, dt, max_gain=None)
     other = torch.full((1, 1, 4, 4), np.sqrt(1 - eps**2 / dt), dtype=torch.float64)
     torch.testing.assert_close(layer(other), torch.zeros_like(other), rtol=0, atol=1e-14)
 
@@ -114,7 +115,7 @@ def test_allen_cahn_threshold_is_sharp() -> None:
 def test_curvature_of_a_paraboloid(shape: tuple[int, ...]) -> None:
     """u = |x|^2/2: g = x, H = 1, so F = d - |x|^2 / (|x|^2 + eps^2), exactly on the grid."""
     squares = sum(x * x for x in grid(*shape))
-    layer = InverseCurvature(1, 1.0, eps=0.6, max_gain=None)
+    layer = InverseEvolution(CurvatureFlow(eps=0.6), 1, 1.0, max_gain=None)
     change = squares / 2 - layer(squares / 2)
     inside = (slice(None), slice(None), *(slice(2, -2),) * len(shape))
     expected = len(shape) - squares / (squares + 0.36)
@@ -125,7 +126,7 @@ def test_curvature_follows_level_lines_not_values() -> None:
     """Functions of one direction have straight level lines: F vanishes with eps."""
     x, y = grid(13, 13)
     u = torch.exp(0.3 * (x + 2 * y) / 5)
-    change = u - InverseCurvature(1, 1.0, eps=1e-9, max_gain=None)(u)
+    change = u - InverseEvolution(CurvatureFlow(eps=1e-9), 1, 1.0, max_gain=None)(u)
     inside = (slice(None), slice(None), slice(2, -2), slice(2, -2))
     assert float(change[inside].abs().max()) < 2e-3 * float(
         laplacian(u, (2, 3))[inside].abs().max()
@@ -136,9 +137,9 @@ def test_porous_medium_closed_forms() -> None:
     """m = 1 is heat; Laplacian(u|u|) of u = x in 1-D is 2 for x > 0, and of x^2 12 x^2 + 2."""
     u = noise(2, 2, 5, 6)
     same = InverseHeat(3, 0.1, max_gain=None)(u)
-    torch.testing.assert_close(InversePorousMedium(3, 0.1, exponent=1.0)(u), same)
+    torch.testing.assert_close(InverseEvolution(PorousMediumFlow(exponent=1.0), 3, 0.1)(u), same)
     (x,) = grid(15)
-    layer = InversePorousMedium(1, 1.0, max_gain=None, spatial_ndim=1)
+    layer = InverseEvolution(PorousMediumFlow(), 1, 1.0, max_gain=None, spatial_ndim=1)
     change = x - layer(x)
     torch.testing.assert_close(change[..., 1:-1], 2 * x.sign()[..., 1:-1])
     squares = x * x
@@ -150,7 +151,7 @@ def test_porous_medium_closed_forms() -> None:
 def test_porous_medium_is_differentiated_at_zero(exponent: float) -> None:
     """d(|u|^(m-1) u)/du at 0 is 1 for m = 1, as for heat, and 0 for m > 1."""
     zeros = torch.zeros(1, 1, 3, 4, dtype=torch.float64)
-    layer = InversePorousMedium(2, 0.1, exponent, max_gain=None)
+    layer = InverseEvolution(PorousMediumFlow(exponent), 2, 0.1, max_gain=None)
     heat = InverseHeat(2, 0.1, max_gain=None) if exponent == 1 else nn.Identity()
     expected = torch.autograd.functional.jacobian(heat, zeros)
     torch.testing.assert_close(torch.autograd.functional.jacobian(layer, zeros), expected)
@@ -161,8 +162,11 @@ def test_advection_of_a_plane(scheme: str) -> None:
     """F(a . x) = -velocity . a + r for both schemes."""
     x, y = grid(8, 9)
     u = 3 * x - 2 * y
-    layer = InverseAdvectionDiffusionReaction(
-        1, 1.0, (1.5, -0.7), 0.4, lambda u: -0.1 * u, scheme, max_gain=None
+    layer = InverseEvolution(
+        AdvectionDiffusionReactionFlow((1.5, -0.7), 0.4, lambda u: -0.1 * u, scheme),
+        1,
+        1.0,
+        max_gain=None,
     )
     change = (u - layer(u))[..., 1:-1, 1:-1]
     expected = torch.full_like(change, -(1.5 * 3 + 0.7 * 2)) - 0.1 * u[..., 1:-1, 1:-1]
@@ -172,8 +176,8 @@ def test_advection_of_a_plane(scheme: str) -> None:
 @pytest.mark.parametrize("boundary", ["neumann", "zero", "periodic"])
 def test_upwind_implicit_step_is_monotone(boundary: str) -> None:
     """The inverse of the layer's matrix has no negative entry and rows that sum to at most 1."""
-    layer = InverseAdvectionDiffusionReaction(
-        1, 0.8, (2.0, -3.0), 0.1, boundary=boundary, max_gain=None
+    layer = InverseEvolution(
+        AdvectionDiffusionReactionFlow((2.0, -3.0), 0.1, boundary=boundary), 1, 0.8, max_gain=None
     )
     shape = (1, 1, 4, 5)
     matrix = torch.autograd.functional.jacobian(layer, noise(*shape)).reshape(20, 20)
@@ -245,19 +249,19 @@ def test_any_operator() -> None:
     ("make", "word"),
     [
         (lambda: InverseEvolution(3, 1, 0.1), "callable"),  # type: ignore[arg-type]
-        (lambda: InverseTotalVariation(1, 0.1, eps=0), "eps=0"),
-        (lambda: InverseCurvature(1, 0.1, boundary="reflect"), "periodic"),
-        (lambda: InversePorousMedium(1, 0.1, exponent=0.5), "from 1 to 100"),
-        (lambda: InverseAdvectionDiffusionReaction(1, 0.1, (1, np.inf)), "must be finite"),
-        (lambda: InverseAdvectionDiffusionReaction(1, 0.1, 2.0), "sequence"),  # type: ignore
-        (lambda: InverseAdvectionDiffusionReaction(1, 0.1, (1,), scheme="eno"), "upwind"),
-        (lambda: InverseAdvectionDiffusionReaction(1, 0.1, (1,), reaction=1), "callable"),  # type: ignore
+        (lambda: TotalVariationFlow(eps=0), "eps=0"),
+        (lambda: CurvatureFlow(boundary="reflect"), "periodic"),
+        (lambda: PorousMediumFlow(exponent=0.5), "from 1 to 100"),
+        (lambda: AdvectionDiffusionReactionFlow((1, np.inf)), "must be finite"),
+        (lambda: AdvectionDiffusionReactionFlow(2.0), "sequence"),  # type: ignore
+        (lambda: AdvectionDiffusionReactionFlow((1,), scheme="eno"), "upwind"),
+        (lambda: AdvectionDiffusionReactionFlow((1,), reaction=1), "callable"),  # type: ignore
         (lambda: InverseEvolution(lambda u: u[:1, :1], 1, 0.1)(noise(2, 2, 4, 4)), "shape"),
-        (lambda: InverseAdvectionDiffusionReaction(1, 0.1, (1,))(noise(2, 2, 4, 4)), "1 spatial"),
-        (lambda: AdvectionDiffusionReactionFlow((1,))(noise(2, 2, 4, 4)), "per spatial axis"),
-        (lambda: InverseTotalVariation(1, 0.1, eps=1e-16), "from 1e-15"),
-        (lambda: InverseCurvature(1, 0.1, eps=1e-30), "from 1e-15"),
-        (lambda: InverseAllenCahn(1, 0.25, eps=0.5), r"below eps\^2 = 0\.25.*no Lipschitz"),
+        (lambda: InverseEvolution(ALONG, 1, 0.1)(noise(2, 2, 4, 4)), "1 spatial"),
+        (lambda: ALONG(noise(2, 2, 4, 4)), "per spatial axis"),
+        (lambda: TotalVariationFlow(eps=1e-16), "from 1e-15"),
+        (lambda: CurvatureFlow(eps=1e-30), "from 1e-15"),
+        (lambda: InverseEvolution(AllenCahnFlow(eps=0.5), 1, 0.25), r"below 0\.25.*no Lipschitz"),
     ],
 )
 def test_bad_arguments(make: Callable[[], Any], word: str) -> None:

@@ -13,11 +13,11 @@ from torch import nn  # noqa: E402
 
 from steepest.core.errors import InputError  # noqa: E402
 from steepest.layers import (  # noqa: E402
-    InverseAllenCahn,
+    AllenCahnFlow,
     InverseEvolution,
     InverseHeat,
-    InverseTotalVariation,
     StabilityWarning,
+    TotalVariationFlow,
     attach,
     check_gain,
     estimate_gain,
@@ -34,8 +34,8 @@ def noise(*shape: int, seed: int = 0) -> torch.Tensor:
 @pytest.mark.parametrize(
     "layer",
     [
-        InverseTotalVariation(2, 0.1, eps=0.7),
-        InverseAllenCahn(2, 0.1),
+        InverseEvolution(TotalVariationFlow(eps=0.7), 2, 0.1),
+        InverseEvolution(AllenCahnFlow(), 2, 0.1),
         InverseHeat(6, 0.1, "zero", None),
         InverseEvolution(lambda u: u.roll(1, 3) * u, 2, 0.2),  # not symmetric
     ],
@@ -57,7 +57,7 @@ def test_estimate_agrees_with_the_closed_form_of_heat(max_gain: float | None) ->
 
 
 def test_estimate_leaves_random_state_and_layer_alone() -> None:
-    layer, u = InverseTotalVariation(1, 0.1), noise(1, 1, 4, 4).requires_grad_()
+    layer, u = InverseEvolution(TotalVariationFlow(), 1, 0.1), noise(1, 1, 4, 4).requires_grad_()
     torch.manual_seed(3)
     expected = torch.rand(2)
     torch.manual_seed(3)
@@ -67,8 +67,8 @@ def test_estimate_leaves_random_state_and_layer_alone() -> None:
     assert u.grad is None
 
 
-def strong(**options: Any) -> InverseTotalVariation:
-    return InverseTotalVariation(8, 0.1, eps=0.1, **options)  # gain up to 9^8 in 2-D
+def strong(**options: Any) -> InverseEvolution:
+    return InverseEvolution(TotalVariationFlow(eps=0.1), 8, 0.1, **options)  # gain up to 9^8 in 2-D
 
 
 @pytest.mark.parametrize("layer", [strong, lambda: InverseHeat(35, 0.1, max_gain=None)])
@@ -86,7 +86,8 @@ def test_first_training_call_warns_once(layer: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "layer", [strong(max_gain=None), InverseHeat(35, 0.1), InverseTotalVariation(3, 0.1)]
+    "layer",
+    [strong(max_gain=None), InverseHeat(35, 0.1), InverseEvolution(TotalVariationFlow(), 3, 0.1)],
 )
 def test_no_warning_where_none_is_due(layer: nn.Module) -> None:
     with warnings.catch_warnings():
@@ -125,7 +126,7 @@ def test_the_advice_can_be_followed() -> None:
 def test_check_gain_finds_every_layer() -> None:
     network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Conv2d(2, 2, 3))
     assert check_gain(network) == 1
-    with attach(network[0], strong()), pytest.raises(InputError, match="InverseTotalVariation"):
+    with attach(network[0], strong()), pytest.raises(InputError, match="TotalVariationFlow"):
         check_gain(network, torch.zeros(1, 2, 8, 8))
     nested = nn.Sequential(network, InverseHeat(35, 0.1, max_gain=None))
     with pytest.raises(InputError, match="3-D"):
@@ -143,14 +144,14 @@ def test_check_gain_at_the_example() -> None:
 
 
 def test_diverging_layer_is_refused() -> None:
-    layer = InverseAllenCahn(20, 0.5)
+    layer = InverseEvolution(AllenCahnFlow(), 20, 0.5)
     with pytest.raises(InputError, match="smaller dt"):
         check_gain(layer, 50 * noise(1, 1, 4, 4))
 
 
 @pytest.mark.parametrize(
     ("example", "limit", "word"),
-    [(4, 1e4, "1, 2 or 3"), (torch.ones(3, 3), 1e4, "spatial axes"), (2, 0.5, "limit=0.5")],
+    [(4, 1e4, "example=4"), (torch.ones(3, 3), 1e4, "spatial axes"), (2, 0.5, "limit=0.5")],
 )
 def test_bad_checks(example: Any, limit: float, word: str) -> None:
     with pytest.raises(InputError, match=word):
@@ -168,9 +169,9 @@ def test_set_scale() -> None:
     """It applies to all layers, including attached ones, and equals a smaller dt."""
     u = noise(1, 2, 6, 6)
     network = nn.Sequential(nn.Identity(), InverseHeat(3, 0.2))
-    attach(network[0], InverseTotalVariation(2, 0.1))
+    attach(network[0], InverseEvolution(TotalVariationFlow(), 2, 0.1))
     assert set_scale(network, 0.5) == 2
-    expected = InverseHeat(3, 0.1)(InverseTotalVariation(2, 0.05)(u))
+    expected = InverseHeat(3, 0.1)(InverseEvolution(TotalVariationFlow(), 2, 0.05)(u))
     torch.testing.assert_close(network(u), expected)
     with pytest.raises(InputError, match="no inverse layer"):
         set_scale(nn.Identity(), 0.5)

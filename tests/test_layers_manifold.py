@@ -73,7 +73,7 @@ def test_layers_commute_with_permutations(manifold):
 
 
 def test_layers_commute_with_isometries():
-    from steepest.manifold.symmetry import multiplied
+    from steepest.manifold.symmetry import multiply
 
     rng = np.random.default_rng(3)
     turn = torch.tensor(np.linalg.qr(rng.normal(size=(3, 3)))[0])
@@ -83,7 +83,7 @@ def test_layers_commute_with_isometries():
         Sphere(2): lambda x: x @ turn,
         SPD(3): lambda x: a @ x @ a.T,
         Circle(): lambda x: x + 2,
-        Rotations("m-3m"): lambda x: torch.tensor(multiplied(q / np.linalg.norm(q), x.numpy())),
+        Rotations("m-3m"): lambda x: torch.tensor(multiply(q / np.linalg.norm(q), x.numpy())),
     }
     for manifold, move in isometries.items():
         x = features(manifold)
@@ -94,11 +94,11 @@ def test_layers_commute_with_isometries():
 
 
 def test_crystal_orientations_do_not_depend_on_representatives():
-    from steepest.manifold.symmetry import multiplied
+    from steepest.manifold.symmetry import multiply
 
     manifold = Rotations("m-3m")
     x = features(manifold)
-    other = torch.tensor(multiplied(x.numpy(), manifold.operators[7]))
+    other = torch.tensor(multiply(x.numpy(), manifold.operators[7]))
     for module in both(manifold):
         one, two = run(module, x), run(module, other)
         assert manifold.distance(points(one, manifold), points(two, manifold)).max() < 1e-10

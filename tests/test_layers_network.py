@@ -22,7 +22,6 @@ from steepest.layers import (  # noqa: E402
     InverseHeat,
     attach,
 )
-from steepest.layers.hooks import TrainingOnly  # noqa: E402
 
 LAYER = InverseHeat(5, 0.1)
 Pair = namedtuple("Pair", ["mask", "label"])
@@ -62,6 +61,13 @@ def small_network() -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 3, 3))
 
 
+def attached(layer: nn.Module, keys: Any = None) -> nn.Module:
+    """The layer behind a module that returns its input."""
+    identity = nn.Identity()
+    attach(identity, layer, keys)
+    return identity
+
+
 class Segmenter(nn.Module):
     """A network that returns a given output and has attributes to look up."""
 
@@ -93,30 +99,30 @@ OUTPUTS = [
 
 @pytest.mark.parametrize("output", OUTPUTS, ids=lambda o: type(o).__name__)
 def test_evaluation_returns_the_same_object(output: Any) -> None:
-    assert TrainingOnly(LAYER).eval()(output) is output
+    assert attached(LAYER).eval()(output) is output
 
 
 def test_tensor() -> None:
-    assert torch.equal(TrainingOnly(LAYER)(A), LAYER(A))
+    assert torch.equal(attached(LAYER)(A), LAYER(A))
 
 
 def test_mappings_change_one_entry() -> None:
     output = OrderedDict(aux=B, out=A)
-    result = TrainingOnly(LAYER)(output)
+    result = attached(LAYER)(output)
     assert type(result) is OrderedDict
     assert list(result) == ["aux", "out"]
     assert result["aux"] is B
     assert torch.equal(result["out"], LAYER(A))
     assert output["out"] is A  # nothing in place
-    both = TrainingOnly(LAYER, keys=["out", "aux"])(dict(output))
+    both = attached(LAYER, keys=["out", "aux"])(dict(output))
     assert torch.equal(both["aux"], LAYER(B))
     assert torch.equal(both["out"], LAYER(A))
-    assert torch.equal(TrainingOnly(LAYER, keys="aux")(output)["aux"], LAYER(B))
+    assert torch.equal(attached(LAYER, keys="aux")(output)["aux"], LAYER(B))
 
 
 def test_defaultdict() -> None:
     output = defaultdict(list, out=A, aux=B)
-    result = TrainingOnly(LAYER)(output)
+    result = attached(LAYER)(output)
     assert type(result) is defaultdict
     assert result["nothing yet"] == []
     assert torch.equal(result["out"], LAYER(A))
@@ -126,34 +132,34 @@ def test_defaultdict() -> None:
 
 def test_model_output() -> None:
     output = Output(logits=A, hidden_states=(B,))
-    result = TrainingOnly(LAYER)(output)
+    result = attached(LAYER)(output)
     assert type(result) is Output
     assert torch.equal(result.logits, LAYER(A))
     assert torch.equal(result["logits"], LAYER(A))
     assert result.hidden_states is output.hidden_states
     assert output.logits is A
     with pytest.raises(InputError, match="compute the loss from its logits"):
-        TrainingOnly(LAYER)(Output(loss=A.mean(), logits=A))
+        attached(LAYER)(Output(loss=A.mean(), logits=A))
 
 
 def test_dataclass() -> None:
-    result = TrainingOnly(LAYER)(Plain(A, "x"))
+    result = attached(LAYER)(Plain(A, "x"))
     assert torch.equal(result.logits, LAYER(A))
     assert result.name == "x"
 
 
 def test_tuples_and_lists() -> None:
-    first, second = TrainingOnly(LAYER)((A, B))
+    first, second = attached(LAYER)((A, B))
     assert torch.equal(first, LAYER(A))
     assert second is B
-    pair = TrainingOnly(LAYER)(Pair(A, B))
+    pair = attached(LAYER)(Pair(A, B))
     assert type(pair) is Pair
     assert torch.equal(pair.mask, LAYER(A))
-    assert torch.equal(TrainingOnly(LAYER, keys="label")(Pair(A, B)).label, LAYER(B))
-    every = TrainingOnly(LAYER)([A, B])
+    assert torch.equal(attached(LAYER, keys="label")(Pair(A, B)).label, LAYER(B))
+    every = attached(LAYER)([A, B])
     assert type(every) is list
     assert all(torch.equal(x, LAYER(y)) for x, y in zip(every, (A, B), strict=True))
-    one = TrainingOnly(LAYER, keys=-1)([A, B])
+    one = attached(LAYER, keys=-1)([A, B])
     assert one[0] is A
     assert torch.equal(one[1], LAYER(B))
 
@@ -175,14 +181,14 @@ def test_tuples_and_lists() -> None:
 )
 def test_outputs_that_cannot_be_used(output: Any, keys: Any, word: str) -> None:
     with pytest.raises(InputError, match=word):
-        TrainingOnly(LAYER, keys)(output)
+        attached(LAYER, keys)(output)
 
 
 @pytest.mark.parametrize(
     ("make", "word"),
     [
-        (lambda: TrainingOnly(torch.relu), "nn.Module"),  # type: ignore[arg-type]
-        (lambda: TrainingOnly(LAYER, keys=[]), "keys"),
+        (lambda: attached(torch.relu), "nn.Module"),  # type: ignore[arg-type]
+        (lambda: attached(LAYER, keys=[]), "keys"),
         (lambda: attach(Segmenter(), torch.relu), "nn.Module"),  # type: ignore[arg-type]
         (lambda: attach(torch.relu, LAYER), "module"),  # type: ignore[arg-type]
     ],
@@ -258,7 +264,7 @@ def test_attached_to_a_part() -> None:
 def test_deep_supervision_at_several_sizes() -> None:
     """Fits the sharpened logits; the Neumann layer keeps the mean of each."""
     layer = InverseEvolution(lambda u: u.mean((2, 3), keepdim=True) - u, 1, 0.5)
-    for before, after in zip([A, B], TrainingOnly(layer)([A, B]), strict=True):
+    for before, after in zip([A, B], attached(layer)([A, B]), strict=True):
         mean = before.mean((2, 3), keepdim=True)
         torch.testing.assert_close(after - mean, 1.5 * (before - mean))
 

@@ -13,12 +13,13 @@ from torch import nn  # noqa: E402
 from torch._dynamo.testing import CompileCounterWithBackend  # noqa: E402
 
 from steepest.layers import (  # noqa: E402
-    InverseAdvectionDiffusionReaction,
-    InverseAllenCahn,
-    InverseCurvature,
+    AdvectionDiffusionReactionFlow,
+    AllenCahnFlow,
+    CurvatureFlow,
+    InverseEvolution,
     InverseHeat,
-    InversePorousMedium,
-    InverseTotalVariation,
+    PorousMediumFlow,
+    TotalVariationFlow,
     attach,
     set_scale,
 )
@@ -27,11 +28,11 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
     "heat": lambda: InverseHeat(20, 0.1),
     "heat, zero": lambda: InverseHeat(5, 0.1, "zero"),
     "heat, periodic": lambda: InverseHeat(5, 0.1, "periodic"),
-    "total variation": lambda: InverseTotalVariation(2, 0.1),
-    "curvature": lambda: InverseCurvature(2, 0.05),
-    "allen-cahn": lambda: InverseAllenCahn(2, 0.1),
-    "porous medium": lambda: InversePorousMedium(2, 0.05),
-    "advection": lambda: InverseAdvectionDiffusionReaction(2, 0.05, (1.5, -0.7)),
+    "total variation": lambda: InverseEvolution(TotalVariationFlow(), 2, 0.1),
+    "curvature": lambda: InverseEvolution(CurvatureFlow(), 2, 0.05),
+    "allen-cahn": lambda: InverseEvolution(AllenCahnFlow(), 2, 0.1),
+    "porous medium": lambda: InverseEvolution(PorousMediumFlow(), 2, 0.05),
+    "advection": lambda: InverseEvolution(AdvectionDiffusionReactionFlow((1.5, -0.7)), 2, 0.05),
 }
 COMPILED = ["heat", "heat, zero", "total variation", "curvature", "porous medium", "advection"]
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from steepest.manifold import Rotations
-from steepest.manifold.symmetry import multiplied, operators
+from steepest.manifold.symmetry import multiply, operators
 from tests.manifold_points import random_points
 
 ORDERS = {
@@ -37,7 +37,7 @@ def test_group_is_closed_and_has_its_order(name, order):
     assert group.shape == (order, 4)
     np.testing.assert_array_equal(group[0], [0, 0, 0, 1])
     np.testing.assert_allclose(np.linalg.norm(group, axis=1), 1, atol=3e-16)
-    products = multiplied(group[:, None], group)
+    products = multiply(group[:, None], group)
     found = np.abs(np.einsum("abi,ci->abc", products, group)) > 1 - 1e-14
     assert (found.sum(-1) == 1).all()  # each product is one of the group
     assert (found.sum(0) == 1).all()  # and each row is a permutation of it
@@ -46,9 +46,7 @@ def test_group_is_closed_and_has_its_order(name, order):
 def test_products_agree_with_scipy():
     p, q = pair(0)
     expected = (Rotation.from_quat(p) * Rotation.from_quat(q)).as_matrix()
-    np.testing.assert_allclose(
-        Rotation.from_quat(multiplied(p, q)).as_matrix(), expected, atol=1e-14
-    )
+    np.testing.assert_allclose(Rotation.from_quat(multiply(p, q)).as_matrix(), expected, atol=1e-14)
 
 
 @pytest.mark.parametrize(
@@ -91,10 +89,12 @@ def test_distance_does_not_change_under_rotations_of_specimen_or_all_crystals(sy
     (turn, _), manifold = pair(3), Rotations(symmetry)
     distance = manifold.distance(x, y)
     np.testing.assert_allclose(
-        manifold.distance(multiplied(turn, x), multiplied(turn, y)), distance, atol=1e-13
+        manifold.distance(multiply(turn, x), multiply(turn, y)),
+        distance,
+        atol=1e-13,
     )
     if symmetry is None:
-        moved = manifold.distance(multiplied(x, turn), multiplied(y, turn))
+        moved = manifold.distance(multiply(x, turn), multiply(y, turn))
         np.testing.assert_allclose(moved, distance, atol=1e-13)
 
 
@@ -116,11 +116,11 @@ def test_representatives_do_not_matter(name, order):
     log, transport = manifold.log(x, y), manifold.transport(x, y)
     halving = manifold.halving(x, y)
     for s in operators(name):
-        for a, b in ((multiplied(x, s), y), (x, -multiplied(y, s))):
+        for a, b in ((multiply(x, s), y), (x, -multiply(y, s))):
             np.testing.assert_allclose(manifold.log(a, b), log, atol=1e-13)
             np.testing.assert_allclose(manifold.transport(a, b), transport, atol=1e-13)
             np.testing.assert_allclose(manifold.halving(a, b), halving, atol=1e-13)
-        np.testing.assert_allclose(manifold.distance(x, multiplied(x, s)), 0, atol=1e-14)
+        np.testing.assert_allclose(manifold.distance(x, multiply(x, s)), 0, atol=1e-14)
 
 
 def test_largest_misorientation_of_cubic_crystals():

@@ -8,7 +8,7 @@ import pytest
 import steepest
 from steepest import Solver, Status, TotalGeneralisedVariation, manifold
 from steepest.manifold.arguments import prepare
-from steepest.manifold.generalised import GeneralisedProblem, State
+from steepest.manifold.generalised import GeneralisedProblem, TgvState
 from steepest.manifold.problem import linearise
 from tests.manifold_points import MANIFOLDS, near_points, random_points
 
@@ -84,7 +84,7 @@ def test_the_model_has_the_slope_of_the_energy(space):
         plain.manifold, plain.data, shape, plain.spacing, 0.3, 0.5, True, None, None, 1
     )
     slopes = 0.5 * rng.standard_normal((2, n, d))
-    x = State(near_points(space, (n,), 0.2, seed=8), slopes)
+    x = TgvState(near_points(space, (n,), 0.2, seed=8), slopes)
     linear = linearise(problem, x)
     assert linear.energy == pytest.approx(problem.energy(x))
     step = rng.standard_normal((n, 3 * d))

@@ -8,8 +8,8 @@ import pytest
 from steepest import InputError
 from steepest.particles import energy_distance, flow
 from steepest.particles.clouds import Sums
-from steepest.particles.kernels import smoothed
-from steepest.particles.slices import directions, sliced, slicing_constant
+from steepest.particles.kernels import smooth_distance
+from steepest.particles.slices import directions, slice_sums, slicing_constant
 
 
 def clouds(dimension: int, count: int = 60, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -43,11 +43,12 @@ def test_smoothed_distance_is_the_mean_of_hubers_function(dimension: int) -> Non
             at = low + (high - low) * (nodes + 1) / 2
             height = np.cos(at) if dimension == 2 else at
             total += (dimension - 1) * (high - low) / 2 * weights @ huber(r * height, 0.3)
-        assert smoothed(r, 0.3, dimension)[0] == pytest.approx(total, rel=1e-11)
+        assert smooth_distance(r, 0.3, dimension)[0] == pytest.approx(total, rel=1e-11)
         slope = (
-            smoothed(r + 1e-6, 0.3, dimension)[0] - smoothed(r - 1e-6, 0.3, dimension)[0]
+            smooth_distance(r + 1e-6, 0.3, dimension)[0]
+            - smooth_distance(r - 1e-6, 0.3, dimension)[0]
         ) / 2e-6
-        assert smoothed(r, 0.3, dimension)[1] * r == pytest.approx(slope, rel=1e-7)
+        assert smooth_distance(r, 0.3, dimension)[1] * r == pytest.approx(slope, rel=1e-7)
 
 
 def test_smoothing_in_space_by_slices() -> None:
@@ -55,8 +56,8 @@ def test_smoothing_in_space_by_slices() -> None:
     for r in (0.1, 0.5, 3.0):
         x = r * np.array([[0.6, 0, 0.8]])
         pair = np.concatenate([x, 0 * x])
-        energy, _ = sliced(pair, np.array([1.0, -1.0]), axes, smoothing=0.4)
-        assert energy == pytest.approx(smoothed(r, 0.4, 3)[0], rel=1e-3)
+        energy, _ = slice_sums(pair, np.array([1.0, -1.0]), axes, smoothing=0.4)
+        assert energy == pytest.approx(smooth_distance(r, 0.4, 3)[0], rel=1e-3)
 
 
 def test_sums_on_a_line_are_sums_also_at_ties() -> None:
@@ -67,7 +68,7 @@ def test_sums_on_a_line_are_sums_also_at_ties() -> None:
     line = np.ones((1, 1))
     difference = places - places.T
     for width in (0.0, 0.5):
-        energy, slope = sliced(places, charges, line, width)
+        energy, slope = slice_sums(places, charges, line, width)
         values = huber(difference, width) if width else abs(difference)
         force = np.clip(difference / width, -1, 1) if width else np.sign(difference)
         assert energy == pytest.approx(-0.5 * charges @ values @ charges, rel=1e-12)
@@ -94,8 +95,8 @@ def test_smoothing_can_make_the_energy_negative() -> None:
     # as documented: alternating atoms with two thirds of the width between them
     places = np.arange(80.0) * 2 / 3
     mass = np.sin(np.pi * (np.arange(80) + 0.5) / 80) ** 4 * (-1) ** np.arange(80)
-    assert sliced(places[:, None], mass, np.ones((1, 1)), 1.0)[0] < 0
-    assert sliced(places[:, None], mass, np.ones((1, 1)))[0] > 0
+    assert slice_sums(places[:, None], mass, np.ones((1, 1)), 1.0)[0] < 0
+    assert slice_sums(places[:, None], mass, np.ones((1, 1)))[0] > 0
 
 
 def test_energy_distance_by_slices() -> None:

@@ -9,7 +9,7 @@ from steepest import InputError, io
 from steepest.particles import transfer_colours
 
 
-def sliced(image: np.ndarray, other: np.ndarray) -> float:
+def slice_sums(image: np.ndarray, other: np.ndarray) -> float:
     """Root of the mean squared distance of projections onto random directions."""
     rng, levels, total = np.random.default_rng(7), (np.arange(2000) + 0.5) / 2000, 0.0
     for _ in range(30):
@@ -25,8 +25,8 @@ def test_colours_become_those_of_the_reference() -> None:
     reference = np.random.default_rng(0).random((50, 60, 3)) ** [0.5, 1, 3]
     seen = []
     result = transfer_colours(image, reference, on_step=lambda s: seen.append(s.residual) and None)
-    assert sliced(image, reference) > 0.15
-    assert sliced(result, reference) < 0.01
+    assert slice_sums(image, reference) > 0.15
+    assert slice_sums(result, reference) < 0.01
     assert len(seen) == 30
     assert seen[-1] < 0.1 * seen[0]
     assert result.dtype == image.dtype

@@ -1,9 +1,10 @@
-"""Figures show what they are given, and leave matplotlib's global state alone."""
+"""Plots show what they are given, in the axes that they are given."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,12 +13,21 @@ pytest.importorskip("matplotlib")
 
 from io import BytesIO
 
+from matplotlib import pyplot
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image as Pillow
 
 from steepest import plot
 from steepest.core.errors import InputError
 from steepest.plot.canvas import band_colours, number, panel_grid, picture_of
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    yield
+    pyplot.close("all")
+
 
 EDGES = [0.0, 0.01, 0.1, 1.0]
 
@@ -26,12 +36,15 @@ def make_bands(shape, count=3, seed=0):
     return 0.1 * np.random.default_rng(seed).standard_normal((count, *shape)).astype(np.float32)
 
 
-def pixels(figure: Figure) -> np.ndarray:
-    return np.array(Pillow.open(BytesIO(plot.figure_png(figure))).convert("RGB"))
+def pixels(axes: Axes | list[Axes]) -> np.ndarray:
+    axes = axes if isinstance(axes, Axes) else axes[0]
+    return np.array(Pillow.open(BytesIO(plot.figure_png(axes))).convert("RGB"))
 
 
-def texts(figure: Figure) -> str:
-    return " | ".join(text.get_text() for axes in figure.axes for text in axes.texts)
+def texts(all_axes: list[Axes]) -> str:
+    """Captions, and other texts."""
+    words = [axes.get_title(loc) for axes in all_axes for loc in ("left", "right")]
+    return " | ".join([*words, *(text.get_text() for axes in all_axes for text in axes.texts)])
 
 
 @pytest.mark.parametrize(
@@ -40,23 +53,23 @@ def texts(figure: Figure) -> str:
 )
 def test_montage_has_a_panel_for_everything(shape, channel_axis):
     bands = make_bands(shape)
-    figure = plot.band_montage(
+    axes = plot.band_montage(
         bands, bands[0] + 0.5, EDGES, image=bands[1] + 0.5, channel_axis=channel_axis
     )
-    assert len(figure.axes) == 5
-    words = texts(figure)
+    assert len(axes) == 5
+    words = texts(axes)
     assert "$t$ > 1" in words
     for name in ("image", "band 1", "band 2", "band 3", "residual"):
         assert name in words
     assert "0.01 \u2013 0.1" in words
-    assert pixels(figure).shape[2] == 3
+    assert pixels(axes).shape[2] == 3
 
 
 def test_bands_are_shown_around_mid_grey():
     band = np.zeros((20, 20), np.float32)
     band[:10] = 0.3
-    figure = plot.band_montage([band], np.zeros((20, 20)), [0.0, 1.0])
-    shown = figure.axes[0].images[0]
+    axes = plot.band_montage([band], np.zeros((20, 20)), [0.0, 1.0])
+    shown = axes[0].images[0]
     assert shown.norm.vmin == pytest.approx(-0.3)
     assert shown.norm.vmax == pytest.approx(0.3)
     grey = shown.to_rgba(np.array([[0.0]]), bytes=True)[0, 0, :3]
@@ -65,30 +78,41 @@ def test_bands_are_shown_around_mid_grey():
 
 def test_the_residual_has_the_grey_map_of_the_image():
     image = np.linspace(0, 1, 400).reshape(20, 20)
-    figure = plot.band_montage([image * 0], image * 0.1, [0.0, 1.0], image=image)
-    first, last = figure.axes[0].images[0], figure.axes[-1].images[0]
+    axes = plot.band_montage([image * 0], image * 0.1, [0.0, 1.0], image=image)
+    first, last = axes[0].images[0], axes[-1].images[0]
     assert (first.norm.vmin, first.norm.vmax) == (last.norm.vmin, last.norm.vmax) == (0, 1)
 
 
 def test_the_last_band_may_be_open():
-    figure = plot.band_montage(make_bands((8, 8)), np.zeros((8, 8)), [0.0, 0.01, 0.1, np.inf])
-    assert "band 3   $t$ > 0.1" in texts(figure)
+    axes = plot.band_montage(make_bands((8, 8)), np.zeros((8, 8)), [0.0, 0.01, 0.1, np.inf])
+    assert "band 3   $t$ > 0.1" in texts(axes)
     times = np.geomspace(0.01, 1, 9)
-    assert len(plot.spectrum_figure(times, times, [0.0, 0.1, np.inf]).axes[0].collections) == 2
+    assert len(plot.spectrum_curve(times, times, [0.0, 0.1, np.inf]).collections) == 2
 
 
-def test_the_two_parts_of_a_caption_do_not_touch():
-    figure = plot.flow_strip(np.zeros((6, 64, 16)), [0.012] * 6, notes=["certified: 41.3 dB"] * 6)
-    renderer = figure.canvas.get_renderer()
-    for axes in figure.axes:
-        name, note = (text.get_window_extent(renderer) for text in axes.texts)
-        assert name.x1 < note.x0
+def test_captions_do_not_touch():
+    figure = Figure()
+    strip = plot.flow_strip(
+        np.zeros((6, 64, 16)), [0.012] * 6, notes=["certified: 41.3 dB"] * 6, figure=figure
+    )
+    figure.draw_without_rendering()
+    for axes, after in pairwise(strip):
+        assert axes.get_title("left").endswith("\n")  # the note is in the second line
+        note, following = axes._right_title, after._right_title
+        assert note.get_window_extent().x1 < following.get_window_extent().x0
+    assert strip[0].figure is figure
+
+
+def test_axes_that_are_given_are_drawn_in():
+    axes = Figure().subplots()
+    assert plot.spectrum_curve([0.1, 1.0], [1.0, 2.0], ax=axes) is axes
+    assert plot.phase_map(np.zeros((4, 5)), ax=axes) is axes
 
 
 def test_constant_bands_can_be_shown():
-    figure = plot.band_montage(np.zeros((2, 8, 8)), np.full((8, 8), 0.5), [0.0, 0.1, 1.0])
-    assert pixels(figure).size
-    assert texts(figure).count("empty") == 2
+    axes = plot.band_montage(np.zeros((2, 8, 8)), np.full((8, 8), 0.5), [0.0, 0.1, 1.0])
+    assert pixels(axes).size
+    assert texts(axes).count("empty") == 2
 
 
 def test_edges_must_fit_the_bands():
@@ -99,42 +123,40 @@ def test_edges_must_fit_the_bands():
 def test_spectrum_draws_the_curve_and_numbers_the_bands():
     times = np.geomspace(0.001, 1, 40)
     values = np.exp(-(np.log(times / 0.03) ** 2))
-    figure = plot.spectrum_figure(times, values, EDGES, title="a title")
-    (axes,) = figure.axes
+    axes = plot.spectrum_curve(times, values, EDGES, title="a title")
     assert axes.get_xscale() == axes.get_yscale() == "log"
     curve = max(axes.lines, key=lambda line: len(line.get_xdata()))
     assert np.array_equal(curve.get_xdata(), times)
     seen = times * values > axes.get_ylim()[0]
     assert np.allclose(curve.get_ydata()[seen], (times * values)[seen])
-    assert texts(figure).count("band") == 3
+    assert texts([axes]).count("band") == 3
     assert len(axes.collections) == 3
-    assert pixels(figure).size
+    assert pixels(axes).size
 
 
 def test_spectrum_leaves_out_what_a_logarithm_cannot_show():
-    figure = plot.spectrum_figure([0.0, 0.1, 0.2, 0.4], [9.0, 1.0, 2.0, 1.0])
-    assert figure.axes[0].lines[0].get_xdata()[0] == 0.1
+    axes = plot.spectrum_curve([0.0, 0.1, 0.2, 0.4], [9.0, 1.0, 2.0, 1.0])
+    assert axes.lines[0].get_xdata()[0] == 0.1
 
 
 def test_spectrum_of_nothing_is_flat():
-    assert pixels(plot.spectrum_figure([0.1, 1.0], [0.0, 0.0], [0.0, 0.5, 1.0])).size
+    assert pixels(plot.spectrum_curve([0.1, 1.0], [0.0, 0.0], [0.0, 0.5, 1.0])).size
 
 
 @pytest.mark.parametrize(("times", "values"), [([1, 2], [1]), ([0.0, 1.0], [1, 1]), ([], [])])
 def test_bad_spectra_are_refused(times, values):
     with pytest.raises(InputError):
-        plot.spectrum_figure(times, values)
+        plot.spectrum_curve(times, values)
 
 
 def test_spectra_of_a_series_are_rows_under_their_bands():
     times, rows = np.geomspace(0.001, 1, 30), np.random.default_rng(0).random((7, 30))
-    figure = plot.spectrum_map(times, rows, [0, 0.01, 0.1, np.inf], title="seven")
-    axes = figure.axes[0]
+    axes = plot.spectrum_map(times, rows, [0, 0.01, 0.1, np.inf], title="seven")
     assert axes.get_ylim() == (7.5, 0.5)
     shown = np.ma.getdata(axes.collections[0].get_array()).reshape(7, 30)
     assert shown == pytest.approx(rows * times)
     assert [text.get_text() for text in axes.texts] == ["band 1", "band 2", "band 3"]
-    assert pixels(figure).std() > 0
+    assert pixels(axes).std() > 0
     assert pixels(plot.spectrum_map(times, np.zeros((1, 30)))).shape[2] == 3
 
 
@@ -146,10 +168,10 @@ def test_bad_rows_of_spectra_are_refused(rows):
 
 def test_strip_shows_every_time_on_one_grey_map():
     images = np.random.default_rng(0).integers(0, 255, (4, 16, 24), dtype=np.uint8)
-    figure = plot.flow_strip(images, [0, 0.1, 0.2, 0.4], notes=["", "a", "b", "c"])
-    assert len(figure.axes) == 4
-    assert "$t$ = 0.4" in texts(figure)
-    assert {axes.images[0].norm.vmax for axes in figure.axes} == {255}
+    strip = plot.flow_strip(images, [0, 0.1, 0.2, 0.4], notes=["", "a", "b", "c"])
+    assert len(strip) == 4
+    assert "$t$ = 0.4" in texts(strip)
+    assert {axes.images[0].norm.vmax for axes in strip} == {255}
     with pytest.raises(InputError, match="4 images and 2 times"):
         plot.flow_strip(images, [0, 1])
 
@@ -198,11 +220,10 @@ def test_an_overlay_shows_contours_and_doubt() -> None:
     labels[5:12, 8:20] = 2
     certain = np.ones((20, 30), bool)
     certain[:, 25:] = False
-    figure = plot.label_overlay(image, labels, certain)
-    collections = figure.axes[0].collections
+    collections = plot.label_overlay(image, labels, certain).collections
     drawn = sum(len(each.get_segments()) for each in collections if hasattr(each, "get_segments"))
     assert drawn == 2 * (7 + 12)  # each edge of the rectangle once
-    assert plot.label_overlay(np.stack([image] * 3), np.stack([labels] * 3)).axes
+    assert plot.label_overlay(np.stack([image] * 3), np.stack([labels] * 3)).images
     with pytest.raises(InputError, match="labels"):
         plot.label_overlay(image, labels[:5])
     with pytest.raises(InputError, match="certain"):

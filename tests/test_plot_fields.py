@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from scipy.spatial.transform import Rotation
 
 from steepest import plot
@@ -80,34 +81,57 @@ def tensors() -> np.ndarray:
     return root @ root.swapaxes(-1, -2) + 0.1 * np.eye(3)
 
 
-def test_figures_show_one_image_or_several():
+def test_one_image_or_several_side_by_side():
     random = np.random.default_rng(0)
     phase, vectors = random.uniform(-3, 3, (6, 9)), random.standard_normal((6, 9, 3))
     quaternions = random.standard_normal((6, 9, 4))
     pictures = [
-        (plot.phase_figure, phase),
-        (plot.direction_figure, vectors[..., :2]),
-        (plot.direction_figure, vectors),
-        (plot.orientation_figure, quaternions),
-        (plot.tensor_figure, tensors()),
-        (plot.misorientation_figure, np.abs(phase)),
+        (plot.phase_map, phase),
+        (plot.direction_map, vectors[..., :2]),
+        (plot.direction_map, vectors),
+        (plot.orientation_map, quaternions),
+        (plot.tensor_glyphs, tensors()),
+        (plot.misorientation_map, np.abs(phase)),
     ]
     for draw, image in pictures:
-        single, pair = draw(image), draw({"before $": image, "after": image}, title="a $b")
-        assert len(pair.axes) == len(single.axes) + 1
-        assert plot.figure_png(pair, dpi=40).startswith(b"\x89PNG")
+        figure = Figure()
+        pair = plot.side_by_side(
+            draw, {"before $": image, "after": image}, title="a $b", figure=figure
+        )
+        assert [axes.get_title("left") for axes in pair] == [r"before \$", "after"]
+        keys = [len(axes.child_axes) for axes in pair]
+        assert keys == [0, draw is not plot.tensor_glyphs]
+        assert plot.figure_png(figure, dpi=40).startswith(b"\x89PNG")
+        own = Figure().subplots()
+        assert draw(image, ax=own) is own
+
+
+@pytest.mark.parametrize("images", [{}, np.zeros((2, 3)), {"a": 1.0}, {"a": np.zeros((0, 3))}])
+def test_images_that_cannot_stand_side_by_side(images):
+    with pytest.raises(InputError, match="images"):
+        plot.side_by_side(plot.phase_map, images, figure=Figure())
+
+
+def test_options_of_each_image():
+    known = {"a": np.ones((4, 5), bool), "b": np.zeros((4, 5), bool)}
+    images = {"a": np.zeros((4, 5)), "b": np.zeros((4, 5))}
+    pair = plot.side_by_side(plot.phase_map, images, known=known, figure=Figure())
+    coloured, blank = (np.ptp(axes.images[0].get_array()[0, 0]) for axes in pair)
+    assert blank < 0.02 < coloured
 
 
 def test_unknown_pixels_are_grey():
     known = np.ones((4, 5), bool)
     known[1, 2] = False
-    shown = plot.phase_figure(np.zeros((4, 5)), known=known).axes[0].images[0].get_array()
+    shown = (
+        plot.phase_map(np.zeros((4, 5)), known=known, ax=Figure().subplots()).images[0].get_array()
+    )
     assert np.ptp(shown[1, 2]) < 0.02 < np.ptp(shown[0, 0])
 
 
 def test_a_long_tensor_is_a_long_ellipse_along_its_direction():
     image = np.broadcast_to(np.diag([9.0, 1.0, 1.0]), (3, 3, 3, 3))
-    glyphs = plot.tensor_figure(image).axes[0].collections[0]
+    glyphs = plot.tensor_glyphs(image, ax=Figure().subplots()).collections[0]
     assert glyphs.get_widths() == pytest.approx(3 * glyphs.get_heights())
     assert glyphs.get_angles() % 180 == pytest.approx(0)
     red = glyphs.get_facecolor()[0]
@@ -123,13 +147,12 @@ def test_a_long_tensor_is_a_long_ellipse_along_its_direction():
         (lambda: plot.orientation_colours(np.zeros((2, 4))), "zero"),
         (lambda: plot.orientation_colours(np.ones((2, 4)), "432"), "symmetry"),
         (lambda: plot.orientation_colours(np.ones((2, 4)), direction=(1, 0)), "direction"),
-        (lambda: plot.phase_figure(np.zeros((2, 2, 2))), "shape"),
-        (lambda: plot.phase_figure({}), "no images"),
-        (lambda: plot.phase_figure(np.zeros((2, 2)), known=np.ones((2, 2))), "known"),
-        (lambda: plot.tensor_figure(-tensors()), "not positive"),
-        (lambda: plot.tensor_figure(tensors() + np.triu(np.ones((3, 3)), 1)), "symmetric"),
-        (lambda: plot.tensor_figure(tensors()[0]), "shape"),
-        (lambda: plot.misorientation_figure(np.full((2, 2), np.inf)), "finite"),
+        (lambda: plot.phase_map(np.zeros((2, 2, 2))), "shape"),
+        (lambda: plot.phase_map(np.zeros((2, 2)), known=np.ones((2, 2))), "known"),
+        (lambda: plot.tensor_glyphs(-tensors()), "not positive"),
+        (lambda: plot.tensor_glyphs(tensors() + np.triu(np.ones((3, 3)), 1)), "symmetric"),
+        (lambda: plot.tensor_glyphs(tensors()[0]), "shape"),
+        (lambda: plot.misorientation_map(np.full((2, 2), np.inf)), "finite"),
     ],
 )
 def test_what_cannot_be_shown_is_refused(call, words):

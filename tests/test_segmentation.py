@@ -13,11 +13,12 @@ import steepest
 from cases import tiled
 from cases.cuts import Cut, pairs
 from steepest import CroftonTotalVariation, InputError, NotConverged, Status, TotalVariation
+from steepest.core.solver import Limits
 from steepest.grid.components import connected
 from steepest.segmentation import chan_vese, cut, regions, threshold_rof
 from steepest.segmentation.classes import kmeans
 from steepest.segmentation.constant import flow_to_mean
-from steepest.segmentation.inputs import inputs_of
+from steepest.segmentation.inputs import check_inputs
 from steepest.segmentation.proof import THOROUGH, Faces, State
 from steepest.segmentation.rof import Rof
 
@@ -32,8 +33,8 @@ def early_state(image, strength, limit, energy=None):
         states[:] = [state]
         return False
 
-    energy = inputs_of(image, energy).energy
-    Rof(image, energy, max_num_iter=limit, num_threads=1).solve(strength, look)
+    energy = check_inputs(image, energy).energy
+    Rof(image, energy, Limits(1e-9, limit, 1)).solve(strength, look)
     return replace(states[0], effort=THOROUGH)
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+from itertools import permutations, product
 from pathlib import Path
 
 import numpy as np
@@ -219,6 +220,18 @@ def test_only_tiff_files_are_read_by_windows(tmp_path):
 
 
 @pytest.mark.parametrize("options", [{}, {"compression": "zlib", "tile": (64, 64)}])
+def test_tiff_files_that_were_cut_short_are_refused_when_opened(tmp_path, options):
+    """And not by an error in the middle of a computation."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, picture((6, 300, 300)), photometric="minisblack", **options)
+    data = path.read_bytes()
+    for part in range(5, 100, 5):
+        path.write_bytes(data[: len(data) * part // 100])
+        with pytest.raises(InputError, match=r"holds .* pages?\b.*cut short"):
+            open_windows(path).__enter__()
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "zlib", "tile": (64, 64)}])
 def test_tiff_files_are_read_by_windows(tmp_path, options):
     pixels = picture((3, 150, 170)).transpose(1, 2, 0)
     tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", **options)
@@ -229,6 +242,15 @@ def test_tiff_files_are_read_by_windows(tmp_path, options):
         assert np.array_equal(
             Part(image.array, (1, None, None))[window[1:]], pixels[20:90, 100:, 1]
         )
+
+
+def test_parts_of_arrays_are_those_of_numpy():
+    array = np.arange(120).reshape(2, 3, 4, 5)
+    for order in permutations(range(3)):
+        part, expected = Part(array, (None, 1, None, None), order), array[:, 1].transpose(order)
+        assert part.shape == expected.shape
+        for index in product((slice(0, 2), 1), repeat=3):
+            assert np.array_equal(part[index], expected[index])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from steepest.cli.main import main
 from steepest.core.solver import limits
 from steepest.io.stores import open_store
 from steepest.segmentation import chan_vese, threshold_rof
-from steepest.segmentation.inputs import inputs_of
+from steepest.segmentation.inputs import check_inputs
 from steepest.segmentation.proof import Faces, State, volume
 from steepest.segmentation.tiles.segment import _Found, _Work
 from steepest.tiled.request import TileRequest
@@ -103,7 +103,7 @@ def test_proof_of_a_flux_is_that_of_one_piece(shape, spacing, complete):
         tiling, store = work.tiled.tiling, work.tiled.workspace
         assert len(tiling) > 1
         p = read(store, state._flux, tiling, whole, (2, len(shape), 1), np.float32)[0]
-        energy = inputs_of(image, spacing=spacing).energy
+        energy = check_inputs(image, spacing=spacing).energy
         faces = Faces.of(energy, shape, strength)
         one = State.of(volume(image), faces, faces.flow(p)).prove(level, complete)
         found = state.prove(level, complete)

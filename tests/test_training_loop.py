@@ -20,7 +20,7 @@ from cases.trainings import CPU, here, read_log  # noqa: E402, F401
 from steepest.core.errors import InputError, NotConverged  # noqa: E402
 from steepest.learning.flows.training import TrainingConfig, train  # noqa: E402
 from steepest.learning.training import Recipe, Settings, Task, run_training  # noqa: E402
-from steepest.learning.training.files import check_folder, stored_config, write_log  # noqa: E402
+from steepest.learning.training.files import can_resume, read_settings, write_log  # noqa: E402
 from steepest.learning.training.learner import Learner  # noqa: E402
 from steepest.learning.training.streams import torch_stream  # noqa: E402
 
@@ -190,15 +190,15 @@ def test_settings_of_ones_own():
 
 def test_trainings_of_another_kind_are_not_resumed():
     learn(max_minutes=1e-9)
-    assert stored_config(Path("run"), LineConfig).slope == 2
+    assert read_settings(Path("run"), LineConfig).slope == 2
     for attempt in (
-        lambda: stored_config(Path("run"), TrainingConfig),
+        lambda: read_settings(Path("run"), TrainingConfig),
         lambda: train(TrainingConfig(network="semi-resnet"), "run"),
     ):
         with pytest.raises(InputError, match="unknown training settings: place, slope"):
             attempt()
     with pytest.raises(InputError, match=r"has other settings \(slope: 3\.0, not 2\.0"):
-        check_folder(Path("run"), RECIPE.replace(slope=3.0))
+        can_resume(Path("run"), RECIPE.replace(slope=3.0))
 
 
 def test_a_seed_is_a_network_and_leaves_the_random_state_alone():

@@ -141,7 +141,7 @@ def test_steps_are_adam_on_the_clipped_gradient(pull, clip):
     average, first, second = x.clone(), torch.zeros_like(x), torch.zeros_like(x)
     beta1, beta2 = recipe.betas
     for step in range(1, 6):
-        learner.take_step()
+        learner.train_on_batch()
         gradient = x - 3
         assert float(learner.sums["gradient"]) >= float(gradient.norm()) * (1 - 1e-6)
         if clip:

@@ -16,7 +16,7 @@ print(result)
 # %%
 # ``images`` has one image for each time, with the type of the input.
 
-figure = plot.flow_strip([image, *result.images], [0, *result.times])
+axes = plot.flow_strip([image, *result.images], [0, *result.times])
 
 # %%
 # The certificate of each image is a distance (the root of the sum of squares over all pixels), and

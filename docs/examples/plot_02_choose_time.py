@@ -44,7 +44,7 @@ for name, (counts, radius, _) in things.items():
 # at t = 17 or so.
 
 result = steepest.tv_flow(cell, times=[1, 8])
-figure = plot.flow_strip([cell, *result.images], [0, *result.times])
+strip = plot.flow_strip([cell, *result.images], [0, *result.times])
 
 # %%
 # The grey value in the middle of each shows when it reaches that of its surroundings.

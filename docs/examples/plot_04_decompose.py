@@ -19,7 +19,7 @@ print(dec)
 # No last time was given, so the flow ran until only the mean of the image was left. It is the
 # residual. The edges of the bands were found in the spectrum.
 
-figure = plot.spectrum_figure(dec.times, dec.spectrum, dec.edges)
+axes = plot.spectrum_curve(dec.times, dec.spectrum, dec.edges)
 
 # %%
 montage = plot.band_montage(dec.bands, dec.residual, dec.edges, image=dec.image)
@@ -35,4 +35,4 @@ print(f"reconstruction: {-10 * np.log10(np.mean((total - dec.image) ** 2)):.0f} 
 # You can also choose the edges yourself.
 
 dec = steepest.spectral.decompose(image, bands=[0, 0.02, 0.2, 2], t_max=2.0)
-figure = plot.band_montage(dec.bands, dec.residual, dec.edges, image=dec.image)
+chosen = plot.band_montage(dec.bands, dec.residual, dec.edges, image=dec.image)

@@ -12,7 +12,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 import steepest
-from steepest.layers import InverseHeat, InverseTotalVariation, attach
+from steepest.layers import InverseEvolution, InverseHeat, TotalVariationFlow, attach
 
 rows, columns = np.indices((64, 64)) - 32.0
 disc = (np.hypot(rows, columns) < 18).astype(float)
@@ -49,7 +49,7 @@ figure.tight_layout()
 denoised = steepest.denoise(
     rough, 0.1, energy=steepest.TotalVariation(huber=0.05), solver=steepest.Solver(tol=1e-10)
 ).image
-undone = through(InverseTotalVariation(1, 0.1, 0.05), denoised)
+undone = through(InverseEvolution(TotalVariationFlow(0.05), 1, 0.1), denoised)
 print(f"largest difference to the rough image: {np.abs(undone - rough).max():.1e}")
 
 # %%

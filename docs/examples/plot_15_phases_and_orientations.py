@@ -18,9 +18,8 @@ smooth = manifold.denoise(phase, 1.0, "circle", both_orders)
 print(flat)
 print(smooth)
 
-interferogram = plot.phase_figure(
-    {"measured": phase, "first order": flat.image, "second order": smooth.image}
-)
+images = {"measured": phase, "first order": flat.image, "second order": smooth.image}
+interferogram = plot.side_by_side(plot.phase_map, images)
 
 # %%
 # An MRI phase image. A little second order removes the noise and keeps the slope.
@@ -28,7 +27,7 @@ interferogram = plot.phase_figure(
 head = io.sample("head")
 both_orders = CombinedTotalVariation(alpha=0.02, beta=0.05)
 clean = manifold.denoise(head, 1.0, "circle", both_orders)
-mri = plot.phase_figure({"measured": head, "denoised": clean.image})
+mri = plot.side_by_side(plot.phase_map, {"measured": head, "denoised": clean.image})
 
 # %%
 # An EBSD map of a nickel superalloy. The distance of two orientations is their misorientation. The
@@ -39,9 +38,8 @@ cubic = manifold.Rotations(symmetry=ebsd.phases[0].symmetry)
 grains = manifold.denoise(ebsd.quaternions, np.radians(0.5), cubic)
 print(grains)
 
-orientations = plot.orientation_figure(
-    {"measured": ebsd.quaternions, "denoised": grains.image}, ebsd.phases[0].symmetry
-)
+images = {"measured": ebsd.quaternions, "denoised": grains.image}
+orientations = plot.side_by_side(plot.orientation_map, images, symmetry=ebsd.phases[0].symmetry)
 
 # %%
 # The noise is seen better in the misorientation of each point to the next: half a degree. Grain
@@ -54,6 +52,5 @@ before, after = (
 inside = before < 5
 print(f"{np.median(before[inside]):.2f} degrees before, {np.median(after[inside]):.2f} after")
 print(f"{np.sum(~inside)} faces of boundaries before, {np.sum(after >= 5)} after")
-misorientations = plot.misorientation_figure(
-    {"measured": np.where(inside, before, np.nan), "denoised": np.where(inside, after, np.nan)}
-)
+images = {"measured": np.where(inside, before, np.nan), "denoised": np.where(inside, after, np.nan)}
+misorientations = plot.side_by_side(plot.misorientation_map, images, most=1.0)

@@ -267,10 +267,10 @@ def _short_warnings() -> Iterator[None]:
 def config_of(resumed: str | None, settings: dict[str, Any], *choices: Any) -> Any:
     """The defaults, or the settings of the training to resume, with the given options."""
     from experiments.inverse_layers import SegmentationConfig
-    from steepest.learning.training.files import stored_config
+    from steepest.learning.training.files import read_settings
 
     if resumed is not None:
-        base = stored_config(Path(resumed), SegmentationConfig)
+        base = read_settings(Path(resumed), SegmentationConfig)
     else:
         base = _beginning(settings, *choices[:3])
     every = {key: value for each in choices for key, value in each.settings(base).items()}

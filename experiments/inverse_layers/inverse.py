@@ -16,13 +16,13 @@ from .presets import PRESETS
 
 EVOLUTIONS = {
     "heat": "InverseHeat",
-    "total-variation": "InverseTotalVariation",
-    "curvature": "InverseCurvature",
-    "allen-cahn": "InverseAllenCahn",
-    "porous-medium": "InversePorousMedium",
-    "advection-diffusion-reaction": "InverseAdvectionDiffusionReaction",
+    "total-variation": "TotalVariationFlow",
+    "curvature": "CurvatureFlow",
+    "allen-cahn": "AllenCahnFlow",
+    "porous-medium": "PorousMediumFlow",
+    "advection-diffusion-reaction": "AdvectionDiffusionReactionFlow",
 }
-"""Classes of `steepest.layers` by the names of their evolutions."""
+"""Classes of `steepest.layers`, a layer or the operator of `InverseEvolution`, by name."""
 
 
 def make_layer(description: Mapping[str, Any]) -> nn.Module | None:
@@ -49,7 +49,11 @@ def make_layer(description: Mapping[str, Any]) -> nn.Module | None:
     if name not in EVOLUTIONS:
         raise InputError(f"layer: evolution={name!r}; allowed are {', '.join(EVOLUTIONS)}")
     kind = getattr(layers, EVOLUTIONS[name])
-    parameters = inspect.signature(kind).parameters
+    own = dict(inspect.signature(kind).parameters)
+    parameters = dict(own)
+    if name != "heat":
+        parameters |= inspect.signature(layers.InverseEvolution).parameters
+        del parameters["operator"]
     unknown = [option for option in options if option not in parameters]
     missing = [
         option
@@ -61,5 +65,7 @@ def make_layer(description: Mapping[str, Any]) -> nn.Module | None:
         raise InputError(
             f"layer: evolution {name!r} {wrong}; its arguments are {', '.join(parameters)}"
         )
-    layer: nn.Module = kind(**options)
-    return layer
+    if name == "heat":
+        return layers.InverseHeat(**options)
+    operator = kind(**{option: options.pop(option) for option in own if option in options})
+    return layers.InverseEvolution(operator, **options)

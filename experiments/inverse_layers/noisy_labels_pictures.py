@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 from safetensors.torch import load_file
 
 from experiments.inverse_layers import SegmentationConfig, open_pairs, overlay, predict, split
 from experiments.inverse_layers.weights import load
-from steepest.plot.canvas import INK, figure_png, new_figure
+from steepest.plot.canvas import INK, figure_png
 
 COLUMNS = 5  # largest number of networks shown
 
@@ -38,7 +39,7 @@ def pictures(place: Path, kind: str, methods: list[str], count: int = 4) -> byte
     held_out = split(pairs, config.num_validation, config.split_seed)[1]
     networks = {method: _last(run) for method, run in found.items()}
     chosen = np.linspace(0, len(held_out) - 1, count).round().astype(int)
-    figure = new_figure(1.75 * len(networks) + 0.2, 1.75 * count + 0.45)
+    figure = Figure(figsize=(1.75 * len(networks) + 0.2, 1.75 * count + 0.45))
     axes = figure.subplots(count, len(networks), squeeze=False)
     for row, index in zip(axes, chosen, strict=True):
         planes, labels = held_out.read(int(index))

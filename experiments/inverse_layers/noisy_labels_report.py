@@ -9,12 +9,13 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from benchmarks.startup import describe
 from experiments.inverse_layers.noise import KINDS
 from experiments.inverse_layers.noisy_labels_pictures import pictures
-from steepest.plot.canvas import FAINT, HAIR, INK, figure_png, new_figure
+from steepest.plot.canvas import FAINT, HAIR, INK, figure_png
 
 PICTURED = {"wbc": ("shared",)}  # kinds of noise whose segmentations are drawn
 _FAILED = 0.5  # trainings below this dice learned nothing; they do not set the scale
@@ -123,7 +124,7 @@ def _figure(values: list[float]) -> str:
 
 def _curves(runs: Runs, kinds: list[str], methods: list[str]) -> bytes:
     """Validation dice over epochs, averaged over seeds, with one panel per kind of noise."""
-    figure = new_figure(4.4 * len(kinds) + 1.9, 3.6)
+    figure = Figure(figsize=(4.4 * len(kinds) + 1.9, 3.6))
     axes = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
     lowest = 1.0
     for axis, kind in zip(axes, kinds, strict=True):

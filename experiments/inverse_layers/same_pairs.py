@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from steepest.core.errors import InputError
-from steepest.learning.training.files import has_checkpoint, stored_config
+from steepest.learning.training.files import has_checkpoint, read_settings
 
 from .config import SegmentationConfig
 from .data import Pairs
@@ -51,7 +51,7 @@ def check_same_pairs(
     """
     if not has_checkpoint(folder):
         return
-    stored = stored_config(folder, SegmentationConfig).pairs
+    stored = read_settings(folder, SegmentationConfig).pairs
     if stored in ("", config.pairs):
         return
     words = _changes(_noted(folder), describe(training, held_out))

@@ -19,10 +19,10 @@ from steepest.plot.canvas import (
     FAINT,
     HAIR,
     INK,
-    PanelSheet,
     band_colours,
-    new_figure,
+    caption,
     number,
+    panels,
     show,
 )
 
@@ -70,15 +70,19 @@ def comparison(
         raise InputError("rows: allowed are one or more stacks of the same shape")
     (first, truth), *others = stacks.items()
     height, width = truth.shape[1:]
-    panels = len(times) * (1 + 2 * len(others))
-    sheet = PanelSheet(panels, width / height, title=title, columns=len(times))
-    _row(sheet, 0, first, truth, times, grey)
+    count, figure = len(times), Drawing()
+    all_axes = panels(
+        count * (1 + 2 * len(others)), width / height, figure=figure, title=title, columns=count,
+        lines=2,
+    )  # fmt: skip
+    lines = [all_axes[k : k + count] for k in range(0, len(all_axes), count)]
+    _row(lines[0], first, truth, times, grey)
     for i, (name, stack) in enumerate(others):
-        _row(sheet, 1 + 2 * i, name, stack, times, grey)
+        _row(lines[1 + 2 * i], name, stack, times, grey)
         values = [psnr(a, b) for a, b in zip(stack, truth, strict=True)]
         notes = ["exact" if np.isinf(value) else f"{value:.1f} dB" for value in values]
-        _row(sheet, 2 + 2 * i, "error", stack - truth, times, (-error, error), notes)
-    return sheet.figure
+        _row(lines[2 + 2 * i], "error", stack - truth, times, (-error, error), notes)
+    return figure
 
 
 def flow_comparison(
@@ -125,7 +129,7 @@ def decay_figure(
     truth: TruthSource,
 ) -> Drawing:
     """Grey values at some pixels over time, a panel for each: linear inside disks (Figure 5)."""
-    figure = new_figure(4.2 * len(points) + 0.4, 3.6)
+    figure = Drawing(figsize=(4.2 * len(points) + 0.4, 3.6))
     stacks = {method.label: method.frames(image, TIMES) for method in methods}
     exact, colours = truth(image, TIMES).frames, band_colours(len(methods) + 1)[:-1]
     for k, (row, column) in enumerate(points):
@@ -146,7 +150,7 @@ def certificate_figure(
     from .certificates import check_certificates
 
     check = check_certificates(method, [image], truth, times)
-    figure = new_figure(6.4, 3.9)
+    figure = Drawing(figsize=(6.4, 3.9))
     axes = _style(figure.add_subplot(), "time $t$", "L2 distance to the exact flow")
     blue, red = band_colours(2)
     axes.semilogy(times, check.bound[0], color=red, label="certified: at most this", linewidth=1.6)
@@ -160,8 +164,7 @@ def certificate_figure(
 
 
 def _row(
-    sheet: PanelSheet,
-    row: int,
+    row: Sequence[Axes],
     name: str,
     stack: np.ndarray,
     times: Sequence[float] | np.ndarray,
@@ -169,10 +172,9 @@ def _row(
     notes: Sequence[str] | None = None,
 ) -> None:
     for column, time in enumerate(times):
-        axes = sheet.axes(row * sheet.columns + column)
-        show(axes, stack[column], *grey)
+        show(row[column], stack[column], *grey)
         note = notes[column] if notes else f"$t$ = {number(float(time))}"
-        sheet.label(axes, name if column == 0 else "", note)
+        caption(row[column], name if column == 0 else "", note)
 
 
 def _style(axes: Axes, across: str, up: str) -> Axes:

@@ -76,6 +76,13 @@ def png(width: int, height: int, bits: int, colour: int, notes: bytes = b"") -> 
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + notes + rows
 
 
+def jpeg2000(side: int) -> bytes:
+    """A JPEG 2000 codestream of 64 x 64 pixels whose header says otherwise."""
+    file = io.BytesIO()
+    Pillow.new("L", (64, 64)).save(file, "JPEG2000", no_jp2=True)
+    return file.getvalue().replace(struct.pack(">II", 64, 64), struct.pack(">II", side, side))
+
+
 def npy(shape: tuple[int, ...], kind: str = "|u1") -> bytes:
     """The header of an NPY file."""
     file = io.BytesIO()
@@ -144,6 +151,7 @@ def misleading() -> dict[str, bytes]:
     runs = b"\x81\0" * (1 << 20)
     packed = zeros(1 << 27)
     strips = {8: packed, 34925: lzma.compress(bytes(1 << 27), preset=0), 32773: runs}
+    pictures = {34933: png(WIDE, WIDE, 8, 0), 34712: jpeg2000(WIDE), 50002: b"JPEG XL"}
     along = '<ModuloAlongT Type="other" Start="0" End="1e12" Step="1e-3"/>'
     modulo = (
         '<StructuredAnnotations><XMLAnnotation ID="a" Namespace="openmicroscopy.org/modulo">'
@@ -156,7 +164,7 @@ def misleading() -> dict[str, bytes]:
         "shared.tif": chain(shared * 1500, content=bytes(16) + bytes(200000)),
         **{
             f"strip{kind}.tif": tiff(sizes(4, 4, (8, len(data)), kind), data)
-            for kind, data in strips.items()
+            for kind, data in {**strips, **pictures}.items()
         },
         "times.ome.tif": described(ome('SizeZ="1" SizeC="1" SizeT="200000000"', "<TiffData/>")),
         "planes.ome.tif": described(

@@ -12,7 +12,7 @@ PAGE = {
 }
 
 
-def joined(*names: str) -> str:
-    """The text of these files, one after the other."""
+def page_text(*names: str) -> str:
+    """Return the text of these files of the page, one after the other."""
     folder = resources.files("steepest.app") / "page"
     return "".join((folder / name).read_text("utf-8") for name in names)

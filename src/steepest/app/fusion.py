@@ -13,8 +13,8 @@ from ..core.numbers import check_number
 from ..io import Image, from_float
 from ..spectral import separate_texture
 from .job import Answer
-from .source import Source, target, uploaded
-from .wire import half
+from .source import Source, read_upload, result_name
+from .wire import to_float16
 
 _MOST = 100.0
 
@@ -33,8 +33,8 @@ class Fusion:
     def answer(self, limits: tuple[float, float]) -> Answer:
         """Return structure, texture and the other texture as float16, for the page."""
         width = (0.0, limits[1] - limits[0])
-        textures = [half(each, width) for each in (self.texture, self.other)]
-        return {"name": self.name}, [half(self.structure, limits), *textures]
+        textures = [to_float16(each, width) for each in (self.texture, self.other)]
+        return {"name": self.name}, [to_float16(self.structure, limits), *textures]
 
     def result(self, args: Mapping[str, Any]) -> Image:
         """Return the sum for the gains ``own`` and ``other`` of the two textures."""
@@ -54,11 +54,11 @@ class Fusion:
             f"_, other = spectral.separate_texture(second.array, {split})\n"
             f"result = structure + {own!r} * texture + {other!r} * other\n"
             "result = image.with_parts([io.from_float(result, image.array.dtype)])\n"
-            f"io.write_image({target(self.source.image)!r}, result)\n"
+            f"io.write_image({result_name(self.source.image)!r}, result)\n"
         )
 
 
-def fusing(
+def fusion_job(
     source: Source, args: Mapping[str, Any], buffers: Sequence[bytes], max_pixels: int
 ) -> Callable[[Callable[[Any], bool]], Fusion]:
     """Check the arguments and return the computation.
@@ -67,7 +67,7 @@ def fusing(
     ``name`` its name.
     """
     time = check_number(args.get("time"), "time", positive=True, most=1e6)
-    image, second = source.image, uploaded(args, buffers, max_pixels)
+    image, second = source.image, read_upload(args, buffers, max_pixels)
     if second.array.shape != image.array.shape:
         raise InputError(
             f"{second.name}: has the shape {second.array.shape}; to be fused, both images need "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 from ..core.errors import InputError
@@ -21,13 +22,10 @@ class Job:
     def __init__(
         self, work: Callable[[Callable[[Any], bool]], Answer], *, partial: bool = True
     ) -> None:
-        self._partial = partial
-        self._stop = threading.Event()
-        self._answer: Answer | None = None
-        self._error = ""
+        self._partial, self._stop = partial, threading.Event()
+        self._future: Future[Answer] = Future()
         self._fraction: float | None = None
-        self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._run, args=(work,), daemon=True).start()
 
     def stop(self) -> None:
         """Ask the computation to stop."""
@@ -36,11 +34,7 @@ class Job:
     @property
     def done(self) -> bool:
         """Whether there is an answer."""
-        return self._answer is not None
-
-    def wait(self, timeout: float | None = None) -> None:
-        """Wait for the end."""
-        self._thread.join(timeout)
+        return self._future.done() and self._future.exception() is None
 
     def poll(self) -> Answer:
         """Return ``{"status": "busy" or "done", "fraction": ..}``, with the answer when done.
@@ -50,26 +44,28 @@ class Job:
         InputError
             If the computation has failed.
         """
-        if self._thread.is_alive():
+        if not self._future.done():
             return {"status": "busy", "fraction": self._fraction}, []
-        if self._answer is None:
-            raise InputError(self._error)
-        fields, buffers = self._answer
+        fields, buffers = self._future.result()
         return {**fields, "status": "done", "stopped": self._stop.is_set()}, buffers
 
     def _run(self, work: Callable[[Callable[[Any], bool]], Answer]) -> None:
         try:
             answer = work(self._on_step)
-            if self._partial or not self._stop.is_set():
-                self._answer = answer
-            self._error = "stopped"
-        except MemoryError:
-            self._error = "not enough memory"
+            if self._stop.is_set() and not self._partial:
+                raise InputError("stopped")
+            self._future.set_result(answer)
         except Exception as error:
-            known = isinstance(error, InputError)
-            self._error = str(error) if known else f"unexpected {type(error).__name__}"
+            self._future.set_exception(InputError(describe_error(error)))
 
     def _on_step(self, step: Any) -> bool:
         total = getattr(step, "num_steps", 0)
         self._fraction = min(step.step / total, 1.0) if total else None
         return self._stop.is_set()
+
+
+def describe_error(error: Exception) -> str:
+    """Return what the page shows for an exception of a computation."""
+    if isinstance(error, MemoryError):
+        return "not enough memory for this image"
+    return str(error) if isinstance(error, InputError) else f"unexpected {type(error).__name__}"

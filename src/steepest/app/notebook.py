@@ -20,7 +20,7 @@ from ..core.arrays import as_array, normalize_axis
 from ..core.errors import InputError
 from ..core.limits import MAX_PIXELS
 from ..io import Image
-from .files import EQUALISER, joined
+from .files import EQUALISER, page_text
 from .session import Session
 
 
@@ -67,7 +67,7 @@ class Equaliser(anywidget.AnyWidget):
     _esm = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, session: Session) -> None:
-        super().__init__(_esm=joined(*EQUALISER, "widget.js"))
+        super().__init__(_esm=page_text(*EQUALISER, "widget.js"))
         self._session = session
         self.on_msg(self._receive)
 

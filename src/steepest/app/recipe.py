@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from ..core.errors import InputError
 from ..core.numbers import check_number
 from ..io import Image, from_float
 from ..spectral import Decomposition
-from .source import Source, target
+from .source import Source, result_name
 
 MOST_BANDS = 32
 LARGEST_GAIN = 100.0
@@ -47,6 +48,16 @@ class Recipe:
         if len(self.gains) != len(self.edges) + 1:
             raise InputError(f"{len(self.gains)} gains for {len(self.edges) + 1} bands")
 
+    @classmethod
+    def from_request(cls, args: Mapping[str, Any]) -> Recipe:
+        """Return the recipe of the arguments of a request."""
+        return cls(args.get("edges", ()), args.get("gains", ()), args.get("residual_gain", 1.0))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the arguments of a request for this recipe; `from_request` is the inverse."""
+        edges, gains = list(self.edges), list(self.gains)
+        return {"edges": edges, "gains": gains, "residual_gain": self.residual_gain}
+
     def apply(self, decomposition: Decomposition, image: Image) -> Image:
         """Return the image with these gains, in the dtype of ``image`` and with its alpha."""
         gains = np.array(self.gains)
@@ -69,12 +80,13 @@ class Recipe:
         if source.image.format:
             end = (
                 "result = image.with_parts([io.from_float(result, image.array.dtype)])\n"
-                f"io.write_image({target(source.image)!r}, result)\n"
+                f"io.write_image({result_name(source.image)!r}, result)\n"
             )
+        keywords = ", ".join(f"{key}={value!r}" for key, value in flow.items())
         return (
             f"{source.python('spectral', numpy=True)}"
             "decomposition = spectral.decompose(\n"
-            f"    image.array, channel_axis=image.channel_axis, {_keywords(flow)}\n"
+            f"    image.array, channel_axis=image.channel_axis, {keywords}\n"
             ")\n"
             f"edges = {list(self.edges)}\n"
             f"gains = np.array({list(self.gains)})\n"
@@ -91,16 +103,12 @@ class Recipe:
         words += [f"--gains={_listed(self.gains)}", f"--residual-gain={self.residual_gain!r}"]
         if "t_max" in flow:
             words.append(f"--t-max={flow['t_max']!r}")
-        words += [f"--steps={flow['steps']}", "-o", f"./{target(source.image)}"]
+        words += [f"--steps={flow['steps']}", "-o", f"./{result_name(source.image)}"]
         return source.command("filter", *words)
 
 
 def _gain(value: Any, name: str) -> float:
     return check_number(value, name, least=-LARGEST_GAIN, most=LARGEST_GAIN)
-
-
-def _keywords(flow: dict[str, Any]) -> str:
-    return ", ".join(f"{key}={value!r}" for key, value in flow.items())
 
 
 def _listed(values: tuple[float, ...]) -> str:

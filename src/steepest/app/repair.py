@@ -54,7 +54,7 @@ class Repair:
         counts, boxes = self._counts.copy(), []
         for step, some in ((-1, self.strokes[keep:]), (1, strokes)):
             for stroke in some:
-                box, under = _covered(stroke, counts.shape)
+                box, under = _pixels_under(stroke, counts.shape)
                 counts[box] += np.where(under, step, 0).astype(np.uint16)  # modulo 2^16
                 boxes.append(box)
         mask = counts > 0
@@ -64,9 +64,9 @@ class Repair:
         if not boxes:
             return None
         holes, _ = connected(mask)
-        changed = _around(boxes, mask.shape)
+        changed = _enclosing_box(boxes, mask.shape)
         touched = np.isin(holes, np.setdiff1d(holes[changed], 0))
-        box = _around([changed, extent(touched) or changed], mask.shape)
+        box = _enclosing_box([changed, bounding_box(touched) or changed], mask.shape)
         known = self._image.array[box]
         spatial = mask[box] if known.ndim == 2 else mask[box][..., None]
         part = np.where(spatial, self._filled[box], known)
@@ -86,7 +86,7 @@ class Repair:
         return Source(self._image.with_parts([filled]), mask)
 
 
-def extent(mask: np.ndarray) -> Box | None:
+def bounding_box(mask: np.ndarray) -> Box | None:
     """Return the bounding box of what is True; None if there is nothing."""
     if not mask.any():
         return None
@@ -94,7 +94,7 @@ def extent(mask: np.ndarray) -> Box | None:
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
-def _around(boxes: list[Box], shape: tuple[int, ...]) -> Box:
+def _enclosing_box(boxes: list[Box], shape: tuple[int, ...]) -> Box:
     """Return the bounding box of some boxes, with one pixel more on each side."""
     rows, columns = (
         slice(max(min(box[k].start for box in boxes) - 1, 0),
@@ -104,7 +104,7 @@ def _around(boxes: list[Box], shape: tuple[int, ...]) -> Box:
     return rows, columns
 
 
-def _covered(stroke: Any, shape: tuple[int, ...]) -> tuple[Box, np.ndarray]:
+def _pixels_under(stroke: Any, shape: tuple[int, ...]) -> tuple[Box, np.ndarray]:
     """Return the bounding box of a stroke, and where in it pixels are covered."""
     if not isinstance(stroke, list) or not 3 <= len(stroke) <= _MOST_POINTS:
         raise InputError(f"strokes: {stroke!r:.40} is not a radius and points")

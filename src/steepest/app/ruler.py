@@ -46,7 +46,7 @@ def measure(
     return time, contrast, 2 * time / contrast
 
 
-def faintest(values: np.ndarray, limits: tuple[float, float]) -> float:
+def least_contrast(values: np.ndarray, limits: tuple[float, float]) -> float:
     """Return the contrast below which a structure of an image (H, W, C) may be noise.
 
     Noise of standard deviation s gives contrasts of up to 1.15 s in each channel.

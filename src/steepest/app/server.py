@@ -20,7 +20,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..core.errors import InputError
-from .files import PAGE, joined
+from .files import PAGE, page_text
 from .session import Session
 from .wire import pack, unpack
 
@@ -94,7 +94,7 @@ def make_server(
 
 def _static(names: Sequence[str], kind: str) -> Any:
     async def deliver(request: Request) -> Response:
-        return Response(joined(*names), headers={"Content-Type": kind})
+        return Response(page_text(*names), headers={"Content-Type": kind})
 
     return deliver
 

@@ -18,15 +18,15 @@ from ..core.limits import MAX_PIXELS
 from ..core.numbers import check_count, check_number
 from ..io import Image, encode_image
 from ..spectral import Decomposition, decompose
-from .fusion import Fusion, fusing
+from .fusion import Fusion, fusion_job
 from .job import Answer, Job
 from .recipe import MOST_BANDS, Recipe
-from .repair import Box, Repair, extent
+from .repair import Box, Repair, bounding_box
 from .ruler import measure
-from .source import Source, target, uploaded
-from .tools import ranking, segmenting, thinning
-from .wire import half
-from .work import MOST_WORKED, Work, begun, best_low_pass, compute, default_options
+from .source import Source, read_upload, result_name
+from .tools import ranking, segmentation_job, sparse_job
+from .wire import to_float16
+from .work import MOST_WORKED, Work, best_low_pass, compute, default_options, open_work
 
 _BYTES, _OTHERS = 4, 20  # of a number of a frame; arrays beside the frames
 _SHARE = 0.8  # of the memory that a flow may use
@@ -100,7 +100,7 @@ class Session:
                 f"{image.name}: has {image.array.size:,} pixels (times channels); "
                 f"allowed are {self._max_pixels:,} (max_pixels)"
             )
-        self._start(begun(Source(image)), same=False)
+        self._start(open_work(Source(image)), same=False)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the flow has ended; return False after ``timeout`` seconds."""
@@ -122,8 +122,8 @@ class Session:
     @property
     def settings(self) -> dict[str, Any]:
         """The edges, gains and residual gain that the page has told last."""
-        kept = self._kept or Recipe(self._busy().edges, (1.0,) * (len(self._busy().edges) + 1))
-        return _told(kept)
+        edges = self._open_work().edges
+        return (self._kept or Recipe(edges, (1.0,) * (len(edges) + 1))).as_json()
 
     def result(self) -> Image:
         """Wait for the flow and return the image for the `settings`.
@@ -134,13 +134,13 @@ class Session:
             If no image is open, or the flow was cancelled or failed.
         """
         self.wait()
-        work = self._busy()
-        return _recipe(self.settings).apply(_finished(work), work.source.image)
+        work = self._open_work()
+        return Recipe.from_request(self.settings).apply(_decomposition_of(work), work.source.image)
 
     # requests
 
     def _open(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
-        self.open(uploaded(args, buffers, self._max_pixels))
+        self.open(read_upload(args, buffers, self._max_pixels))
         return self._state({}, ())
 
     def _state(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
@@ -150,11 +150,11 @@ class Session:
         full, image = work.full, work.source.image
         height, width, channels = work.values.shape
         return {
-            "number": self._number, **self._of_page(args),
+            "number": self._number, **self._page_state(args),
             "image": {
                 "name": image.name, "width": width, "height": height, "channels": channels,
                 "dtype": image.array.dtype.name, "alpha": image.alpha is not None,
-                "limits": list(work.limits), "result": target(image),
+                "limits": list(work.limits), "result": result_name(image),
                 "factor": work.factor, "size": [image.array.shape[1], image.array.shape[0]],
             },
             "status": work.status, "stage": work.stage, "fraction": work.fraction,
@@ -166,14 +166,14 @@ class Session:
             "spectrum": {"times": work.spectrum[0], "values": work.spectrum[1]},
         }, []  # fmt: skip
 
-    def _of_page(self, args: Mapping[str, Any]) -> dict[str, Any]:
+    def _page_state(self, args: Mapping[str, Any]) -> dict[str, Any]:
         """Return what a page that is loaded again must know, if ``restore`` asks for it."""
         if not args.get("restore"):
             return {}
         return {
             "strokes": self._mending.strokes if self._mending is not None else [],
-            "settled": self._settled(self._busy()),
-            "kept": _told(self._kept) if self._kept is not None else None,
+            "settled": self._settled(self._open_work()),
+            "kept": self._kept.as_json() if self._kept is not None else None,
         }
 
     def _layers(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
@@ -182,7 +182,7 @@ class Session:
         ``quality`` of each is as in `best_low_pass`. Previews have 1 / ``factor`` of the pixels
         along each axis, rounded up.
         """
-        work = self._busy()
+        work = self._open_work()
         times = args.get("times")
         if not isinstance(times, list) or not 0 < len(times) <= MOST_BANDS + 1:
             raise InputError(f"times={times!r:.40}; allowed are 1 to {MOST_BANDS + 1} times")
@@ -192,7 +192,7 @@ class Session:
             found, factor, what = best_low_pass(work, time)
             quality.append(what)
             factors.append(factor)
-            images.append(half(found, work.limits))
+            images.append(to_float16(found, work.limits))
         return {"quality": quality, "factors": factors, "number": self._number}, images
 
     def _cancel(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
@@ -202,7 +202,7 @@ class Session:
 
     def _compute(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
         """Start again after a cancellation, or ("all": true) up to the extinction time."""
-        work = self._busy()
+        work = self._open_work()
         everything = args.get("all", "t_max" not in work.options)
         if not isinstance(everything, bool):
             raise InputError(f"all={everything!r:.40}; allowed are true and false")
@@ -217,11 +217,13 @@ class Session:
 
         If the page shows a smaller copy, this is a computation of its own at full size.
         """
-        work, recipe = self._busy(), _recipe(args)
+        work, recipe = self._open_work(), Recipe.from_request(args)
         image = work.source.image
-        name = target(image)
+        name = result_name(image)
         if work.factor == 1:
-            return {"name": name}, [encode_image(recipe.apply(_finished(work), image), name)]
+            return {"name": name}, [
+                encode_image(recipe.apply(_decomposition_of(work), image), name)
+            ]
         _check_memory(image, work.options["steps"])
 
         def at_full_size(on_step: Callable[[Any], bool]) -> Answer:
@@ -230,10 +232,10 @@ class Session:
             )
             return {"name": name}, [encode_image(recipe.apply(found, image), name)]
 
-        return self._begin(at_full_size, partial=False)
+        return self._start_job(at_full_size, partial=False)
 
     def _code(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
-        work, recipe = self._busy(), _recipe(args)
+        work, recipe = self._open_work(), Recipe.from_request(args)
         source, flow = work.source, work.options
         mask = source.mask_name if source.mask is not None else None
         code = {"python": recipe.python(source, flow), "command": recipe.command(source, flow)}
@@ -241,7 +243,7 @@ class Session:
 
     def _mask(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
         """The file of the mask that the code of a repaired image reads."""
-        source = self._busy().source
+        source = self._open_work().source
         return {"name": source.mask_name}, [source.mask_file()]
 
     def _repair(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
@@ -250,37 +252,39 @@ class Session:
         ``all``: with everything that differs from the image of the flow, which goes on with the
         image before, until `_settle`.
         """
-        work = self._exact()
+        work = self._unreduced_work()
         if self._mending is None:
             self._mending = Repair(work.source.image)
         mending = self._mending
         box = mending.change(args.get("keep"), args.get("strokes"))
         if args.get("all"):
             mask = mending.mask
-            box = extent(mask if work.source.mask is None else mask | work.source.mask)
-        return self._part(mending, box, work)
+            box = bounding_box(mask if work.source.mask is None else mask | work.source.mask)
+        return self._answer_part(mending, box, work)
 
     def _covered(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
         """What the strokes have covered, as it was before: for a page that is loaded again."""
-        work, mending = self._busy(), self._mending
+        work, mending = self._open_work(), self._mending
         if mending is None:
             return {"box": None}, []
-        return self._part(mending, extent(mending.mask), work, filled=False)
+        return self._answer_part(mending, bounding_box(mending.mask), work, filled=False)
 
-    def _part(self, mending: Repair, box: Box | None, work: Work, *, filled: bool = True) -> Answer:
+    def _answer_part(
+        self, mending: Repair, box: Box | None, work: Work, *, filled: bool = True
+    ) -> Answer:
         if box is None:
             return {"box": None}, []
         part = mending.part(box, filled=filled)
         part = prepare_image(part, work.source.image.channel_axis)[0]
         (top, bottom), (left, right) = ((each.start, each.stop) for each in box)
         where = [left, top, right - left, bottom - top]
-        return {"box": where}, [half(np.moveaxis(part, 0, -1), work.limits)]
+        return {"box": where}, [to_float16(np.moveaxis(part, 0, -1), work.limits)]
 
     def _settle(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
         """Start the flow of the repaired image, with the bands and sliders there are."""
-        work = self._busy()
+        work = self._open_work()
         if self._mending is not None and not self._settled(work):
-            again = begun(self._mending.source())
+            again = open_work(self._mending.source())
             again.options, again.limits = work.options, work.limits
             again.stale = True
             self._start(again)
@@ -296,23 +300,23 @@ class Session:
 
     def _keep(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
         """Remember the sliders for `result`."""
-        self._kept = _recipe(args)
+        self._kept = Recipe.from_request(args)
         return {}, []
 
     def _segment(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
-        work = self._exact()
-        return self._begin(segmenting(work.source, work.limits, args))
+        work = self._unreduced_work()
+        return self._start_job(segmentation_job(work.source, work.limits, args))
 
     def _thin(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
-        work, ranks = self._exact(), self._ranks
+        work, ranks = self._unreduced_work(), self._ranks
         ranking = None
         if ranks is not None and ranks.done:
             ranking = np.frombuffer(ranks.poll()[1][0], np.int32).reshape(work.values.shape[:2])
-        return self._begin(thinning(work.source, work.values, work.limits, ranking, args))
+        return self._start_job(sparse_job(work.source, work.values, work.limits, ranking, args))
 
     def _rank(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
         """The ranks of all pixels (int32), computed once for each image, beside other jobs."""
-        image = self._exact().source.image
+        image = self._unreduced_work().source.image
         with self._lock:
             if self._ranks is None:
                 self._ranks = Job(ranking(image), partial=False)
@@ -321,8 +325,8 @@ class Session:
 
     def _fuse(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
         """Separate the textures of this and a second image, for `_fused`."""
-        work = self._exact()
-        separate = fusing(work.source, args, buffers, self._max_pixels)
+        work = self._unreduced_work()
+        separate = fusion_job(work.source, args, buffers, self._max_pixels)
 
         def keep(on_step: Callable[[Any], bool]) -> Answer:
             fusion = separate(on_step)
@@ -330,17 +334,17 @@ class Session:
                 self._fusion = fusion
             return fusion.answer(work.limits)
 
-        return self._begin(keep, partial=False)
+        return self._start_job(keep, partial=False)
 
     def _fused(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
         """The fused image as a file, and the code that computes it."""
         if self._fusion is None:
             raise InputError("no second image is open")
-        name = target(self._fusion.source.image)
+        name = result_name(self._fusion.source.image)
         file = encode_image(self._fusion.result(args), name)
         return {"name": name, "python": self._fusion.python(args)}, [file]
 
-    def _begin(
+    def _start_job(
         self, work: Callable[[Callable[[Any], bool]], Answer], *, partial: bool = True
     ) -> Answer:
         """Start a computation besides the flow; the one before is stopped."""
@@ -362,7 +366,7 @@ class Session:
 
     def _ruler(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
         """Time, contrast and radius of the structure at pixel ``x``, ``y``; null if too faint."""
-        work = self._busy()
+        work = self._open_work()
         height, width, _ = work.values.shape
         x = check_number(args.get("x"), "x", most=width - 1)
         y = check_number(args.get("y"), "y", most=height - 1)
@@ -381,14 +385,14 @@ class Session:
 
     # the flow
 
-    def _busy(self) -> Work:
+    def _open_work(self) -> Work:
         if self._work is None:
             raise InputError("no image is open")
         return self._work
 
-    def _exact(self) -> Work:
+    def _unreduced_work(self) -> Work:
         """The work on an image whose pixels are all shown."""
-        work = self._busy()
+        work = self._open_work()
         if work.factor > 1:
             raise InputError(
                 f"{work.source.image.name}: is shown at 1/{work.factor} of its size; this tool "
@@ -422,22 +426,10 @@ class Session:
         self._job = self._ranks = self._fusion = None
 
 
-def _finished(work: Work) -> Decomposition:
+def _decomposition_of(work: Work) -> Decomposition:
     if work.decomposition is None:
         raise InputError("the flow has not finished; wait for it, or continue it")
     return work.decomposition
-
-
-def _recipe(args: Mapping[str, Any]) -> Recipe:
-    return Recipe(args.get("edges", ()), args.get("gains", ()), args.get("residual_gain", 1.0))
-
-
-def _told(recipe: Recipe) -> dict[str, Any]:
-    """Return the arguments of a request that asks for this recipe."""
-    return {
-        "edges": list(recipe.edges), "gains": list(recipe.gains),
-        "residual_gain": recipe.residual_gain,
-    }  # fmt: skip
 
 
 def _check_memory(image: Image, steps: int) -> None:

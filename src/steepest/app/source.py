@@ -47,7 +47,7 @@ class Source:
         name = _operand(self.image.name)
         if self.mask is None:
             return shlex.join(["steepest", verb, name, *words])
-        repaired = f"./{target(self.image, 'repaired')}"
+        repaired = f"./{result_name(self.image, 'repaired')}"
         mask = _operand(self.mask_name)
         fill = shlex.join(["steepest", "inpaint", name, "--unknown", mask, "-o", repaired])
         return f"{fill} && {shlex.join(['steepest', verb, repaired, *words])}"
@@ -55,7 +55,7 @@ class Source:
     @property
     def mask_name(self) -> str:
         """The name of the mask's file."""
-        return f"{PurePath(target(self.image, 'mask')).stem}.png"
+        return f"{PurePath(result_name(self.image, 'mask')).stem}.png"
 
     def mask_file(self) -> bytes:
         """Return the mask as a PNG file: 255 where the image was repaired.
@@ -70,7 +70,7 @@ class Source:
         return encode_image(Image(np.where(self.mask, np.uint8(255), np.uint8(0)), "YX"), "m.png")
 
 
-def uploaded(args: Mapping[str, Any], buffers: Sequence[bytes], max_pixels: int) -> Image:
+def read_upload(args: Mapping[str, Any], buffers: Sequence[bytes], max_pixels: int) -> Image:
     """Return the image of a request: the contents of one file, and its ``name``."""
     if len(buffers) != 1:
         raise InputError(f"the contents of one file are needed; given: {len(buffers)}")
@@ -80,7 +80,7 @@ def uploaded(args: Mapping[str, Any], buffers: Sequence[bytes], max_pixels: int)
     return decode_image(bytes(buffers[0]), name, max_pixels=max_pixels)
 
 
-def target(image: Image, what: str = "equalised") -> str:
+def result_name(image: Image, what: str = "equalised") -> str:
     """Return the name of a result: lossless, and able to hold what the image holds."""
     path = PurePath(image.name.removeprefix("sample:"))
     suffix = path.suffix.lower()

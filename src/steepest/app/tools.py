@@ -14,14 +14,14 @@ from ..io import Image
 from ..segmentation import threshold_rof
 from .job import Answer
 from .source import Source
-from .wire import half
+from .wire import to_float16
 
 _MOST_CLASSES = 8
 _RANKING: dict[str, Any] = {"density": 0.005, "rng": 0}
 Progress = Callable[[Any], bool]
 
 
-def segmenting(
+def segmentation_job(
     source: Source, limits: tuple[float, float], args: Mapping[str, Any]
 ) -> Callable[[Progress], Answer]:
     """Check the arguments and return the computation of labels.
@@ -49,7 +49,7 @@ def segmenting(
     return work
 
 
-def thinning(
+def sparse_job(
     source: Source,
     values: np.ndarray,
     limits: tuple[float, float],
@@ -76,7 +76,7 @@ def thinning(
             "ranked": ranking is not None,
             "python": _thin_code(source, density, ranking is not None), "command": None,
         }  # fmt: skip
-        return fields, [half(found, limits), known.astype(np.uint8).tobytes()]
+        return fields, [to_float16(found, limits), known.astype(np.uint8).tobytes()]
 
     return work
 

@@ -55,7 +55,7 @@ def unpack(message: bytes) -> tuple[dict[str, Any], list[bytes]]:
     return fields, buffers
 
 
-def half(values: np.ndarray, limits: tuple[float, float]) -> bytes:
+def to_float16(values: np.ndarray, limits: tuple[float, float]) -> bytes:
     """Return values as float16, where 0 and 1 are shown as black and white."""
     low, high = limits
     return ((values - low) / (high - low)).astype(np.float16).tobytes()

@@ -1,4 +1,4 @@
-"""One image and its flow: first a preview at low resolution, then the bands as frames arrive."""
+"""The flow of the image that is open: first a preview, then the bands as frames arrive."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..core.arrays import prepare_image
-from ..core.errors import InputError
 from ..spectral import Decomposition, decompose
+from .job import describe_error
 from .lowpass import low_pass, shrink
-from .ruler import faintest
+from .ruler import least_contrast
 from .source import Source
 
 _NUM_BANDS = 6
@@ -37,7 +37,7 @@ class _Frames:
 
 @dataclass(eq=False)
 class Work:
-    """One image and the state of its computation; replaced as a whole by the next image."""
+    """The image that is open and the state of its flow; replaced as a whole by the next image."""
 
     source: Source
     values: np.ndarray  # (H, W, C), the image in floating point, reduced by ``factor``
@@ -58,7 +58,7 @@ class Work:
     spectrum: tuple[list[float], list[float]] = ((), ())  # type: ignore[assignment]
 
 
-def begun(source: Source) -> Work:
+def open_work(source: Source) -> Work:
     """Return the work on an image, before anything is computed."""
     image = source.image
     planes, _ = prepare_image(image.array, image.channel_axis)
@@ -67,7 +67,9 @@ def begun(source: Source) -> Work:
     factor = int(np.ceil(np.sqrt(values.size / MOST_WORKED)))
     if factor > 1:
         values = shrink(values, factor)
-    return Work(source, values, limits, default_options(limits), faintest(values, limits), factor)
+    return Work(
+        source, values, limits, default_options(limits), least_contrast(values, limits), factor
+    )
 
 
 def compute(work: Work, before: threading.Thread | None) -> None:
@@ -82,10 +84,7 @@ def compute(work: Work, before: threading.Thread | None) -> None:
         if work.stop.is_set() and work.status == "busy":
             work.status = "cancelled"
     except Exception as error:
-        work.error = str(error) if isinstance(error, InputError) else f"{type(error).__name__}"
-        if isinstance(error, MemoryError):
-            work.error = "not enough memory for the flow of this image"
-        work.status = "failed"
+        work.error, work.status = describe_error(error), "failed"
 
 
 def _compute_preview(work: Work) -> None:

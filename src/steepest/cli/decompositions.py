@@ -105,15 +105,18 @@ class Decompositions:
 
     def spectrum_figure(self, spectra: Sequence[tuple[Any, Any]]) -> Any:
         """Draw the spectra (times, S) of all pages."""
+        from matplotlib.figure import Figure
+
         from steepest import plot
 
+        ax = Figure(figsize=(9.0, 4.4)).subplots()
         (times, values), name = spectra[0], self.item.source.stem
         if not self.series:
             title = f"{name}: spectrum of the total variation flow"
-            return plot.spectrum_figure(times, values, self.edges, title=title)
+            return plot.spectrum_curve(times, values, self.edges, title=title, ax=ax)
         rows = [np.interp(times, own, values) for own, values in spectra]  # networks use other ones
         title = f"{name}: spectra of the total variation flow"
-        return plot.spectrum_map(times, rows, self.edges, title=title)
+        return plot.spectrum_map(times, rows, self.edges, title=title, ax=ax)
 
 
 def bands_in_words(edges: Sequence[float]) -> str:

@@ -104,12 +104,17 @@ class Labels:
         if "areas" in item.files:
             item.write(item.files["areas"], self._table())
         if "overlay" in item.files:
+            from matplotlib.figure import Figure
+
             from steepest import plot
 
             first, note = self.pages[0], "page 1" if len(self.pages) > 1 else ""
-            figure = plot.label_overlay(
+            height, width = first.labels.shape[-2:]
+            size = min(max(width / height, 0.4), 3.0) ** 0.5
+            figure = Figure(figsize=(6 * size, 6 / size + 0.6), layout="constrained")
+            plot.label_overlay(
                 self.image.parts[0], first.labels, first.certain,
-                channel_axis=self.image.channel_axis, note=note,
+                channel_axis=self.image.channel_axis, note=note, ax=figure.subplots(),
                 title=f"{item.source.stem}: classes by brightness",
             )  # fmt: skip
             item.write(item.files["overlay"], figure)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from steepest.core.errors import InputError
 from steepest.io import SUFFIXES, base_name, check_kind, image_files
-from steepest.io.kinds import names_a_file
 from steepest.io.outputs import refuse_existing
+from steepest.io.paths import names_a_file
 from steepest.io.stores import is_store
 
 SAMPLE = "sample:"

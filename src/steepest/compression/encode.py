@@ -19,11 +19,10 @@ from . import streams
 from .container import Header, write
 from .decode import reconstruct
 from .filling import choose_levels, choose_mask, choose_values, fill, mask_chooser
-from .search import largest_below, smallest_above
+from .search import search_density
 
 _SHARE = 0.6  # mean squared error of rounding (step^2 / 12) relative to that of the inpainting
 _FEWEST = 8  # levels
-START = 0.05  # first density of a search
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +127,7 @@ def pack(
         If the image or an argument is not valid, the size or the quality cannot be reached, or
         ``on_step`` stopped the search before it was reached.
     """
-    tell = Reporter(on_step)
+    reporter = Reporter(on_step)
     count = levels
     if levels is not None:
         count = check_count(levels, "levels", least=2, most=streams.MOST_LEVELS)
@@ -145,9 +144,9 @@ def pack(
     span = float(layout.integer_maximum or 0) or high - low or 1.0
 
     def packed(mask: np.ndarray) -> Compressed:
-        values = choose_values(unit, mask, tonal, tell)
+        values = choose_values(unit, mask, tonal, reporter)
         number = count or _enough_levels(fill(values, mask) - unit)
-        known = choose_levels(unit, mask, values, number, tonal, tell)
+        known = choose_levels(unit, mask, values, number, tonal, reporter)
         header = Header(
             dtype, space, len(planes), layout.channel_axis, int(mask.sum()), number, low, high
         )
@@ -165,20 +164,15 @@ def pack(
         )
     if mask is not None:
         return packed(check_mask(mask, space))
-    options = {"rng": rng, "on_step": tell.stage}
+    options = {"rng": rng, "on_step": reporter.stage}
     if density is not None:
         share = check_fraction(density, "density")
         return packed(choose_mask(unit, share, mask_method, **options))
-    choose, fewest = mask_chooser(unit, mask_method, **options), 1 / planes[0].size
-
-    def attempt(share: float) -> Compressed:
-        return packed(choose(share))
-
-    if max_bytes is not None:
-        limit = check_number(max_bytes, "max_bytes", positive=True)
-        return largest_below(attempt, limit, START, fewest, tell)
-    quality = check_number(psnr, "psnr", positive=True)
-    return smallest_above(attempt, quality, START, fewest, tell)
+    choose = mask_chooser(unit, mask_method, **options)
+    limit = check_number(goals[given[0]], given[0], positive=True)
+    return search_density(
+        lambda share: packed(choose(share)), given[0], limit, 1 / planes[0].size, reporter
+    )
 
 
 def _enough_levels(error: np.ndarray) -> int:

@@ -63,13 +63,17 @@ def _checked(method: str) -> str:
     return check_choice(method, "mask_method", masks.METHODS)
 
 
-def choose_values(image: np.ndarray, mask: np.ndarray, tonal: bool, tell: Reporter) -> np.ndarray:
+def choose_values(
+    image: np.ndarray, mask: np.ndarray, tonal: bool, reporter: Reporter
+) -> np.ndarray:
     """Values (channels, \\*space) in [0, 1] to store: the image's own or, if ``tonal``, those with
     the smallest mean squared error of the inpainting.
     """
-    if not tonal or tell.stopped:
+    if not tonal or reporter.stopped:
         return image
-    best = inpainting.tonal(image, mask, channel_axis=0, solver=Solver(_TONAL), on_step=tell.stage)
+    best = inpainting.tonal(
+        image, mask, channel_axis=0, solver=Solver(_TONAL), on_step=reporter.stage
+    )
     return np.clip(best, 0, 1)
 
 
@@ -79,18 +83,18 @@ def choose_levels(
     values: np.ndarray,
     levels: int,
     tonal: bool,
-    tell: Reporter,
+    reporter: Reporter,
 ) -> np.ndarray:
     """The level, 0 ... levels - 1, of each known pixel: (channels, known pixels).
 
     By default the level nearest to the value. With ``tonal``, levels are chosen jointly, so that
     other pixels compensate for the rounding error of each.
     """
-    if tonal and not tell.stopped:
+    if tonal and not reporter.stopped:
         matrix = echo_matrix(mask)
         f, start = (a.reshape(-1, *matrix.held.shape).astype(float) for a in (image, values))
         threads, grid = default_num_threads(), Levels(0.0, 1.0, levels)
-        found = round_values(matrix, f, start, grid, threads, tell)
+        found = round_values(matrix, f, start, grid, threads, reporter)
         values = found.reshape(image.shape)
     return np.rint(values[:, mask] * (levels - 1)).astype(np.int64)
 

@@ -53,7 +53,7 @@ def neighbours(radius: int) -> np.ndarray:
     return np.array(rows, np.int64)
 
 
-def reach(size: int, count: int) -> int:
+def neighbourhood_radius(size: int, count: int) -> int:
     """The radius of the neighbourhood: about 1.5 times the spacing of known pixels, 6 to 16."""
     return min(max(isqrt(9 * size // (4 * max(count, 1))), _NEAR), _BLOCK)
 
@@ -155,7 +155,7 @@ def _decode(  # type: ignore[no-untyped-def]
 def _start(shape: tuple[int, int], count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """Blocks, neighbours, initial weights (0 except the bias), learning rate."""
     size = shape[0] * shape[1]
-    near = neighbours(reach(size, count))
+    near = neighbours(neighbourhood_radius(size, count))
     weights = np.zeros(near[:, 2].max() + 2, np.int64)
     weights[-1] = int(tables()[1][min(max(count * 4096 // size, 1), 4094)]) << _SHIFT
     longest = min(shape[0], shape[1] // SLANT + 1)

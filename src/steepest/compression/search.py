@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 from ..core.errors import InputError
 from ..core.progress import Reporter
 
+_START = 0.05  # first density
 _TRIALS = 10
 _ENOUGH = 0.98  # stop at this share of the allowed size
 _CLOSE = 0.05  # stop within this many dB above the requested quality
@@ -31,76 +32,35 @@ class Measured(Protocol):
 T = TypeVar("T", bound=Measured)
 
 
-def largest_below(
-    attempt: Callable[[float], T], max_bytes: float, start: float, fewest: float, tell: Reporter
+def search_density(
+    attempt: Callable[[float], T], goal: str, value: float, fewest: float, reporter: Reporter
 ) -> T:
-    """The trial of the highest density found whose size is at most ``max_bytes``.
+    """Return the best trial that meets a goal.
 
-    ``attempt`` maps a density in (0, 1] to a trial; ``start`` and ``fewest`` are the first and the
-    lowest density to try. ``tell`` ends the search if it was asked to stop.
+    That is the trial of the highest density found with at most ``value`` bytes (``goal``
+    "max_bytes"), or of the lowest density found with a PSNR of at least ``value`` ("psnr").
+    ``attempt`` maps a density in (0, 1] to a trial; ``fewest`` is the lowest density to try.
+    ``reporter`` ends the search if it was asked to stop.
 
-    Raises `InputError` if even the lowest density takes more bytes, or the search was stopped
-    before a trial was small enough.
+    Raises `InputError` if no density meets the goal, or the search was stopped before one did.
     """
+    by_size = goal == "max_bytes"
 
     def excess(trial: T) -> float:
-        return log(len(trial.data) / max_bytes)
+        return log(len(trial.data) / value) if by_size else trial.psnr - value
 
-    goal = f"max_bytes={max_bytes:g}"
-    best = _search(attempt, excess, start, fewest, -1, -log(_ENOUGH), goal, tell)
-    if best is None:
-        least = len(attempt(fewest).data)
-        raise InputError(f"{goal}; allowed is at least {least} for this image")
-    return best
-
-
-def smallest_above(
-    attempt: Callable[[float], T], psnr: float, start: float, fewest: float, tell: Reporter
-) -> T:
-    """The trial of the lowest density found whose PSNR is at least ``psnr``.
-
-    The other parameters are those of `largest_below`.
-
-    Raises `InputError` if even all pixels, rounded to their levels, do not reach it, or the search
-    was stopped before a trial did.
-    """
-
-    def excess(trial: T) -> float:
-        return trial.psnr - psnr
-
-    goal = f"psnr={psnr:g}"
-    best = _search(attempt, excess, start, fewest, 1, _CLOSE, goal, tell)
-    if best is None:
-        most = attempt(1.0).psnr
-        raise InputError(f"{goal}; allowed is at most {most:.2f} for this image")
-    return best
-
-
-def _search(
-    attempt: Callable[[float], T],
-    excess: Callable[[T], float],
-    start: float,
-    fewest: float,
-    wanted: int,
-    close: float,
-    goal: str,
-    tell: Reporter,
-) -> T | None:
-    """The trial with an excess of the sign ``wanted`` (or 0) that is closest to 0.
-
-    Raises `InputError` if the search was stopped before there was one.
-    """
+    sign, close = (-1, -log(_ENOUGH)) if by_size else (1, _CLOSE)  # of the excess that is allowed
     low, high = log(fewest), 0.0
     below: tuple[float, float] | None = None  # (log density, excess) of the nearest trials
     above: tuple[float, float] | None = None
     best: T | None = None
-    at, smallest = min(max(log(start), low), high), inf
+    at, smallest = min(max(log(_START), low), high), inf
     for _ in range(_TRIALS):
         trial = attempt(min(1.0, exp(at)))
         found = excess(trial)
-        if found * wanted >= 0 and abs(found) <= smallest:
+        if found * sign >= 0 and abs(found) <= smallest:
             best, smallest = trial, abs(found)
-        if smallest <= close or tell.stopped:
+        if smallest <= close or reporter.stopped:
             break
         if found > 0:
             above = at, found
@@ -120,6 +80,10 @@ def _search(
             if at >= high - 1e-9:
                 break
             at = min(high, at + 1.0)
-    if best is None and tell.stopped:
-        raise InputError(f"on_step stopped the search before any density met {goal}")
-    return best
+    if best is not None:
+        return best
+    if reporter.stopped:
+        raise InputError(f"on_step stopped the search before any density met {goal}={value:g}")
+    limit = attempt(fewest if by_size else 1.0)
+    allowed = f"at least {len(limit.data)}" if by_size else f"at most {limit.psnr:.2f}"
+    raise InputError(f"{goal}={value:g}; allowed is {allowed} for this image")

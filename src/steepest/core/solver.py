@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from .errors import InputError
 from .numbers import check_count, check_flag, check_number
@@ -70,6 +71,11 @@ class Limits(Solver):
 
     tol: float
     max_num_iter: int
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Tolerance, limit and threads, as keywords for a solver."""
+        return {"tol": self.tol, "max_num_iter": self.max_num_iter, "num_threads": self.threads}
 
 
 def limits(

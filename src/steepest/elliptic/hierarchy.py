@@ -35,8 +35,8 @@ class Hierarchy:
         """True for three axes, else None (numba compiles the kernels separately for the two)."""
         return _volume(self.operator)
 
-    def unpadded(self, rows: np.ndarray) -> np.ndarray:
-        """The image inside an array with the finest level's layout; the inverse of `padded`."""
+    def unpad(self, rows: np.ndarray) -> np.ndarray:
+        """The image inside an array with the finest level's layout; the inverse of `pad`."""
         shape = tuple(n + 2 for n in self.operator.excess.shape)
         return rows.reshape(shape)[(slice(1, -1),) * len(shape)]
 
@@ -47,7 +47,7 @@ def build(operator: Operator) -> Hierarchy:
     levels, size, num_couplings = plan(operator.excess.shape, along, operator.uniform)
     coefficients = np.zeros((3, size), np.float32)
     couplings = np.zeros(max(num_couplings, 3), np.float32)
-    excess, volume = padded(operator.excess, -1.0), _volume(operator)
+    excess, volume = pad(operator.excess, -1.0), _volume(operator)
     diagonal = np.zeros_like(excess)
     weights = None if operator.uniform else _edges(operator)
     set_finest(excess, diagonal, coefficients, levels, along, weights, volume)
@@ -57,7 +57,7 @@ def build(operator: Operator) -> Hierarchy:
     return Hierarchy(operator, levels, diagonal, along, weights, coefficients, couplings)
 
 
-def padded(image: np.ndarray, border: float = 0.0) -> np.ndarray:
+def pad(image: np.ndarray, border: float = 0.0) -> np.ndarray:
     """A float64 array with the finest level's layout: the image with a border of one pixel."""
     out = np.full(tuple(n + 2 for n in image.shape), border)
     out[(slice(1, -1),) * out.ndim] = image
@@ -115,5 +115,5 @@ def _edges(operator: Operator) -> np.ndarray:
     for axis in reversed(range(ndim)):
         w = np.zeros(operator.excess.shape)
         w[neighbours(axis, ndim)[0]] = operator.weight(axis)
-        out.append(padded(w))
+        out.append(pad(w))
     return np.stack(out if ndim == 3 else [*out, np.zeros_like(out[0])])

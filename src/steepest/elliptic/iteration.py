@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -48,13 +49,13 @@ def inner(a: np.ndarray, b: np.ndarray) -> float:
 
 
 @helper
-def _turn_row(p, z, beta):
+def _update_direction_row(p, z, beta):
     for j in range(p.shape[0]):
         p[j] = z[j] + beta * p[j]
 
 
 @helper
-def _advance_row(x, r, p, q, right, step, unit):
+def _update_solution_row(x, r, p, q, right, step, unit):
     total = 0.0
     for j in range(x.shape[0]):
         x[j] += step * p[j]
@@ -101,7 +102,7 @@ def residual(r, x, right, diagonal, along, weights, plane):
 
 
 @kernel
-def _advance(x, r, p, q, z, right, diagonal, scale, along, weights, plane, state):
+def _step(x, r, p, q, z, right, diagonal, scale, along, weights, plane, state):
     """One iteration after the cycle; returns False, and changes only p and q, if it cannot go on.
 
     ``state`` is what the residual of the cycle is multiplied by, ``<z, r>`` and ``|scale r|^2``.
@@ -111,7 +112,7 @@ def _advance(x, r, p, q, z, right, diagonal, scale, along, weights, plane, state
         now += _inner_row(z[k], r[k])
     beta = now / state[1] if state[1] != 0.0 else 0.0
     for k in range(x.shape[0]):
-        _turn_row(p[k], z[k], beta)
+        _update_direction_row(p[k], z[k], beta)
     state[1] = now
     curvature = apply(q, p, diagonal, along, weights, plane)
     if not curvature > 0.0:
@@ -119,7 +120,7 @@ def _advance(x, r, p, q, z, right, diagonal, scale, along, weights, plane, state
     step = now / curvature
     left = 0.0
     for k in range(x.shape[0]):
-        left += _advance_row(x[k], r[k], p[k], q[k], right[k], step, state[0])
+        left += _update_solution_row(x[k], r[k], p[k], q[k], right[k], step, state[0])
     if scale is not None:
         left = norm_squared(r, scale)
     state[2] = left
@@ -130,29 +131,24 @@ def conjugate_gradients(
     x: np.ndarray, r: np.ndarray, p: np.ndarray, q: np.ndarray, diagonal: np.ndarray,
     scale: np.ndarray | None, along: Any, weights: np.ndarray | None, volume: Any,
     coefficients: np.ndarray, couplings: np.ndarray, work: np.ndarray, levels: np.ndarray,
-    along32: Any, total: np.ndarray, state: np.ndarray, target: float, max_num_iter: int,
-) -> int:  # fmt: skip
-    """Iterate until ``|scale r|^2 <= target``, updating x and r = b - A x; return the iterations.
+    along32: Any, total: np.ndarray,
+) -> Iterator[float]:  # fmt: skip
+    """Update x and r = b - A x once before each value, which is ``|scale r|^2``.
 
-    ``state`` is zeros (3,) at first; afterwards its last entry is ``|scale r|^2``. Another call
-    with the same arguments continues as if the iteration had not been interrupted. The residual
-    passed to the cycle is divided by its first norm, because float32 would underflow.
+    Ends when no further step is possible. The residual passed to the cycle is divided by its first
+    norm, because float32 would underflow.
     """
     uniform = weights is None
     right = level_of(work, RIGHT, levels, 0)
     z = level_of(work, UNKNOWN, levels, 0)
     plane = None if volume is None else int(levels[0, 3])
-    if state[0] == 0.0:
-        first = norm_squared(r, None)
-        if not first > 0.0:
-            return 0
-        state[0] = 1.0 / math.sqrt(first)
-        np.multiply(state[0], r, out=right, casting="same_kind")
-    # The cycle is not part of a larger kernel, which would compile it twice
-    for iteration in range(max_num_iter):
+    first = norm_squared(r, None)
+    if not first > 0.0:
+        return
+    state = np.array([1.0 / math.sqrt(first), 0.0, 0.0])
+    np.multiply(state[0], r, out=right, casting="same_kind")
+    while True:  # the cycle is not part of a larger kernel, which would compile it twice
         cycle(coefficients, couplings, work, levels, along32, uniform, volume, total)
-        if not _advance(x, r, p, q, z, right, diagonal, scale, along, weights, plane, state):
-            return iteration
-        if state[2] <= target:
-            return iteration + 1
-    return max_num_iter
+        if not _step(x, r, p, q, z, right, diagonal, scale, along, weights, plane, state):
+            return
+        yield float(state[2])

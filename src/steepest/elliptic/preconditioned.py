@@ -11,7 +11,7 @@ import numpy as np
 from .cycle import RIGHT, UNKNOWN, cycle, level_of
 from .hierarchy import Hierarchy, single
 from .iteration import apply, inner
-from .solve import Solution, gathered
+from .solve import Solution, collect_solutions
 from .watching import Iteration, Watch, iterate_all
 
 Map = Callable[[np.ndarray], np.ndarray]
@@ -22,12 +22,12 @@ def compiled_operator(hierarchy: Hierarchy) -> Map:
     """``u -> A u`` at the active pixels of (\\*space), 0 elsewhere. Use it in one thread only."""
     plane = None if hierarchy.volume is None else int(hierarchy.levels[0, 3])
     source, target = np.zeros_like(hierarchy.diagonal), np.zeros_like(hierarchy.diagonal)
-    inside = hierarchy.unpadded(source)
+    inside = hierarchy.unpad(source)
 
     def multiply(u: np.ndarray) -> np.ndarray:
         inside[...] = u
         apply(target, source, hierarchy.diagonal, hierarchy.along, hierarchy.weights, plane)
-        return hierarchy.unpadded(target).copy()
+        return hierarchy.unpad(target).copy()
 
     return multiply
 
@@ -43,8 +43,8 @@ def one_cycle(hierarchy: Hierarchy) -> Map:
     along = single(hierarchy.along)
     uniform = hierarchy.weights is None
     active = hierarchy.operator.active
-    right = hierarchy.unpadded(level_of(work, RIGHT, levels, 0))
-    out = hierarchy.unpadded(level_of(work, UNKNOWN, levels, 0))
+    right = hierarchy.unpad(level_of(work, RIGHT, levels, 0))
+    out = hierarchy.unpad(level_of(work, UNKNOWN, levels, 0))
 
     def precondition(r: np.ndarray) -> np.ndarray:
         size = float(np.abs(r).max())
@@ -100,7 +100,7 @@ def solve_all(
 
     places = [(k, c) for k, start in enumerate(starts) for c in range(len(start))]
     done = iterate_all(worker, places, num_threads, watch)
-    return gathered(done, [len(start) for start in starts])
+    return collect_solutions(done, [len(start) for start in starts])
 
 
 def _residual(system: System, multiply: Map, u: np.ndarray) -> tuple[np.ndarray, float]:

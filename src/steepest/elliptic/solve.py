@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .hierarchy import Hierarchy, padded, single
+from .hierarchy import Hierarchy, pad, single
 from .iteration import conjugate_gradients, norm_squared, residual
 from .watching import Iteration, Watch, iterate_all
 
@@ -85,7 +85,7 @@ def solve(
         Number of threads.
     watch : callable, optional
         Called after each iteration with the largest relative residual, as updated by the iteration.
-        If it returns True, all images stop. Without it, the compiled code runs to the end.
+        If it returns True, all images stop. Without it, images are solved one after the other.
 
     Returns
     -------
@@ -111,15 +111,14 @@ def solve_each(
     def work(place: tuple[int, int]) -> Iteration:
         own, channel = equations[place[0]], place[1]
         b = None if own.right is None else own.right[channel]
-        start, watched = own.start[channel], watch is not None
-        return _solve_one(own.hierarchy, start, b, own.scale, tol, max_num_iter, watched)
+        return _solve_one(own.hierarchy, own.start[channel], b, own.scale, tol, max_num_iter)
 
     places = [(k, c) for k, each in enumerate(equations) for c in range(len(each.start))]
     parts = iterate_all(lambda: work, places, num_threads, watch)
-    return gathered(parts, [len(each.start) for each in equations])
+    return collect_solutions(parts, [len(each.start) for each in equations])
 
 
-def gathered(
+def collect_solutions(
     parts: Sequence[tuple[np.ndarray, float, float, int]], counts: list[int]
 ) -> list[Solution]:
     """From image, left, reference and iterations of each right-hand side to solutions."""
@@ -147,18 +146,17 @@ def _solve_one(
     scale: np.ndarray | None,
     tol: float,
     max_num_iter: int,
-    watched: bool,
 ) -> Iteration:
-    """Solve for one image; if ``watched``, yield after every iteration.
+    """Solve for one image; yields its relative residual after every iteration.
 
     Returns the image, the norms of its residual and of the reference, and the number of iterations.
     """
     levels = hierarchy.levels
     volume = hierarchy.volume
     plane = None if volume is None else int(levels[0, 3])
-    x = padded(start)
-    b = None if right is None else padded(right)
-    weight = None if scale is None else padded(scale)
+    x = pad(start)
+    b = None if right is None else pad(right)
+    weight = None if scale is None else pad(scale)
     equation = (hierarchy.diagonal, hierarchy.along, hierarchy.weights, plane)
     held = np.where(hierarchy.diagonal > 0, 0.0, x)
     r = np.zeros_like(x)
@@ -175,25 +173,23 @@ def _solve_one(
     for _ in range(_RESTARTS):
         if now <= target or total >= max_num_iter or stop:
             break
-        state, going = np.zeros(3), True
-        while going and not stop:
-            most = 1 if watched else max_num_iter - total
-            count = conjugate_gradients(
-                x, r, p, q, hierarchy.diagonal, weight, hierarchy.along, hierarchy.weights, volume,
-                hierarchy.coefficients, hierarchy.couplings, buffers, levels,
-                single(hierarchy.along), summed, state, target, most,
-            )  # fmt: skip
-            total += count
-            going = count == most and state[2] > target and total < max_num_iter
-            if count and watched:
-                stop = bool((yield _relative(state[2], reference)))
+        squares = conjugate_gradients(
+            x, r, p, q, hierarchy.diagonal, weight, hierarchy.along, hierarchy.weights, volume,
+            hierarchy.coefficients, hierarchy.couplings, buffers, levels, single(hierarchy.along),
+            summed,
+        )  # fmt: skip
+        for square in squares:
+            total += 1
+            stop = bool((yield _relative(square, reference)))
+            if stop or square <= target or total >= max_num_iter:
+                break
         before = now
         residual(r, x, b, *equation)
         now = norm_squared(r, weight)
         if not now < before:  # rounding, or NaN
             now = before
             break
-        best = hierarchy.unpadded(x).copy()
+        best = hierarchy.unpad(x).copy()
     return best, math.sqrt(now), math.sqrt(reference), total
 
 

@@ -1,4 +1,4 @@
-"""Iterations for several right-hand sides in threads, with or without a watching callback.
+"""Iterations for several right-hand sides in threads, with or without a callback.
 
 An iteration is a generator: it yields its relative residual, ends when it is sent True, and returns
 its result. Without a callback, each thread finishes one right-hand side after the other. With a
@@ -27,7 +27,7 @@ def iterate_all(
 ) -> list[Any]:
     """The results of ``worker()(item)`` for all items; ``worker`` is called once per thread."""
     if watch is None:
-        return share_out(lambda: _finished(worker()), items, num_threads)
+        return share_out(lambda: _run_to_end(worker()), items, num_threads)
     threads = max(min(num_threads, len(items)), 1)
     workers = [worker() for _ in range(threads)]
     running = [_Running(workers[k % threads](item)) for k, item in enumerate(items)]
@@ -55,7 +55,7 @@ class _Running:
                 self.going, self.result = False, end.value
 
 
-def _finished(begin: Callable[[Any], Iteration]) -> Callable[[Any], Any]:
+def _run_to_end(begin: Callable[[Any], Iteration]) -> Callable[[Any], Any]:
     def finish(item: Any) -> Any:
         running = _Running(begin(item))
         while running.going:

@@ -13,10 +13,10 @@ from ..convex.certificate import Bound, psnr_bound
 from ..convex.dual import Warm
 from ..convex.solve import Momentum
 from ..core.errors import InputError
-from ..core.image_like import ImageLike
 from ..core.namespace import Array
 from ..core.numbers import check_number, counted
 from ..core.progress import Pictured
+from ..core.result import ImageResult, Result
 from ..core.status import Status
 from .problem import Problem
 
@@ -73,7 +73,7 @@ class Step(Pictured):
 
 
 @dataclass(frozen=True, eq=False)
-class FlowResult:
+class FlowResult(Result):
     """A certified flow.
 
     For a batch, the arrays of the certificate have a second axis, with one entry per image.
@@ -127,11 +127,6 @@ class FlowResult:
     state: FlowState | None
     num_values: int = 0
 
-    @property
-    def converged(self) -> bool:
-        """Whether every requested tolerance was met."""
-        return self.status.converged
-
     def psnr_bound(self, data_range: float | None = None) -> np.ndarray:
         """``error_bound`` as a guaranteed PSNR, in dB, relative to ``data_range``."""
         shape = self.images.shape[1:] if self.images is not None else (self.num_values,)
@@ -177,7 +172,7 @@ class FlowResult:
 
 
 @dataclass(frozen=True, eq=False)
-class DenoiseResult(ImageLike):
+class DenoiseResult(ImageResult):
     """A certified minimiser.
 
     For a batch, ``gap`` and the bounds are arrays with one entry per image.
@@ -221,11 +216,6 @@ class DenoiseResult(ImageLike):
     data_range: float
     sigma: float | np.ndarray | None = None
     noise_share: float | np.ndarray | None = None
-
-    @property
-    def converged(self) -> bool:
-        """Whether the tolerance was met."""
-        return self.status.converged
 
     def psnr_bound(self, data_range: float | None = None) -> Any:
         """``error_bound`` as a guaranteed PSNR, in dB, relative to ``data_range``."""

@@ -37,10 +37,10 @@ def restrict(p: np.ndarray) -> np.ndarray:
 
     Its divergence on the coarse grid is the average of that of ``p``.
     """
-    return np.stack([_restricted(p[a], a + 1) for a in range(p.shape[0])])
+    return np.stack([_restrict_component(p[a], a + 1) for a in range(p.shape[0])])
 
 
-def _restricted(q: np.ndarray, across: int) -> np.ndarray:
+def _restrict_component(q: np.ndarray, across: int) -> np.ndarray:
     """Restrict one component, the flux along the axis ``across``."""
     for axis in range(1, q.ndim):
         q = _in_pairs(q, axis, _second if axis == across else _mean)
@@ -73,10 +73,10 @@ def prolong(p: Array, shape: Sequence[int]) -> Array:
 
     The coarse flux must be zero at the last face of each axis; the fine flux then is as well.
     """
-    return namespace(p).stack([_prolonged(p[a], a + 1, shape) for a in range(p.shape[0])])
+    return namespace(p).stack([_prolong_component(p[a], a + 1, shape) for a in range(p.shape[0])])
 
 
-def _prolonged(q: Array, across: int, shape: Sequence[int]) -> Array:
+def _prolong_component(q: Array, across: int, shape: Sequence[int]) -> Array:
     """Interpolate one component, the flux along the axis ``across``."""
     xp = namespace(q)
     for axis in range(1, len(shape)):

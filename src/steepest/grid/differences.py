@@ -150,8 +150,8 @@ def _closed_difference(v: Array, axis: int, boundary: str) -> Array:
     """``v_i - v_{i-1}`` of a tensor; for "neumann" with zero flux through the outer faces."""
     if boundary == "periodic":
         return backward_difference(v, axis, boundary)
-    entering = shifted(v, axis, 1)
-    return shifted(entering, axis, -1) - entering
+    entering = shift(v, axis, 1)
+    return shift(entering, axis, -1) - entering
 
 
 def gradient_norm_squared(spacing: Sequence[float], shape: Sequence[int]) -> float:
@@ -172,7 +172,7 @@ def over(v: Array, h: float) -> Array:
 def without_last(v: Array, axis: int) -> Array:
     """``v`` with zeros at the last pixel of ``axis``; NumPy arrays in place."""
     if is_torch(v):
-        return shifted(shifted(v, axis, 1), axis, -1)
+        return shift(shift(v, axis, 1), axis, -1)
     v[part(axis, v.shape[axis] - 1, None)] = 0
     return v
 
@@ -180,12 +180,12 @@ def without_last(v: Array, axis: int) -> Array:
 def without_first(v: Array, axis: int) -> Array:
     """``v`` with zeros at the first pixel of ``axis``; NumPy arrays in place."""
     if is_torch(v):
-        return shifted(shifted(v, axis, -1), axis, 1)
+        return shift(shift(v, axis, -1), axis, 1)
     v[part(axis, 0, 1)] = 0
     return v
 
 
-def shifted(v: Array, axis: int, step: int) -> Array:
+def shift(v: Array, axis: int, step: int) -> Array:
     """A tensor shifted by ``step`` = 1 or -1 pixels along ``axis`` and filled with zeros.
 
     Avoids slices of size - 1 and negative padding, which exporters do not support.

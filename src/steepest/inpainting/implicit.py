@@ -24,21 +24,18 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ..core.errors import InputError
+from ..core.solver import Limits
 from ..elliptic.arrays import solve_near
 from ..elliptic.operator import Operator
 from ..elliptic.solve import Solution
 from ..elliptic.watching import Watch
 from .problem import Problem, grid_of, unit_of
-from .result import outcome
+from .result import status_of
 from .steady_state import equation, fill
 
 
 def diffuse(
-    problem: Problem,
-    tol: float,
-    max_num_iter: int,
-    num_threads: int,
-    watch: Watch | None = None,
+    problem: Problem, limits: Limits, watch: Watch | None = None
 ) -> tuple[Tensor, Solution]:
     """Fill (C, \\*space) and keep what its gradient needs.
 
@@ -52,9 +49,8 @@ def diffuse(
             "known requires grad, so the image must be finite everywhere: its values at unknown "
             "pixels enter the gradient"
         )
-    options = {"tol": tol, "max_num_iter": max_num_iter, "num_threads": num_threads}
     found: list[Solution] = []
-    filled = _Diffuse.apply(problem.values, tracked, problem, options, found, watch)
+    filled = _Diffuse.apply(problem.values, tracked, problem, limits, found, watch)
     return filled, found[0]
 
 
@@ -65,43 +61,37 @@ class _Diffuse(torch.autograd.Function):
         values: Tensor,
         confidence: Tensor | None,
         problem: Problem,
-        options: dict[str, Any],
+        limits: Limits,
         found: list[Solution],
         watch: Watch | None,
     ) -> Tensor:
         f = values.detach().cpu().double().numpy()
-        solution = fill(f, problem.confidence, problem.spacing, near=values, watch=watch, **options)
+        options = {"near": values, "watch": watch, **limits.options}
+        solution = fill(f, problem.confidence, problem.spacing, **options)
         found.append(solution)
-        ctx.solved, ctx.options = (f, solution.image, problem), options
+        ctx.solved = f, solution.image, problem, limits
         return torch.as_tensor(solution.image, dtype=values.dtype, device=values.device)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Any:
-        f, u, problem = ctx.solved
-        g = gradient.cpu().double().numpy()
-        both = _adjoint(g, f, u, problem, ctx.options, gradient)
+        both = _adjoint(gradient, *ctx.solved)
         made = [torch.as_tensor(a, device=gradient.device).to(gradient.dtype) for a in both]
         needs = ctx.needs_input_grad
         return made[0] if needs[0] else None, made[1] if needs[1] else None, None, None, None, None
 
 
 def _adjoint(
-    g: np.ndarray,
-    f: np.ndarray,
-    u: np.ndarray,
-    problem: Problem,
-    options: dict[str, Any],
-    near: Tensor,
+    gradient: Tensor, f: np.ndarray, u: np.ndarray, problem: Problem, limits: Limits
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the gradients with respect to f (C, \\*space) and c (\\*space)."""
     space = u.shape[1:]
     grid = grid_of(space)
     spacing = problem.spacing if len(space) > 1 else (1.0, *problem.spacing)
     operator, excess, _ = equation(problem.confidence.reshape(grid), spacing)
-    free = operator.active
+    g = gradient.cpu().double().numpy()
     g, f, u = (array.reshape(-1, *grid) for array in (g, f, u))
-    m = _solved(near, operator, np.where(free, g, 0), options)
+    m = _solve_adjoint(gradient, operator, np.where(operator.active, g, 0), limits)
     laplacian = Operator(np.zeros(grid), operator.weights)
     at_known = g - laplacian.apply(m)
     c = problem.confidence.reshape(grid).astype(np.float64)
@@ -112,17 +102,17 @@ def _adjoint(
     return by_values.reshape(-1, *space), by_confidence.sum(0).reshape(space)
 
 
-def _solved(
-    near: Tensor, operator: Operator, right: np.ndarray, options: dict[str, Any]
+def _solve_adjoint(
+    near: Tensor, operator: Operator, right: np.ndarray, limits: Limits
 ) -> np.ndarray:
     """Solve the adjoint equation; warn if the tolerance is not met.
 
     Channels whose right-hand side is not finite are NaN, for which the solver would return zero.
     """
     unit = unit_of(right)
-    solution = solve_near(near, operator, np.zeros_like(right), right / unit, **options)
+    solution = solve_near(near, operator, np.zeros_like(right), right / unit, **limits.options)
     residual, count = float(solution.residual.max()), int(solution.iterations.max())
-    if not outcome(residual, count, options["tol"], options["max_num_iter"]).ok:
+    if not status_of(residual, count, limits).ok:
         warnings.warn(
             f"steepest: a gradient was not converged after {count} iterations",
             RuntimeWarning,

@@ -95,7 +95,7 @@ def prepare(
             missing = missing.any(axis=layout.channel_axis)
     if given:
         name = "unknown" if known is None else "known"
-        confidence = check_known(known, space) if known is not None else ~_marked(unknown, space)
+        confidence = check_known(known, space) if known is not None else ~_to_fill(unknown, space)
         if missing is not None and bool((missing & (confidence > 0)).any()):
             number = int((missing & (confidence > 0)).sum())
             raise InputError(
@@ -158,7 +158,7 @@ def check_known(known: Any, space: tuple[int, ...]) -> np.ndarray:
     Raises `InputError` if ``known`` does not have the spatial shape, is neither Boolean nor
     floating-point, or has confidences outside [0, 1].
     """
-    array = _spatial(known, "known", space)
+    array = _check_spatial(known, "known", space)
     kind = dtype_name(array) if is_torch(array) else array.dtype.name
     if kind not in ("bool", "float16", "float32", "float64"):
         raise InputError(
@@ -177,12 +177,12 @@ def check_known(known: Any, space: tuple[int, ...]) -> np.ndarray:
     return values
 
 
-def _marked(unknown: Any, space: tuple[int, ...]) -> np.ndarray:
+def _to_fill(unknown: Any, space: tuple[int, ...]) -> np.ndarray:
     """Return the pixels to fill, as a Boolean array, from a mask with at most one nonzero value.
 
     scikit-image and OpenCV take such masks: Booleans, 0 and 1, or 0 and 255.
     """
-    array = _spatial(unknown, "unknown", space)
+    array = _check_spatial(unknown, "unknown", space)
     if dtype_name(array).lstrip("u").rstrip("0123456789") not in ("int", "float", "bool"):
         raise InputError(f"unknown has dtype {array.dtype}; allowed are Booleans and real numbers")
     array = detached(array)
@@ -195,7 +195,7 @@ def _marked(unknown: Any, space: tuple[int, ...]) -> np.ndarray:
     return np.asarray(marked)
 
 
-def _spatial(mask: Any, name: str, space: tuple[int, ...]) -> Array:
+def _check_spatial(mask: Any, name: str, space: tuple[int, ...]) -> Array:
     """Return a mask as an array; raise `InputError` if it does not have the spatial shape."""
     array = as_array(mask, name)
     if tuple(array.shape) != space:

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..core.arrays import check_data_range
 from ..core.errors import InputError
-from ..core.image_like import ImageLike
 from ..core.progress import Callback
+from ..core.result import ImageResult
 from ..core.solver import Solver, limits
 from ..core.status import Status
 from ..core.tiles import Tiles, refuse_by_tiles, works_by_tiles
@@ -22,7 +22,7 @@ from .solve import PASSES_BY_TILES, TOL_BY_TILES, inpaint
 
 
 @dataclass(frozen=True, eq=False)
-class Reconstruction(ImageLike):
+class Reconstruction(ImageResult):
     """An image reconstructed from a few of its pixels.
 
     Attributes
@@ -73,8 +73,8 @@ def reconstruct(
         As in `inpaint`, but computations are in NumPy.
     mask : Boolean array of the spatial shape
         True at the pixels to inpaint from.
-    channel_axis : int, optional
-        Axis that holds the channels.
+    channel_axis, solver, on_step
+        As in `inpaint` with the method `Diffusion`.
     values : array of the shape of ``image``, optional
         Values to use at the mask instead of those of the image, for example the result of `tonal`;
         on the [0, 1] scale for integer images.
@@ -99,10 +99,8 @@ def reconstruct(
 
     Raises
     ------
-    InputError
-        If the image, the mask or the values are invalid.
-    NotConverged
-        If the tolerance is not met and the solver has ``raise_on_failure=True``.
+    InputError, NotConverged
+        As in `inpaint`, or if the mask or the values are invalid.
     """
     if works_by_tiles(image, out, tiles):
         from .tiles.reconstruction import reconstruct_by_tiles

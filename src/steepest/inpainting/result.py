@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.image_like import ImageLike
 from ..core.namespace import Array, namespace
+from ..core.result import ImageResult
+from ..core.solver import Limits
 from ..core.status import Status
 
 _ROUNDING = 1e-3  # largest relative residual that is attributed to rounding
 
 
 @dataclass(frozen=True, eq=False)
-class InpaintResult(ImageLike):
+class InpaintResult(ImageResult):
     """A filled image and how well its equation is solved.
 
     Attributes
@@ -40,11 +41,6 @@ class InpaintResult(ImageLike):
     status: Status
     statuses: tuple[Status, ...] = ()
 
-    @property
-    def converged(self) -> bool:
-        """True if the tolerance was met."""
-        return self.status.converged
-
 
 def stack(results: Sequence[InpaintResult], axis: int) -> InpaintResult:
     """Combine the results of the images of a batch into one."""
@@ -59,14 +55,12 @@ def stack(results: Sequence[InpaintResult], axis: int) -> InpaintResult:
     )
 
 
-def outcome(
-    residual: float, iterations: int, tol: float, max_num_iter: int, stopped: bool = False
-) -> Status:
+def status_of(residual: float, iterations: int, limits: Limits, stopped: bool = False) -> Status:
     """Return whether the tolerance was met and, if not, the reason."""
     if stopped:
         return Status.STOPPED
-    if residual <= tol:
+    if residual <= limits.tol:
         return Status.CONVERGED
-    if iterations >= max_num_iter:
+    if iterations >= limits.max_num_iter:
         return Status.MAX_ITERATIONS
     return Status.ROUNDING if residual <= _ROUNDING else Status.ACCURACY_NOT_MET

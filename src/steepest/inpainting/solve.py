@@ -16,7 +16,7 @@ from ..tiled.request import TileRequest
 from .method import Method
 from .methods.diffusion import Diffusion
 from .problem import Problem, prepare
-from .result import InpaintResult, outcome, stack
+from .result import InpaintResult, stack, status_of
 
 TOL_BY_TILES, PASSES_BY_TILES = 1e-6, 50
 
@@ -88,9 +88,9 @@ def inpaint(
     Raises
     ------
     InputError
-        If the image is invalid, if a mask has the wrong shape or type or no known pixel, if both
-        ``known`` and ``unknown`` are given, or if the method does not take spacing, confidences,
-        tensors, or this number of spatial axes.
+        If the image or a mask is invalid or leaves no known pixel, if both ``known`` and
+        ``unknown`` are given, or if the method does not take spacing, confidences, tensors, or this
+        number of spatial axes.
     NotConverged
         If the tolerance is not met and the solver has ``raise_on_failure=True``.
 
@@ -107,31 +107,31 @@ def inpaint(
         from .tiles.diffusion import inpaint_by_tiles
 
         refuse_by_tiles(method=None if type(method) is Diffusion else method, batch_axis=batch_axis)
-        own = limits(solver, TOL_BY_TILES, PASSES_BY_TILES, positive=True)
-        request = TileRequest(image, out, own, tiles or Tiles(), channel_axis, spacing, on_step)
+        passes = limits(solver, TOL_BY_TILES, PASSES_BY_TILES, positive=True)
+        request = TileRequest(image, out, passes, tiles or Tiles(), channel_axis, spacing, on_step)
         return inpaint_by_tiles(request, known, unknown)
-    given = limits(solver, method.tol, method.max_num_iter, positive=True)
+    own = limits(solver, method.tol, method.max_num_iter, positive=True)
     reporter = Reporter(on_step)
     _check_takes(method, "spacing", None if spacing is None else f"spacing={spacing!r}")
     items, axis, channel_axis = batch_items(
         image, batch_axis, own_channel_axis(image, channel_axis)
     )
 
-    def fill(item: Any, known: Any, unknown: Any) -> InpaintResult:
+    def fill_one(item: Any, known: Any, unknown: Any) -> InpaintResult:
         tensor = any(map(is_torch, (item, known, unknown)))
         _check_takes(method, "tensors", "a tensor as image or mask" if tensor else None)
         problem = prepare(item, known, unknown, channel_axis, spacing)
         _check_problem(method, problem)
-        values, residual, iterations = method.fill(problem, given, reporter)
-        status = outcome(residual, iterations, given.tol, given.max_num_iter, reporter.stopped)
+        values, residual, iterations = method.fill(problem, own, reporter)
+        status = status_of(residual, iterations, own, reporter.stopped)
         return InpaintResult(problem.layout.restore(values), residual, iterations, status)
 
     if axis is None:
-        return finished(fill(image, known, unknown), given.raise_on_failure)
+        return finished(fill_one(image, known, unknown), own.raise_on_failure)
     shape = len(items), items[0].ndim - (channel_axis is not None)
     masks = _masks(known, "known", *shape), _masks(unknown, "unknown", *shape)
-    results = [fill(*each) for each in zip(items, *masks, strict=True)]
-    return finished(stack(results, axis), given.raise_on_failure)
+    results = [fill_one(*each) for each in zip(items, *masks, strict=True)]
+    return finished(stack(results, axis), own.raise_on_failure)
 
 
 def _masks(mask: Any, name: str, count: int, num_space: int) -> list[Any]:

@@ -47,13 +47,10 @@ def tonal(
 
     Parameters
     ----------
-    image : array
-        Image with one to three spatial axes and an optional channel axis; float32, float64, uint8
-        or uint16.
+    image, channel_axis
+        As in `inpaint`, but computations are in NumPy.
     mask : Boolean array of the spatial shape
         True at the pixels whose values are optimised.
-    channel_axis : int, optional
-        Axis that holds the channels.
     levels : int, optional
         Number of values that g may take, from 2 to 65536. They are equally spaced, from 0 to 1 for
         integer images and from the minimum to the maximum of the image over all channels for
@@ -64,9 +61,8 @@ def tonal(
         (docs/inpainting). ``max_num_iter`` is 100 by default. Threads share the channels and, with
         ``levels``, the blocks.
     on_step : callable, optional
-        Called with a `Progress` after each iteration of all channels; its residual is the quantity
-        compared with ``tol``. With ``levels``, it is also called after the blocks are set up and
-        after each of the eight steps. If it returns True, the best values so far are used.
+        As in `inpaint`; the residual is compared with ``tol``. With ``levels``, it is also called
+        after the blocks are set up and after each of the eight steps.
 
     Returns
     -------
@@ -79,18 +75,17 @@ def tonal(
     InputError
         If the image, the mask or an option is invalid.
     NotConverged
-        If the tolerance is not met and the solver has ``raise_on_failure=True``; its ``result`` is
-        the array.
+        As in `inpaint`; its ``result`` is the array.
 
     Notes
     -----
     Each iteration takes two solves of O(pixels), and about 5 iterations are usual.
 
-    With ``levels``, the optimised values are rounded first. Eight steps then reduce the error
-    further. Each step changes one eighth of the values to the levels that minimise a bound of the
-    error (`tonal_levels.round_values`). This takes another 16 solves, plus 18 per channel. The
-    result is close to that of coordinate descent but not the global optimum. It is better than
-    rounding by 0.02 dB with 256 levels, 0.07 dB with 16 and 0.2 dB with 8 (docs/inpainting).
+    With ``levels``, the optimised values are rounded first. Each of eight steps then changes one
+    eighth of the values to the levels that minimise a bound of the error
+    (`tonal_levels.round_values`): another 16 solves, plus 18 per channel. The result is close to
+    that of coordinate descent, and better than rounding by 0.02 dB with 256 levels, 0.07 dB with 16
+    and 0.2 dB with 8 (docs/inpainting).
 
     References
     ----------

@@ -10,14 +10,12 @@ of electron backscatter diffraction.
 
 from steepest.core.lazy import public
 
+from .describe import describe_metadata, not_kept
 from .dots import write_dots
 from .files import check_target, decode_image, encode_image, read_image, write_image
 from .image import Image, from_float
-from .kinds import READ_ONLY, SUFFIXES, check_kind
 from .labels import read_labels
-from .listing import base_name, image_files
 from .metadata import Metadata
-from .notes import not_kept, notes
 from .orientations import (
     OrientationMap,
     check_orientation_target,
@@ -25,6 +23,7 @@ from .orientations import (
     write_orientations,
 )
 from .outputs import OutputSet, check_writable
+from .paths import READ_ONLY, SUFFIXES, base_name, check_kind, image_files
 from .samples import SAMPLES, sample
 from .scan_table import Phase
 from .stores import StoredImage, create_store, open_store
@@ -46,11 +45,11 @@ __all__ = [
     "check_writable",
     "create_store",
     "decode_image",
+    "describe_metadata",
     "encode_image",
     "from_float",
     "image_files",
     "not_kept",
-    "notes",
     "open_store",
     "read_image",
     "read_labels",

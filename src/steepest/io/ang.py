@@ -6,23 +6,15 @@ import numpy as np
 
 from steepest.core.errors import InputError
 
-from .scan_table import Phase, Table, check_angles, numbers
+from .scan_table import Phase, Table, check_phases, read_table
 
 LAUE_GROUPS = {
-    "1": "-1",
-    "2": "2/m",
-    "20": "2/m",
-    "22": "mmm",
-    "4": "4/m",
-    "42": "4/mmm",
-    "3": "-3",
-    "32": "-3m",
-    "6": "6/m",
-    "62": "6/mmm",
-    "23": "m-3",
-    "43": "m-3m",
+    **{"1": "-1", "2": "2/m", "20": "2/m", "22": "mmm", "4": "4/m", "42": "4/mmm"},
+    **{"3": "-3", "32": "-3m", "6": "6/m", "62": "6/mmm", "23": "m-3", "43": "m-3m"},
 }
+"""Laue group of each code of EDAX."""
 _UNINDEXED = 4 * np.pi - 0.01  # Euler angles of points that were not indexed
+_GRID = ("NROWS", "NCOLS_ODD", "YSTEP", "XSTEP")
 _COLUMNS = [3, 4, 0, 1, 2, 6, 7]  # x, y, phi1, Phi, phi2, confidence index, phase
 
 
@@ -31,31 +23,21 @@ def parse(source: bytes, name: str, max_pixels: int) -> Table:
     lines = source.splitlines()
     header = [line[1:].decode("utf-8", "replace") for line in lines if line.startswith(b"#")]
     stated, phases = _header(header, name)
-    if stated.get("GRID", "SqrGrid") != "SqrGrid":
+    if stated.get("grid", "SqrGrid") != "SqrGrid":
         raise InputError(
-            f"{name}: has a {stated['GRID']}; allowed is SqrGrid (convert it first, for example "
+            f"{name}: has a {stated['grid']}; allowed is SqrGrid (convert it first, for example "
             "with DREAM.3D: 'Convert EDAX Hex Grid to Square Grid')"
         )
-    try:
-        columns, rows = int(stated["NCOLS_ODD"]), int(stated["NROWS"])
-        steps = float(stated["YSTEP"]), float(stated["XSTEP"])
-    except (KeyError, ValueError) as error:
-        raise InputError(
-            f"{name}: NCOLS_ODD, NROWS, XSTEP and YSTEP must be stated as numbers ({error})"
-        ) from None
-    at = [k for k, line in enumerate(lines) if line.strip() and not line.startswith(b"#")]
-    body = [lines[k] for k in at]
-    table = numbers(body, _COLUMNS, (rows, columns), steps, max_pixels, name)
-    euler = check_angles(table[..., 2:5], name)
-    number = table[..., 6].astype(np.int64)
+    index = [k for k, line in enumerate(lines) if line.strip() and not line.startswith(b"#")]
+    body = [lines[k] for k in index]
+    table, steps = read_table(body, _COLUMNS, stated, _GRID, max_pixels, name)
+    number, euler = table[..., 6], table[..., 2:5]
     if len(phases) == 1:
         number = np.maximum(number, 1)  # files of one phase call it 0
     unindexed = (table[..., 5] < 0) | (euler >= _UNINDEXED).any(-1)
-    phase = np.where(unindexed, 0, number)
-    if (phase < 0).any() or (phase > len(phases)).any():
-        raise InputError(f"{name}: phases are numbered 1 to {len(phases)} in its header")
+    phase = check_phases(np.where(unindexed, 0, number), phases, name)
     marks = {6: "0.000"} if len(phases) == 1 else {6: "0.000", 7: "{}"}
-    return Table("ang", euler, phase, phases, steps, np.array(at), (0, 1, 2), False, marks)
+    return Table("ang", euler, phase, phases, steps, np.array(index), (0, 1, 2), False, marks)
 
 
 def _header(lines: list[str], name: str) -> tuple[dict[str, str], tuple[Phase, ...]]:
@@ -71,7 +53,7 @@ def _header(lines: list[str], name: str) -> tuple[dict[str, str], tuple[Phase, .
         elif key in ("MaterialName", "Symmetry"):
             current.setdefault(key, value)
         else:
-            stated.setdefault(key, value)
+            stated.setdefault(key.lower(), value)
     phases = []
     for number in sorted(found):
         symmetry = found[number].get("Symmetry", "")

@@ -6,23 +6,12 @@ import numpy as np
 
 from steepest.core.errors import InputError
 
-from .scan_table import Phase, Table, check_angles, numbers
+from .scan_table import Phase, Table, check_phases, read_table
 
-LAUE_GROUPS = {
-    1: "-1",
-    2: "2/m",
-    3: "mmm",
-    4: "4/m",
-    5: "4/mmm",
-    6: "-3",
-    7: "-3m",
-    8: "6/m",
-    9: "6/mmm",
-    10: "m-3",
-    11: "m-3m",
-}
+LAUE_GROUPS = ("-1", "2/m", "mmm", "4/m", "4/mmm", "-3", "-3m", "6/m", "6/mmm", "m-3", "m-3m")
 _LONGEST_HEADER, _MOST_PHASES = 300, 100
-_NEEDED = ("x", "y", "phase", "euler1", "euler2", "euler3")
+_NEEDED = ("x", "y", "euler1", "euler2", "euler3", "phase")
+_GRID = ("YCells", "XCells", "YStep", "XStep")
 
 
 def parse(source: bytes, name: str, max_pixels: int) -> Table:
@@ -31,26 +20,17 @@ def parse(source: bytes, name: str, max_pixels: int) -> Table:
     start = _table_line(lines, name)
     header = [line.decode("utf-8", "replace").split("\t") for line in lines[: start - 1]]
     stated = {words[0].strip().lower(): words[1].strip() for words in header if len(words) > 1}
-    try:
-        columns, rows = int(stated["xcells"]), int(stated["ycells"])
-        steps = _number(stated["ystep"]), _number(stated["xstep"])
-    except (KeyError, ValueError) as error:
-        raise InputError(
-            f"{name}: XCells, YCells, XStep and YStep must be stated as numbers ({error}); only "
-            "grids are supported"
-        ) from None
     phases = _phases(header, name)
     names = lines[start - 1].decode("utf-8", "replace").lower().split()
-    at = [names.index(each) for each in _NEEDED]
+    columns = [names.index(each) for each in _NEEDED]
     index = [k for k in range(start, len(lines)) if lines[k].strip()]
     body = [lines[k] for k in index]
-    table = numbers(body, at, (rows, columns), steps, max_pixels, name)
-    phase = table[..., 2].astype(np.int64)
-    if (phase != table[..., 2]).any() or (phase < 0).any() or (phase > len(phases)).any():
-        raise InputError(f"{name}: phases are numbered 0 to {len(phases)} in its header")
-    euler = np.radians(check_angles(table[..., 3:], name))
-    angles = at[3], at[4], at[5]
-    return Table("ctf", euler, phase, phases, steps, np.array(index), angles, True, {at[2]: "{}"})
+    table, steps = read_table(body, columns, stated, _GRID, max_pixels, name)
+    phase = check_phases(table[..., 5], phases, name)
+    return Table(
+        "ctf", np.radians(table[..., 2:5]), phase, phases, steps, np.array(index),
+        tuple(columns[2:5]), True, {columns[5]: "{}"},
+    )  # fmt: skip
 
 
 def _table_line(lines: list[bytes], name: str) -> int:
@@ -79,12 +59,8 @@ def _phases(header: list[list[str]], name: str) -> tuple[Phase, ...]:
 
 def _phase(words: list[str], name: str) -> Phase:
     number = words[3].strip() if len(words) > 3 else ""
-    if not number.isdigit() or int(number) not in LAUE_GROUPS:
+    if not number.isdigit() or not 1 <= int(number) <= len(LAUE_GROUPS):
         raise InputError(
             f"{name}: the phase {' '.join(words)[:80]!r} has no Laue group from 1 to 11"
         )
-    return Phase(words[2].strip(), LAUE_GROUPS[int(number)])
-
-
-def _number(text: str) -> float:
-    return float(text.replace(",", "."))
+    return Phase(words[2].strip(), LAUE_GROUPS[int(number) - 1])

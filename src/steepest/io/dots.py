@@ -14,9 +14,8 @@ from steepest.core.errors import InputError
 from steepest.core.limits import MAX_PIXELS, check_size
 from steepest.core.numbers import check_flag, check_number, check_numbers
 
-from .kinds import check_kind
 from .outputs import OutputSet, opened
-from .paths import check_path
+from .paths import check_kind, check_path
 
 
 def write_dots(

@@ -22,9 +22,8 @@ from steepest.core.numbers import check_choice, check_count, check_flag
 
 from . import npy, raster, tiff
 from .image import Image, check_dtype, check_pixels
-from .kinds import SUFFIXES, check_kind
 from .outputs import OutputSet, opened
-from .paths import check_path
+from .paths import SUFFIXES, check_kind, check_path
 from .samples import sample_bytes
 
 _ALLOWED = "PNG, JPEG, BMP, TIFF and NPY files"
@@ -77,10 +76,7 @@ def read_image(
     most = check_count(max_pixels, "max_pixels")
     data = sample_bytes(name[7:]) if name.startswith("sample:") else None
     with decoding(name), BytesIO(data) if data is not None else open(name, "rb") as file:
-        reader = _reader(file, name)
-        image = reader(file, name, stack, channel_axis, most)
-    check_pixels(image.array, name)
-    return image
+        return _reader(file, name)(file, name, stack, channel_axis, most)
 
 
 def decode_image(data: bytes, name: str = "image", *, max_pixels: int = MAX_PIXELS) -> Image:
@@ -95,9 +91,7 @@ def decode_image(data: bytes, name: str = "image", *, max_pixels: int = MAX_PIXE
     """
     most = check_count(max_pixels, "max_pixels")
     with decoding(name), BytesIO(data) as file:
-        image = _reader(file, name)(file, name, "auto", "auto", most)
-    check_pixels(image.array, name)
-    return image
+        return _reader(file, name)(file, name, "auto", "auto", most)
 
 
 def encode_image(image: Image, name: str) -> bytes:
@@ -110,7 +104,7 @@ def encode_image(image: Image, name: str) -> bytes:
     """
     kind = check_target(name, image)
     file = BytesIO()
-    _write(file, replace(image, array=check_pixels(image.array, image.name)), kind)
+    _write(file, image, kind)
     return file.getvalue()
 
 
@@ -164,7 +158,7 @@ def check_target(
     if not isinstance(image, Image):
         raise InputError(f"image of type {type(image).__name__}; allowed is steepest.io.Image")
     kind = SUFFIXES[check_kind(name, "image")]
-    held = image.array.dtype.name if dtype is None else check_dtype(dtype)
+    held = check_dtype(image.array.dtype if dtype is None else dtype)
     if held not in _DTYPES[kind]:
         raise InputError(
             f"{name}: {kind.upper()} files cannot hold {held} values; write a .tif or .npy file"
@@ -206,13 +200,13 @@ def write_image(
     if not isinstance(image, Image):
         values = check_field(image, "image") if is_torch(image) else as_array(image, "image")
         image = npy.from_array(np.asarray(detached(values)), name, "auto", "auto")
-    image = replace(image, array=check_pixels(image.array, image.name))
     kind = check_target(path, image)
     with opened(name, overwrite, outputs) as file:
         _write(file, image, kind)
 
 
 def _write(file: BinaryIO, image: Image, kind: str) -> None:
+    image = replace(image, array=check_pixels(image.array, image.name))
     if kind == "tiff":
         tiff.write(file, image)
     elif kind == "npy":

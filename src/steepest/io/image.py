@@ -180,10 +180,23 @@ def label_axes(
     return space[:channel_axis] + "C" + space[channel_axis:]
 
 
-def arrange(array: np.ndarray, stored_axes: str) -> tuple[np.ndarray, str]:
-    """Move the axes to the canonical order T, Z, Y, X, C; return the array and its axes."""
+def assemble(
+    array: np.ndarray, stored_axes: str, name: str, kind: str, extra: int = 0, **notes: Any
+) -> Image:
+    """Create an image of format ``kind`` from an array as it is in the file.
+
+    The axes are brought into the order T, Z, Y, X, C, and the last ``extra`` channels become
+    ``alpha``. ``notes`` are further fields of `Image`.
+    """
     axes = "".join(sorted(stored_axes, key="TZYXC".index))
-    return np.transpose(array, [stored_axes.index(axis) for axis in axes]), axes
+    array = np.transpose(check_pixels(array, name), [stored_axes.index(axis) for axis in axes])
+    alpha = None
+    if extra and axes.endswith("C") and array.shape[-1] > extra:
+        array, alpha = array[..., :-extra], np.ascontiguousarray(array[..., -extra:])
+        if array.shape[-1] == 1:
+            array, axes, stored_axes = array[..., 0], axes[:-1], stored_axes.replace("C", "")
+    array = np.ascontiguousarray(array)
+    return Image(array, axes, alpha, format=kind, stored_axes=stored_axes, name=name, **notes)
 
 
 def restore_order(array: np.ndarray, axes: str, stored_axes: str) -> np.ndarray:

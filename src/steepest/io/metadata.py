@@ -6,33 +6,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-_MILLIMETRES = {
-    "inch": 25.4,
-    "in": 25.4,
-    "inches": 25.4,
-    "m": 1000.0,
-    "cm": 10.0,
-    "mm": 1.0,
-    "micron": 1e-3,
-    "microns": 1e-3,
-    "um": 1e-3,
-    "\u00b5m": 1e-3,  # micro sign
-    "\u03bcm": 1e-3,  # Greek mu
-    "\\u00B5m": 1e-3,  # as ImageJ writes it
-    "nm": 1e-6,
-    "pm": 1e-9,
+UNITS = {
+    **dict.fromkeys(("inch", "inches", "in"), (25.4, "inch")),
+    **{"m": (1e3, "meter"), "cm": (10.0, "centimeter"), "mm": (1.0, "millimeter")},
+    # micro sign, Greek mu, and as ImageJ writes it
+    **dict.fromkeys(
+        ("\u00b5m", "\u03bcm", "\\u00B5m", "um", "micron", "microns"), (1e-3, "micrometer")
+    ),
+    **{"nm": (1e-6, "nanometer"), "pm": (1e-9, "picometer")},
 }
+"""Length in millimetres and name in OME-Zarr of each unit."""
+_FINEST = 1e9  # highest resolution, in pixels per unit
 
 
 def in_unit(length: float, unit: str, other: str) -> float | None:
     """Convert a length to another unit; return None if the units differ and one is unknown."""
     if unit == other:
         return length
-    old, new = _MILLIMETRES.get(unit), _MILLIMETRES.get(other)
-    return None if old is None or new is None else length * old / new
-
-
-_FINEST = 1e9  # highest resolution, in pixels per unit
+    if unit not in UNITS or other not in UNITS:
+        return None
+    return length * UNITS[unit][0] / UNITS[other][0]
 
 
 @dataclass(frozen=True)
@@ -84,8 +77,7 @@ class Metadata:
 
     def dots_per_inch(self, most: float = 1e8) -> tuple[float, float] | None:
         """Return the resolution in pixels per inch; None if unknown or higher than ``most``."""
-        length = _MILLIMETRES.get(self.unit)
-        if self.resolution is None or length is None:
+        if self.resolution is None or self.unit not in UNITS:
             return None
-        x, y = (each * 25.4 / length for each in self.resolution)
+        x, y = (each * 25.4 / UNITS[self.unit][0] for each in self.resolution)
         return (x, y) if max(x, y) <= most else None

@@ -10,7 +10,7 @@ import numpy as np
 from steepest.core.errors import InputError
 from steepest.core.limits import check_size
 
-from .image import Image, arrange, check_pixels, label_axes, restore_order
+from .image import Image, assemble, label_axes, restore_order
 
 
 def read(
@@ -48,9 +48,7 @@ def load(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
 
 def from_array(array: np.ndarray, name: str, stack: str, channel_axis: int | str | None) -> Image:
     """Create an image from a plain array by labelling its axes."""
-    stored = label_axes(array.shape, stack, channel_axis, name)
-    array, axes = arrange(check_pixels(array, name), stored)
-    return Image(np.ascontiguousarray(array), axes, format="npy", stored_axes=stored, name=name)
+    return assemble(array, label_axes(array.shape, stack, channel_axis, name), name, "npy")
 
 
 def write(file: BinaryIO, image: Image) -> None:
@@ -58,8 +56,7 @@ def write(file: BinaryIO, image: Image) -> None:
 
     Transparency, if any, is written as the last channel.
     """
-    if image.alpha is not None:
-        array = image.samples()
-    else:
-        array = restore_order(image.array, image.axes, image.stored_axes)
+    array = image.samples()
+    if image.alpha is None:
+        array = restore_order(array, image.axes, image.stored_axes)
     np.save(file, np.ascontiguousarray(array), allow_pickle=False)

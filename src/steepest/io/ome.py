@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
-from math import isclose, isfinite, prod
+from math import inf, isclose, isfinite, prod
 from typing import Any
 from xml.etree import ElementTree
 
@@ -33,6 +33,37 @@ def _all(element: Any, tag: str) -> Iterator[Any]:
 
 def _first(element: Any, tag: str) -> Any:
     return next(_all(element, tag), None)
+
+
+def declared(xml: str, samples: int) -> tuple[float, int]:
+    """Return the numbers of pixels and of pages that the XML declares, summed over all images.
+
+    ``samples`` are the samples of a pixel, which OME counts as channels. If a plane or step count
+    is larger than the pixels, that count is returned, and infinity if there is none. The pages are
+    0 if they are unknown, or if the file is part of a set, whose XML also describes other files.
+    """
+    pixels = pages = 0
+    counts, files = [0.0], set()
+    try:
+        root = ElementTree.fromstring(xml)
+        for element in root.iter():
+            tag, values = element.tag.rpartition("}")[2], element.attrib
+            if tag == "UUID":
+                files.add(element.text)
+            elif tag == "Pixels":
+                sizes = {axis: int(values[f"Size{axis}"]) for axis in "XYZTC"}
+                pixels += prod(sizes.values())
+                together = samples if sizes["C"] % samples == 0 else 1
+                pages += sizes["Z"] * sizes["T"] * sizes["C"] // together
+            planes = ("PlaneCount", "NumPlanes", "IFD")
+            counts += [int(values[key]) for key in planes if key in values]
+            if "Start" in values:  # a modulo annotation
+                length = float(values["End"]) - float(values["Start"])
+                counts.append(abs(length / float(values.get("Step", 1))))
+    except (ArithmeticError, KeyError, ValueError, ElementTree.ParseError):
+        return inf, 0
+    alone = not files - {root.get("UUID", next(iter(files), None))}
+    return max(pixels, *counts), pages if alone else 0
 
 
 def pixel_sizes(xml: str, common: Metadata) -> Metadata:
@@ -66,7 +97,7 @@ def _sizes(attributes: Any) -> dict[str, tuple[float, str]]:
     return found
 
 
-def notes(xml: str) -> dict[str, str]:
+def describe(xml: str) -> dict[str, str]:
     """Describe the contents of the XML in words, except for the pixel size."""
     root = parsed(xml)
     if root is None:

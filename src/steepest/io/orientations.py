@@ -15,16 +15,14 @@ from steepest.core.numbers import check_choice, check_count, check_flag
 
 from . import ang, ctf
 from .files import decoding
-from .kinds import check_kind
 from .outputs import OutputSet, opened
-from .paths import check_path
+from .paths import check_kind, check_path
 from .samples import MAPS, sample_bytes
 from .scan_table import Phase, Table, replaced
 
 MAX_POINTS = 1 << 24
 """Default limit on the points of an orientation map: 4096 x 4096."""
 _BYTES_PER_POINT, _LONGEST_HEADER = 400, 1 << 20
-_TURN = np.array([0, 0, -np.sin(np.pi / 12), np.cos(np.pi / 12)])  # 30 degrees about the c axis
 _HEXAGONAL = ("-3", "-3m", "6/m", "6/mmm")
 _DECIMALS = {"ctf": 4, "ang": 5}
 
@@ -236,6 +234,6 @@ def _file_frame(quaternions: np.ndarray, table: Table, phase: np.ndarray, sign: 
     symmetries = [phase.symmetry for phase in table.phases]
     turned = [k + 1 for k, symmetry in enumerate(symmetries) if symmetry in _HEXAGONAL]
     x, y, z, w = np.moveaxis(quaternions, -1, 0)
-    c, d = sign * _TURN[2], _TURN[3]
+    c, d = -sign * np.sin(np.pi / 12), np.cos(np.pi / 12)  # 30 degrees about the c axis
     rotated = np.stack([x * d + y * c, y * d - x * c, z * d + w * c, w * d - z * c], -1)
     return np.where(np.isin(phase, turned)[..., None], rotated, quaternions)

@@ -1,24 +1,23 @@
-"""Read and write colour PNG files with 16 bits per sample, which Pillow does not support."""
+"""PNG files with 16 bits per sample, of which Pillow supports only grey ones without alpha."""
 
 from __future__ import annotations
 
 import struct
 import zlib
-from typing import BinaryIO
+from io import BytesIO
+from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import PngImagePlugin
-
-from .metadata import Metadata
+from PIL import Image, PngImagePlugin
 
 _COLOUR_TYPE = {1: 0, 2: 4, 3: 2, 4: 6}  # samples per pixel -> PNG colour type
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_AFTER_HEADER = 33  # bytes of the signature and the IHDR chunk
 
 
 def bits_and_samples(file: BinaryIO) -> tuple[int, int]:
     """Return the bits per sample and samples per pixel (1 for a palette) of a PNG file."""
-    head = file.read(26)
     file.seek(0)
+    head = file.read(26)
     samples = {kind: count for count, kind in _COLOUR_TYPE.items()}
     return head[24], samples.get(head[25], 1)
 
@@ -47,38 +46,24 @@ def _decode(file: BinaryIO, mode: str, raw_mode: str) -> np.ndarray:
     return np.array(image)
 
 
-def write16(file: BinaryIO, samples: np.ndarray, metadata: Metadata) -> None:
-    """Write a (H, W) or (H, W, 2|3|4) uint16 array, with filter "Sub" and no interlacing."""
+def write16(file: BinaryIO, samples: np.ndarray, options: dict[str, Any]) -> None:
+    """Write a (H, W) or (H, W, 2|3|4) uint16 array, with filter "Sub" and no interlacing.
+
+    ``options`` are those of Pillow for the metadata; it writes them with one grey pixel.
+    """
     height, width = samples.shape[:2]
     count = 1 if samples.ndim == 2 else samples.shape[2]
-    step = 2 * count
-    raw = np.frombuffer(samples.astype(">u2").tobytes(), np.uint8).reshape(height, width * step)
-    rows = np.empty((height, 1 + width * step), np.uint8)
+    raw = np.frombuffer(samples.astype(">u2").tobytes(), np.uint8).reshape(height, -1)
+    rows = np.empty((height, 1 + raw.shape[1]), np.uint8)
     rows[:, 0] = 1
     rows[:, 1:] = raw
-    rows[:, 1 + step :] -= raw[:, :-step]
+    rows[:, 1 + 2 * count :] -= raw[:, : -2 * count]
+    with BytesIO() as pixel:
+        Image.new("L", (1, 1)).save(pixel, "PNG", **options)
+        other = pixel.getvalue()
     header = struct.pack(">IIBBBBB", width, height, 16, _COLOUR_TYPE[count], 0, 0, 0)
-    chunks = [(b"IHDR", header), *_notes(metadata), (b"IDAT", zlib.compress(rows.tobytes(), 6))]
-    file.write(SIGNATURE)
-    for kind, data in [*chunks, (b"IEND", b"")]:
-        file.write(struct.pack(">I", len(data)) + kind + data)
-        file.write(struct.pack(">I", zlib.crc32(kind + data)))
-
-
-def _notes(metadata: Metadata) -> list[tuple[bytes, bytes]]:
-    """Return the chunks between header and pixels: gamma, profile, pixel size, text, EXIF."""
-    chunks = []
-    if metadata.gamma:
-        chunks.append((b"gAMA", struct.pack(">I", round(metadata.gamma * 100000))))
-    if metadata.icc_profile:
-        chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc_profile)))
-    dpi = metadata.dots_per_inch()
-    if dpi is not None:
-        x, y = (round(value / 0.0254) for value in dpi)
-        chunks.append((b"pHYs", struct.pack(">IIB", x, y, 1)))
-    for key, value in metadata.text:
-        data = key.encode("latin-1", "replace") + b"\0\0\0\0\0" + value.encode("utf-8")
-        chunks.append((b"iTXt", data))
-    if metadata.exif:
-        chunks.append((b"eXIf", metadata.exif.removeprefix(b"Exif\0\0")))
-    return chunks
+    file.write(other[:8])
+    PngImagePlugin.putchunk(file, b"IHDR", header)
+    file.write(other[_AFTER_HEADER : other.rindex(b"IDAT") - 4])
+    PngImagePlugin.putchunk(file, b"IDAT", zlib.compress(rows.tobytes(), 6))
+    PngImagePlugin.putchunk(file, b"IEND")

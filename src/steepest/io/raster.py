@@ -16,7 +16,7 @@ from PIL import PngImagePlugin
 from steepest.core.errors import InputError
 
 from . import png16
-from .image import Image
+from .image import Image, assemble
 from .metadata import Metadata
 from .pictures import open_picture
 
@@ -37,19 +37,10 @@ def read(
         )
     picture = open_picture(file, name, max_pixels)
     samples = _samples(picture, file, name)
-    kind = _KINDS.get(str(picture.format), "jpeg")
-    grey = samples.shape[2] < 3
-    colours = samples[..., 0] if grey else samples[..., :3]
-    alpha = samples[..., 1:] if grey else samples[..., 3:]
-    return Image(
-        np.ascontiguousarray(colours),
-        "YX" if grey else "YXC",
-        alpha=np.ascontiguousarray(alpha) if alpha.shape[2] else None,
-        metadata=_metadata(picture),
-        format=kind,
-        stored_axes="YX" if grey else "YXC",
-        name=name,
-    )
+    kind, count = _KINDS.get(str(picture.format), "jpeg"), samples.shape[2]
+    stored = samples[..., 0] if count == 1 else samples
+    axes = "YX" if count == 1 else "YXC"
+    return assemble(stored, axes, name, kind, int(count in (2, 4)), metadata=_metadata(picture))
 
 
 def _samples(picture: Pillow.Image, file: BinaryIO, name: str) -> np.ndarray:
@@ -57,7 +48,6 @@ def _samples(picture: Pillow.Image, file: BinaryIO, name: str) -> np.ndarray:
     if picture.format == _PNG:
         if getattr(picture, "n_frames", 1) > 1:
             raise InputError(f"{name}: is an animated PNG; allowed are single images")
-        file.seek(0)
         bits, count = png16.bits_and_samples(file)
         if bits == 16:
             if count > 1:
@@ -108,24 +98,19 @@ def write(file: BinaryIO, image: Image, kind: str) -> None:
     if samples.ndim == 3 and samples.shape[-1] == 1:
         samples = samples[..., 0]
     metadata = image.metadata
-    if samples.dtype == np.uint16:
-        png16.write16(file, samples, metadata)
-        return
-    options: dict[str, Any] = {}
     dpi = metadata.dots_per_inch(JPEG_DENSITY if kind == "jpeg" else 1e8)
-    if dpi is not None:
-        options["dpi"] = dpi
-    if metadata.icc_profile:
-        options["icc_profile"] = metadata.icc_profile
-    if metadata.exif:
-        options["exif"] = metadata.exif
-    picture = Pillow.fromarray(np.ascontiguousarray(samples))
+    stated = {"dpi": dpi, "icc_profile": metadata.icc_profile, "exif": metadata.exif}
+    options: dict[str, Any] = {key: value for key, value in stated.items() if value}
     if kind == "jpeg":
+        picture = Pillow.fromarray(np.ascontiguousarray(samples))
         picture.save(file, "JPEG", quality=JPEG_QUALITY, subsampling=0, **options)
         return
-    notes = PngImagePlugin.PngInfo()
+    options["pnginfo"] = notes = PngImagePlugin.PngInfo()
     if metadata.gamma:
         notes.add(b"gAMA", round(metadata.gamma * 100000).to_bytes(4, "big"))
     for key, value in metadata.text:
         notes.add_text(key, value)
-    picture.save(file, _PNG, pnginfo=notes, **options)
+    if samples.dtype == np.uint16:
+        png16.write16(file, samples, options)
+    else:
+        Pillow.fromarray(np.ascontiguousarray(samples)).save(file, _PNG, **options)

@@ -19,18 +19,17 @@ from typing import Any
 import numpy as np
 
 from steepest.core.errors import InputError, naming
+from steepest.core.views import Part
 
 from . import tiff
+from .files import decoding
 from .image import DTYPES
-from .metadata import Metadata
+from .metadata import UNITS, Metadata
 from .paths import check_path
-from .tiff_notes import read_metadata
+from .tiff_checks import check_pages
+from .tiff_metadata import read_metadata
 
 _TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
-_UNITS = {
-    "inch": "inch", "cm": "centimeter", "mm": "millimeter", "nm": "nanometer", "pm": "picometer",
-    **dict.fromkeys(("micron", "microns", "um", "\u00b5m", "\u03bcm", "\\u00B5m"), "micrometer"),
-}  # fmt: skip
 _SAFE = {
     *("bytes", "endian", "transpose", "sharding_indexed", "crc32c", "gzip", "zstd", "blosc"),
     *("zlib", "bz2", "lzma", "lz4", "shuffle", "delta", "bitround", "fletcher32", "adler32"),
@@ -48,7 +47,8 @@ class StoredImage:
 
     ``axes`` are letters of "tczyx", one for each axis of ``array``. ``scale`` and ``translation``
     are the size of a pixel and the place of the first one, in ``units``. ``version`` is that of
-    OME-Zarr, or "" for a plain array. ``extra`` is other metadata of the image.
+    OME-Zarr, or "" for a plain array. ``extra`` is other metadata of the image, ``levels`` are the
+    arrays of all levels, largest first, and ``made`` is what steepest noted about its own result.
     """
 
     array: Any
@@ -59,6 +59,8 @@ class StoredImage:
     name: str = "image"
     version: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
+    levels: tuple[Any, ...] = ()
+    made: dict[str, Any] = field(default_factory=dict)
 
     @property
     def space(self) -> str:
@@ -95,34 +97,9 @@ def open_store(path: str | os.PathLike[str]) -> StoredImage:
     name, zarr = check_path(path), _zarr()
     if not is_store(path):
         raise InputError(f"{name}: is not a Zarr store")
-    try:
-        node = zarr.open(str(Path(name)), mode="r")
-        if isinstance(node, zarr.Group):
-            found = _image(node, name)
-            _check_array(found.array, name)
-        else:
-            _check_array(node, name)
-            found = _plain(node, name)
-    except InputError:
-        raise
-    except Exception as error:  # zarr and JSON raise almost anything for damaged metadata
-        raise InputError(f"{name}: damaged Zarr metadata ({error})") from None
-    return found
-
-
-def store_contents(path: str | os.PathLike[str]) -> tuple[list[Any], dict[str, Any]]:
-    """The arrays of all levels of an image, largest first, and what steepest noted about it.
-
-    Raises `InputError` if the metadata are damaged; call `open_store` first.
-    """
-    node = _zarr().open(check_path(path), mode="r")
-    try:
-        attributes = dict(node.attrs)
-        scales = attributes.get("ome", attributes).get("multiscales")
-        paths = [str(each["path"]) for each in scales[0]["datasets"]] if scales else []
-        return [node[each] for each in paths] or [node], dict(attributes.get("steepest", {}))
-    except Exception as error:  # as in open_store
-        raise InputError(f"{path}: damaged Zarr metadata ({error})") from None
+    with decoding(name):
+        node = zarr.open(name, mode="r")
+        return _image(node, name) if isinstance(node, zarr.Group) else _plain(node, name)
 
 
 def _zarr() -> Any:
@@ -143,14 +120,16 @@ def _plain(array: Any, name: str) -> StoredImage:
         axes = "tczyx"[-ndim:] if ndim in (1, 2, 5) else {3: "zyx", 4: "czyx"}.get(ndim, "")
     if not axes:
         raise InputError(f"{name}: shape {array.shape} has {ndim} axes; allowed are 1 to 5")
-    return _without_units(array, axes, name)
+    _check_array(array, name)
+    return replace(_without_units(array, axes, name), levels=(array,))
 
 
 def _without_units(array: Any, axes: str, name: str) -> StoredImage:
     """An array of which only the axes are known; they are brought into the order of OME-Zarr."""
     order = tuple(sorted(range(len(axes)), key=lambda k: "tczyx".index(axes[k])))
     if order != tuple(range(len(axes))):
-        array, axes = Transposed(array, order), "".join(axes[k] for k in order)
+        array = Part(array, (None,) * len(axes), order)
+        axes = "".join(axes[k] for k in order)
     ndim = len(axes)
     return StoredImage(array, axes, (1.0,) * ndim, (0.0,) * ndim, (None,) * ndim, Path(name).stem)
 
@@ -165,11 +144,12 @@ def _image(group: Any, name: str) -> StoredImage:
         raise InputError(f"{name}: holds no OME-Zarr image; give the path of an image{hint}")
     scales = ome["multiscales"][0]
     version = str(ome.get("version") or scales.get("version") or "0.4")
-    dataset = scales["datasets"][0]
-    path = str(dataset["path"])
-    if ".." in Path(path).parts or Path(path).is_absolute():
-        raise InputError(f"{name}: the path {path!r} of the image leads out of the store")
-    array = group[path]
+    paths = [str(each["path"]) for each in scales["datasets"]]
+    for path in paths:
+        if ".." in Path(path).parts or Path(path).is_absolute():
+            raise InputError(f"{name}: the path {path!r} of the image leads out of the store")
+    dataset, array = scales["datasets"][0], group[paths[0]]
+    _check_array(array, name)
     given = [each if isinstance(each, dict) else {"name": each} for each in scales["axes"]]
     axes = "".join(str(each["name"]).lower() for each in given)
     ndim = len(array.shape)
@@ -189,6 +169,8 @@ def _image(group: Any, name: str) -> StoredImage:
         str(scales.get("name") or Path(name).stem),
         version,
         kept,
+        (array, *(group[path] for path in paths[1:] if path in group)),
+        dict(attributes.get("steepest", {})),
     )
 
 
@@ -213,10 +195,11 @@ def _check_array(array: Any, name: str) -> None:
         raise InputError(f"{name}: holds {dtype} values; allowed are {', '.join(DTYPES)}")
     if 0 in array.shape:
         raise InputError(f"{name}: shape {array.shape} has no pixels")
-    piece = math.prod(array.chunks) * dtype.itemsize
-    if piece > _LARGEST_CHUNK:
-        raise InputError(f"{name}: chunks of {piece} bytes; allowed are {_LARGEST_CHUNK}")
-    unknown = sorted(set(_codecs(array.metadata.to_dict())) - _SAFE)
+    size = math.prod(getattr(array, "chunks", ())) * dtype.itemsize
+    if size > _LARGEST_CHUNK:
+        raise InputError(f"{name}: chunks of {size} bytes; allowed are {_LARGEST_CHUNK}")
+    metadata = array.metadata.to_dict() if hasattr(array, "metadata") else {}
+    unknown = sorted(set(_codecs(metadata)) - _SAFE)
     if unknown:
         raise InputError(f"{name}: codec {unknown[0]!r}; allowed are {', '.join(sorted(_SAFE))}")
 
@@ -245,40 +228,32 @@ def open_windows(path: str | os.PathLike[str]) -> Iterator[StoredImage]:
         yield open_store(path)
         return
     zarr, name = _zarr(), check_path(path)
-    if not Path(name).is_file():
-        raise InputError(f"{name}: no such file")
-    with open(name, "rb") as file, ExitStack() as stack:
-        if file.read(4) not in tiff.MAGIC:
-            raise InputError(f"{name}: only Zarr stores and TIFF files are computed by tiles")
-        try:
+    with ExitStack() as stack:
+        with decoding(name):
+            file = stack.enter_context(open(name, "rb"))
+            if file.read(4) not in tiff.MAGIC:
+                raise InputError(f"{name}: only Zarr stores and TIFF files are computed by tiles")
             tif = stack.enter_context(tiff.opened(file, name, _MOST_PIXELS))
             series, metadata = tif.series[0], read_metadata(tif, tif.pages[0])
+            check_pages(series, tif, name)
             if series.dataoffset is not None:
                 dtype = np.dtype(series.dtype).newbyteorder(tif.byteorder)
                 array: Any = np.memmap(file, dtype, "r", series.dataoffset, series.shape)
             else:
                 array = zarr.open(series.aszarr(level=0), mode="r")
-        except InputError:
-            raise
-        except Exception as error:  # tifffile raises almost anything for damaged files
-            raise InputError(f"{name}: cannot be read as TIFF ({error})") from None
-        chunks = getattr(array, "chunks", ())
-        piece = math.prod(chunks) * np.dtype(array.dtype).itemsize
-        if piece > _LARGEST_CHUNK:
-            raise InputError(f"{name}: strips of {piece} bytes; allowed are {_LARGEST_CHUNK}")
+            _check_array(array, name)
         axes = series.axes.translate(str.maketrans("SIQTCZYX", "czztczyx"))
         if len(set(axes)) < len(axes) or not set(axes) <= set(_TYPES):
             raise InputError(f"{name}: axes {series.axes}; allowed are T, C, Z, Y, X and S")
-        if np.dtype(array.dtype).name not in DTYPES:
-            raise InputError(f"{name}: holds {array.dtype} values; allowed are {', '.join(DTYPES)}")
         yield _with_sizes(_without_units(array, axes, name), metadata)
 
 
 def _with_sizes(image: StoredImage, metadata: Metadata) -> StoredImage:
     """The image with the pixel sizes of its TIFF file, if they have a unit of OME-Zarr."""
-    sizes, unit = metadata.pixel_size("ZYX"), _UNITS.get(metadata.unit)
-    if sizes is None or unit is None:
+    sizes = metadata.pixel_size("ZYX")
+    if sizes is None or metadata.unit not in UNITS:
         return image
+    unit = UNITS[metadata.unit][1]
     known = {axis: size for axis, size in zip("zyx", sizes, strict=True) if size}
     if unit == "centimeter" and max(known.values(), default=1) < 0.01:
         # the smallest unit that plain TIFF files know
@@ -445,29 +420,3 @@ def _multiscales(like: StoredImage, levels: int, old: bool, labels: bool) -> dic
     if old:
         return {"multiscales": [{"version": "0.4", **image}], **like.extra}
     return {"ome": {"version": "0.5", "multiscales": [image], **like.extra}}
-
-
-@dataclass(frozen=True)
-class Transposed:
-    """An array with its axes in another order: axis i is axis ``order[i]`` of ``array``."""
-
-    array: Any
-    order: tuple[int, ...]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape in the new order."""
-        return tuple(int(self.array.shape[k]) for k in self.order)
-
-    @property
-    def dtype(self) -> np.dtype:
-        """The type of the values."""
-        return np.dtype(self.array.dtype)
-
-    def __getitem__(self, index: tuple[Any, ...]) -> np.ndarray:
-        placed: list[Any] = [slice(None)] * len(self.order)
-        for place, part in zip(self.order, index, strict=True):
-            placed[place] = part
-        left = [k for k, part in enumerate(placed) if isinstance(part, slice)]
-        kept = [left.index(k) for k in self.order if k in left]
-        return np.transpose(np.asarray(self.array[tuple(placed)]), kept)

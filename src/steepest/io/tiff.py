@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -12,12 +13,10 @@ import tifffile
 from steepest.core.errors import InputError
 from steepest.core.limits import check_size
 
-from .image import Image, arrange, check_pixels, label_axes
+from .image import Image, assemble, label_axes
 from .pictures import open_picture
-from .tiff_claims import check_pages, check_promise, check_segments, cut_short, ome_claim
-from .tiff_layout import is_colour, layout
-from .tiff_notes import add_notes, is_look_up_table, read_metadata
-from .tiff_tags import check_tags
+from .tiff_checks import JPEG, check_page_count, check_pages, check_segments, check_tables
+from .tiff_metadata import add_metadata, is_colour, is_look_up_table, layout, read_metadata
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """The first four bytes of TIFF and BigTIFF files."""
@@ -29,14 +28,10 @@ _PALETTE, _WHITE_IS_ZERO, _GREY, _RGB, _YCBCR = 3, 0, 1, 2, 6
 @contextmanager
 def opened(file: BinaryIO, name: str, max_pixels: int) -> Iterator[tifffile.TiffFile]:
     """Open a TIFF file after checking the sizes it declares. No other file is opened."""
-    claim = check_tags(file, name, max_pixels)
-    if not claim.pages:
-        raise cut_short(name, 0, 0)
+    declared = check_tables(file, name, max_pixels)
     file.seek(0)
     with tifffile.TiffFile(file, _multifile=False, **_IGNORED) as tif:
-        check_promise(tif, claim, name)
-        if tif.is_ome and ome_claim(tif.ome_metadata or "") > claim.pixels:
-            tif.is_ome = False  # planes that are missing or in other files would be read as zeros
+        check_page_count(tif, declared, name)
         yield tif
 
 
@@ -63,28 +58,15 @@ def read(
             array = np.invert(array)
     if array.dtype == bool:
         array = array.astype(np.uint8) * np.uint8(255)
-    array = check_pixels(array, name)
     if channel_axis != "auto":
         stored, extra = label_axes(array.shape, stack, channel_axis, name), 0
     else:
         stored = _label(stored, stack, name)
-    array, axes = arrange(array, stored)
-    alpha = None
-    if extra and axes.endswith("C") and array.shape[-1] > extra:
-        array, alpha = array[..., :-extra], np.ascontiguousarray(array[..., -extra:])
-        if array.shape[-1] == 1:
-            array, axes, stored = array[..., 0], axes[:-1], stored.replace("C", "")
-    if photometric in (_RGB, _YCBCR) and axes.endswith("C"):
-        stored = stored.replace("C", "") + "C"  # planar RGB is written as contiguous RGB
-    return Image(
-        np.ascontiguousarray(array),
-        axes,
-        alpha=alpha,
-        metadata=metadata,
-        format="tiff",
-        stored_axes=stored,
-        name=name,
-    )
+    image = assemble(array, stored, name, "tiff", extra, metadata=metadata)
+    if photometric in (_RGB, _YCBCR) and image.channel_axis is not None:
+        # planar RGB is written as contiguous RGB
+        return replace(image, stored_axes=image.stored_axes.replace("C", "") + "C")
+    return image
 
 
 def _grey_alpha(page: Any) -> bool:
@@ -111,18 +93,19 @@ def _pixels(
     check_size(series.shape, max_pixels, f"{name}:")
     check_pages(series, tif, name)
     check_segments(series, file, name)
-    try:
-        return series.asarray(), series.axes
-    except (KeyError, ValueError) as error:
-        if "imagecodecs" not in str(error):
-            raise
+    jpeg = series.keyframe.compression in JPEG
+    if not jpeg:  # imagecodecs would believe the headers within the file
+        try:
+            # zeros, because pixels that a damaged file leaves out would be those of other memory
+            return series.asarray(out=np.zeros(series.shape, series.dtype)), series.axes
+        except (KeyError, ValueError) as error:
+            if "imagecodecs" not in str(error):
+                raise
     pages = _pages_by_pillow(file, series, name, max_pixels)
     if int(np.prod(series.shape)) != sum(page.size for page in pages):
+        hint = "" if jpeg else "; more kinds are after pip install imagecodecs"
         compression = series.keyframe.compression.name
-        raise InputError(
-            f"{name}: {compression}-compressed TIFF of this kind needs a decoder that is not "
-            "installed: pip install imagecodecs"
-        )
+        raise InputError(f"{name}: {compression}-compressed TIFF of this kind is not read{hint}")
     axes, shape = series.axes, list(series.shape)
     if series.keyframe.planarconfig == 2 and "S" in axes:  # Pillow puts the samples last
         shape.append(shape.pop(axes.index("S")))
@@ -197,5 +180,5 @@ def write(file: BinaryIO, image: Image) -> None:
         options["planarconfig"] = "contig"
         count = 0 if image.alpha is None else image.alpha.shape[-1]
         options["extrasamples"] = ["unassalpha"] * min(count, 1) + [0] * max(count - 1, 0)
-    add_notes(options, image, array, axes)
+    add_metadata(options, image, array, axes)
     tifffile.imwrite(file, np.ascontiguousarray(array), **options)

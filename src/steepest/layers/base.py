@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -22,10 +23,10 @@ _LARGEST_GAIN = 1e30
 _MOST_STEPS = 10**6
 
 
-class InverseLayer(nn.Module):
+class InverseLayer(nn.Module, ABC):
     """Base class: a layer without parameters on ``(N, C, *space)``, two or three spatial axes.
 
-    Subclasses define `advance` and `gain_at`.
+    `InverseHeat` and `InverseEvolution` derive from it. Subclasses define `advance` and `gain_at`.
 
     Inputs ``(N, C, length)`` with a single spatial axis are accepted only with
     ``spatial_ndim=1``, because a batch of label maps or images without a channel axis,
@@ -77,7 +78,8 @@ class InverseLayer(nn.Module):
         self.steps = check_count(steps, "steps", most=_MOST_STEPS)
         self.dt = check_number(dt, "dt", positive=True, most=LARGEST)
         self.max_gain = check_gain_limit(max_gain)
-        self.spatial_ndim = check_spatial_ndim(spatial_ndim)
+        count = None if spatial_ndim is None else check_count(spatial_ndim, "spatial_ndim", most=3)
+        self.spatial_ndim = count
         self.register_buffer("scale", torch.ones(()), persistent=False)
         self._memory = {"checked": False}  # shared with the copies that DataParallel makes
 
@@ -93,7 +95,7 @@ class InverseLayer(nn.Module):
             wide = u.float() if half else u
             # Tested first, so that a compiled graph does not depend on earlier calls.
             if not torch.compiler.is_compiling():
-                self._follow(u)
+                self._move_scale(u)
                 if self.training and not self._memory["checked"]:
                     result = self.evolve(wide).to(dtype)
                     self._check(wide, result)
@@ -104,15 +106,15 @@ class InverseLayer(nn.Module):
         """Apply the layer to a float32 or float64 tensor at its present ``scale``, unchecked."""
         return self.advance(u, self.step_length(u))
 
+    @abstractmethod
     def advance(self, u: Tensor, length: Tensor) -> Tensor:
         """Take all steps, each of ``length`` (0-dimensional, dtype and device of ``u``)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def gain_at(self, u: Tensor) -> float:
         """The factor by which the layer at full strength (``scale`` 1) amplifies the worst small
         perturbation of ``u``, in the L2 norm.
         """
-        raise NotImplementedError
 
     @property
     def cap(self) -> str:
@@ -159,7 +161,7 @@ class InverseLayer(nn.Module):
             message = advice(self, gain, limit, u.ndim - 2, skip)
             warnings.warn(message, StabilityWarning, stacklevel=4)
 
-    def _follow(self, u: Tensor) -> None:
+    def _move_scale(self, u: Tensor) -> None:
         """Move ``scale`` to the inputs' device: ``network.to()`` misses an attached layer."""
         if self.scale.device == u.device or u.is_meta:
             return
@@ -186,25 +188,7 @@ class InverseLayer(nn.Module):
 
 def check_gain_limit(value: Any, name: str = "max_gain") -> float | None:
     """None, or a number of at least 1."""
-    if value is None:
-        return None
-    number = check_number(value, name)
-    if not 1 <= number <= _LARGEST_GAIN:
-        raise InputError(
-            f"{name}={value!r}; allowed is at least 1 (the layers amplify) and at most "
-            f"{_LARGEST_GAIN:g}, or None"
-        )
-    return number
-
-
-def check_spatial_ndim(value: int | None) -> int | None:
-    """None, 1, 2 or 3."""
-    if value is None:
-        return None
-    number = check_count(value, "spatial_ndim")
-    if number > 3:
-        raise InputError(f"spatial_ndim={value!r}; allowed is 1, 2, 3 or None (2 or 3)")
-    return number
+    return None if value is None else check_number(value, name, least=1, most=_LARGEST_GAIN)
 
 
 def check_field(u: Any, spatial_ndim: int | None = None) -> None:
@@ -252,7 +236,7 @@ def _largest_image(u: Tensor) -> Tensor:
 def _saves_by_hooks() -> bool:
     """Whether saved-tensor hooks are active (activation checkpointing); `torch.func` then fails."""
     try:
-        with torch.autograd.graph.disable_saved_tensors_hooks("is anyone here?"):
+        with torch.autograd.graph.disable_saved_tensors_hooks("not allowed here"):
             return False
     except RuntimeError:
         return True

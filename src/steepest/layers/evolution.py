@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..core.errors import InputError
 from ..core.numbers import check_number
@@ -27,26 +27,26 @@ class InverseEvolution(InverseLayer):
     Parameters
     ----------
     operator : callable
-        ``F``: maps a float32 or float64 tensor ``(N, C, *space)`` to one of the same shape,
-        differentiably. A module is registered as a child. The gain estimate runs the operator 21
-        times, which advances batch-normalisation statistics and dropout masks in it.
-    steps : int
-        Number of steps, positive, at most 1e6. Autograd's memory grows with it.
-    dt : float
-        Step length, positive, at most 1e12.
+        ``F``: `TotalVariationFlow`, `CurvatureFlow`, `AllenCahnFlow`, `PorousMediumFlow`,
+        `AdvectionDiffusionReactionFlow`, or your own, which maps a float32 or float64 tensor
+        ``(N, C, *space)`` to one of the same shape, differentiably. A module is registered as a
+        child. The gain estimate runs the operator 21 times, which advances batch-normalisation
+        statistics and dropout masks in it.
+    steps, dt
+        See `InverseLayer`. Autograd's memory grows with the number of steps.
     max_gain : float or None
-        The gain above which the layer warns, between 1 and 1e30. It does not cap the gain, unlike
-        the ``max_gain`` of `InverseHeat`. The first call in training mode of a layer that is not
-        compiled estimates the gain at full strength with `estimate_gain`, at the image of largest
-        norm in the batch, and issues a `StabilityWarning` above ``max_gain``. None: no estimate.
+        The gain above which the layer warns, between 1 and 1e30; it does not cap the gain. The
+        first call in training mode of a layer that is not compiled estimates the gain at full
+        strength with `estimate_gain`, at the image of largest norm in the batch. None: no estimate.
     spatial_ndim : 1, 2, 3 or None
-        The number of spatial axes: 1 for signals ``(N, C, length)``. None: 2 or 3.
+        See `InverseLayer`. None: that of the operator if it has one (advection), else 2 or 3.
 
     Raises
     ------
     InputError
-        If an argument is out of range. When the layer is called: if the input is not a
-        floating-point tensor ``(N, C, *space)``, or ``F(u)`` has another shape than ``u``.
+        If an argument is out of range, or ``dt`` is too large for the step of the operator to have
+        an inverse (Allen-Cahn). When the layer is called: if the input is not a floating-point
+        tensor ``(N, C, *space)``, or ``F(u)`` has another shape than ``u``.
 
     References
     ----------
@@ -62,9 +62,17 @@ class InverseEvolution(InverseLayer):
         max_gain: float | None = DEFAULT_LIMIT,
         spatial_ndim: int | None = None,
     ) -> None:
-        super().__init__(steps, dt, max_gain, spatial_ndim)
         if not callable(operator):
             raise InputError(f"operator={operator!r}; allowed is a callable u -> F(u)")
+        if spatial_ndim is None:
+            spatial_ndim = getattr(operator, "spatial_ndim", None)
+        super().__init__(steps, dt, max_gain, spatial_ndim)
+        limit = getattr(operator, "dt_limit", None)
+        if limit is not None and self.dt >= limit:
+            raise InputError(
+                f"dt={self.dt:g}; allowed is below {limit:g}: at it the layer of {operator} has no "
+                "Lipschitz inverse, above it no inverse at all"
+            )
         self.operator = operator
 
     def advance(self, u: Tensor, length: Tensor) -> Tensor:
@@ -83,10 +91,16 @@ class InverseEvolution(InverseLayer):
         """The gain at ``u`` at full strength, by `estimate_gain`."""
         return estimate_gain(lambda v: self.advance(v, v.new_full((), self.dt)), u)
 
+    @property
+    def operator_name(self) -> str:
+        """The operator in words; a module, which is printed as a child, by its class."""
+        module = isinstance(self.operator, nn.Module)
+        words = type(self.operator).__name__ if module else repr(self.operator)
+        return getattr(self.operator, "__name__", words)
+
     def extra_repr(self) -> str:
-        """The arguments, with the operator's name if it has one."""
-        name = getattr(self.operator, "__name__", repr(self.operator))
-        return f"{name}, {super().extra_repr()}"
+        """The arguments."""
+        return f"{self.operator_name}, {super().extra_repr()}"
 
 
 def check_width(eps: float) -> float:

@@ -66,9 +66,6 @@ def _examples(example: Tensor | int) -> list[Tensor]:
     if isinstance(example, Tensor):
         check_field(example, 1 if example.ndim == 3 else None)
         return [example.detach()]
-    dimension = check_count(example, "example")
-    if dimension > 3:
-        raise InputError(f"example={example}; allowed are 1, 2 or 3 spatial axes")
-    shape = (1, 1, *(_EXAMPLE_SIZE,) * dimension)
+    shape = (1, 1, *(_EXAMPLE_SIZE,) * check_count(example, "example", most=3))
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     return [noise, 0.01 * noise]

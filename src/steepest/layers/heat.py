@@ -31,25 +31,20 @@ class InverseHeat(InverseLayer):
 
     Parameters
     ----------
-    steps : int
-        Number of steps, positive, at most 1e6. The spectral form costs the same for any number.
-    dt : float
-        Step length, positive, at most 1e12, in squared pixels.
+    steps, dt, spatial_ndim
+        See `InverseLayer`; ``dt`` is in squared pixels. The cost does not depend on the number of
+        steps.
     boundary : str
         "neumann" (replicated border, keeps the mean), "zero" (zero padding, as in a convolution;
         it amplifies even constants at the border of the image) or "periodic".
     max_gain : float or None
-        Cap on the total gain of all steps, between 1 and 1e30. Here it changes the layer; all
-        other layers only warn above their ``max_gain``. None: no cap. The first call in training
-        mode then issues a `StabilityWarning` if `gain` is above 1e4.
-    spatial_ndim : 1, 2, 3 or None
-        The number of spatial axes: 1 for signals ``(N, C, length)``. None: 2 or 3.
+        Cap on the total gain of all steps, between 1 and 1e30. None: no cap. The first call in
+        training mode then issues a `StabilityWarning` if `gain` is above 1e4.
 
     Raises
     ------
     InputError
-        If an argument is out of range. When the layer is called: if the input is not a
-        floating-point tensor ``(N, C, *space)``.
+        See `InverseLayer`.
 
     Notes
     -----

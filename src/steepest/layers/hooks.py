@@ -20,36 +20,14 @@ def check_module(value: Any, name: str) -> nn.Module:
     return value
 
 
-class TrainingOnly(nn.Module):
-    """``layer`` in ``train()`` mode; ``eval()`` mode returns the input object itself.
-
-    ``keys`` and the errors are those of `attach`.
-    """
-
-    def __init__(self, layer: nn.Module, keys: Keys = None) -> None:
-        super().__init__()
-        self.layer = check_module(layer, "layer")
-        self.keys = check_keys(keys)
-
-    def forward(self, output: Any) -> Any:
-        """``output``; in training mode the layer is applied to its logits."""
-        if not self.training:
-            return output
-        return transform_output(self.layer, output, self.keys)
-
-    def extra_repr(self) -> str:
-        """The keys, if given."""
-        return "" if self.keys is None else f"keys={self.keys}"
-
-
 class _OutputHook:
-    """A forward hook that applies the layer to the output of a module in training mode."""
+    """A forward hook that applies the layer to the logits of a module in training mode."""
 
     def __init__(self, layer: nn.Module, keys: Keys) -> None:
-        self.inverse = TrainingOnly(layer, keys)
+        self.layer, self.keys = check_module(layer, "layer"), check_keys(keys)
 
     def __call__(self, module: nn.Module, inputs: Any, output: Any) -> Any:
-        return self.inverse(output) if module.training else output
+        return transform_output(self.layer, output, self.keys) if module.training else output
 
 
 def attach(module: nn.Module, layer: nn.Module, keys: Keys = None) -> RemovableHandle:
@@ -108,9 +86,7 @@ def inverse_layers(network: nn.Module) -> Iterator[InverseLayer]:
     seen: set[int] = set()
     for module in network.modules():
         hooks = (hook for hook in module._forward_hooks.values() if isinstance(hook, _OutputHook))
-        for root in (module, *(hook.inverse for hook in hooks)):
-            found = (root,) if root is module else root.modules()
-            for layer in found:
-                if isinstance(layer, InverseLayer) and id(layer) not in seen:
-                    seen.add(id(layer))
-                    yield layer
+        for layer in (module, *(part for hook in hooks for part in hook.layer.modules())):
+            if isinstance(layer, InverseLayer) and id(layer) not in seen:
+                seen.add(id(layer))
+                yield layer

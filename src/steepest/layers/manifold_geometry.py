@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..core.errors import InputError
 from ..manifold import SPD, Circle, Euclidean, Rotations, Sphere
-from ..manifold.symmetry import multiplied
+from ..manifold.symmetry import multiply
 
 _SERIES = 1e-2  # squared angle below which power series replace quotients
 
@@ -90,7 +90,7 @@ class _Orientations(_Directions):
     """Unit quaternions; logarithms are half those of `Rotations`, in quaternion space."""
 
     def __init__(self, manifold: Rotations) -> None:
-        rows = [multiplied(np.eye(4), s).T for s in manifold.operators[:, None]]
+        rows = [multiply(np.eye(4), s).T for s in manifold.operators[:, None]]
         self.matrices = torch.tensor(np.stack(rows))  # of the products q s
 
     def log(self, x: Tensor, y: Tensor) -> Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, MutableMapping, Sequence
 from typing import Any
 
@@ -80,14 +79,13 @@ def _changed(
 def _with_items(output: Mapping[Any, Any], changes: dict[Any, Tensor]) -> Any:
     """A mapping of the same type and order with some items replaced."""
     kind: Any = type(output)
-    values = {**output, **changes}
     if dataclasses.is_dataclass(output):  # a Hugging Face ModelOutput
-        return kind(**values)
-    if isinstance(output, MutableMapping) and kind not in (dict, OrderedDict):
-        result = copy.copy(output)  # a defaultdict holds more than its items
-        result.update(changes)
-        return result
-    return values if kind is dict else kind(values)
+        return kind(**{**output, **changes})
+    if not isinstance(output, MutableMapping):
+        return kind({**output, **changes})
+    result: Any = copy.copy(output)  # a defaultdict holds more than its items
+    result.update(changes)
+    return result
 
 
 def _transform_sequence(

@@ -1,4 +1,4 @@
-"""Inverse porous medium flow."""
+"""Porous medium flow."""
 
 from __future__ import annotations
 
@@ -9,34 +9,19 @@ from torch import Tensor
 from ..core.numbers import check_number
 from ..grid.differences import check_boundary, laplacian
 from .base import space_axes
-from .evolution import InverseEvolution
-from .stability import DEFAULT_LIMIT
 
 _LARGEST_EXPONENT = 100.0
 
 
 @dataclass(frozen=True)
 class PorousMediumFlow:
-    """``F(u) = Laplacian(|u|^(exponent - 1) u)``."""
+    """``F(u) = Laplacian(|u|^(m-1) u)`` with the exponent ``m``.
 
-    exponent: float
-    boundary: str = "neumann"
-
-    def __call__(self, u: Tensor) -> Tensor:
-        """``F(u)``, of the shape of ``u`` (N, C, *space)."""
-        if self.exponent == 1:  # autograd would give sign(u) |u| the derivative 0 at 0
-            return laplacian(u, space_axes(u), self.boundary)
-        # sign(u) |u|^m: for m > 1 its autograd derivative at 0 is right; |u|^(m-1) u may give NaN.
-        return laplacian(u.sign() * u.abs().pow(self.exponent), space_axes(u), self.boundary)
-
-
-class InversePorousMedium(InverseEvolution):
-    """``steps`` times ``L(u) = u - dt Laplacian(|u|^(m-1) u)``: a porous medium flow backwards.
-
-    The forward flow diffuses at the rate ``m |u|^(m-1)``: not at all where ``u`` is 0, fast where
-    it is large. ``m = 1`` is heat diffusion. It is the gradient flow of the convex energy
+    The flow diffuses at the rate ``m |u|^(m-1)``: not at all where ``u`` is 0, fast where it is
+    large. ``m = 1`` is heat diffusion. It is the gradient flow of the convex energy
     ``|u|^(m+1)/(m+1)`` in the space H^-1, so the implicit Euler step has a unique solution for any
-    ``dt``, and the layer is its exact inverse. "neumann" and "periodic" keep the mean.
+    ``dt``, and one step of `InverseEvolution` is its exact inverse. "neumann" and "periodic" keep
+    the mean.
 
     The gain grows with the values, as ``|u|^(m-1)``: unless ``dt`` is small, values above 1
     overflow after a few steps. The first call in training mode warns about this (see
@@ -44,32 +29,27 @@ class InversePorousMedium(InverseEvolution):
 
     Parameters
     ----------
-    steps, dt, max_gain, spatial_ndim
-        See `InverseEvolution`. The layer warns above the gain ``max_gain``; it does not cap it.
     exponent : float
         ``m``, from 1 to 100. Between 1 and 2, second derivatives at the value 0 are infinite.
     boundary : str
         "neumann", "zero" or "periodic".
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
 
     References
     ----------
     Vazquez, The Porous Medium Equation, Oxford 2007, chapter 10.
     """
 
-    def __init__(
-        self,
-        steps: int,
-        dt: float,
-        exponent: float = 2.0,
-        boundary: str = "neumann",
-        max_gain: float | None = DEFAULT_LIMIT,
-        spatial_ndim: int | None = None,
-    ) -> None:
-        power = check_number(exponent, "exponent", least=1, most=_LARGEST_EXPONENT)
-        operator = PorousMediumFlow(power, check_boundary(boundary))
-        super().__init__(operator, steps, dt, max_gain, spatial_ndim)
+    exponent: float = 2.0
+    boundary: str = "neumann"
+
+    def __post_init__(self) -> None:
+        power = check_number(self.exponent, "exponent", least=1, most=_LARGEST_EXPONENT)
+        object.__setattr__(self, "exponent", power)
+        check_boundary(self.boundary)
+
+    def __call__(self, u: Tensor) -> Tensor:
+        """``F(u)``, of the shape of ``u`` (N, C, *space)."""
+        if self.exponent == 1:  # autograd would give sign(u) |u| the derivative 0 at 0
+            return laplacian(u, space_axes(u), self.boundary)
+        # sign(u) |u|^m: for m > 1 its autograd derivative at 0 is right; |u|^(m-1) u may give NaN.
+        return laplacian(u.sign() * u.abs().pow(self.exponent), space_axes(u), self.boundary)

@@ -126,8 +126,8 @@ def advice(layer: Any, gain: float, limit: float, spatial_ndim: int, skip: str) 
     much = f"up to {gain:.2g} times" if finite else "without bound"
     more = f", more than {limit:g}" if finite else ""
     return (
-        f"{type(layer).__name__} with steps={layer.steps}, dt={layer.dt:g} amplifies {much} in "
-        f"{spatial_ndim}-D{more}: training is likely to diverge. Set {', or '.join(remedies)}"
+        f"{_name(layer)} amplifies {much} in {spatial_ndim}-D{more}: training is likely to "
+        f"diverge. Set {', or '.join(remedies)}"
     )
 
 
@@ -136,10 +136,15 @@ def overflow(layer: Any, u: Tensor, result: Tensor) -> str:
     remedies = [layer.cap] if layer.cap else []
     remedies += ["a smaller dt or fewer steps", "scale its inputs down"]
     return (
-        f"{type(layer).__name__} with steps={layer.steps}, dt={layer.dt:g} amplifies without "
-        f"bound: values up to {float(u.detach().abs().max()):.2g} become infinite or NaN in "
+        f"{_name(layer)} amplifies without bound: values up to "
+        f"{float(u.detach().abs().max()):.2g} become infinite or NaN in "
         f"{str(result.dtype).removeprefix('torch.')}. Set {', or '.join(remedies)}"
     )
+
+
+def _name(layer: Any) -> str:
+    kind = getattr(layer, "operator_name", type(layer).__name__)
+    return f"{kind} with steps={layer.steps}, dt={layer.dt:g}"
 
 
 def _floor(number: float) -> float:

@@ -1,4 +1,4 @@
-"""Inverse total variation flow with Huber regularisation."""
+"""Total variation flow with Huber regularisation."""
 
 from __future__ import annotations
 
@@ -8,15 +8,38 @@ from torch import Tensor
 
 from ..grid.differences import divergence, gradient
 from .base import space_axes
-from .evolution import InverseEvolution, check_width
-from .stability import DEFAULT_LIMIT
+from .evolution import check_width
 
 
 @dataclass(frozen=True)
 class TotalVariationFlow:
-    """``F(u) = div(grad u / max(eps, |grad u|))``, for each channel separately."""
+    """``F(u) = div(grad u / max(eps, |grad u|))``, for each channel separately.
 
-    eps: float
+    The flow is ``u_t = -dJ(u)`` with this library's isotropic Huber-TV ``J``: the sum over pixels
+    of ``|v|^2 / (2 eps)`` for ``|v| <= eps`` and ``|v| - eps/2`` otherwise, with ``v = grad u``. As
+    ``J`` is convex, for any ``dt`` one step of `InverseEvolution` is the exact inverse of the
+    proximal step ``steepest.denoise(u, dt, TotalVariation(huber=eps))``. It keeps the mean of each
+    channel. Where slopes are at most ``eps`` it is inverse heat diffusion with step ``dt/eps``. The
+    gain is at most ``(1 + 4 d dt / eps)^steps`` in ``d`` dimensions; ``dt`` is in values times
+    pixels.
+
+    Parameters
+    ----------
+    eps : float
+        Half-width of the quadratic zone, between 1e-15 and 1e12, in values per pixel. Logits
+        differ by several units across an edge, so with 1 edges are treated as by total variation
+        and everything else as by heat diffusion.
+
+    References
+    ----------
+    Rudin, Osher & Fatemi, Physica D 60 (1992) 259-268. See docs/conventions for the
+    discretisation.
+    """
+
+    eps: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "eps", check_width(self.eps))
 
     def __call__(self, u: Tensor) -> Tensor:
         """``F(u)``, of the shape of ``u`` (N, C, *space)."""
@@ -25,47 +48,3 @@ class TotalVariationFlow:
         # max(eps, |grad u|), as the root of a clamped square so that derivatives at 0 are finite.
         size = (slopes * slopes).sum(0).clamp(min=self.eps**2).sqrt()
         return divergence(slopes / size, spacing)
-
-
-class InverseTotalVariation(InverseEvolution):
-    """``steps`` times ``L(u) = u - dt div(grad u / max(eps, |grad u|))``: TV flow run backwards.
-
-    The flow is ``u_t = -dJ(u)``, for each channel separately. ``J`` is this library's isotropic
-    Huber-TV with forward differences and a Neumann boundary: the sum over pixels of
-    ``|v|^2 / (2 eps)`` for ``|v| <= eps`` and ``|v| - eps/2`` otherwise, with ``v = grad u``. As
-    ``J`` is convex, for any ``dt`` one step is the exact inverse of the proximal step
-    ``steepest.denoise_tv(u, strength=dt, huber=eps)``. The layer keeps the mean of each channel.
-    Where slopes are at most ``eps`` it is inverse heat diffusion with step ``dt/eps``. The gain is
-    at most ``(1 + 4 d dt / eps)^steps`` in ``d`` dimensions.
-
-    Parameters
-    ----------
-    steps, dt, max_gain, spatial_ndim
-        See `InverseEvolution`. The layer warns above the gain ``max_gain``; it does not cap it.
-        ``dt`` is in values times pixels.
-    eps : float
-        Half-width of the quadratic zone, between 1e-15 and 1e12, in values per pixel. Logits
-        differ by several units across an edge, so with 1 edges are treated as by total variation
-        and everything else as by heat diffusion.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
-
-    References
-    ----------
-    Rudin, Osher & Fatemi, Physica D 60 (1992) 259-268. See docs/conventions for the
-    discretisation.
-    """
-
-    def __init__(
-        self,
-        steps: int,
-        dt: float,
-        eps: float = 1.0,
-        max_gain: float | None = DEFAULT_LIMIT,
-        spatial_ndim: int | None = None,
-    ) -> None:
-        operator = TotalVariationFlow(check_width(eps))
-        super().__init__(operator, steps, dt, max_gain, spatial_ndim)

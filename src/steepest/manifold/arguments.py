@@ -83,14 +83,14 @@ def prepare(
         huber=(first_zone, second_zone),
     )  # fmt: skip
 
-    def shaped(x: np.ndarray) -> Any:
+    def to_image(x: np.ndarray) -> Any:
         own_type = array.dtype.newbyteorder("=")
         points = x.reshape(array.shape).astype(own_type, copy=True)
         return (
             namespace(given).as_tensor(points, device=given.device) if is_torch(given) else points
         )
 
-    return problem, shaped
+    return problem, to_image
 
 
 def _check_energy(energy: Any) -> None:

@@ -1,4 +1,4 @@
-"""What is certain about a point: see `certify`."""
+"""Bounds of the gap and of the distance to the minimiser."""
 
 from __future__ import annotations
 
@@ -43,8 +43,9 @@ def certify(problem: Problem, solution: Solution, tol: float) -> Proof:
     """
     linear, status = solution.linear, solution.status
     curved_slopes = not problem.is_flat and (problem.beta > 0 or problem.num_tangents > 1)
+    stationary = Status.STATIONARY if status is Status.CONVERGED else status
     if problem.known is not None or curved_slopes:
-        return Proof(linear, None, None, _stationary(status))
+        return Proof(linear, None, None, stationary)
     if problem.is_flat:
         gap, bound = _flat(problem, solution)
         if status is Status.CONVERGED and gap > tol * linear.energy:
@@ -57,7 +58,7 @@ def certify(problem: Problem, solution: Solution, tol: float) -> Proof:
     if problem.manifold.curvature == "nonpositive" and not _has_wraps(problem.manifold):
         found, bound = _hadamard(problem, solution)
         return Proof(found, None, bound, status)
-    return Proof(linear, None, None, _stationary(status))
+    return Proof(linear, None, None, stationary)
 
 
 def _has_wraps(manifold: Any) -> bool:
@@ -65,10 +66,6 @@ def _has_wraps(manifold: Any) -> bool:
     return any(_has_wraps(part) for part in getattr(manifold, "factors", ())) or isinstance(
         manifold, Circle
     )
-
-
-def _stationary(status: Status) -> Status:
-    return Status.STATIONARY if status is Status.CONVERGED else status
 
 
 def _flat(problem: Problem, solution: Solution) -> tuple[float, float]:
@@ -95,13 +92,13 @@ def _hadamard(problem: Problem, solution: Solution) -> tuple[Linearisation, floa
     """
     original = solution.linear
     if any(problem.huber):
-        gradient = float(np.sqrt(np.sum(_pulled(problem, original)[0].xi ** 2)))
+        gradient = float(np.sqrt(np.sum(_jump_gradient(problem, original)[0].xi ** 2)))
         size = problem.num_pixels**0.5 * (1 + 1 / problem.smoothing.min())  # of what is added up
         return original, gradient + _ROUNDING * float(size)
     # a likely error of the points; smaller differences are no jumps
     least = solution.largest_step + (2 * solution.model_gap / problem.num_pixels) ** 0.5
-    labels = _parts(problem, solution, least)
-    x = _joined(problem, original.x, labels)
+    labels = _constant_regions(problem, solution, least)
+    x = _join_regions(problem, original.x, labels)
     linear = linearise(problem, x)
     for t, term in enumerate(problem.terms):
         linear.vectors[t][:, labels[term.pixels[0]] == labels[term.pixels[1]]] = 0
@@ -111,7 +108,7 @@ def _hadamard(problem: Problem, solution: Solution) -> tuple[Linearisation, floa
     exact.move(x)
     exact.y[:] = exact.phi
     # the pull of the jumps is fixed: it becomes part of the data of a problem in the other rows
-    pulled, jumps = _pulled(problem, linear)
+    pulled, jumps = _jump_gradient(problem, linear)
     free = np.where(jumps, 0.0, problem.radius)
     rest = replace(linear, data=pulled.xi.copy(), vectors=np.zeros_like(linear.vectors))
     exact.radius = free
@@ -132,7 +129,7 @@ def _hadamard(problem: Problem, solution: Solution) -> tuple[Linearisation, floa
     return original, bound + away
 
 
-def _pulled(problem: Problem, linear: Linearisation) -> tuple[Dual, np.ndarray]:
+def _jump_gradient(problem: Problem, linear: Linearisation) -> tuple[Dual, np.ndarray]:
     """The dual with the derivatives of the costs of all jumps, and where (groups, n) these are."""
     dual = Dual(problem, np.float64)
     jumps = np.zeros(problem.radius.shape, bool)
@@ -147,7 +144,7 @@ def _pulled(problem: Problem, linear: Linearisation) -> tuple[Dual, np.ndarray]:
     return dual, jumps
 
 
-def _parts(problem: Problem, solution: Solution, least: float) -> np.ndarray:
+def _constant_regions(problem: Problem, solution: Solution, least: float) -> np.ndarray:
     """Labels (n,) of the parts in which the flux forbids jumps, or in which they are small."""
     flux, vectors = solution.flux, solution.linear.vectors
     labels = np.arange(problem.num_pixels)
@@ -171,7 +168,7 @@ def _parts(problem: Problem, solution: Solution, least: float) -> np.ndarray:
             return labels
 
 
-def _joined(problem: Problem, x: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def _join_regions(problem: Problem, x: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Replace the points of each part by their mean: one Karcher step from its first point."""
     manifold, size = problem.manifold, np.bincount(labels, minlength=len(labels))[labels]
     centre = np.ascontiguousarray(x[labels])

@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .geometry import Curvature, Manifold, checked, identities
+from .geometry import Curvature, Manifold, check_points
 
 _TURN = 2 * np.pi
 _LARGEST = 1e9  # of larger numbers, the part beyond full turns is mostly rounding
 
 
-def wrapped(angles: np.ndarray) -> np.ndarray:
+def wrap(angles: np.ndarray) -> np.ndarray:
     """Return the angles minus their nearest multiples of 2 pi, from -pi to pi."""
     turns = angles / _TURN
     np.rint(turns, out=turns)
@@ -35,7 +35,7 @@ class Circle(Manifold):
     curvature: ClassVar[Curvature] = "flat"
 
     def check(self, points: Any, name: str) -> np.ndarray:
-        return wrapped(checked(points, name, (), "angles in radians", _LARGEST))
+        return wrap(check_points(points, name, (), "angles in radians", _LARGEST))
 
     def embed(self, points: np.ndarray) -> np.ndarray:
         return np.stack([np.cos(points), np.sin(points)], -1)
@@ -44,20 +44,14 @@ class Circle(Manifold):
         return np.arctan2(ambient[:, 1], ambient[:, 0])
 
     def distance(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return np.abs(wrapped(y - x))
+        return np.abs(wrap(y - x))
 
     def log(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return wrapped(y - x)[:, None]
+        return wrap(y - x)[:, None]
 
     def exp(self, x: np.ndarray, xi: np.ndarray) -> np.ndarray:
-        return wrapped(x + xi[:, 0])
-
-    def transport(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return np.ones((len(x), 1, 1))
-
-    def halving(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
-        return identities(len(x), 1, 0.5)
+        return wrap(x + xi[:, 0])
 
     def representative(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return the real numbers y + 2 pi k nearest to ``x``."""
-        return x + wrapped(y - x)
+        return x + wrap(y - x)

@@ -16,7 +16,7 @@ from ..core.solver import Limits, Solver, limits
 from ..core.status import Status, finished
 from .arguments import prepare
 from .embedded import denoise_embedded
-from .minimise import minimised
+from .minimise import minimise
 from .problem import Problem, linearise
 from .result import ManifoldResult
 
@@ -67,9 +67,8 @@ def denoise(
         "circle", "sphere", "rotations", "spd" (symmetric positive definite matrices with the
         affine-invariant metric), or an object such as ``Rotations(symmetry="m-3m")``.
     energy : Energy, optional
-        One of the energies above, with its norm, ``huber`` and ``weights``; ``coupled=False`` and
-        ``boundary="periodic"`` are not defined here. ``huber`` is a distance per pixel (second
-        order: per pixel^2).
+        One of the energies above, with its norm, ``huber`` (a distance per pixel; second order: per
+        pixel^2) and ``weights``, but neither ``coupled=False`` nor ``boundary="periodic"``.
     known : Boolean array (\*space), optional
         False where the image has no data. These pixels are filled in; their values are not used.
     embedded : bool
@@ -79,9 +78,8 @@ def denoise(
         As in `steepest.flow`. Spacings may differ by a factor of 1e6.
     solver : Solver, optional
         ``tol`` is the part by which the energy, linearised at the current image, can still fall
-        (default 1e-4). On flat manifolds this bounds the relative gap. For
-        `TotalGeneralisedVariation` the slopes are linearised too, with a small weight on their
-        steps. The default of ``max_num_iter`` is 20000.
+        (default 1e-4). On flat manifolds this bounds the relative gap. The default of
+        ``max_num_iter`` is 20000.
     on_step : callable, optional
         Called with a `ManifoldStep` before every outer step. Return True to stop.
 
@@ -93,10 +91,8 @@ def denoise(
 
     Raises
     ------
-    InputError
-        Bad image, energy or options.
-    NotConverged
-        If the tolerance is not met and the solver has ``raise_on_failure=True``.
+    InputError, NotConverged
+        As in `steepest.denoise`.
 
     Notes
     -----
@@ -109,24 +105,23 @@ def denoise(
     and measures chords in place of distances. ``energy`` is still F of the result; nothing is
     certified about it.
 
-    Linearised steps: the method is described in docs/manifold. The problem for phases: Weinmann,
-    Demaret & Storath, SIAM J. Imaging Sci. 7 (2014) 2226-2257; the second order: Bacak, Bergmann,
-    Steidl & Weinmann, SIAM J. Sci. Comput. 38 (2016) A567-A597; total generalised variation:
-    Bergmann, Fitschen, Persch & Steidl, J. Math. Imaging Vis. 60 (2018) 1459-1481, and Bredies,
-    Holler, Storath & Weinmann, SIAM J. Imaging Sci. 11 (2018) 1785-1848.
+    The method is described in docs/manifold. The problem for phases: Weinmann, Demaret & Storath,
+    SIAM J. Imaging Sci. 7 (2014) 2226-2257; the second order: Bacak, Bergmann, Steidl & Weinmann,
+    SIAM J. Sci. Comput. 38 (2016) A567-A597; total generalised variation: Bredies, Holler, Storath
+    & Weinmann, SIAM J. Imaging Sci. 11 (2018) 1785-1848.
     """
     reporter = Reporter(on_step)
     own = limits(solver, tol=1e-4, max_num_iter=20000, positive=True)
-    problem, shaped = prepare(
+    problem, to_image = prepare(
         image, strength, manifold, energy, known=known, spacing=spacing, num_threads=own.threads
     )
     if check_flag(embedded, "embedded"):
         if problem.num_tangents > 1:
             raise InputError(f"embedded=True; allowed is False with energy={energy!r}")
-        result = _embedded(problem, own, reporter, shaped)
+        result = _by_embedding(problem, own, reporter, to_image)
     else:
         state = problem.state(start_of(problem))
-        result = minimised(problem, state, own, reporter, shaped)
+        result = minimise(problem, state, own, reporter, to_image)
     return finished(result, own.raise_on_failure)
 
 
@@ -152,13 +147,15 @@ def start_of(problem: Problem) -> np.ndarray:
     return np.asarray(manifold.project(np.ascontiguousarray(ambient).reshape(len(data), -1)))
 
 
-def _embedded(problem: Problem, own: Limits, reporter: Reporter, shaped: Any) -> ManifoldResult:
+def _by_embedding(
+    problem: Problem, own: Limits, reporter: Reporter, to_image: Any
+) -> ManifoldResult:
     points, found = denoise_embedded(problem, own, reporter.stage)
     linear = linearise(problem, points)
     status = Status.EMBEDDED if found.status.ok else found.status
     gap = found.model_gap if isinstance(found, ManifoldResult) else found.gap
     return ManifoldResult(
-        image=shaped(linear.x), energy=linear.energy, gap=None, error_bound=None,
+        image=to_image(linear.x), energy=linear.energy, gap=None, error_bound=None,
         model_gap=float(gap), largest_step=float("nan"), iterations=found.iterations,
         status=status,
     )  # fmt: skip

@@ -1,17 +1,18 @@
-"""The state of the dual iteration, in arrays for `compiled.tangent`."""
+"""The dual of the linearised problem: its arrays for `compiled.tangent`, iterations and gaps."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ..convex.compiled.team import run_together
 from .compiled.tangent import CHUNK, measure, measure_residuals, sweep
-from .problem import Linearisation, Problem, frames
-from .terms import SLOPE
+from .problem import Linearisation, Problem
+from .terms import SLOPE, frames
 
 UNKNOWN = 0.05  # weight on the step of pixels without data, which makes the model convex there
 SLOPES = 0.2  # the same for slopes; a larger one is solved faster, with more left to gain
@@ -35,7 +36,10 @@ class Measured:
 
 
 class Dual:
-    """Flux and extrapolated flux (T, d, n) of one linearised problem after the other."""
+    """Accelerated projected ascent for the duals of successive linearised problems.
+
+    ``phi`` and ``y`` (T, d, n) are the flux and its extrapolation, ``xi`` the primal point.
+    """
 
     def __init__(self, problem: Problem, dtype: Any) -> None:
         self.problem, self.dtype = problem, np.dtype(dtype)
@@ -53,10 +57,9 @@ class Dual:
         self._strips = list(zip(cuts, [*cuts[1:], n], strict=True))
         self._damping = np.zeros(0)
         self._inverse: Any = None
-        self._room: list[tuple[np.ndarray, ...]] = []
 
     def in_double(self) -> Dual:
-        """The same flux in float64; `load` comes next."""
+        """A dual with the same flux in float64; call `load` next."""
         other = Dual(self.problem, np.float64)
         other.phi[:] = other.y[:] = feasible(self.problem, self.phi.astype(np.float64))
         return other
@@ -68,8 +71,7 @@ class Dual:
         if self._inverse is None or not np.array_equal(damping, self._damping):
             mass = np.zeros((problem.num_tangents, problem.num_pixels))  # no data for slopes
             mass[0] = 1 if problem.known is None else problem.known
-            weight = np.full((problem.num_tangents, 1), SLOPES)
-            weight[0] = UNKNOWN
+            weight = np.array([[UNKNOWN]] + [[SLOPES]] * (problem.num_tangents - 1))
             inverse = 1 / (mass + (damping if damping.size else 0) + weight * (1 - mass))
             factor = np.repeat(mass * inverse, problem.manifold.dimension, axis=0)
             self._damping, self._inverse, self._factor = damping, inverse, factor
@@ -108,42 +110,35 @@ class Dual:
         """One iteration per extrapolation factor."""
         for start in range(0, len(betas), _AT_ONCE):
             part = np.array(betas[start : start + _AT_ONCE], self.dtype)
-            rooms = self._rooms()
             tiny = self.dtype.type(np.finfo(self.dtype).tiny)
 
             def work(
                 item: Any, flags: np.ndarray, member: int, ticket: int, part: Any = part,
                 tiny: Any = tiny,
             ) -> None:  # fmt: skip
-                (low, high), room = item
+                (low, high), buffers = item
                 sweep(
-                    self.phi, self.y, self._phi, self._y, *room, *self._fixed, part, low, high,
+                    self.phi, self.y, self._phi, self._y, *buffers, *self._fixed, part, low, high,
                     tiny, flags, member, ticket,
                 )  # fmt: skip
 
-            run_together(work, list(zip(self._strips, rooms, strict=True)))
+            run_together(work, list(zip(self._strips, self._buffers, strict=True)))
             self.phi, self._phi = self._phi, self.phi
             self.y, self._y = self._y, self.y
 
-    def _rooms(self) -> list[tuple[np.ndarray, ...]]:
+    @cached_property
+    def _buffers(self) -> list[list[np.ndarray]]:
         """The threads' own arrays for `_AT_ONCE` iterations."""
-        if not self._room:
-            terms, d, n = self.phi.shape
-            offsets = self.linear.offsets
-            reach = int(max(offsets.max(), 0) - min(offsets.min(), 0))
-            made = []
-            for low, high in self._strips:
-                size = min(n, high + _AT_ONCE * reach) - max(0, low - _AT_ONCE * reach)
-                shapes = (
-                    (terms, d, size),
-                    (terms, d, size),
-                    (len(self.xi), size),
-                    (terms, d, CHUNK),
-                    (CHUNK,),
-                )
-                made.append(tuple(np.zeros(shape, self.dtype) for shape in shapes))
-            self._room = made
-        return self._room
+        terms, d, n = self.phi.shape
+        offsets = self.linear.offsets
+        reach = int(max(offsets.max(), 0) - min(offsets.min(), 0))
+        buffers = []
+        for low, high in self._strips:
+            size = min(n, high + _AT_ONCE * reach) - max(0, low - _AT_ONCE * reach)
+            flux, chunk = (terms, d, size), (terms, d, CHUNK)
+            shapes = flux, flux, (len(self.xi), size), chunk, (CHUNK,)
+            buffers.append([np.zeros(shape, self.dtype) for shape in shapes])
+        return buffers
 
     def measure(self) -> Measured:
         """The model and its dual at the current flux; `xi` is the primal point."""
@@ -152,9 +147,9 @@ class Dual:
             def work(
                 strip: Any, flags: np.ndarray, member: int, ticket: int, kernel: Any = kernel
             ) -> None:
-                room = np.empty((*self.phi.shape[:2], CHUNK), self.dtype), np.empty(CHUNK)
+                buffers = np.empty((*self.phi.shape[:2], CHUNK), self.dtype), np.empty(CHUNK)
                 kernel(
-                    self.phi, self.xi, *room, *self._fixed, self._sums, self._damping, *strip,
+                    self.phi, self.xi, *buffers, *self._fixed, self._sums, self._damping, *strip,
                     flags, member, ticket,
                 )  # fmt: skip
 
@@ -201,9 +196,10 @@ def feasible(problem: Problem, flux: np.ndarray) -> np.ndarray:
 
 
 def balance(dual: Dual) -> None:
-    """Make a measured flux one with finite dual value: slopes have no data, so nothing may pull.
+    """Turn a measured flux into one with a finite dual value, which must not act on slopes.
 
-    The flux of first order takes what pulls, and all is scaled back into the balls.
+    Slopes have no data, so their part of ``B^T phi`` must be 0: it is subtracted from the flux of
+    first order, and all is scaled back into the balls.
     """
     problem, terms = dual.problem, dual.problem.terms
     d = problem.manifold.dimension
@@ -227,14 +223,14 @@ def _steps(problem: Problem, linear: Linearisation, inverse: np.ndarray) -> np.n
     columns = np.zeros((problem.num_tangents, n))
     for term, norms in zip(problem.terms, linear.norms, strict=True):
         for offset, slot, norm in zip(term.offsets, term.tangents, norms, strict=True):
-            rows, pixels = _shifted(n, offset)
+            rows, pixels = _rows_and_pixels(n, offset)
             columns[slot, pixels] += (term.valid * norm)[rows]
     weighted = columns * inverse
     steps = []
     for term, norms in zip(problem.terms, linear.norms, strict=True):
         total = np.zeros(n)
         for offset, slot, norm in zip(term.offsets, term.tangents, norms, strict=True):
-            rows, pixels = _shifted(n, offset)
+            rows, pixels = _rows_and_pixels(n, offset)
             total[rows] += (norm * np.ones(n))[rows] * weighted[slot, pixels]
         steps.append(np.where(term.valid & (total > 0), 1 / np.where(total > 0, total, 1), np.inf))
     for start, stop in zip(problem.groups[:-1], problem.groups[1:], strict=True):
@@ -244,6 +240,6 @@ def _steps(problem: Problem, linear: Linearisation, inverse: np.ndarray) -> np.n
     return np.array(steps).reshape(len(steps), n)
 
 
-def _shifted(n: int, offset: int) -> tuple[slice, slice]:
+def _rows_and_pixels(n: int, offset: int) -> tuple[slice, slice]:
     """Rows e and the pixels e + offset, where both exist."""
     return slice(max(0, -offset), n - max(0, offset)), slice(max(0, offset), n - max(0, -offset))

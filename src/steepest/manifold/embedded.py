@@ -24,7 +24,7 @@ from ..core.solver import Limits
 from ..flows.denoise import denoise
 from ..flows.result import DenoiseResult
 from .euclidean import Euclidean
-from .minimise import minimised
+from .minimise import minimise
 from .problem import Problem
 from .result import ManifoldResult
 
@@ -32,20 +32,11 @@ from .result import ManifoldResult
 def denoise_embedded(
     problem: Problem, own: Limits, on_step: Callback | None
 ) -> tuple[np.ndarray, DenoiseResult | ManifoldResult]:
-    """Solve a problem in the embedding, from its data, and project the result.
+    """Solve a problem in the embedding, from its data: the projected points, and the result.
 
-    Returns
-    -------
-    points : array (n, \\*point_shape)
-    embedded : DenoiseResult or ManifoldResult
-        The vector-valued image before the projection, (\\*space, components), with its gap and
-        error bound. They say nothing about the distance of ``points`` from a minimiser on the
-        manifold.
-
-    Raises
-    ------
-    InputError
-        If the manifold has no embedding (`Rotations` with a symmetry).
+    Gap and error bound of the result (\\*space, components) say nothing about the distance of the
+    points from a minimiser on the manifold. Raises `InputError` if the manifold has no embedding
+    (`Rotations` with a symmetry).
     """
     manifold, space = problem.manifold, problem.space
     ambient = np.ascontiguousarray(manifold.embed(problem.data).reshape(problem.num_pixels, -1))
@@ -63,6 +54,6 @@ def denoise_embedded(
     else:
         flat = replace(problem, manifold=Euclidean(ambient.shape[1]), data=ambient)
         shape = (*space, -1)
-        found = minimised(flat, ambient, own, Reporter(on_step), lambda x: x.reshape(shape))
+        found = minimise(flat, ambient, own, Reporter(on_step), lambda x: x.reshape(shape))
     vectors = np.ascontiguousarray(found.image).reshape(-1, *manifold.embedding_shape)
     return np.asarray(manifold.project(vectors)), found

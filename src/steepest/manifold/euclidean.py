@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.numbers import check_count
-from .geometry import Curvature, Manifold, checked, identities
+from .geometry import Curvature, Manifold, check_points
 
 _LARGEST = 1e12  # its square in single precision leaves room
 
@@ -30,7 +30,7 @@ class Euclidean(Manifold):
     embedding_shape = point_shape
 
     def check(self, points: Any, name: str) -> np.ndarray:
-        return checked(points, name, self.point_shape, "vectors with numbers", _LARGEST)
+        return check_points(points, name, self.point_shape, "vectors with numbers", _LARGEST)
 
     def embed(self, points: np.ndarray) -> np.ndarray:
         return points
@@ -43,9 +43,3 @@ class Euclidean(Manifold):
 
     def exp(self, x: np.ndarray, xi: np.ndarray) -> np.ndarray:
         return x + xi
-
-    def transport(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return identities(len(x), self.dimension)
-
-    def halving(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
-        return identities(len(x), self.dimension, 0.5)

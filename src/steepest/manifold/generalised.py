@@ -23,7 +23,7 @@ from .terms import BEND, SLOPE, Term
 _LARGEST = 3.0  # lengths near the cut locus, where derivatives have no bound, count as this one
 
 
-class State(NamedTuple):
+class TgvState(NamedTuple):
     """Points (n, \\*point_shape) and the slopes there (axes, n, d)."""
 
     points: np.ndarray
@@ -38,13 +38,13 @@ class GeneralisedProblem(Problem):
     def num_tangents(self) -> int:
         return 1 + len(self.space)
 
-    def state(self, points: np.ndarray) -> State:
-        return State(points, np.zeros((len(self.space), len(points), self.manifold.dimension)))
+    def state(self, points: np.ndarray) -> TgvState:
+        return TgvState(points, np.zeros((len(self.space), len(points), self.manifold.dimension)))
 
     def points(self, x: Any) -> np.ndarray:
         return np.asarray(x.points)
 
-    def advance(self, x: Any, step: np.ndarray) -> State:
+    def advance(self, x: Any, step: np.ndarray) -> TgvState:
         d = self.manifold.dimension
         move = np.ascontiguousarray(step[:, :d])
         points = self.pointwise(self.manifold.exp, x.points, move)
@@ -52,7 +52,7 @@ class GeneralisedProblem(Problem):
         if not self.is_flat:
             turn = self.pointwise(self.manifold.transport, points, x.points)
             slopes = np.einsum("npq,anq->anp", turn, slopes)
-        return State(points, slopes)
+        return TgvState(points, slopes)
 
     def differences(self) -> list[Term]:
         """Differences minus slopes, then differences of slopes (on and below the diagonal)."""
@@ -75,11 +75,7 @@ class GeneralisedProblem(Problem):
             made.append(term)
 
         for a, h in enumerate(self.spacing):
-            parts = [
-                (0, 0, True, -1 / h),
-                (0, stride[a], inner[a], 1 / h),
-                (1 + a, 0, True, -1.0),
-            ]
+            parts = [(0, 0, True, -1 / h), (0, stride[a], inner[a], 1 / h), (1 + a, 0, True, -1.0)]
             add(SLOPE, inner[a], (a,), parts)
         for a, b in combinations_with_replacement(range(index.ndim), 2):
             pairs = [(a, a)] if a == b else [(a, b), (b, a)]  # D_q v_p
@@ -100,7 +96,7 @@ class GeneralisedProblem(Problem):
         assert isinstance(term, GeneralisedTerm)
         return (self._slope if term.kind == SLOPE else self._bend)(term, x, blocks)
 
-    def _slope(self, term: GeneralisedTerm, x: State, blocks: bool) -> tuple[np.ndarray, Any]:
+    def _slope(self, term: GeneralisedTerm, x: TgvState, blocks: bool) -> tuple[np.ndarray, Any]:
         manifold, (back, ahead, own) = self.manifold, term.coefficients
         to = x.points.take(term.pixels[1], 0)
         log = self.pointwise(manifold.log, x.points, to)
@@ -117,7 +113,7 @@ class GeneralisedProblem(Problem):
             own,
         ]
 
-    def _bend(self, term: GeneralisedTerm, x: State, blocks: bool) -> tuple[np.ndarray, Any]:
+    def _bend(self, term: GeneralisedTerm, x: TgvState, blocks: bool) -> tuple[np.ndarray, Any]:
         """Differences of slopes, which also turn by curvature where points move."""
         manifold, count = self.manifold, len(term.pixels) // 3
         n, d = self.num_pixels, manifold.dimension

@@ -1,4 +1,4 @@
-"""What every manifold offers, and the manifold that a name stands for."""
+"""The interface of manifolds, manifolds by name, and checks of points."""
 
 from __future__ import annotations
 
@@ -70,16 +70,20 @@ class Manifold(Protocol):
     def transport(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return orthogonal matrices (n, d, d) that carry coordinates at ``y`` to those at ``x``.
 
-        It is parallel transport along the geodesic of ``log(x, y)``.
+        It is parallel transport along the geodesic of ``log(x, y)``; by default the identity, as on
+        flat manifolds.
         """
+        return np.tile(np.eye(self.dimension), (len(x), 1, 1))
 
     def halving(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Return the derivative of the midpoint of ``x`` and ``z`` by ``x``, in the frame at ``x``.
 
         It is the symmetric matrix (n, d, d) with the eigenvalues sin(l/2) / sin(l) for
         l = distance * sqrt(curvature), sinh for negative curvature, along the eigenvectors of the
-        curvature along the geodesic. Transport to the midpoint completes it.
+        curvature along the geodesic, by default those of flat manifolds. Transport to the midpoint
+        completes it.
         """
+        return np.tile(0.5 * np.eye(self.dimension), (len(x), 1, 1))
 
     def curvature_operator(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
         """Return the matrices (n, d, d) of ``w -> R(u, w) v``, of tangent vectors at one point.
@@ -134,7 +138,7 @@ def _allowed() -> str:
     return f"{names} and manifolds such as steepest.manifold.Rotations(symmetry='m-3m')"
 
 
-def checked(
+def check_points(
     points: Any, name: str, point_shape: tuple[int, ...], kind: str, most: float = np.inf
 ) -> np.ndarray:
     """Return finite numbers (n, *point_shape) in float64; ``kind`` says what they represent."""
@@ -155,9 +159,9 @@ def checked(
     return array
 
 
-def unit(points: Any, name: str, size: int, kind: str) -> np.ndarray:
+def check_unit(points: Any, name: str, size: int, kind: str) -> np.ndarray:
     """Return vectors (n, size) divided by their norms, which must be 1 up to rounding of data."""
-    array = checked(points, name, (size,), kind)
+    array = check_points(points, name, (size,), kind)
     norm = np.linalg.norm(array, axis=-1, keepdims=True)
     if not (np.abs(norm - 1) <= 0.01).all():
         worst = norm.flat[np.argmax(np.abs(norm - 1))]
@@ -168,8 +172,8 @@ def unit(points: Any, name: str, size: int, kind: str) -> np.ndarray:
     return array / norm
 
 
-def filled(kernel: Callable[..., None], shape: Any, *arrays: np.ndarray) -> np.ndarray:
-    """Return the new array (float64) that a kernel fills, its last argument."""
+def evaluate(kernel: Callable[..., None], shape: Any, *arrays: np.ndarray) -> np.ndarray:
+    """Call a kernel of `compiled` with a new array (float64) as its last argument; return it."""
     out = np.empty(shape)
     kernel(*arrays, out)
     return out
@@ -179,8 +183,3 @@ def constant_curvature(u: np.ndarray, v: np.ndarray, curvature: float) -> np.nda
     """Return the matrices of ``w -> curvature (<w, v> u - <u, v> w)``."""
     inner = np.einsum("nd,nd->n", u, v)[:, None, None]
     return curvature * (u[:, :, None] * v[:, None, :] - inner * np.eye(u.shape[1]))
-
-
-def identities(count: int, dimension: int, factor: float = 1.0) -> np.ndarray:
-    """Return ``count`` copies of the identity matrix times ``factor``."""
-    return np.tile(factor * np.eye(dimension), (count, 1, 1))

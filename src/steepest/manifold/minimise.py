@@ -12,14 +12,14 @@ from .result import ManifoldResult, ManifoldStep
 from .solve import solve
 
 
-def minimised(
-    problem: Problem, start: Any, own: Limits, reporter: Reporter, shaped: Any
+def minimise(
+    problem: Problem, start: Any, own: Limits, reporter: Reporter, to_image: Any
 ) -> ManifoldResult:
     """Minimise the energy from a state, and return the points with what is certain about them."""
 
     def watch(linear: Linearisation, gap: float, iterations: int) -> bool:
         report = ManifoldStep(
-            0, 0, linear.energy, gap, iterations, lambda: shaped(problem.points(linear.x))
+            0, 0, linear.energy, gap, iterations, lambda: to_image(problem.points(linear.x))
         )
         return reporter(report)
 
@@ -28,12 +28,12 @@ def minimised(
     proof = certify(problem, solution, own.tol)
     energy = proof.linear.energy
     return ManifoldResult(
-        image=shaped(problem.points(proof.linear.x)),
+        image=to_image(problem.points(proof.linear.x)),
         energy=energy,
         gap=proof.gap,
         error_bound=proof.error_bound,
         model_gap=solution.model_gap / energy if energy > 0 else 0.0,
         largest_step=solution.largest_step,
-        iterations=solution.num_iter,
+        iterations=solution.iterations,
         status=proof.status,
     )

@@ -48,13 +48,11 @@ def denoise_nl_bayes(
 
     Parameters
     ----------
-    image : array (\\*space, \\*point_shape), float32 or float64
+    image, manifold
         As for `denoise`. Each axis of space must be at least as long as a patch.
     sigma : float
         Standard deviation of the noise in each direction of the tangent space, from 1e-12 to 1e12:
         if the noise moves points by the distance r on average, r / sqrt(dimension) is close to it.
-    manifold : str or Manifold
-        As for `denoise`.
     patch_size : int
         Pixels along each axis of a patch.
     patch_distance : int
@@ -62,10 +60,10 @@ def denoise_nl_bayes(
     num_similar : int
         Patches in each group.
     num_threads : int, optional
-        Number of threads; by default one per processor. The result does not depend on it.
+        As in `steepest.Solver`.
     on_step : callable, optional
-        Called with a `steepest.Progress` after each of several parts of a pass. If it returns True,
-        the result is that of the last complete pass, or ``image`` during the first.
+        Called with a `Progress` after each of several parts of a pass. If it returns True, the
+        result is that of the last complete pass, or ``image`` during the first.
 
     Returns
     -------
@@ -81,8 +79,8 @@ def denoise_nl_bayes(
     Laus, Nikolova, Persch & Steidl, SIAM J. Imaging Sci. 10 (2017) 416-448 (arXiv:1607.08481); for
     real numbers, Lebrun, Buades & Morel, SIAM J. Imaging Sci. 6 (2013) 1665-1688.
     """
-    tell = Reporter(on_step)
-    problem, shaped = prepare(image, 0.0, manifold, num_threads=resolve_num_threads(num_threads))
+    reporter = Reporter(on_step)
+    problem, to_image = prepare(image, 0.0, manifold, num_threads=resolve_num_threads(num_threads))
     noisy = problem.data
     sigma = check_number(sigma, "sigma", least=1e-12, most=1e12)
     patch_size = check_count(patch_size, "patch_size")
@@ -94,9 +92,9 @@ def denoise_nl_bayes(
             f"(patch_size={patch_size})"
         )
     patches = _Patches(problem.space, patch_size, patch_distance, num_similar)
-    first = _filtered(problem, patches, noisy, None, sigma, tell)
-    result = None if first is None else _filtered(problem, patches, noisy, first, sigma, tell)
-    return shaped(next(x for x in (result, first, noisy) if x is not None))
+    first = _filter(problem, patches, noisy, None, sigma, reporter)
+    result = None if first is None else _filter(problem, patches, noisy, first, sigma, reporter)
+    return to_image(next(x for x in (result, first, noisy) if x is not None))
 
 
 @dataclass(frozen=True)
@@ -168,9 +166,9 @@ def _box_sums(values: np.ndarray, size: int) -> np.ndarray:
     return values
 
 
-def _filtered(
+def _filter(
     problem: Problem, patches: _Patches, noisy: np.ndarray, guide: np.ndarray | None, sigma: float,
-    tell: Reporter,
+    reporter: Reporter,
 ) -> np.ndarray | None:  # fmt: skip
     """One pass, None if it was stopped. Groups and covariances are those of ``guide``, if any."""
     manifold, source = problem.manifold, noisy if guide is None else guide
@@ -192,7 +190,7 @@ def _filtered(
 
         def shrunk(k: int, y: np.ndarray = y, clean: np.ndarray = clean, at: Any = cuts) -> Any:
             part = slice(at[k], at[k + 1])
-            return _shrunk(y[part], clean[part], guide is None)
+            return _shrink(y[part], clean[part], guide is None)
 
         y = sigma * np.concatenate(run_all(shrunk, range(problem.num_threads)))
         y = y.reshape(len(y), block.shape[2], block.shape[1], -1).transpose(0, 2, 1, 3)
@@ -202,7 +200,7 @@ def _filtered(
         )
         columns = [np.bincount(members, move, len(base)) for move in moves.T]
         total += [*columns, np.bincount(members, minlength=len(base))]
-        if tell(Progress(0, 2 * len(blocks))):
+        if reporter(Progress(0, 2 * len(blocks))):
             return None
     return manifold.exp(base, np.ascontiguousarray((total[:-1] / total[-1]).T))
 
@@ -226,7 +224,7 @@ def _means(problem: Problem, points: np.ndarray, pixels: np.ndarray, sigma: floa
     return mean
 
 
-def _shrunk(y: np.ndarray, clean: np.ndarray, first: bool) -> np.ndarray:
+def _shrink(y: np.ndarray, clean: np.ndarray, first: bool) -> np.ndarray:
     """Filter groups (G, K, D) by the covariance of ``clean``, which is ``y`` in the first pass.
 
     The noise has the standard deviation 1.

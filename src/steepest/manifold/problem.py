@@ -1,4 +1,4 @@
-"""The problem: data on a manifold, the terms of the energy, its linearisation in tangent spaces.
+"""The energy of an image on a manifold, and its linearisation in tangent spaces.
 
     F(x) = 1/2 sum_i m_i d(x_i, f_i)^2 + alpha sum_i w_i |(d(x_i, x_j) / h)_j|
            + beta sum_i w_i |second differences|
@@ -20,20 +20,19 @@ from typing import Any
 import numpy as np
 
 from ..core.threads import run_all
-from .second_order import curved_difference
-from .terms import EDGE, LINE, SQUARE, Term, is_first
+from .terms import EDGE, LINE, SQUARE, Term, curved_difference, flat_difference, is_first
 
 _SHARE = 8192  # coordinates for which a thread is worth starting; phases are too quick for it
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Checked input. Points are (n, \\*point_shape); ``known`` and ``weights`` (n,) or None.
+    """The energy F of images (\\*space) of n points, given by the noisy points ``data``.
 
-    ``alpha`` and ``beta`` are the weights of the first and the second order.
-
-    The unit of length of all numbers is the smallest spacing, so that they do not depend on the
-    caller's unit. ``huber`` holds the half-widths of the quadratic zones of both orders.
+    Points are (n, \\*point_shape); ``known`` and ``weights`` (n,) or None. ``alpha`` and ``beta``
+    are the weights of the first and the second order, ``huber`` the half-widths of their quadratic
+    zones. Lengths are in units of the smallest spacing, so that nothing depends on the caller's
+    unit.
     """
 
     manifold: Any
@@ -65,15 +64,12 @@ class Problem:
 
     @cached_property
     def terms(self) -> tuple[Term, ...]:
-        """The differences that count somewhere, those of first order before those of second.
-
-        Along an axis of one pixel there are none, and weights may be 0.
-        """
+        """The differences with a weight at some pixel, first order before second order."""
         heavy = True if self.weights is None else self.weights > 0
         return tuple(term for term in self.differences() if (term.valid & heavy).any())
 
     def differences(self) -> list[Term]:
-        """All differences along all axes; some may fit nowhere into the image."""
+        """All differences along all axes; some may reach beyond the image everywhere."""
         axes, h = range(len(self.space)), self.spacing
         made: list[Term] = []
         if self.alpha > 0:
@@ -101,7 +97,7 @@ class Problem:
     def term(
         self, kind: str, steps: Sequence[dict[int, int]], coefficients: Sequence[float]
     ) -> Term:
-        """The term that takes the pixels so many ``steps`` away along each axis."""
+        """A difference of the pixels at these ``steps`` ({axis: pixels}), with ``coefficients``."""
         shape, index = self.space, np.arange(self.num_pixels)
         inside = np.ones(shape, bool)
         for step in steps:
@@ -117,7 +113,7 @@ class Problem:
 
     @cached_property
     def groups(self) -> np.ndarray:
-        """The first term of each group, and the number of terms at the end."""
+        """The first term of each group, whose terms share a norm; last, the number of terms."""
         count = len(self.terms)
         if not self.isotropic:
             return np.arange(count + 1)
@@ -135,7 +131,7 @@ class Problem:
 
     @cached_property
     def radius(self) -> np.ndarray:
-        """(groups, n): what the norm of each group is multiplied by, 0 where no row is valid."""
+        """(groups, n): the weight of each norm at each pixel: the radius of its dual ball."""
         radii = []
         bounds = zip(self.groups[:-1], self.groups[1:], self.strengths, strict=True)
         for start, stop, strength in bounds:
@@ -145,7 +141,7 @@ class Problem:
 
     @cached_property
     def smoothing(self) -> np.ndarray:
-        """(groups,): the dual of each group has Huber's term ``smoothing / 2 |phi|^2``."""
+        """(groups,): the factor s of Huber's term ``s / 2 |phi|^2`` in the dual of each group."""
         return np.where(self._orders == 1, *self.huber) / self.strengths
 
     @cached_property
@@ -154,7 +150,7 @@ class Problem:
         return {}
 
     def pointwise(self, function: Callable[..., Any], *arrays: np.ndarray) -> Any:
-        """``function(*arrays)`` of arrays with one entry per point, on several threads."""
+        """``function(*arrays)`` of arrays with one entry per point, computed by several threads."""
         size = len(arrays[0])
         count = max(1, min(self.num_threads, size * (self.manifold.dimension - 1) // _SHARE))
         cuts = [size * i // count for i in range(count + 1)]
@@ -182,11 +178,12 @@ class Problem:
     def difference(
         self, term: Term, x: Any, blocks: bool = False
     ) -> tuple[np.ndarray, Sequence[Any]]:
-        """The residual of a term (n, d) and, if wanted, its blocks: numbers, or pairs of an array
-        and a bound of its norm.
+        """The vectors of a term (n, d) and, if wanted, their derivatives by the points it takes.
+
+        A derivative is a number, or a pair of blocks (n, d, d) and a bound of their norms.
         """
         if self.is_flat:  # logarithms of equal points are exactly 0, so also at invalid rows
-            return _flat_difference(self, term, x), term.coefficients
+            return flat_difference(self, term, x), term.coefficients
         if term.kind != EDGE:
             vector, parts = curved_difference(self, term, x, blocks)
             return vector * term.valid[:, None], parts
@@ -206,7 +203,7 @@ class Problem:
         return total + self.regulariser(squares)
 
     def regulariser(self, squares: Sequence[np.ndarray]) -> float:
-        """The sum over groups of what the norms cost, of the squared norms of all terms."""
+        """``J``, weighted, from the squared norms (n,) of all terms."""
         bounds = enumerate(zip(self.groups[:-1], self.groups[1:], strict=True))
         return sum(
             float(np.sum(self.cost(g, np.sqrt(sum(squares[start:stop])))))
@@ -214,7 +211,7 @@ class Problem:
         )
 
     def cost(self, group: int, norm: np.ndarray) -> np.ndarray:
-        """What norms (n,) of a group cost: radius times norm, but for ``huber``."""
+        """The part of J of the norms (n,) of a group: radius times norm, but for ``huber``."""
         radius = self.radius[group]
         zone = self.smoothing[group] * radius
         near = np.minimum(norm, zone)
@@ -280,35 +277,4 @@ def linearise(problem: Problem, x: Any) -> Linearisation:
     data[:d] = logs.T
     return Linearisation(
         x, data, G, offsets, coefficients, block_index, tangents, stacked, norms, energy
-    )
-
-
-def _flat_difference(problem: Problem, term: Term, x: np.ndarray) -> np.ndarray:
-    """The residual of a term on a flat manifold: differences of logarithms are wrapped once more.
-
-    On the circle this is the absolute second difference modulo 2 pi, as in Bergmann, Laus, Steidl &
-    Weinmann, SIAM J. Imaging Sci. 7 (2014) 2916-2953.
-    """
-    manifold, pixels = problem.manifold, term.pixels
-    if term.kind == EDGE:
-        return term.coefficients[1] * problem.pointwise(manifold.log, x, x.take(pixels[1], 0))
-    if term.kind == LINE:
-        centre = x
-        total = problem.pointwise(manifold.log, x, x.take(pixels[0], 0))
-        total += problem.pointwise(manifold.log, x, x.take(pixels[2], 0))
-    else:
-        centre = x.take(pixels[1], 0)
-        total = problem.pointwise(manifold.log, centre, x.take(pixels[0], 0))
-        total += problem.pointwise(manifold.log, x.take(pixels[2], 0), x.take(pixels[3], 0))
-    ahead = problem.pointwise(manifold.exp, centre, total)
-    return term.coefficients[0] * problem.pointwise(manifold.log, centre, ahead)
-
-
-def frames(problem: Problem, term: Term, x: np.ndarray) -> np.ndarray:
-    """The points in whose tangent spaces the residuals and the flux of a term live."""
-    if term.kind != SQUARE:
-        return x
-    pixels = term.pixels
-    return np.asarray(
-        problem.pointwise(problem.manifold.midpoint, x.take(pixels[1], 0), x.take(pixels[2], 0))
     )

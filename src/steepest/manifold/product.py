@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from math import prod
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import InputError
-from .geometry import Curvature, Manifold, checked
+from .geometry import Curvature, Manifold, check_points
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Product(Manifold):
 
     @property
     def point_shape(self) -> tuple[int, ...]:
-        return (sum(prod(factor.point_shape) for factor in self.factors),)
+        return (sum(map(prod, self._shapes)),)
 
     @property
     def embedding_shape(self) -> tuple[int, ...]:
@@ -55,58 +55,58 @@ class Product(Manifold):
         return "nonpositive" if "nonpositive" in kinds else "flat"
 
     def check(self, points: Any, name: str) -> np.ndarray:
-        array = checked(points, name, self.point_shape, "points of a product of manifolds")
-        return self._joined(lambda factor, part: factor.check(part, name), array)
+        array = check_points(points, name, self.point_shape, "points of a product of manifolds")
+        return _flat([factor.check(part, name) for factor, part in self._parts(array)])
 
     def embed(self, points: np.ndarray) -> np.ndarray:
-        return self._joined(lambda factor, part: factor.embed(part), points)
+        return _flat([factor.embed(part) for factor, part in self._parts(points)])
 
     def project(self, ambient: np.ndarray) -> np.ndarray:
-        shapes = [factor.embedding_shape for factor in self.factors]
-        pairs = zip(self.factors, _split(ambient, shapes), strict=True)
-        return _flat([factor.project(part) for factor, part in pairs])
+        parts = _split(ambient, [factor.embedding_shape for factor in self.factors])
+        return _flat([factor.project(part) for factor, part in self._with(parts)])
 
     def log(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return self._joined(lambda factor, a, b: factor.log(a, b), x, y)
+        return _flat([factor.log(a, b) for factor, a, b in self._parts(x, y)])
 
     def exp(self, x: np.ndarray, xi: np.ndarray) -> np.ndarray:
-        tangents = _split(xi, [(factor.dimension,) for factor in self.factors])
-        pairs = zip(self._parts(x), tangents, strict=True)
-        return _flat([factor.exp(part, tangent) for (factor, part), tangent in pairs])
+        parts = self._with(_split(x, self._shapes), self._tangents(xi))
+        return _flat([factor.exp(a, tangent) for factor, a, tangent in parts])
 
     def transport(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return self._blocks(lambda factor, a, b: factor.transport(a, b), x, y)
+        return self._diagonal([factor.transport(a, b) for factor, a, b in self._parts(x, y)])
 
     def halving(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
-        return self._blocks(lambda factor, a, b: factor.halving(a, b), x, z)
+        return self._diagonal([factor.halving(a, b) for factor, a, b in self._parts(x, z)])
 
     def curvature_operator(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-        out = np.zeros((*u.shape, self.dimension))
-        start = 0
-        for factor in self.factors:
-            own = slice(start, start + factor.dimension)
-            out[:, own, own] = factor.curvature_operator(u[:, own], v[:, own])
-            start = own.stop
-        return out
+        parts = self._with(self._tangents(u), self._tangents(v))
+        return self._diagonal([factor.curvature_operator(a, b) for factor, a, b in parts])
 
     def representative(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return self._joined(lambda factor, a, b: factor.representative(a, b), x, y)
+        return _flat([factor.representative(a, b) for factor, a, b in self._parts(x, y)])
+
+    @property
+    def _shapes(self) -> list[tuple[int, ...]]:
+        return [factor.point_shape for factor in self.factors]
+
+    def _tangents(self, xi: np.ndarray) -> list[np.ndarray]:
+        """The parts of tangent vectors."""
+        return _split(xi, [(factor.dimension,) for factor in self.factors])
+
+    def _with(self, *parts: list[np.ndarray]) -> Iterator[Any]:
+        """Each factor with its parts."""
+        return zip(self.factors, *parts, strict=True)
 
     def _parts(self, *points: np.ndarray) -> Iterator[Any]:
-        """Return each factor with its parts of the points."""
-        shapes = [factor.point_shape for factor in self.factors]
-        return zip(self.factors, *(_split(each, shapes) for each in points), strict=True)
+        """Each factor with its parts of the points."""
+        return self._with(*(_split(each, self._shapes) for each in points))
 
-    def _joined(self, method: Callable[..., np.ndarray], *points: np.ndarray) -> np.ndarray:
-        return _flat([method(*parts) for parts in self._parts(*points)])
-
-    def _blocks(self, method: Callable[..., np.ndarray], *points: np.ndarray) -> np.ndarray:
-        out = np.zeros((len(points[0]), self.dimension, self.dimension))
-        start = 0
-        for parts in self._parts(*points):
-            end = start + parts[0].dimension
-            out[:, start:end, start:end] = method(*parts)
-            start = end
+    def _diagonal(self, blocks: list[np.ndarray]) -> np.ndarray:
+        """The block-diagonal matrices of the matrices of the factors."""
+        out, start = np.zeros((len(blocks[0]), self.dimension, self.dimension)), 0
+        for block in blocks:
+            own = slice(start, start + block.shape[1])
+            out[:, own, own], start = block, own.stop
         return out
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..core.image_like import ImageLike
 from ..core.numbers import counted
 from ..core.progress import Pictured
+from ..core.result import ImageResult
 from ..core.status import Status
 
 
@@ -30,7 +30,7 @@ class ManifoldStep(Pictured):
 
 
 @dataclass(frozen=True, eq=False)
-class ManifoldResult(ImageLike):
+class ManifoldResult(ImageResult):
     """A denoised manifold-valued image, and what is certain about it.
 
     Attributes
@@ -58,7 +58,7 @@ class ManifoldResult(ImageLike):
     iterations : int
         Number of dual iterations.
     status : Status
-        A sentence on how the computation ended, and on what it proves.
+        How the computation ended, and what it proves.
     """
 
     image: np.ndarray
@@ -69,16 +69,6 @@ class ManifoldResult(ImageLike):
     largest_step: float
     iterations: int
     status: Status
-
-    @property
-    def num_iter(self) -> int:
-        """The same as ``iterations``."""
-        return self.iterations
-
-    @property
-    def converged(self) -> bool:
-        """Whether the tolerance was met."""
-        return self.status.converged
 
     def __repr__(self) -> str:
         parts = [f"energy {self.energy:.6g}"]

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.errors import InputError
 from .compiled import rotations as compiled
-from .geometry import Curvature, Manifold, constant_curvature, filled, unit
+from .geometry import Curvature, Manifold, check_unit, constant_curvature, evaluate
 from .symmetry import operators
 
 
@@ -56,7 +56,7 @@ class Rotations(Manifold):
         return operators(self.symmetry)
 
     def check(self, points: Any, name: str) -> np.ndarray:
-        return unit(points, name, 4, "unit quaternions (scalar last)")
+        return check_unit(points, name, 4, "unit quaternions (scalar last)")
 
     def embed(self, points: np.ndarray) -> np.ndarray:
         """Return rotation matrices (n, 3, 3) over the root of 2: near points keep their distance.
@@ -90,23 +90,23 @@ class Rotations(Manifold):
         return np.ascontiguousarray(np.where(points[:, 3:] < 0, -points, points))
 
     def log(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return filled(compiled.log, (len(x), 3), x, y, self.operators)
+        return evaluate(compiled.log, (len(x), 3), x, y, self.operators)
 
     def exp(self, x: np.ndarray, xi: np.ndarray) -> np.ndarray:
-        return filled(compiled.exp, x.shape, x, xi)
+        return evaluate(compiled.exp, x.shape, x, xi)
 
     def transport(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return filled(compiled.transport, (len(x), 3, 3), x, y, self.operators)
+        return evaluate(compiled.transport, (len(x), 3, 3), x, y, self.operators)
 
     def halving(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
-        return filled(compiled.halving, (len(x), 3, 3), x, z, self.operators)
+        return evaluate(compiled.halving, (len(x), 3, 3), x, z, self.operators)
 
     def curvature_operator(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
         return constant_curvature(u, v, 0.25)
 
     def representative(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return ``y * s`` or ``-y * s``, whichever is nearest to ``x``."""
-        return filled(compiled.representative, x.shape, x, y, self.operators)
+        return evaluate(compiled.representative, x.shape, x, y, self.operators)
 
     def _check_embedding(self) -> None:
         if len(self.operators) > 1:

@@ -13,8 +13,7 @@ from ..core.status import Status
 from .dual import Dual
 from .problem import Linearisation, Problem, linearise
 
-_PART = 0.25  # a model is solved to this part of the progress that it promises,
-_PART_FLAT = 0.5  # or to this one where it is exact but for the wraps
+_PART = 0.25  # a model is solved to this part of the progress that it promises
 _SAFE = 0.8  # part of the tolerance to which a model is solved at most
 _ROUNDING = 1e-13  # part of the energy that rounding hides
 _ENOUGH = 1e-4  # part of the promised progress that a step must make
@@ -36,7 +35,7 @@ class Solution:
     flux: np.ndarray
     model_gap: float
     largest_step: float
-    num_iter: int
+    iterations: int
     status: Status
 
 
@@ -49,8 +48,9 @@ def solve(
 ) -> Solution:
     """Minimise the energy from x until ``F(x) - dual <= tol F(x)``, the dual of the model at x.
 
-    ``watch(linear, relative_gap, iterations)`` is called before every step and stops the solver
-    by returning True.
+    The model at x is solved by dual iterations until its gap is a part of the progress that it
+    promises; then a step is tried. ``watch(linear, relative_gap, iterations)`` is called before
+    every step and stops the solver by returning True.
     """
     dual = Dual(problem, np.float32 if tol >= _SINGLE else np.float64)
     if tol >= _SINGLE:
@@ -58,15 +58,13 @@ def solve(
     linear = linearise(problem, x)
     momentum, relaxation = Momentum(), RELAXATION
     damping, done, rises, before = np.zeros(problem.num_pixels), 0, 0, -np.inf
-    least = 24 if problem.is_flat else 8  # iterations between measurements: steps cost as much
     # what differences and distances of the size of rounding add up to
     weight = float(np.sum(problem.radius))
     floor = _ROUNDING * weight + _ROUNDING**2 * problem.num_pixels
     dual.load(linear, damping, relaxation)
     measured = dual.measure()
     while True:
-        gap = max(linear.energy - measured.dual, 0.0)
-        status = None
+        gap, status = max(linear.energy - measured.dual, 0.0), None
         if gap <= tol * linear.energy or not problem.terms:
             status = Status.CONVERGED
         elif gap <= floor:
@@ -85,54 +83,63 @@ def solve(
             relative = gap / linear.energy if linear.energy > 0 else 0.0
             if watch(linear, relative, done) and status is None:
                 status = Status.STOPPED
-        frozen = damping.size > 0 and damping.max() >= _FROZEN
+        frozen = damping.max(initial=0.0) >= _FROZEN
         if status is None and frozen and 0 <= promised + measured.gap <= tol * linear.energy:
             if np.mean(damping > 0) <= _FEW:  # stationary for all other pixels
                 status, gap = Status.AROUND_JUMPS, promised + measured.gap
             else:
                 status = Status.NO_DESCENT
+        if status is None and ready:
+            last = linear
+            linear, damping, status = _try_step(problem, dual, promised, damping)
         if status is not None:
             return Solution(linear, dual.phi, gap, measured.largest, done, status)
         if ready:
-            step = np.ascontiguousarray(dual.xi.T, dtype=np.float64)
-            step[damping >= _LARGEST_DAMPING] = 0
-            ahead = linearise(problem, problem.advance(linear.x, step))
-            kept_part = (linear.energy - ahead.energy) / promised
-            if kept_part >= _ENOUGH:
-                dual.move(ahead.x)
-                linear = ahead
-                if kept_part > _GOOD:
-                    damping = np.where(damping > _SMALLEST_DAMPING, damping / 4, 0.0)
-            else:
-                where = _culprits(problem, linear, ahead, step)
-                rounding = promised <= _ROUNDING * linear.energy
-                if rounding or not (damping[where] < _LARGEST_DAMPING).any():
-                    status = Status.ROUNDING if rounding else Status.NO_DESCENT
-                    return Solution(linear, dual.phi, gap, measured.largest, done, status)
-                more = np.clip(4 * damping, _FIRST_DAMPING, _LARGEST_DAMPING)
-                damping = np.where(where, more, damping)
             dual.load(linear, damping, relaxation)
             before, measured = -np.inf, dual.measure()
-            if linear is ahead and linear.energy - measured.dual <= tol * linear.energy:
+            if linear is not last and linear.energy - measured.dual <= tol * linear.energy:
                 continue
-        ahead_of = done * (np.sqrt(measured.gap / wanted) - 1) if wanted > 0 else 0.0
-        count = int(np.clip(ahead_of, least, 32 if done < 512 else 64))
+        least = 24 if problem.is_flat else 8  # iterations between measurements: steps cost as much
+        expected = done * (np.sqrt(measured.gap / wanted) - 1) if wanted > 0 else 0.0
+        count = int(np.clip(expected, least, 32 if done < 512 else 64))
         count = min(count, max(max_num_iter - done, 1))
         betas, t = momentum.factors(count)
         dual.run(betas)
-        done += count
-        momentum = Momentum(t)
-        measured = dual.measure()
-        if measured.merit < before:
+        done, momentum, measured = done + count, Momentum(t), dual.measure()
+        rises = rises + 1 if measured.merit < before else 0
+        if rises:
             dual.restart()
             momentum = Momentum()
-            rises += 1
             if rises > 1 and relaxation > 1:
                 relaxation = 1.0
                 dual.load(linear, damping, relaxation)
-        else:
-            rises = 0
         before = measured.merit
+
+
+def _try_step(
+    problem: Problem, dual: Dual, promised: float, damping: np.ndarray
+) -> tuple[Linearisation, np.ndarray, Status | None]:
+    """Move to the minimiser of the model if the energy falls, else damp the pixels to blame.
+
+    Returns the linearisation, the damping and, if no step can lower the energy, the status.
+    """
+    linear = dual.linear
+    step = np.ascontiguousarray(dual.xi.T, dtype=np.float64)
+    step[damping >= _LARGEST_DAMPING] = 0
+    ahead = linearise(problem, problem.advance(linear.x, step))
+    kept_part = (linear.energy - ahead.energy) / promised
+    if kept_part >= _ENOUGH:
+        dual.move(ahead.x)
+        if kept_part > _GOOD:
+            damping = np.where(damping > _SMALLEST_DAMPING, damping / 4, 0.0)
+        return ahead, damping, None
+    if promised <= _ROUNDING * linear.energy:
+        return linear, damping, Status.ROUNDING
+    where = _culprits(problem, linear, ahead, step)
+    if not (damping[where] < _LARGEST_DAMPING).any():
+        return linear, damping, Status.NO_DESCENT
+    more = np.clip(4 * damping, _FIRST_DAMPING, _LARGEST_DAMPING)
+    return linear, np.where(where, more, damping), None
 
 
 def _culprits(

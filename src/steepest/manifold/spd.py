@@ -10,7 +10,7 @@ import numpy as np
 from ..core.errors import InputError
 from ..core.numbers import check_choice, check_count
 from .compiled import spd as compiled
-from .geometry import Curvature, Manifold, checked, filled, identities
+from .geometry import Curvature, Manifold, check_points, evaluate
 
 _AFFINE, _LOG = "affine-invariant", "log-euclidean"
 _WORST = 1e-12  # the smallest ratio of two eigenvalues of a matrix
@@ -62,7 +62,7 @@ class SPD(Manifold):
 
     def check(self, points: Any, name: str) -> np.ndarray:
         allowed = "symmetric positive definite matrices"
-        array = checked(points, name, self.point_shape, allowed)
+        array = check_points(points, name, self.point_shape, allowed)
         transposed = array.transpose(0, 2, 1)
         if not np.allclose(array, transposed, rtol=0, atol=1e-4 * np.abs(array).max(initial=0)):
             raise InputError(f"{name} holds a matrix that is not symmetric; allowed are {allowed}")
@@ -86,30 +86,30 @@ class SPD(Manifold):
         return array
 
     def embed(self, points: np.ndarray) -> np.ndarray:
-        return filled(compiled.matrix_log, (len(points), self.dimension), points)
+        return evaluate(compiled.matrix_log, (len(points), self.dimension), points)
 
     def project(self, ambient: np.ndarray) -> np.ndarray:
-        return filled(compiled.matrix_exp, (len(ambient), self.size, self.size), ambient)
+        return evaluate(compiled.matrix_exp, (len(ambient), self.size, self.size), ambient)
 
     def log(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         if self.metric == _LOG:
             return self.embed(y) - self.embed(x)
-        return filled(compiled.log, (len(x), self.dimension), x, y)
+        return evaluate(compiled.log, (len(x), self.dimension), x, y)
 
     def exp(self, x: np.ndarray, xi: np.ndarray) -> np.ndarray:
         if self.metric == _LOG:
             return self.project(self.embed(x) + xi)
-        return filled(compiled.exp, x.shape, x, xi)
+        return evaluate(compiled.exp, x.shape, x, xi)
 
     def transport(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         if self.metric == _LOG:
-            return identities(len(x), self.dimension)
-        return filled(compiled.transport, (len(x), self.dimension, self.dimension), x, y)
+            return super().transport(x, y)
+        return evaluate(compiled.transport, (len(x), self.dimension, self.dimension), x, y)
 
     def halving(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
         if self.metric == _LOG:
-            return identities(len(x), self.dimension, 0.5)
-        return filled(compiled.halving, (len(x), self.dimension, self.dimension), x, z)
+            return super().halving(x, z)
+        return evaluate(compiled.halving, (len(x), self.dimension, self.dimension), x, z)
 
     def curvature_operator(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
         if self.metric == _LOG:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.numbers import check_count
 from .compiled import sphere as compiled
-from .geometry import Curvature, Manifold, constant_curvature, filled, unit
+from .geometry import Curvature, Manifold, check_unit, constant_curvature, evaluate
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Sphere(Manifold):
     embedding_shape = point_shape
 
     def check(self, points: Any, name: str) -> np.ndarray:
-        return unit(points, name, self.dimension + 1, "directions")
+        return check_unit(points, name, self.dimension + 1, "directions")
 
     def embed(self, points: np.ndarray) -> np.ndarray:
         return points
@@ -46,19 +46,19 @@ class Sphere(Manifold):
         return np.where(norm > 0, ambient / np.where(norm > 0, norm, 1), axis)
 
     def distance(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return filled(compiled.distance, len(x), x, y)
+        return evaluate(compiled.distance, len(x), x, y)
 
     def log(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return filled(compiled.log, (len(x), self.dimension), x, y)
+        return evaluate(compiled.log, (len(x), self.dimension), x, y)
 
     def exp(self, x: np.ndarray, xi: np.ndarray) -> np.ndarray:
-        return filled(compiled.exp, x.shape, x, xi)
+        return evaluate(compiled.exp, x.shape, x, xi)
 
     def transport(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return filled(compiled.transport, (len(x), self.dimension, self.dimension), x, y)
+        return evaluate(compiled.transport, (len(x), self.dimension, self.dimension), x, y)
 
     def halving(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
-        return filled(compiled.halving, (len(x), self.dimension, self.dimension), x, z)
+        return evaluate(compiled.halving, (len(x), self.dimension, self.dimension), x, z)
 
     def curvature_operator(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
         return constant_curvature(u, v, 1.0)

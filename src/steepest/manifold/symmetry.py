@@ -28,7 +28,7 @@ _NAMES = {name: names for names in _CLASSES for name in names.split()}
 _VALUES = np.sqrt([0, 0.25, 0.5, 0.75, 1])  # that components of these quaternions take
 
 
-def multiplied(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+def multiply(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     """Return the products of quaternions (..., 4), scalar last: first rotate by q, then by p."""
     v, w, a, b = p[..., :3], p[..., 3:], q[..., :3], q[..., 3:]
     vector = w * a + b * v + np.cross(v, a)
@@ -65,7 +65,7 @@ def operators(symmetry: str | None) -> np.ndarray:
     while len(group) > size:
         size = len(group)
         for generator in generators:
-            group = _distinct(np.concatenate([group, multiplied(group, np.array(generator))]))
+            group = _distinct(np.concatenate([group, multiply(group, np.array(generator))]))
     group.setflags(write=False)
     return group
 

@@ -1,8 +1,15 @@
-"""The differences that the energies are made of."""
+"""The differences of neighbouring points whose norms add up to the energies.
+
+On curved manifolds, second differences are taken by midpoints c of geodesics: on a line of pixels
+x, y, z the difference is ``2 log_y c(x, z)``, which is ``x - 2 y + z`` in R^d; on a square it is
+``2 log_c(x01, x10) c(x00, x11)``. Their derivatives take those of the midpoint, from Jacobi fields
+(`midpoint_differential`).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,13 +19,13 @@ SLOPE, BEND = "slope", "bend"  # of total generalised variation
 
 @dataclass(frozen=True, eq=False)
 class Term:
-    """One difference per pixel, divided by ``spacing``.
+    """One difference of K points per pixel i, divided by powers of the spacing.
 
     ``kind`` is EDGE for ``x_j - x_i``, LINE for ``x_(i-1) - 2 x_i + x_(i+1)`` and SQUARE for
-    ``x_00 + x_11 - x_01 - x_10``; ``pixels`` (K, n) are those it takes, its own pixel i
-    alone where it would reach beyond the image, which ``valid`` tells. ``offsets`` are the pixels
-    minus i, and ``coefficients`` those on a flat manifold. ``tangents`` say which of the unknown
-    tangent vectors of a pixel is meant: 0 for the step of the point, then its slopes.
+    ``x_00 + x_11 - x_01 - x_10``. ``pixels`` (K, n) are the pixels of these points; where one would
+    lie beyond the image, ``valid`` (n,) is False and all are i. ``offsets`` are the pixels minus i,
+    and ``coefficients`` the factors of the points on a flat manifold. ``tangents`` say which of
+    the unknown tangent vectors of a pixel is meant: 0 for the step of the point, then its slopes.
     """
 
     kind: str
@@ -32,3 +39,64 @@ class Term:
 def is_first(term: Term) -> bool:
     """Whether a term is of first order."""
     return term.kind in (EDGE, SLOPE)
+
+
+def flat_difference(problem: Any, term: Term, x: np.ndarray) -> np.ndarray:
+    """The residual of a term on a flat manifold: differences of logarithms are wrapped once more.
+
+    On the circle this is the absolute second difference modulo 2 pi, as in Bergmann, Laus, Steidl &
+    Weinmann, SIAM J. Imaging Sci. 7 (2014) 2916-2953.
+    """
+    manifold, pixels = problem.manifold, term.pixels
+    if term.kind == EDGE:
+        return term.coefficients[1] * problem.pointwise(manifold.log, x, x.take(pixels[1], 0))
+    if term.kind == LINE:
+        centre = x
+        total = problem.pointwise(manifold.log, x, x.take(pixels[0], 0))
+        total += problem.pointwise(manifold.log, x, x.take(pixels[2], 0))
+    else:
+        centre = x.take(pixels[1], 0)
+        total = problem.pointwise(manifold.log, centre, x.take(pixels[0], 0))
+        total += problem.pointwise(manifold.log, x.take(pixels[2], 0), x.take(pixels[3], 0))
+    ahead = problem.pointwise(manifold.exp, centre, total)
+    return term.coefficients[0] * problem.pointwise(manifold.log, centre, ahead)
+
+
+def curved_difference(
+    problem: Any, term: Term, x: np.ndarray, blocks: bool
+) -> tuple[np.ndarray, list[Any]]:
+    """The residual (n, d) of a term of second order and, if wanted, its blocks and their norms."""
+    manifold, points = problem.manifold, [x[pixel] for pixel in term.pixels]
+    outer = points[0], points[-1]
+    tip = problem.pointwise(manifold.midpoint, *outer)
+    foot = x
+    if term.kind != LINE:
+        foot = problem.pointwise(manifold.midpoint, points[1], points[2])
+    scale = 2 * abs(term.coefficients[0])
+    vector = scale * problem.pointwise(manifold.log, foot, tip)
+    if not blocks:
+        return vector, []
+    turn = scale * problem.pointwise(manifold.transport, foot, tip)
+    ends = problem.pointwise(manifold.midpoint_differential, *outer)
+    first, last = (_with_norm(turn @ end, end, scale) for end in ends)
+    if term.kind == LINE:
+        return vector, [first, -scale, last]
+    inner = problem.pointwise(manifold.midpoint_differential, points[1], points[2])
+    second, third = (_with_norm(-scale * end, end, scale) for end in inner)
+    return vector, [first, second, third, last]
+
+
+def _with_norm(block: np.ndarray, end: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """A block with an upper bound of its norm: Gershgorin's for the square of ``end``."""
+    square = np.abs(np.swapaxes(end, -1, -2) @ end)
+    return block, scale * np.sqrt(square.sum(axis=-1).max(axis=-1))
+
+
+def frames(problem: Any, term: Term, x: np.ndarray) -> np.ndarray:
+    """The points in whose tangent spaces the residuals and the flux of a term live."""
+    if term.kind != SQUARE:
+        return x
+    pixels = term.pixels
+    return np.asarray(
+        problem.pointwise(problem.manifold.midpoint, x.take(pixels[1], 0), x.take(pixels[2], 0))
+    )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .fourier import CUBIC, padded, transfer
+from .fourier import CUBIC, padded_length, transfer
 
 SPLINE_MARGIN = 3  # nodes of the spline outside the image
 HEXAGONAL = 0.112627931917  # F N^(3/2) / sqrt(area) of the hexagonal lattice (Epstein zeta at -1/2)
@@ -54,14 +54,14 @@ class Attraction:
 def attract(density: np.ndarray) -> Attraction:
     """Prepare the attraction by a density (H, W) that is not negative and sums to 1."""
     rows, columns = density.shape
-    shape = padded(rows), padded(columns)
+    shape = padded_length(rows), padded_length(columns)
     spectrum = np.fft.rfft2(density, shape)
 
     def with_kernel(kernel: np.ndarray) -> np.ndarray:
         return np.fft.irfft2(spectrum * kernel, shape)
 
-    potential = with_kernel(transfer(shape, _averaged_twice))[:rows, :columns]
-    coefficients = with_kernel(transfer(shape, _averaged, CUBIC, 1))
+    potential = with_kernel(transfer(shape, _average_twice))[:rows, :columns]
+    coefficients = with_kernel(transfer(shape, _average, CUBIC, 1))
     m = SPLINE_MARGIN
     coefficients = np.roll(coefficients, (m, m), (0, 1))[: rows + 2 * m, : columns + 2 * m]
     return Attraction(
@@ -73,12 +73,12 @@ def attract(density: np.ndarray) -> Attraction:
     )
 
 
-def _averaged(y: np.ndarray, x: np.ndarray) -> np.ndarray:
+def _average(y: np.ndarray, x: np.ndarray) -> np.ndarray:
     """The distance from (y, x), averaged over the pixel at the origin."""
     return _blend(y, x, 1 / 24, _over_pixel)
 
 
-def _averaged_twice(y: np.ndarray, x: np.ndarray) -> np.ndarray:
+def _average_twice(y: np.ndarray, x: np.ndarray) -> np.ndarray:
     """The distance between a pixel at (y, x) and the one at the origin, averaged over both."""
     nodes, weights = np.polynomial.legendre.leggauss(8)
     halves = np.concatenate([nodes - 1, nodes + 1]) / 4  # split where the average is less smooth

@@ -22,8 +22,8 @@ from ..core.progress import Callback, Reporter
 from ..core.rng import Rng, generator
 from ..core.threads import resolve_num_threads, share_out
 from .kernels import direct
-from .line import equal_steps, flow_on_line, movement
-from .slices import directions, sliced, slicing_constant
+from .line import flow_on_line, march
+from .slices import directions, slice_sums, slicing_constant
 
 _STEPS = 100  # between successive times, unless the caller says otherwise
 _MOST_STEPS = 1_000_000  # that smoothing may ask for
@@ -107,15 +107,11 @@ def flow(
     rng : int, numpy.random.Generator or None
         Draws the directions.
     num_threads : int, optional
-        Number of threads (default: all processors). It does not change the result.
+        As in `steepest.Solver`.
     on_step : callable, optional
         Called with a `Progress` after each step; its residual is the root of the mean squared
         movement of the points. If it returns True, the flow ends with the points at that time. The
         exact flow on a line takes no steps.
-
-    Returns
-    -------
-    PointFlow
 
     Raises
     ------
@@ -170,23 +166,18 @@ def flow(
         )
     gaps, steps = np.diff(moments, prepend=0.0), steps or _STEPS
     counts = [steps * max(math.ceil(gap / steps * sums.bend), 1) if gap else 0 for gap in gaps]
-    states, energies, reached, now = [], [], [], 0.0
-    for moment, number in zip(moments, counts, strict=True):
-        for tau in equal_steps(now, moment, number):
-            before, cloud = cloud, sums.step(cloud, tau)
-            now += tau
-            if report.listens and report.residual(movement(before, cloud), sum(counts)):
-                break
-        now = now if report.stopped else moment
-        states.append(cloud.reshape(start.shape))
-        energies.append(sums(cloud)[0])
-        reached.append(now)
-        if report.stopped:
-            break
-    result, ends = np.array(states), np.array(reached)
+
+    def step(tau: float) -> np.ndarray:
+        nonlocal cloud
+        before, cloud = cloud, sums.step(cloud, tau)
+        return cloud - before
+
+    reached = [(t, cloud.reshape(start.shape)) for t in march(moments, counts, step, report)]
+    ends, result = (np.array(each) for each in zip(*reached, strict=True))
+    energies = np.array([sums(each.reshape(cloud.shape))[0] for each in result])
     if start.ndim == 1:
         result.sort(axis=1)
-    return PointFlow(ends, result, np.array(energies), np.where(ends > 0, np.inf, 0.0))
+    return PointFlow(ends, result, energies, np.where(ends > 0, np.inf, 0.0))
 
 
 def _points(values: Any, name: str) -> np.ndarray:
@@ -228,7 +219,7 @@ class Sums:
             return float((near - far / 2 - self._constant).mean()), slope, bend, tied
         places = np.concatenate([points, self._target])
         charges = np.concatenate([np.full(n, -1 / n), self._mass])
-        energy, slope = sliced(places, charges, self._axes, self._smoothing, self._num_threads)
+        energy, slope = slice_sums(places, charges, self._axes, self._smoothing, self._num_threads)
         return energy, slope[:n], np.zeros(n), np.zeros(n)
 
     def step(self, points: np.ndarray, tau: float) -> np.ndarray:

@@ -23,17 +23,7 @@ _WINDOW, _REST = 20, 1e-4  # at rest: F falls by less than this share in so many
 
 @dataclass(frozen=True)
 class DotStep:
-    """Progress of `stipple` and `sample`.
-
-    Attributes
-    ----------
-    step, num_steps : int
-        Number of this step, starting from 1, and the largest number of steps.
-    discrepancy : float
-        Current discrepancy F, in pixels.
-    quality : float
-        F divided by that of a locally hexagonal pattern.
-    """
+    """Progress of `stipple` and `sample`, with F (in pixels) and the quality as in `Dots`."""
 
     step: int
     num_steps: int
@@ -55,10 +45,10 @@ class Functional:
         n, at = len(points), self.attraction
         value, slope = np.empty(n), np.empty((n, 2))
 
-        def attracted(begin: int, end: int) -> None:
+        def attract(begin: int, end: int) -> None:
             interpolate(points, SPLINE_MARGIN, at.coefficients, begin, end, value, slope)
 
-        pairs, repulsion = self._mesh.sums(points, self._num_threads, attracted)
+        pairs, repulsion = self._mesh.sums(points, self._num_threads, attract)
         # The terms cancel to 1e-7, so each point's difference is formed before the sum.
         energy = float((value - pairs / (2 * n) - at.constant).mean())
         return energy, slope - repulsion / n

@@ -12,7 +12,7 @@ from ..core.namespace import Array, detached, is_torch, namespace, to_float64
 from ..core.numbers import check_count
 from ..core.rng import Rng, generator
 from ..core.threads import resolve_num_threads
-from .slices import directions, sliced
+from .slices import directions, slice_sums
 
 _BLOCK = 1 << 22  # distances in memory at once
 
@@ -41,7 +41,7 @@ def energy_distance(
     rng : int, numpy.random.Generator or None
         Draws the directions.
     num_threads : int, optional
-        Number of threads for directions (default: all processors). It does not change the result.
+        As in `steepest.Solver`, for directions.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def energy_distance(
 def _by_slices(a: Array, b: Array, axes: np.ndarray, num_threads: int) -> Any:
     points = np.concatenate([np.asarray(detached(each)) for each in (a, b)])
     charges = np.repeat([-1 / len(a), 1 / len(b)], [len(a), len(b)])
-    total, slope = sliced(points, charges, axes, num_threads=num_threads)
+    total, slope = slice_sums(points, charges, axes, num_threads=num_threads)
     if not is_torch(a):
         return total
     slope *= -charges[:, None]

@@ -15,7 +15,7 @@ QUINTIC = (66 / 120, 26 / 120, 1 / 120)
 CUBIC = (4 / 6, 1 / 6)
 
 
-def padded(size: int) -> int:
+def padded_length(size: int) -> int:
     """Return the next even length from ``2 size + 2 MARGIN`` with prime factors up to 7."""
     n = 2 * (size + MARGIN)
     while pow(2 * 3 * 5 * 7, n.bit_length(), n):  # not zero if n has other prime factors

@@ -118,8 +118,13 @@ def _pairs(v, h, ys, xs, reach, c):
 
 
 @kernel
-def near(ys, xs, order, first, columns, low, reach, size, c, begin, end, value, gradient):
-    """Sum the rest of the distances within ``reach`` of the sorted points begin to end."""
+def near(ys, xs, order, first, cells, begin, end, value, gradient):
+    """Sum the rest of the distances of the sorted points begin to end.
+
+    ``cells`` are the number of columns, the lower corner, the reach of the rest, the width of a
+    cell, and the coefficients of the smooth part.
+    """
+    columns, low, reach, size, c = cells
     rows = (len(first) - 1) // columns
     span = int(np.ceil(reach / size))
     for k in range(begin, end):
@@ -171,7 +176,7 @@ def interpolate(points, margin, coefficients, begin, end, value, gradient):
 
 
 @helper
-def smoothed(r, smoothing, dimension):
+def smooth_distance(r, smoothing, dimension):
     """Return the smoothed distance at r > 0 in 1, 2 or 3 dimensions, and its derivative over r.
 
     It is the mean of Huber's function over all directions, times the slicing constant, minus its
@@ -206,7 +211,7 @@ def _field(place, others, weights, smoothing, square, slope, sign):
             square[j] += (place[k] - others[k, j]) ** 2
     if smoothing > 0:
         for j in range(n):
-            value, ratio = smoothed(np.sqrt(square[j]), smoothing, d)
+            value, ratio = smooth_distance(np.sqrt(square[j]), smoothing, d)
             total += weights[j] * value
             square[j] = weights[j] * ratio
             curvature += square[j]
@@ -235,12 +240,12 @@ def direct(points, target, weights, smoothing, begin, end, near, far, slope, ben
     """
     n = points.shape[1]
     equal = np.full(n, 1 / n)
-    room, other_room = np.empty(target.shape[1]), np.empty(n)
+    squares, own_squares = np.empty(target.shape[1]), np.empty(n)
     for i in range(begin, end):
         place, own = points[:, i].copy(), slope[i]
         own[:] = 0.0
-        near[i], bend[i], tied[i] = _field(place, target, weights, smoothing, room, own, 1.0)
-        far[i], _, _ = _field(place, points, equal, smoothing, other_room, own, -1.0)
+        near[i], bend[i], tied[i] = _field(place, target, weights, smoothing, squares, own, 1.0)
+        far[i], _, _ = _field(place, points, equal, smoothing, own_squares, own, -1.0)
 
 
 @exact_kernel

@@ -9,7 +9,7 @@ The distance in L2 is the Wasserstein distance W2.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -29,9 +29,26 @@ def equal_steps(start: float, stop: float, count: int) -> Iterator[float]:
             yield length
 
 
-def movement(before: np.ndarray, after: np.ndarray) -> float:
-    """Return the root of the mean squared movement of points (N,) or (N, d)."""
-    return float(np.sqrt(((after - before) ** 2).sum() / len(after)))
+def march(
+    times: np.ndarray, counts: list[int], step: Callable[[float], np.ndarray], report: Reporter
+) -> Iterator[float]:
+    """Take equal steps between the times, and yield when they are reached or the flow is ended.
+
+    ``step(tau)`` returns how the points have moved; its root mean square is the residual.
+    """
+    now, total = 0.0, sum(counts)
+    for moment, count in zip(times, counts, strict=True):
+        for tau in equal_steps(now, moment, count):
+            moved = step(tau)
+            now += tau
+            if report.listens and report.residual(
+                (moved**2).sum() ** 0.5 / len(moved) ** 0.5, total
+            ):
+                break
+        now = now if report.stopped else moment
+        yield now
+        if report.stopped:
+            return
 
 
 def flow_on_line(
@@ -50,25 +67,23 @@ def flow_on_line(
     share = np.concatenate([[0.0], np.cumsum(mass)])
     share /= share[-1]
     levels = (np.arange(len(start)) + 0.5) / len(start)
-    result, bounds = np.empty((len(times), len(start))), np.zeros(len(times))
     if steps is None:
+        result = np.empty((len(times), len(start)))
         _walk(start, levels, atoms, share, times, result)
         size = np.abs(np.concatenate([start, atoms])).max() + 2 * times
-        bounds[:] = 4 * _EPS * (len(atoms) + 4) * size  # rounding of each event
+        bounds = 4 * _EPS * (len(atoms) + 4) * size  # rounding of each event
     else:
-        state, bound, now, total = start, Bound(), 0.0, steps * int((times > 0).sum())
-        for k, moment in enumerate(times):
-            for tau in equal_steps(now, moment, steps):
-                before, state = state, euler_step(state, levels, atoms, share, tau)
-                bound = bound.after(_terms(before, state, levels, atoms, share, tau))
-                now += tau
-                if report.listens and report.residual(movement(before, state), total):
-                    break
-            result[k], bounds[k] = state, bound.distance
-            if report.stopped:
-                times, result, bounds = np.append(times[:k], now), result[: k + 1], bounds[: k + 1]
-                break
-            now = moment
+        state, bound = start, Bound()
+
+        def step(tau: float) -> np.ndarray:
+            nonlocal state, bound
+            before, state = state, euler_step(state, levels, atoms, share, tau)
+            bound = bound.after(_terms(before, state, levels, atoms, share, tau))
+            return state - before
+
+        counts = [steps if time > 0 else 0 for time in times]
+        reached = [(t, state, bound.distance) for t in march(times, counts, step, report)]
+        times, result, bounds = (np.array(each) for each in zip(*reached, strict=True))
     return times, result, np.array([_discrepancy(x, atoms, share) for x in result]), bounds
 
 

@@ -15,8 +15,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..core.threads import run_all
-from .fourier import QUINTIC, padded, transfer
+from ..core.threads import share_out
+from .fourier import QUINTIC, padded_length, transfer
 from .kernels import gather, near, sort_into_cells, spread
 
 _REACH = 7.0  # in grid cells; with 5, the largest error of a force was four times as large
@@ -57,7 +57,7 @@ class Mesh:
         spacing = min(spacing, float(extent.max()) / 8)
         self._low, self._spacing, self._reach = np.asarray(low, float), spacing, _REACH * spacing
         nodes = tuple(int(side / spacing) + 8 for side in extent)
-        self._shape = padded(nodes[0]), padded(nodes[1])
+        self._shape = padded_length(nodes[0]), padded_length(nodes[1])
         self._nodes = nodes
         self._cell = self._reach / 2
         self._cells = tuple(int(side / self._cell) + 1 for side in extent)
@@ -86,23 +86,19 @@ class Mesh:
         rows, columns = self._cells
         order, first = sort_into_cells(points, self._low, self._cell, rows, columns)
         ys, xs = points[order, 0], points[order, 1]
-        grid = self._low, self._reach, self._cell, self._terms
+        cells = columns, self._low, self._reach, self._cell, self._terms
 
         def work(part: tuple[int, int] | None) -> None:
-            if part is None:
+            if part is None:  # the smooth part
                 self._far(points, far, far_slope)
             else:
-                near(ys, xs, order, first, columns, *grid, *part, rest, rest_slope)
+                near(ys, xs, order, first, cells, *part, rest, rest_slope)
                 also(*part)
 
         count = max(num_threads - 1, 1)
         bounds = [n * k // count for k in range(count + 1)]
         parts = [None, *zip(bounds[:-1], bounds[1:], strict=True)]
-        if num_threads == 1:
-            for part in parts:
-                work(part)
-        else:
-            run_all(work, parts)
+        share_out(lambda: work, parts, num_threads)
         return far + rest, far_slope + rest_slope
 
     def _far(self, points: np.ndarray, value: np.ndarray, gradient: np.ndarray) -> None:

@@ -50,7 +50,7 @@ def spread_rotations(
         past.append(min(candidates, key=lambda each: float(abs(each.T @ seen).max())))
 
 
-def sliced(
+def slice_sums(
     places: np.ndarray,
     charges: np.ndarray,
     axes: np.ndarray,

@@ -15,6 +15,7 @@ from ..core.grey import to_grey
 from ..core.namespace import detached
 from ..core.numbers import check_count, check_flag, check_number
 from ..core.progress import Callback, check_callback
+from ..core.result import Result
 from ..core.rng import Rng, generator
 from ..core.solver import Limits, Solver, limits
 from ..core.status import Status, finished
@@ -22,7 +23,7 @@ from ..grid.dithering import dither
 from .attraction import attract
 from .curve import along_curve
 from .descent import Functional, descend
-from .volumes import block_sums, fill
+from .volumes import block_sums, sample_volume
 
 _FINEST, _COARSEST = 1 / 2, 1 / 32  # dots per pixel where they are densest
 _MOST_PIXELS = 1 << 26
@@ -30,7 +31,7 @@ _TOL, _MAX_NUM_ITER = 0.05, 500
 
 
 @dataclass(frozen=True, eq=False)
-class Dots:
+class Dots(Result):
     """Points with the density of an image.
 
     Attributes
@@ -45,9 +46,8 @@ class Dots:
         measures.
     quality : float
         F divided by that of a locally hexagonal pattern of as many points (to leading order in N);
-        in 3-D, of a body-centred cubic one.
-        It measures how even the points are. It is not a bound: a few points, or an image with
-        details finer than the distances of the points, may stay above 1 whatever one does. In 1-D
+        in 3-D, of a body-centred cubic one. It measures how even the points are. A few points, or
+        an image with details finer than their distances, may stay above 1 whatever one does. In 1-D
         the points are optimal, and the quality is 1.
     radius : float
         Radius of dots of one size, in pixels, whose areas sum to the total darkness of the image
@@ -70,11 +70,6 @@ class Dots:
     iterations: int
     status: Status
 
-    @property
-    def converged(self) -> bool:
-        """True if the tolerance was met or the points came to rest."""
-        return self.status.converged
-
 
 def _dots(
     ink: np.ndarray, tone: np.ndarray, num_points: int, rng: Rng, own: Limits,
@@ -89,10 +84,10 @@ def _dots(
     check_callback(on_step)
     scale = 1.0
     if ink.ndim == 3:
-        points, energy, quality, steps, status = fill(ink, count, own, random, on_step)
+        points, energy, quality, steps, status = sample_volume(ink, count, own, random, on_step)
         radius = (3 * float(tone.sum()) / (4 * math.pi * count)) ** (1 / 3)
     else:
-        density, scale = _resampled(ink / ink.max(), count)
+        density, scale = _resample(ink / ink.max(), count)
         density /= density.sum()
         functional = Functional(attract(density), count, own.threads)
         points = _start(density, count, random)
@@ -137,9 +132,8 @@ def stipple(
         Put the dots where the image is light, for light ink on dark paper.
     gamma : float
         The darkness is ``1 - grey**gamma`` (with ``invert``: the lightness is ``grey**gamma``).
-        With 1, tones are linear in grey values. With 2.2, they are linear in the light that a
-        screen gives for these grey values, so that dots printed without dot gain look as the image
-        does on the screen.
+        With 1, tones are linear in grey values; with 2.2, in the light of a screen, so that dots
+        printed without dot gain look as the image does there.
     size_by_tone : float
         How much of the tone is in the sizes of the dots, from 0 to 1. Their density is
         proportional to ``darkness**(1 - size_by_tone)``, which replaces the darkness in F, and
@@ -152,10 +146,6 @@ def stipple(
         (default 0.05). The default of ``max_num_iter`` is 500.
     on_step : callable, optional
         Called with a `DotStep` after each step. Return True to stop.
-
-    Returns
-    -------
-    Dots
 
     Raises
     ------
@@ -214,18 +204,7 @@ def sample(
         Real numbers that are not negative and not all zero, constant on each pixel. Only their
         ratios matter.
     num_points, rng, solver, on_step
-        As in `stipple`.
-
-    Returns
-    -------
-    Dots
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
-    NotConverged
-        As in `stipple`.
+        As in `stipple`, as are the errors.
     """
     own = limits(solver, tol=_TOL, max_num_iter=_MAX_NUM_ITER)
     array = _plain(density, "density")
@@ -285,7 +264,7 @@ def _in_squares(sums: np.ndarray, points: np.ndarray, half: np.ndarray) -> np.nd
     return total
 
 
-def _resampled(ink: np.ndarray, count: int) -> tuple[np.ndarray, float]:
+def _resample(ink: np.ndarray, count: int) -> tuple[np.ndarray, float]:
     """Return the density with fewer or more pixels, and the number of new ones along one old."""
     densest = count / float(ink.sum())  # dots per pixel; the peak of the ink is 1
     if densest < _COARSEST:

@@ -13,7 +13,7 @@ from ..core.solver import Limits
 from ..core.status import Status
 from ..core.threads import share_out
 from .descent import DotStep
-from .slices import directions, sliced
+from .slices import directions, slice_sums
 
 CENTRED = 0.128700807961  # F N^(4/3) of the body-centred cubic lattice (Epstein zeta at -1/2)
 _FINEST = 216  # voxels per dot where they are densest; more are averaged
@@ -25,7 +25,7 @@ _MOMENTUM = 0.9
 _LONG = 0.2  # the share of steps after which they shrink
 
 
-def fill(
+def sample_volume(
     density: np.ndarray,
     count: int,
     own: Limits,
@@ -45,7 +45,9 @@ def fill(
     report = Reporter(on_step)
 
     def energy(chosen: np.ndarray) -> tuple[float, np.ndarray]:
-        return sliced(points, charges, axes[chosen], 0.0, own.threads, lambda k: lines[chosen[k]])
+        return slice_sums(
+            points, charges, axes[chosen], 0.0, own.threads, lambda k: lines[chosen[k]]
+        )
 
     status, pull = Status.MAX_ITERATIONS, np.zeros(points.shape)
     for step in range(1, own.max_num_iter + 1):

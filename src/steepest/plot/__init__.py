@@ -2,12 +2,13 @@
 
 Requires matplotlib (``pip install "steepest[plot]"``).
 
-Every plotting function takes plain arrays and returns a new ``matplotlib.figure.Figure``. The
-functions do not use pyplot or its global state.
+Plotting functions take arrays and return the axes of matplotlib that they have drawn in: those
+given as ``ax``, or in a new figure of pyplot. Plots of several panels take a ``figure``, which may
+be one without pyplot.
 
 >>> from steepest import plot
->>> figure = plot.band_montage(dec.bands, dec.residual, dec.edges, image=dec.image)
->>> figure.savefig("bands.png")
+>>> axes = plot.band_montage(dec.bands, dec.residual, dec.edges, image=dec.image)
+>>> axes[0].figure.savefig("bands.png")
 """
 
 from steepest.core.lazy import public
@@ -15,32 +16,34 @@ from steepest.core.lazy import public
 from .canvas import figure_png
 from .colours import direction_colours, orientation_colours, phase_colours
 from .fields import (
-    direction_figure,
-    misorientation_figure,
-    orientation_figure,
-    phase_figure,
-    tensor_figure,
+    direction_map,
+    misorientation_map,
+    orientation_map,
+    phase_map,
+    side_by_side,
+    tensor_glyphs,
 )
 from .labels import label_overlay
 from .montage import band_montage
-from .spectrum import spectrum_figure, spectrum_map
+from .spectrum import spectrum_curve, spectrum_map
 from .strip import flow_strip
 
 __all__ = [
     "band_montage",
     "direction_colours",
-    "direction_figure",
+    "direction_map",
     "figure_png",
     "flow_strip",
     "label_overlay",
-    "misorientation_figure",
+    "misorientation_map",
     "orientation_colours",
-    "orientation_figure",
+    "orientation_map",
     "phase_colours",
-    "phase_figure",
-    "spectrum_figure",
+    "phase_map",
+    "side_by_side",
+    "spectrum_curve",
     "spectrum_map",
-    "tensor_figure",
+    "tensor_glyphs",
 ]
 
 __dir__ = public(__all__)

@@ -1,4 +1,4 @@
-"""Shared building blocks of figures: colours, fonts, panels with captions, PNG output."""
+"""Shared building blocks of plots: colours, panels with captions, pictures, PNG output."""
 
 from __future__ import annotations
 
@@ -8,23 +8,21 @@ from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-from matplotlib.text import Text
 
 from steepest.core.errors import InputError
 from steepest.core.limits import MAX_PIXELS
 from steepest.core.numbers import check_number
 
-from .checks import check_image, plain
+from .checks import check_image, escape
 
 Colour = tuple[float, float, float, float]
 INK = "#20262e"
 FAINT = "#7a838f"
 HAIR = "#c9ced6"
-MARGIN = 0.28  # inches around the panels
+_MARGIN, _GAP, _LINE, _HEAD = 0.2, 0.16, 0.16, 0.26  # inches: around, between and above panels
+_AREA = 9.0, 5.2  # square inches of each panel: of up to two, and of more
 _STOPS = ["#27407a", "#2f7fa3", "#54a58c", "#b9b553", "#e3993f", "#bf4a36"]
 _SCALE = LinearSegmentedColormap.from_list("steepest", _STOPS)
 _NARROWEST, _WIDEST = 0.4, 3.0  # width over height of a panel
@@ -39,33 +37,29 @@ def band_colours(count: int) -> list[Colour]:
     return [_SCALE(i / max(count - 1, 1)) for i in range(count)]
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """Create an empty white figure of the given size in inches."""
-    figure = Figure(figsize=(width, height), facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
+def figure_png(figure: Figure | Axes, dpi: float = 150) -> bytes:
+    """Render a figure, or that of some axes, and return the bytes of a PNG file.
 
-
-def figure_png(figure: Figure, dpi: float = 150) -> bytes:
-    """Render a figure and return the bytes of a PNG file; ``dpi`` must be at least 20.
+    ``dpi`` are dots per inch, at least 20.
 
     Raises
     ------
     InputError
-        If ``figure`` is not a matplotlib figure, if ``dpi`` is below 20, or if the picture would
-        have too many pixels.
+        If ``figure`` is not a figure or axes of matplotlib, if ``dpi`` is below 20, or if the
+        picture would have too many pixels.
     """
-    if not isinstance(figure, Figure):
+    whole = figure.get_figure(root=True) if isinstance(figure, Axes) else figure
+    if not isinstance(whole, Figure):
         raise InputError(f"figure of type {type(figure).__name__}; allowed are matplotlib's")
     dpi = check_number(dpi, "dpi", least=_COARSEST)
-    width, height = (math.ceil(inches * dpi) for inches in figure.get_size_inches())
+    width, height = (math.ceil(inches * dpi) for inches in whole.get_size_inches())
     if max(width, height) >= _LARGEST or width * height > MAX_PIXELS:
         raise InputError(
             f"dpi={dpi:g} makes {width} x {height} pixels; allowed are fewer than {_LARGEST} "
             f"a side and {MAX_PIXELS} in all"
         )
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": "steepest"})
+    whole.savefig(buffer, format="png", dpi=dpi, metadata={"Software": "steepest"})
     return buffer.getvalue()
 
 
@@ -133,8 +127,8 @@ def show(axes: Axes, picture: np.ndarray, low: float, high: float) -> None:
             axes.axhline(0, color=HAIR, linewidth=0.8)
         axes.plot(picture, color=INK, linewidth=0.8)
         axes.set_xlim(0, max(len(picture) - 1, 1))
-        room = 0.06 * (high - low)
-        axes.set_ylim(low - room, high + room)
+        margin = 0.06 * (high - low)
+        axes.set_ylim(low - margin, high + margin)
         return
     exact = _NARROWEST <= picture.shape[1] / picture.shape[0] <= _WIDEST
     aspect: Literal["auto", "equal"] = "auto" if exact else "equal"
@@ -166,84 +160,56 @@ def panel_aspect(picture: np.ndarray) -> float:
     return min(max(picture.shape[1] / picture.shape[0], _NARROWEST), _WIDEST)
 
 
-class PanelSheet:
-    """A figure of equally sized panels in rows, each with a caption above it.
+def panels(
+    count: int,
+    aspect: float,
+    *,
+    figure: Figure | None = None,
+    title: str = "",
+    columns: int | None = None,
+    lines: int = 1,
+    area: float | None = None,
+    right: float = 0.0,
+) -> list[Axes]:
+    """Create axes of equal size in rows, with room for captions of so many ``lines``.
 
-    All sizes are in inches.
+    ``aspect`` is their width over their height, ``area`` their size in square inches, and ``right``
+    what is left free for a key, in inches. An empty ``figure`` is resized; None: one of pyplot.
     """
+    title, (rows, best) = escape(title, "title"), panel_grid(count, aspect)
+    if columns is not None:
+        rows, best = math.ceil(count / columns), columns
+    wide = min(math.sqrt((area or _AREA[count > 2]) * aspect), 13.0 / best)
+    wide = max(wide, 1.6)
+    high, above, head = wide / aspect, 0.08 + lines * _LINE, _HEAD if title else 0.0
+    width = 2 * _MARGIN + best * wide + (best - 1) * _GAP + right
+    height = 2 * _MARGIN + head + rows * (high + above) + (rows - 1) * _GAP
+    if figure is None:
+        from matplotlib import pyplot
 
-    def __init__(
-        self,
-        count: int,
-        aspect: float,
-        *,
-        title: str = "",
-        columns: int | None = None,
-        area: float | None = None,
-    ):
-        title = plain(title, "title")
-        self.rows, self.columns = panel_grid(count, aspect)
-        if columns is not None:
-            self.rows, self.columns = math.ceil(count / columns), columns
-        area = area or (5.2 if count > 2 else 9.0)  # square inches per panel
-        wide = min(math.sqrt(area * aspect), 13.0 / self.columns)
-        self.panel = (max(wide, 1.6), max(wide, 1.6) / aspect)
-        self.caption, self.gap = 0.30, 0.16
-        self.head = 0.36 if title else 0.0
-        width = 2 * MARGIN + self.columns * self.panel[0] + (self.columns - 1) * self.gap
-        row = self.panel[1] + self.caption
-        height = 2 * MARGIN - 0.08 + self.head + self.rows * row + (self.rows - 1) * self.gap
-        self.size = (width, height)
-        self.figure = new_figure(*self.size)
-        if title:
-            self.figure.text(
-                MARGIN / width,
-                1 - (MARGIN - 0.02) / height,
-                title,
-                fontsize=12.5,
-                color=INK,
-                fontweight="bold",
-                va="top",
-            )
+        figure = pyplot.figure(facecolor="white")
+    figure.set_size_inches(width, height)
+    if title:
+        style: dict[str, Any] = {"fontsize": 12.5, "color": INK, "fontweight": "bold"}
+        figure.suptitle(title, x=_MARGIN / width, y=1 - 0.12 / height, ha="left", va="top", **style)
+    grid = {
+        "left": _MARGIN / width, "right": 1 - (_MARGIN + right) / width,
+        "bottom": _MARGIN / height, "top": 1 - (_MARGIN + head + above) / height,
+        "wspace": _GAP / wide, "hspace": (_GAP + above) / high,
+    }  # fmt: skip
+    made = figure.subplots(rows, best, squeeze=False, gridspec_kw=grid).ravel().tolist()
+    for spare in made[count:]:
+        spare.remove()
+    return made[:count]
 
-    def axes(self, index: int) -> Axes:
-        """Add and return the axes of panel ``index``, counted row by row from 0."""
-        row, column = divmod(index, self.columns)
-        width, height = self.size
-        left = MARGIN + column * (self.panel[0] + self.gap)
-        top = MARGIN - 0.08 + self.head + row * (self.panel[1] + self.caption + self.gap)
-        bottom = height - top - self.caption - self.panel[1]
-        box = (left / width, bottom / height, self.panel[0] / width, self.panel[1] / height)
-        return self.figure.add_axes(box)
 
-    def add(self, index: int, picture: np.ndarray, low: float, high: float, *caption: Any) -> Axes:
-        """Add panel ``index`` with a picture (see `show`) and the caption of `label`."""
-        axes = self.axes(index)
-        show(axes, picture, low, high)
-        self.label(axes, *caption)
-        return axes
+def caption(axes: Axes, text: str, note: str = "", colour: Colour | None = None) -> None:
+    """Write a caption: a name at the left, a note in the line below it at the right.
 
-    def label(self, axes: Axes, text: str, note: str = "", colour: Colour | None = None) -> None:
-        """Add the caption of a panel: a colour swatch and a name left, a note right."""
-        high = self.panel[1]
-        x, y = 0.0, 1 + 0.13 / high
-        if colour is not None:
-            width, height = 0.13 / self.panel[0], 0.13 / high
-            corner, where = (0.0, 1 + 0.065 / high), axes.transAxes
-            axes.add_artist(
-                Rectangle(corner, width, height, transform=where, color=colour, clip_on=False)
-            )
-            x = 0.20 / self.panel[0]
-        style: dict[str, Any] = {"transform": axes.transAxes, "va": "center", "fontsize": 8.6}
-        name = axes.text(x, y, text, color=INK, **style)
-        if note:
-            self._fit(axes, name, axes.text(1, y, note, color=FAINT, ha="right", **style))
-
-    def _fit(self, axes: Axes, name: Text, note: Text) -> None:
-        """Reduce the font size of a caption that is wider than its panel."""
-        renderer = self.figure.canvas.get_renderer()  # type: ignore[attr-defined]
-        box = axes.get_window_extent(renderer)
-        room = box.x1 - name.get_window_extent(renderer).x0 - 0.1 * self.figure.dpi
-        taken = sum(text.get_window_extent(renderer).width for text in (name, note))
-        for text in (name, note):
-            text.set_fontsize(text.get_fontsize() * min(1.0, room / taken))
+    With a colour, a line of that colour is drawn at the upper edge.
+    """
+    style: dict[str, Any] = {"fontsize": 8.6, "pad": 4}
+    axes.set_title(f"{text}\n" if note else text, loc="left", color=INK, **style)
+    axes.set_title(note, loc="right", color=FAINT, **style)
+    if colour is not None:
+        axes.spines["top"].set(visible=True, color=colour, linewidth=3)

@@ -70,7 +70,7 @@ def check_edges(edges: Any) -> np.ndarray:
     return times
 
 
-def plain(text: Any, name: str) -> str:
+def escape(text: Any, name: str) -> str:
     """Escape text so that it is drawn literally.
 
     Without this, matplotlib would interpret text between dollar signs as a formula.

@@ -124,7 +124,7 @@ def orientation_colours(
     twice = 2 * np.cross(vector, axis)
     norm = (q * q).sum(-1, keepdims=True)
     crystal = axis + (scalar * twice + np.cross(vector, twice)) / norm
-    return key_colours(folded(crystal, key_of(symmetry)), key_of(symmetry))
+    return key_colours(fold_to_triangle(crystal, key_of(symmetry)), key_of(symmetry))
 
 
 def key_of(symmetry: str) -> str:
@@ -132,7 +132,7 @@ def key_of(symmetry: str) -> str:
     return _KEYS[check_choice(symmetry, "symmetry", tuple(_KEYS))]
 
 
-def folded(vectors: np.ndarray, key: str) -> np.ndarray:
+def fold_to_triangle(vectors: np.ndarray, key: str) -> np.ndarray:
     """Return the equivalent directions within the triangle of `CORNERS`."""
     if key == "-3m":  # of the inversion centre; its twofold axes are not along z
         vectors = np.where(vectors[..., 2:] < 0, -vectors, vectors)

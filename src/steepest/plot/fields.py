@@ -17,12 +17,12 @@ from matplotlib.path import Path
 from steepest.core.errors import InputError
 from steepest.core.numbers import check_number, check_numbers
 
-from .canvas import FAINT, INK, PanelSheet, number, panel_aspect
-from .checks import plain
+from .canvas import FAINT, INK, caption, number, panel_aspect, panels
+from .checks import escape
 from .colours import (
     CORNERS,
     direction_colours,
-    folded,
+    fold_to_triangle,
     key_colours,
     key_of,
     orientation_colours,
@@ -30,7 +30,7 @@ from .colours import (
 )
 
 _BLANK = (0.93, 0.935, 0.945)  # pixels without a value
-_KEY = 1.3  # inches: width and height of the key
+_KEY, _ROOM = 1.3, 1.5  # inches: width and height of the key, and what is left free for it
 _FINE = 200  # pixels along the side of a key
 _NAMES = {
     "m-3m": ("[001]", "[101]", "[111]"),
@@ -42,69 +42,79 @@ _NAMES = {
 _MOST_GLYPHS = 4096
 
 
-def phase_figure(phases: Any, *, known: Any = None, title: str = "") -> Figure:
+def phase_map(
+    phases: Any, *, known: Any = None, title: str = "", key: bool = True, ax: Axes | None = None
+) -> Axes:
     """Show phases, in radians, by their hue, with a colour ring as the key.
 
     Parameters
     ----------
     phases
-        One image of shape (H, W), or a dictionary of images by their captions, such as
-        ``{"measured": f, "denoised": u}``.
+        An image of shape (H, W).
     known
-        (H, W) bool: pixels where it is False are grey. Or a dictionary by the same captions.
+        (H, W) bool: pixels where it is False are grey.
+    title
+        Text above the image.
+    key
+        Whether to draw the key, at the right.
+    ax
+        Where to draw. Default: in a new figure of pyplot.
 
     Raises
     ------
     InputError
-        If an image cannot be shown.
+        If the image cannot be shown.
     """
-    return _sheet(phases, phase_colours, 0, known, title, _ring)
+    return _coloured(phases, phase_colours, 0, known, title, ax, _ring if key else None)
 
 
-def direction_figure(directions: Any, *, known: Any = None, title: str = "") -> Figure:
+def direction_map(
+    directions: Any,
+    *,
+    known: Any = None,
+    title: str = "",
+    key: bool = True,
+    ax: Axes | None = None,
+) -> Axes:
     """Show unit vectors in the plane (H, W, 2) or in space (H, W, 3), with a colour wheel.
 
     The colours are those of `direction_colours`. In the wheel, x points right and y up. In space,
     there is a wheel for each hemisphere: z > 0, with white in the middle, and z < 0. The other
-    parameters are those of `phase_figure`.
-
-    Raises
-    ------
-    InputError
-        If an image cannot be shown.
+    parameters and the errors are those of `phase_map`.
     """
-    first = next(iter(_named(directions).values()))
-    key = _ring if np.shape(first)[-1:] == (2,) else _wheels
-    return _sheet(directions, direction_colours, 1, known, title, key)
+    wheel = _ring if np.shape(directions)[-1:] == (2,) else _wheels
+    return _coloured(directions, direction_colours, 1, known, title, ax, wheel if key else None)
 
 
-def orientation_figure(
+def orientation_map(
     quaternions: Any,
     symmetry: str = "m-3m",
     *,
     direction: Any = (0, 0, 1),
     known: Any = None,
     title: str = "",
-) -> Figure:
+    key: bool = True,
+    ax: Axes | None = None,
+) -> Axes:
     """Show crystal orientations (H, W, 4) by inverse-pole-figure colours, with their triangle.
 
-    The colours and ``direction`` are described at `orientation_colours`; the other parameters are
-    those of `phase_figure`.
-
-    Raises
-    ------
-    InputError
-        If an image cannot be shown or the symmetry is unknown.
+    The colours, ``symmetry`` and ``direction`` are described at `orientation_colours`; the other
+    parameters and the errors are those of `phase_map`.
     """
-    key = key_of(symmetry)
+    group = key_of(symmetry)
 
     def colours(values: Any) -> np.ndarray:
         return orientation_colours(values, symmetry, direction=direction)
 
-    return _sheet(quaternions, colours, 1, known, title, lambda axes: _triangle(axes, key))
+    def triangle(axes: Axes) -> None:
+        _triangle(axes, group)
+
+    return _coloured(quaternions, colours, 1, known, title, ax, triangle if key else None)
 
 
-def tensor_figure(tensors: Any, *, step: int | None = None, title: str = "") -> Figure:
+def tensor_glyphs(
+    tensors: Any, *, step: int | None = None, title: str = "", ax: Axes | None = None
+) -> Axes:
     """Show symmetric positive definite tensors (H, W, 2, 2) or (H, W, 3, 3) as ellipses.
 
     An ellipse is the outline of the ellipsoid whose half-axes are the square roots of the
@@ -113,127 +123,148 @@ def tensor_figure(tensors: Any, *, step: int | None = None, title: str = "") -> 
 
     Parameters
     ----------
-    tensors
-        One image, or a dictionary of images by their captions.
     step
         Draw every ``step``-th tensor along each axis. Default: as many as can be told apart.
-
-    Raises
-    ------
-    InputError
-        If the arrays are not such tensors.
+    title, ax
+        See `phase_map`, also for the errors.
     """
-    images = {name: _tensors(each) for name, each in _named(tensors).items()}
-    return _panels(images, title, lambda axes, image: _ellipses(axes, image, step)).figure
+    image = _tensors(tensors)
+    axes = _bare_axes(ax, image, title)
+    _ellipses(axes, image, step)
+    return axes
 
 
-def misorientation_figure(angles: Any, *, most: float | None = None, title: str = "") -> Figure:
+def misorientation_map(
+    angles: Any,
+    *,
+    most: float | None = None,
+    title: str = "",
+    key: bool = True,
+    ax: Axes | None = None,
+) -> Axes:
     """Show angles in degrees, such as those between neighbouring orientations, with their scale.
 
     Parameters
     ----------
     angles
-        One (H, W) image, or a dictionary of images by their captions. NaN is grey.
+        (H, W). NaN is grey.
     most
-        Angle at the bright end of the scale. Default: the 98th percentile of the first image.
+        Angle at the bright end of the scale. Default: the 98th percentile.
+    title, key, ax
+        See `phase_map`, also for the errors.
+    """
+    values = np.asarray(angles, np.float64)
+    if values.ndim != 2 or values.size == 0 or np.isinf(values).any():
+        raise InputError(f"angles of shape {values.shape}; allowed are finite values (H, W)")
+    finite = values[np.isfinite(values)]
+    top = check_number(most, "most", positive=True) if most is not None else 0.0
+    top = top or (float(np.percentile(finite, 98)) if finite.size else 0.0) or 1.0
+    axes = _bare_axes(ax, values, title)
+    cmap = colormaps["magma"].with_extremes(bad=_BLANK)
+    shown = axes.imshow(
+        np.ma.masked_invalid(values), cmap=cmap, vmin=0, vmax=top, interpolation="nearest"
+    )
+    if key:
+        place = axes.inset_axes((1.03, 0.6, 0.03, 0.4))
+        bar = axes.figure.colorbar(shown, cax=place, format=_degrees)
+        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.ax.tick_params(colors=INK, labelsize=7.5, length=0)
+    return axes
+
+
+def side_by_side(
+    draw: Callable[..., Axes],
+    images: Mapping[str, Any],
+    *,
+    title: str = "",
+    figure: Figure | None = None,
+    **options: Any,
+) -> list[Axes]:
+    """Draw several images with one function, in panels with their captions.
+
+    >>> plot.side_by_side(plot.phase_map, {"measured": f, "denoised": u})    # doctest: +SKIP
+
+    Parameters
+    ----------
+    draw
+        `phase_map`, `direction_map`, `orientation_map`, `tensor_glyphs` or `misorientation_map`.
+    images
+        The images by their captions.
+    title, figure
+        See `band_montage`.
+    **options
+        Passed on to ``draw``; those in a dictionary by caption, each to its image.
+
+    Returns
+    -------
+    list of Axes
+        One for each image.
 
     Raises
     ------
     InputError
-        If an image cannot be shown.
+        If there is no image, or ``draw`` refuses one.
     """
-    images = {}
-    for name, image in _named(angles).items():
-        values = np.asarray(image, np.float64)
-        if values.ndim != 2 or values.size == 0 or np.isinf(values).any():
-            raise InputError(f"angles of shape {values.shape}; allowed are finite values (H, W)")
-        images[name] = values
-    first = next(iter(images.values()))
-    finite = first[np.isfinite(first)]
-    top = check_number(most, "most", positive=True) if most is not None else 0.0
-    top = top or (float(np.percentile(finite, 98)) if finite.size else 0.0) or 1.0
-
-    def draw(axes: Axes, image: np.ndarray) -> None:
-        shown = np.ma.masked_invalid(image)
-        axes.imshow(shown, cmap=cmap, vmin=0, vmax=top, interpolation="nearest", aspect="equal")
-        axes.axis("off")
-
-    cmap = colormaps["magma"].with_extremes(bad=_BLANK)
-    sheet = _panels(images, title, draw)
-    axes = _beside(sheet)
-    ramp = np.linspace(1, 0, 256)[:, None]
-    axes.imshow(ramp, cmap=cmap, extent=(0, 0.09, 0, 1), aspect="equal")
-    axes.set(xlim=(-0.1, 0.9), ylim=(0, 1))
-    for share, va in ((0.0, "bottom"), (0.5, "center"), (1.0, "top")):
-        text = f"{number(share * top)}\u00b0"
-        axes.text(0.13, share, text, color=INK, fontsize=7.5, ha="left", va=va)
-    return sheet.figure
+    if not isinstance(images, Mapping) or not images:
+        raise InputError(f"images={images!r:.99}; allowed are one or more images by their captions")
+    first = np.asarray(next(iter(images.values())))
+    if first.ndim < 2 or first.size == 0:
+        raise InputError(f"images: one of shape {first.shape}; allowed are images (H, W, ...)")
+    has_key = draw is not tensor_glyphs
+    right = _ROOM if has_key else 0.0
+    all_axes = panels(len(images), panel_aspect(first), figure=figure, title=title, right=right)
+    for axes, (name, image) in zip(all_axes, images.items(), strict=True):
+        own = {k: v[name] if isinstance(v, Mapping) else v for k, v in options.items()}
+        if has_key:
+            own["key"] = axes is all_axes[-1]
+        draw(image, title=name, ax=axes, **own)
+    return all_axes
 
 
-def _named(images: Any) -> dict[str, Any]:
-    named = dict(images) if isinstance(images, Mapping) else {"": images}
-    if not named:
-        raise InputError("no images; at least one is needed")
-    return named
+def _degrees(value: float, _: int) -> str:
+    return f"{number(value)}\u00b0"
 
 
-def _panels(
-    images: Mapping[str, np.ndarray], title: str, draw: Callable[[Axes, np.ndarray], None]
-) -> PanelSheet:
-    """Draw images (H, W, ...) in panels with their captions."""
-    sheet = PanelSheet(len(images), panel_aspect(next(iter(images.values()))), title=title)
-    for index, (name, image) in enumerate(images.items()):
-        axes = sheet.axes(index)
-        draw(axes, image)
-        sheet.label(axes, plain(name, "captions"))
-    return sheet
+def _bare_axes(axes: Axes | None, image: np.ndarray, title: str) -> Axes:
+    """Axes without ticks, with a caption; new ones if there are none."""
+    title = escape(title, "title")
+    axes = axes or panels(1, panel_aspect(image), right=_ROOM)[0]
+    caption(axes, title)
+    axes.axis("off")
+    return axes
 
 
-def _sheet(
-    images: Any,
+def _coloured(
+    image: Any,
     colours: Callable[[Any], np.ndarray],
     inner: int,
     known: Any,
     title: str,
-    key: Callable[[Axes], None],
-) -> Figure:
-    """Draw images in panels with a key on the right."""
-    pictures = {}
-    for name, image in _named(images).items():
-        values = check_numbers(image, name or "image")
-        if values.ndim != 2 + inner or values.size == 0:
-            shape = "(H, W)" if not inner else "(H, W, k)"
-            raise InputError(f"{name or 'image'} of shape {values.shape}; allowed is {shape}")
-        pictures[name] = np.clip(colours(values), 0, 1)
-        if known is not None:
-            mask = np.asarray(known[name] if isinstance(known, Mapping) else known)
-            if mask.shape != values.shape[:2] or mask.dtype != bool:
-                raise InputError(f"known of shape {mask.shape}; allowed is bool {values.shape[:2]}")
-            pictures[name] = np.where(mask[..., None], pictures[name], _BLANK)
-
-    def draw(axes: Axes, picture: np.ndarray) -> None:
-        axes.imshow(picture, interpolation="nearest", aspect="equal")
-        axes.axis("off")
-
-    sheet = _panels(pictures, title, draw)
-    key(_beside(sheet))
-    return sheet.figure
-
-
-def _beside(sheet: PanelSheet) -> Axes:
-    """Widen a figure and return square axes for a key on the right."""
-    figure, (width, height) = sheet.figure, sheet.size
-    wide = width + _KEY + 0.2
-    for axes in figure.axes:
-        box = axes.get_position()
-        axes.set_position((box.x0 * width / wide, box.y0, box.width * width / wide, box.height))
-    for text in figure.texts:
-        text.set_x(text.get_position()[0] * width / wide)
-    figure.set_size_inches(wide, height)
-    top = figure.axes[min(len(figure.axes), sheet.columns) - 1].get_position().y1
-    axes = figure.add_axes(((width - 0.04) / wide, top - _KEY / height, _KEY / wide, _KEY / height))
-    axes.axis("off")
-    axes.set_aspect("equal")
+    axes: Axes | None,
+    key: Callable[[Axes], None] | None,
+) -> Axes:
+    """Show an image whose pixels have ``inner`` axes by its colours, with a key on the right."""
+    values = check_numbers(image, "image")
+    if values.ndim != 2 + inner or values.size == 0:
+        shape = "(H, W)" if not inner else "(H, W, k)"
+        raise InputError(f"image of shape {values.shape}; allowed is {shape}")
+    picture = np.clip(colours(values), 0, 1)
+    if known is not None:
+        mask = np.asarray(known)
+        if mask.shape != values.shape[:2] or mask.dtype != bool:
+            raise InputError(f"known of shape {mask.shape}; allowed is bool {values.shape[:2]}")
+        picture = np.where(mask[..., None], picture, _BLANK)
+    axes = _bare_axes(axes, picture, title)
+    axes.imshow(picture, interpolation="nearest", aspect="equal")
+    if key is not None:
+        width, height = axes.bbox.width / axes.figure.dpi, axes.bbox.height / axes.figure.dpi
+        side = min(_KEY, width, height)
+        place = axes.inset_axes(
+            (1 + (_ROOM - _KEY) / width, 1 - side / height, side / width, side / height)
+        )
+        place.axis("off")
+        place.set_aspect("equal")
+        key(place)
     return axes
 
 
@@ -279,18 +310,18 @@ def _triangle(axes: Axes, key: str) -> None:
     y, x = np.mgrid[high[1] : low[1] : _FINE * 1j, low[0] : high[0] : _FINE * 1j]
     square = x * x + y * y
     vectors = np.stack([2 * x, 2 * y, 1 - square], -1) / (1 + square[..., None])
-    picture = np.clip(key_colours(folded(vectors, key), key), 0, 1)
+    picture = np.clip(key_colours(fold_to_triangle(vectors, key), key), 0, 1)
     shown = axes.imshow(picture, extent=(low[0], high[0], low[1], high[1]), aspect="equal",
                         interpolation="bilinear")  # fmt: skip
     border = PathPatch(Path(outline, closed=True), facecolor="none", edgecolor=INK, linewidth=0.8)
     axes.add_patch(border)
     shown.set_clip_path(border)
-    room = 0.2 * max(high - low)
-    axes.set(xlim=(low[0] - room, high[0] + room), ylim=(low[1] - room, high[1] + room))
+    margin = 0.2 * max(high - low)
+    axes.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin))
     middle = outline.mean(0)
     for corner, name in zip(_stereographic(corners), _NAMES[key], strict=True):
         away = (corner - middle) / np.hypot(*(corner - middle))
-        place = corner + away * 0.7 * room
+        place = corner + away * 0.7 * margin
         axes.text(place[0], place[1], name, color=INK, fontsize=7.5, ha="center", va="center")
 
 
@@ -337,4 +368,3 @@ def _ellipses(axes: Axes, image: np.ndarray, step: int | None) -> None:
     )  # fmt: skip
     axes.add_collection(glyphs)
     axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), aspect="equal")
-    axes.axis("off")

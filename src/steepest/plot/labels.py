@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.figure import Figure
 
 from steepest.core.arrays import as_array
 from steepest.core.errors import InputError
 from steepest.core.namespace import detached
 
-from .canvas import PanelSheet, band_colours, panel_aspect, picture_of, show
-from .checks import plain
+from .canvas import band_colours, caption, panel_aspect, panels, picture_of, show
+from .checks import escape
 
 _DOUBT = "#ffd400"
 _AREA = 36.0  # square inches, four times that of other pictures: contours are fine
@@ -27,7 +27,8 @@ def label_overlay(
     channel_axis: int | None = None,
     title: str = "",
     note: str = "",
-) -> Figure:
+    ax: Axes | None = None,
+) -> Axes:
     """Draw the contours of labels on an image, and hatch the pixels whose label is not certain.
 
     Contours between certain pixels are solid lines in the colour of the class with the larger
@@ -44,6 +45,8 @@ def label_overlay(
         Axis of the channels of ``image``.
     title, note : str
         Texts above the picture, left and right.
+    ax : Axes, optional
+        Where to draw. Default: in a new figure of pyplot.
 
     Raises
     ------
@@ -58,8 +61,10 @@ def label_overlay(
     sure = np.ones(numbers.shape, bool)
     if certain is not None:
         sure = _plane(certain, "certain", tuple(shape)).astype(bool)
-    sheet = PanelSheet(1, panel_aspect(picture), title=title, area=_AREA)
-    axes = sheet.axes(0)
+    heading = "contours" if sure.all() else "contours; hatched: not certain"
+    heading = " \u2013 ".join(filter(None, (escape(title, "title"), heading)))
+    axes = ax or panels(1, panel_aspect(picture), lines=2, area=_AREA)[0]
+    caption(axes, heading, escape(note, "note"))
     show(axes, picture, float(picture.min()), float(picture.max()))
     rows, columns = numbers.shape
     axes.images[0].set_extent((0, columns, rows, 0))
@@ -75,10 +80,8 @@ def label_overlay(
         area = axes.contourf(x, y, doubt, levels=[0.5, 1.5], colors="none", hatches=["//////"])
         area.set_edgecolor(_DOUBT)
         area.set_linewidth(0)
-    axes.set(xlim=(0, columns), ylim=(rows, 0))
-    heading = "contours" if sure.all() else "contours; hatched: not certain"
-    sheet.label(axes, heading, plain(note, "note"))
-    return sheet.figure
+    axes.set(xlim=(0, columns), ylim=(rows, 0), aspect="equal")
+    return axes
 
 
 def _plane(array: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:

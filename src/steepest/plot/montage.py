@@ -6,11 +6,21 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from steepest.core.errors import InputError
 
-from .canvas import PanelSheet, band_colours, interval, number, panel_aspect, picture_of
+from .canvas import (
+    band_colours,
+    caption,
+    interval,
+    number,
+    panel_aspect,
+    panels,
+    picture_of,
+    show,
+)
 from .checks import check_edges, check_limits, check_list
 
 
@@ -23,7 +33,8 @@ def band_montage(
     channel_axis: int | None = None,
     title: str = "",
     limits: tuple[float, float] | None = None,
-) -> Figure:
+    figure: Figure | None = None,
+) -> list[Axes]:
     """Plot the image, its bands from fine to coarse, and the residual.
 
     Of a volume, the middle slice is shown.
@@ -43,10 +54,19 @@ def band_montage(
         Array of shape ``shape``. If given, it is shown in the first panel.
     channel_axis
         Axis of a single image that holds the channels.
+    title
+        Text above everything.
     limits
         Values of the image and residual that are shown as black and white. The default is 0 and 1,
         or the range of the image if it exceeds [0, 1] or covers only a small part of it. If
         ``image`` is None, the range of the residual is used instead.
+    figure
+        An empty figure, which is resized. Default: a new one of pyplot.
+
+    Returns
+    -------
+    list of Axes
+        One for each panel.
 
     Raises
     ------
@@ -64,18 +84,19 @@ def band_montage(
     if limits is not None:
         low, high = check_limits(limits)
     grey = f"{number(low)} \u2026 {number(high)}"
-    panels: list[Any] = [] if whole is None else [(whole, low, high, "image", grey)]
+    content: list[Any] = [] if whole is None else [(whole, low, high, "image", grey)]
     for i, (picture, colour) in enumerate(zip(pictures, band_colours(len(bands)), strict=True)):
         limit = _half_width(picture)
         name = f"band {i + 1}   {interval(float(edges[i]), float(edges[i + 1]))}"
         note = f"\u00b1{number(limit)}" if limit else "empty"
-        panels.append((picture, -limit or -1.0, limit or 1.0, name, note, colour))
+        content.append((picture, -limit or -1.0, limit or 1.0, name, note, colour))
     end = "" if np.isinf(edges[-1]) else f"   $t$ > {number(float(edges[-1]))}"
-    panels.append((rest, low, high, f"residual{end}", grey))
-    sheet = PanelSheet(len(panels), panel_aspect(rest), title=title)
-    for index, panel in enumerate(panels):
-        sheet.add(index, *panel)
-    return sheet.figure
+    content.append((rest, low, high, f"residual{end}", grey))
+    all_axes = panels(len(content), panel_aspect(rest), figure=figure, title=title, lines=2)
+    for axes, (picture, least, most, *words) in zip(all_axes, content, strict=True):
+        show(axes, picture, least, most)
+        caption(axes, *words)
+    return all_axes
 
 
 def _half_width(picture: np.ndarray) -> float:

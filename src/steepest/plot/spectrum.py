@@ -7,25 +7,25 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from steepest.core.errors import InputError
 from steepest.core.numbers import check_numbers
 
-from .canvas import FAINT, HAIR, INK, Colour, band_colours, new_figure, number
-from .checks import check_edges, check_line, plain
+from .canvas import FAINT, HAIR, INK, Colour, band_colours, number
+from .checks import check_edges, check_line, escape
 
 _RANGE = 1e-4  # lower end of the vertical axis, relative to the peak
 
 
-def spectrum_figure(
+def spectrum_curve(
     times: np.ndarray | Sequence[float],
     spectrum: np.ndarray | Sequence[float],
     edges: np.ndarray | Sequence[float] | None = None,
     *,
     title: str = "",
-) -> Figure:
+    ax: Axes | None = None,
+) -> Axes:
     """Plot t S(t) over time on two logarithmic axes, with the bands shaded and numbered.
 
     t S(t) is the amount of structure per unit of log t, because the integral of S(t) dt equals the
@@ -39,6 +39,8 @@ def spectrum_figure(
         time axis is logarithmic.
     edges
         (B + 1,) edges of the bands in time. If None, no bands are shown.
+    ax
+        Where to draw. Default: in a new figure of pyplot.
 
     Raises
     ------
@@ -53,7 +55,7 @@ def spectrum_figure(
         )
     nodes, values = _positive(nodes, values)
     bands = None if edges is None else check_edges(edges)
-    figure, axes = _axes(nodes, title, 0.895)
+    axes = _time_axes(ax, nodes, title)
     floor = _style(axes, values)
     values = np.maximum(values, floor)
     if bands is not None:
@@ -61,7 +63,7 @@ def spectrum_figure(
     else:
         axes.fill_between(nodes, values, floor, color=band_colours(2)[0], alpha=0.25, linewidth=0)
     axes.plot(nodes, values, color=INK, linewidth=1.5, solid_joinstyle="round")
-    return figure
+    return axes
 
 
 def spectrum_map(
@@ -70,7 +72,8 @@ def spectrum_map(
     edges: np.ndarray | Sequence[float] | None = None,
     *,
     title: str = "",
-) -> Figure:
+    ax: Axes | None = None,
+) -> Axes:
     """Plot t S(t) of a series as a colour map, with one row per page and a logarithmic time axis.
 
     Parameters
@@ -82,6 +85,8 @@ def spectrum_map(
         is at the top.
     edges
         (B + 1,) edges of the bands in time, drawn as lines. If None, no bands are shown.
+    ax
+        Where to draw. Default: in a new figure of pyplot.
 
     Raises
     ------
@@ -97,7 +102,7 @@ def spectrum_map(
         )
     nodes, values = _positive(nodes, values)
     bands = None if edges is None else check_edges(edges)
-    (figure, axes), count = _axes(nodes, title, 0.815), len(values)
+    axes, count = _time_axes(ax, nodes, title), len(values)
     between = np.sqrt(nodes[1:] * nodes[:-1])
     cells = np.concatenate([nodes[:1], between, nodes[-1:]])
     top = float(values.max())
@@ -115,14 +120,13 @@ def spectrum_map(
                 name, (middle, 1), (0, 7), xycoords=("data", "axes fraction"),
                 textcoords="offset points", color=INK, fontsize=8.6, ha="center", va="center",
             )  # fmt: skip
-    box = axes.get_position()
-    bar = figure.colorbar(mesh, cax=figure.add_axes((0.91, box.y0, 0.016, box.height)))
+    bar = axes.figure.colorbar(mesh, ax=axes, fraction=0.02, pad=0.04)
     bar.outline.set_visible(False)  # type: ignore[operator]
     bar.set_label("spectrum $t \\cdot S(t)$", color=INK, fontsize=9.5)
     bar.ax.tick_params(colors=FAINT, labelsize=8.5, length=3)
     bar.ax.ticklabel_format(axis="y", style="sci", scilimits=(-2, 4), useMathText=True)
     bar.ax.yaxis.get_offset_text().set(color=FAINT, fontsize=8.5)
-    return figure
+    return axes
 
 
 def _positive(times: np.ndarray, spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -133,12 +137,14 @@ def _positive(times: np.ndarray, spectra: np.ndarray) -> tuple[np.ndarray, np.nd
     return times[kept], (times * spectra)[..., kept]
 
 
-def _axes(times: np.ndarray, title: str, width: float) -> tuple[Figure, Axes]:
-    """Return a new figure and its axes, with a logarithmic time axis."""
-    title, figure = plain(title, "title"), new_figure(9.0, 4.1)
-    axes = figure.add_axes((0.078, 0.145, width, 0.685 if title else 0.765))
-    if title:
-        figure.text(0.078, 0.945, title, fontsize=12.5, color=INK, fontweight="bold", va="center")
+def _time_axes(axes: Axes | None, times: np.ndarray, title: str) -> Axes:
+    """Give axes, or new ones, a title and a logarithmic time axis."""
+    title = escape(title, "title")
+    if axes is None:
+        from matplotlib import pyplot
+
+        axes = pyplot.subplots(figsize=(9.0, 4.4))[1]
+    axes.set_title(title, loc="left", fontsize=12.5, color=INK, fontweight="bold", pad=18)
     axes.set(xscale="log", xlim=(times[0], times[-1]))
     axes.set_xlabel("time $t$   (contrast \u00d7 size of the structures)", color=INK, fontsize=9.5)
     long = times[-1] / times[0] > 1e3
@@ -148,7 +154,7 @@ def _axes(times: np.ndarray, title: str, width: float) -> tuple[Figure, Axes]:
     axes.tick_params(colors=FAINT, labelsize=8.5, length=3, which="both")
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(HAIR)
-    return figure, axes
+    return axes
 
 
 def _visible(

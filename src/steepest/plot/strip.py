@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from steepest.core.errors import InputError
 from steepest.core.namespace import detached
 
-from .canvas import PanelSheet, number, panel_aspect, picture_of
-from .checks import check_limits, check_line, check_list, plain
+from .canvas import caption, number, panel_aspect, panels, picture_of, show
+from .checks import check_limits, check_line, check_list, escape
 
 
 def flow_strip(
@@ -22,7 +23,8 @@ def flow_strip(
     title: str = "",
     notes: Sequence[str] | None = None,
     limits: tuple[float, float] | None = None,
-) -> Figure:
+    figure: Figure | None = None,
+) -> list[Axes]:
     """Plot the images of a flow with their times, all on the same grey scale.
 
     Parameters
@@ -36,6 +38,13 @@ def flow_strip(
         (T,) additional texts above the panels, for example the certified PSNR.
     limits
         Values that are shown as black and white. The default is described under ``images``.
+    figure
+        See `band_montage`.
+
+    Returns
+    -------
+    list of Axes
+        One for each image.
 
     Raises
     ------
@@ -48,6 +57,7 @@ def flow_strip(
     for name, given in (("times", instants), ("notes", words)):
         if len(images) == 0 or len(given) != len(images):
             raise InputError(f"{len(images)} images and {len(given)} {name}; one each is needed")
+    words = [escape(word, "notes") for word in words]
     pictures = [picture_of(image, channel_axis, "images") for image in images]
     dtype = np.asarray(detached(images[0])).dtype
     if limits is not None:
@@ -56,8 +66,11 @@ def flow_strip(
         low, high = 0.0, float(np.iinfo(dtype).max)
     else:
         low, high = float(pictures[0].min()), float(pictures[0].max())
-    columns = len(pictures) if len(pictures) <= 6 else None
-    sheet = PanelSheet(len(pictures), panel_aspect(pictures[0]), title=title, columns=columns)
-    for i, (picture, time, note) in enumerate(zip(pictures, instants, words, strict=True)):
-        sheet.add(i, picture, low, high, f"$t$ = {number(float(time))}", plain(note, "notes"))
-    return sheet.figure
+    all_axes = panels(
+        len(pictures), panel_aspect(pictures[0]), figure=figure, title=title,
+        columns=len(pictures) if len(pictures) <= 6 else None, lines=1 + any(words),
+    )  # fmt: skip
+    for axes, picture, time, word in zip(all_axes, pictures, instants, words, strict=True):
+        show(axes, picture, low, high)
+        caption(axes, f"$t$ = {number(float(time))}", word or " " * any(words))
+    return all_axes

@@ -89,7 +89,7 @@ def denoise_cauchy(
     if scale is None:
         scale = estimate_cauchy_noise(image, channel_axis=channel_axis)
     scale = check_number(scale, "scale", positive=True)
-    tell = Reporter(on_step)
+    reporter = Reporter(on_step)
     noisy = array.astype(np.float64)
     corners = np.stack(
         np.meshgrid(*(_starts(n, size) for n in noisy.shape[1:]), indexing="ij"), -1
@@ -102,7 +102,7 @@ def denoise_cauchy(
             group(channel, pilot, corners, size, search, count, scale, total, weight)
             output[...] = total / weight
         clean = result
-        if tell.residual(None, _PASSES):
+        if reporter.residual(None, _PASSES):
             break
     return layout.restore(clean.astype(array.dtype))
 

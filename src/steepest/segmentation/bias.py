@@ -12,15 +12,14 @@ from ..core.errors import InputError
 from ..core.numbers import check_number
 from ..core.progress import Callback
 from ..core.solver import Solver
-from ..core.status import Status, finished
+from ..core.status import Status
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
 from ..elliptic.solve import solve
 from .cut import least_set
-from .inputs import Inputs, grey, inputs_of
+from .inputs import Inputs, check_inputs, only_channel
 from .proof import Level
-from .result import Segmentation, assembled
-from .rof import Rof
+from .result import Segmentation, finish
 
 _STARTS = (0.05, 0.2)  # widths of the first bias, relative to the longest side
 _REST = 1e-7  # relative decrease of the energy at which the rounds end
@@ -88,40 +87,34 @@ def bias_corrected(
 
     Raises
     ------
-    InputError
-        Bad image or options.
-    NotConverged
-        If the tolerance is not met or a class is empty, and the solver has
-        ``raise_on_failure=True``.
+    InputError, NotConverged
+        As in `threshold_rof`.
 
     References
     ----------
     The energy is that of variational bias correction with total variation, minimised there by PALM;
     Bolte, Sabach & Teboulle, Math. Program. 146 (2014) 459-494.
     """
-    inputs = inputs_of(image, energy, spacing=spacing, solver=solver, on_step=on_step)
+    inputs = check_inputs(image, energy, spacing=spacing, solver=solver, on_step=on_step)
     length = check_number(length, "length")
     strength = check_number(bias_strength, "bias_strength", positive=True)
-    f = grey(inputs, "image", "correct them one by one")
+    f = only_channel(inputs, "image", "correct them one by one")
     if not f.mean() > 0:
         raise InputError(f"image has the mean {f.mean():g}; its grey values must be positive")
-    searches = [_Search(inputs, f, length, strength, start) for start in _STARTS]
+    searches = [_BiasSearch(inputs, f, length, strength, start) for start in _STARTS]
     search = min(searches, key=lambda each: each.energy)
     level, b, found = search.level, search.bias, search.found
-    ended = found.ok and not inputs.tell.stopped
-    result = assembled(
-        [level], level.state, inputs, found, search.iterations, values=search.values,
+    ended = found.ok and not inputs.reporter.stopped
+    corrected = f / np.where(np.abs(b) > np.finfo(float).tiny, b, 1.0)
+    return finish(
+        [level], level.state, inputs, found, search.rof.iterations, values=search.values,
         energy=search.energy, gap=level.gap,
-        proven=ended and inputs.done(level.gap, level.length),
+        proven=ended and inputs.within_tol(level.gap, level.length),
+        kind=BiasCorrection, bias=b, corrected=corrected,
     )  # fmt: skip
-    tiny = np.finfo(float).tiny
-    corrected = f / np.where(np.abs(b) > tiny, b, 1.0)
-    with_bias = BiasCorrection(**vars(result), bias=b, corrected=corrected)
-    finished(with_bias, inputs.raise_on_failure)
-    return with_bias
 
 
-class _Search:
+class _BiasSearch:
     """Updates bias, values and labels in turn."""
 
     level: Level
@@ -130,7 +123,7 @@ class _Search:
         self, inputs: Inputs, f: np.ndarray, length: float, strength: float, start: float
     ) -> None:
         self._inputs, self._f, self._length, self._strength = inputs, f, length, strength
-        self._rof: Rof | None = None
+        self.rof = inputs.rof(f)
         width = (start * max(n * h for n, h in zip(f.shape, inputs.energy.steps, strict=True))) ** 2
         self.bias = np.full(f.shape, 1.0)
         self.bias = self._smooth(np.ones(f.shape), f, width)
@@ -142,11 +135,6 @@ class _Search:
         self.energy = np.inf
         self.found = self._run()
 
-    @property
-    def iterations(self) -> int:
-        """The number of iterations of the solver."""
-        return 0 if self._rof is None else self._rof.iterations
-
     def _run(self) -> Status:
         """Alternate until the energy rests; the status of the last cut."""
         f = self._f
@@ -154,19 +142,17 @@ class _Search:
             if count:
                 self._find_bias()
                 self._find_values()
-            step, total = (
-                self.bias * (self.values[0] - self.values[1]),
-                self.bias * self.values.sum(),
-            )
+            step = self.bias * (self.values[0] - self.values[1])
+            total = self.bias * self.values.sum()
             costs = step * (2 * f - total)  # |f - b m1|^2 - |f - b m0|^2
             error = 4 * _EPS * float((np.abs(step) * (2 * np.abs(f) + np.abs(total))).max())
-            self._rof, self.level, found = least_set(
-                self._inputs, costs, self._length, self._rof, error
+            self.rof, self.level, found = least_set(
+                self._inputs, costs, self._length, self.rof, error
             )
             self._inside = self.level.inside.reshape(f.shape)
             before, self.energy = self.energy, self._energy()
             rests = before - self.energy <= _REST * abs(self.energy)
-            if rests or not found.ok or self._inputs.tell.stopped:
+            if rests or not found.ok or self._inputs.reporter.stopped:
                 return found
         return Status.MAX_ITERATIONS
 
@@ -177,9 +163,8 @@ class _Search:
     def _energy(self) -> float:
         energy = self.level.length + float(((self._f - self.bias * self._means()) ** 2).sum())
         for axis, h in enumerate(self._inputs.energy.steps):
-            energy += (
-                0.5 * self._strength * float((np.diff(self.bias, axis=axis) ** 2).sum()) / h**2
-            )
+            squares = float((np.diff(self.bias, axis=axis) ** 2).sum())
+            energy += 0.5 * self._strength * squares / h**2
         return energy
 
     def _find_values(self) -> None:

@@ -9,13 +9,13 @@ import numpy as np
 
 from ..core.numbers import check_number
 from ..core.progress import Callback
-from ..core.solver import Solver, limits
-from ..core.status import Status, finished
+from ..core.solver import Solver
+from ..core.status import Status
 from ..core.tiles import Tiles, works_by_tiles
 from ..tiled.request import TileRequest
-from .inputs import DEFAULT_MAX_ITER, DEFAULT_TOL, Inputs, inputs_of
+from .inputs import Inputs, check_inputs, limits_of
 from .proof import State
-from .result import Segmentation, assembled
+from .result import Segmentation, finish
 
 COARSE = 1e-2  # relative gap at which the means are first updated; a quarter after each round
 _MOST_ROUNDS = 200  # of labels and means; measured: 5 to 20
@@ -65,11 +65,8 @@ def chan_vese(
 
     Raises
     ------
-    InputError
-        Bad image or options.
-    NotConverged
-        If the tolerance is not met or a class is empty, and the solver has
-        ``raise_on_failure=True``.
+    InputError, NotConverged
+        As in `threshold_rof`.
 
     References
     ----------
@@ -78,14 +75,16 @@ def chan_vese(
     if works_by_tiles(image, out, tiles):
         from .tiles.segment import chan_vese_by_tiles
 
-        own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
+        own = limits_of(solver)
         request = TileRequest(image, out, own, tiles or Tiles(), channel_axis, spacing, on_step)
         return chan_vese_by_tiles(request, mu, energy)
     mu = check_number(mu, "mu")
-    inputs = inputs_of(image, energy, channel_axis, spacing=spacing, solver=solver, on_step=on_step)
+    inputs = check_inputs(
+        image, energy, channel_axis, spacing=spacing, solver=solver, on_step=on_step
+    )
     low = float(inputs.image.min())
     width = (float(inputs.image.max()) - low) or 1.0
-    search = Search(inputs, (inputs.image - low) / width, mu)
+    search = MeansSearch(inputs, (inputs.image - low) / width, mu)
     found = search.run()
     level, step, f = search.level, search.distance, search.f
     inside = level.inside.reshape(inputs.space)
@@ -93,16 +92,15 @@ def chan_vese(
     for part, mean in zip((~inside, inside), search.means, strict=True):
         total += float(((f[:, part] - mean[:, None]) ** 2).sum())
     values = search.means * width + low
-    result = assembled(
+    return finish(
         [level], level.state, inputs, found, search.rof.iterations,
         values=values if channel_axis is not None or len(f) > 1 else values[:, 0],
         energy=total, gap=2 * step * level.gap, proven=search.proven,
         offset=low * float(search.direction.sum()), factor=width,
     )  # fmt: skip
-    return finished(result, inputs.raise_on_failure)
 
 
-class Search:
+class MeansSearch:
     """Updates labels and means in turn until both rest."""
 
     def __init__(self, inputs: Inputs, f: np.ndarray, mu: float) -> None:
@@ -128,7 +126,7 @@ class Search:
     def proven(self) -> bool:
         """Whether the labels meet the tolerance for the means, and the means are theirs."""
         rests = np.array_equal(self._next(), self.means)
-        done = self.inputs.done(self.level.gap, self.level.length)
+        done = self.inputs.within_tol(self.level.gap, self.level.length)
         return self.distance == 0 or (rests and done)
 
     def run(self) -> Status:
@@ -136,14 +134,13 @@ class Search:
         means = self.means
         for _ in range(_MOST_ROUNDS):
             self.means = means if means[0].sum() <= means[1].sum() else means[::-1]
-            self._turn()
+            self._project()
             self._threshold = float(self.direction @ (self.means[0] + self.means[1])) / 2
-            found = self.rof.solve(
-                self.mu / (2 * self.distance) if self.distance else 0.0, self._look
-            )
+            strength = self.mu / (2 * self.distance) if self.distance else 0.0
+            found = self.rof.solve(strength, self._look)
             self._coarse /= 4
             means = self._next()
-            stopped = self.inputs.tell.stopped or not found.ok
+            stopped = self.inputs.reporter.stopped or not found.ok
             if self.proven or stopped or not self._in_order(means):
                 break
         return found
@@ -152,8 +149,8 @@ class Search:
         """Whether the mean of class 1 is still beyond that of class 0; always for exact sets."""
         return float(self.direction @ (means[1] - means[0])) > 0
 
-    def _turn(self) -> None:
-        """Use the image along the line through both means."""
+    def _project(self) -> None:
+        """Project the channels onto the line through both means."""
         if len(self.f) > 1:
             self.rof.data = np.tensordot(self.direction, self.f, 1)
             self.rof.error = 4 * len(self.f) ** 1.5 * float(np.finfo(float).eps)  # of sums
@@ -164,7 +161,7 @@ class Search:
         means = self._next()
         moved = self._in_order(means) and not np.array_equal(means, self.means)
         early = gap < self._coarse and moved
-        return stop or early or self.inputs.done(self.level.gap, self.level.length)
+        return stop or early or self.inputs.within_tol(self.level.gap, self.level.length)
 
     def _next(self) -> np.ndarray:
         """The means of the labels."""

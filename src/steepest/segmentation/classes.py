@@ -26,20 +26,20 @@ def kmeans(values: np.ndarray, num_classes: int, exact: bool = True) -> np.ndarr
     low, high = float(values.min()), float(values.max())
     if not high > low:
         return np.array([low])
-    x = binned(values, low, high)
+    x = to_bins(values, low, high)
 
     def chosen(split: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return np.unique(in_bins(x, split), return_counts=True)
+        return np.unique(values_in_bins(x, split), return_counts=True)
 
-    return centres(moments(x), low, high, num_classes, chosen if exact else None)
+    return kmeans_centres(bin_moments(x), low, high, num_classes, chosen if exact else None)
 
 
-def binned(values: np.ndarray, low: float, high: float) -> np.ndarray:
+def to_bins(values: np.ndarray, low: float, high: float) -> np.ndarray:
     """Numbers from 0 to the number of bins - 1; their integer part is the bin."""
     return (values.ravel() - low) / (high - low) * (_BINS - 1)
 
 
-def centres(
+def kmeans_centres(
     moments: np.ndarray,
     low: float,
     high: float,
@@ -107,7 +107,9 @@ def between(values: np.ndarray) -> np.ndarray:
     return (values[:-1] + values[1:]) / 2
 
 
-def rest(f: np.ndarray, u: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def iterate_means(
+    f: np.ndarray, u: np.ndarray, thresholds: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Means of f and thresholds between them where the iteration of T-ROF comes to rest.
 
     References
@@ -131,7 +133,7 @@ def rest(f: np.ndarray, u: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarr
 
 
 @exact_kernel
-def moments(x):
+def bin_moments(x):
     """The sums of ``x^k`` of each bin, for k = 0, 1, 2."""
     out = np.zeros((_BINS, 3))
     for i in range(x.size):
@@ -143,7 +145,7 @@ def moments(x):
 
 
 @exact_kernel
-def in_bins(x, wanted):
+def values_in_bins(x, wanted):
     """The values in the wanted bins."""
     out, count = np.empty(x.size), 0
     for i in range(x.size):

@@ -10,10 +10,10 @@ import numpy as np
 from ..core.numbers import check_number
 from ..core.progress import Callback
 from ..core.solver import Solver
-from ..core.status import Status, finished
-from .inputs import Inputs, grey, inputs_of
+from ..core.status import Status
+from .inputs import Inputs, check_inputs, only_channel
 from .proof import Faces, Level, State
-from .result import Segmentation, assembled
+from .result import Segmentation, finish
 from .rof import Rof
 
 
@@ -52,30 +52,24 @@ def cut(
 
     Raises
     ------
-    InputError
-        Bad costs, length or options.
-    NotConverged
-        If the tolerance is not met or a class is empty, and the solver has
-        ``raise_on_failure=True``.
+    InputError, NotConverged
+        As in `threshold_rof`.
     """
-    inputs = inputs_of(unary, energy, name="unary", spacing=spacing, solver=solver, on_step=on_step)
+    inputs = check_inputs(
+        unary, energy, name="unary", spacing=spacing, solver=solver, on_step=on_step
+    )
     length = check_number(length, "length")
-    costs = grey(inputs, "unary", "add the costs of the channels")
+    costs = only_channel(inputs, "unary", "add the costs of the channels")
     rof, level, found = least_set(inputs, costs, length)
-    result = assembled(
+    return finish(
         [level], level.state, inputs, found, rof.iterations, values=_means(-costs, level),
         energy=level.length + float(costs[level.inside.reshape(inputs.space)].sum()),
-        gap=level.gap, proven=inputs.done(level.gap, level.length),
+        gap=level.gap, proven=inputs.within_tol(level.gap, level.length),
     )  # fmt: skip
-    return finished(result, inputs.raise_on_failure)
 
 
 def least_set(
-    inputs: Inputs,
-    costs: np.ndarray,
-    length: float,
-    rof: Rof | None = None,
-    error: float = 0.0,
+    inputs: Inputs, costs: np.ndarray, length: float, rof: Rof | None = None, error: float = 0.0
 ) -> tuple[Rof, Level, Status]:
     """Solve the problem of `cut`, from the flux of ``rof`` if there is one.
 
@@ -96,7 +90,7 @@ def least_set(
     def look(state: State, gap: float) -> bool:
         last[:] = [state.prove(0.0)]
         excess, size = last[0].gap, last[0].length
-        return inputs.report(excess, size) or inputs.done(excess, size)
+        return inputs.report(excess, size) or inputs.within_tol(excess, size)
 
     found = rof.solve(length, look)
     return rof, last[0], found

@@ -1,4 +1,4 @@
-"""Checks of the arguments that the functions of this room share."""
+"""The arguments that all functions of this room share, and their checks."""
 
 from __future__ import annotations
 
@@ -13,25 +13,20 @@ from ..convex.total_variation import TotalVariation
 from ..core.arrays import check_spacing, own_channel_axis, prepare_image
 from ..core.errors import InputError
 from ..core.namespace import detached
-from ..core.progress import Callback, Progress, Reporter
-from ..core.solver import Solver, limits
+from ..core.progress import Callback, Reporter
+from ..core.solver import Limits, Solver, limits
 from ..core.status import Status
 from .rof import Rof
-
-DEFAULT_TOL, DEFAULT_MAX_ITER = 1e-9, 5000
 
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """A checked image (channels, \\*space) in float64, its energy, and how to solve it."""
+    """A checked image (channels, \\*space) in float64, its energy, and how hard to solve it."""
 
     image: np.ndarray
     energy: Any
-    tol: float
-    max_num_iter: int
-    num_threads: int
-    tell: Reporter
-    raise_on_failure: bool = False
+    limits: Limits
+    reporter: Reporter
 
     @property
     def space(self) -> tuple[int, ...]:
@@ -40,26 +35,26 @@ class Inputs:
 
     def rof(self, f: np.ndarray) -> Rof:
         """The ROF problem of an image (\\*space)."""
-        return Rof(f, self.energy, max_num_iter=self.max_num_iter, num_threads=self.num_threads)
+        return Rof(f, self.energy, self.limits)
 
     def report(self, gap: float, length: float) -> bool:
-        """Tell ``on_step`` the gap relative to the length; True where it asks to stop."""
-        return self.tell(Progress(0, 0, gap / length if length > 0 else 0.0))
+        """Report the gap relative to the length; True if ``on_step`` asks to stop."""
+        return self.reporter.residual(gap / length if length > 0 else 0.0)
 
-    def done(self, gap: float, length: float) -> bool:
+    def within_tol(self, gap: float, length: float) -> bool:
         """Whether a gap meets the tolerance."""
-        return gap <= self.tol * length
+        return gap <= self.limits.tol * length
 
     def status(self, found: Status, proven: bool) -> Status:
-        """The status of a result from that of the solver."""
+        """The status of a segmentation, from that of its solver and whether labels are proven."""
         if proven:
             return Status.CONVERGED
-        if self.tell.stopped:
+        if self.reporter.stopped:
             return Status.STOPPED
         return Status.ACCURACY_NOT_MET if found.ok else found
 
 
-def inputs_of(
+def check_inputs(
     image: Any,
     energy: Any = None,
     channel_axis: int | None = None,
@@ -72,17 +67,14 @@ def inputs_of(
     """Check the arguments that all functions of this room share."""
     axis = own_channel_axis(image, channel_axis)
     array, _ = prepare_image(detached(image), axis, name, double=True)
-    measured = contour_length(energy, array.ndim - 1)
-    own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
-    return Inputs(
-        image=array,
-        energy=measured.on(array, check_spacing(spacing, array.ndim - 1)),
-        tol=own.tol,
-        max_num_iter=own.max_num_iter,
-        num_threads=own.threads,
-        tell=Reporter(on_step),
-        raise_on_failure=own.raise_on_failure,
-    )
+    energy = contour_length(energy, array.ndim - 1)
+    energy = energy.on(array, check_spacing(spacing, array.ndim - 1))
+    return Inputs(array, energy, limits_of(solver), Reporter(on_step))
+
+
+def limits_of(solver: Solver | None) -> Limits:
+    """How hard to solve, with the defaults of this room."""
+    return limits(solver, tol=1e-9, max_num_iter=5000)
 
 
 def contour_length(energy: Any, ndim: int) -> Any:
@@ -109,14 +101,8 @@ def contour_length(energy: Any, ndim: int) -> Any:
     return energy
 
 
-def grey(inputs: Inputs, name: str, instead: str) -> np.ndarray:
-    """The only channel of an image.
-
-    Raises
-    ------
-    InputError
-        If there are several.
-    """
+def only_channel(inputs: Inputs, name: str, instead: str) -> np.ndarray:
+    """The only channel of an image; raises `InputError`, which says what to do ``instead``."""
     if len(inputs.image) > 1:
         raise InputError(f"{name} has {len(inputs.image)} channels; one is allowed ({instead})")
     return inputs.image[0]

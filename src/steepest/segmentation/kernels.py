@@ -1,4 +1,4 @@
-"""Compiled parts of the proof (docs/certificate): flow, potential, contour, and what may be wrong.
+"""Compiled loops of the certificate: feasible flow, potential, contour, pixels near a level.
 
 Arrays are (z, y, x). The flow ``q[a]`` runs through the faces between the pixels i and
 ``i + offsets[a]``; at most ``capacity[a] * weight[i]`` can flow, and the potential is
@@ -26,16 +26,16 @@ def _range(size, step):
     return max(0, -step), size - max(0, step)
 
 
-@exact_kernel
-def _limit(capacity, weights, a, z, y, x):
-    """What can flow through a face; always computed alike, so that saturation is exact."""
+@exact_helper
+def limit_of(capacity, weights, a, i):
+    """What can flow through a face of pixel i (flat); computed alike: saturation is exact."""
     if weights.size > 0:
-        return capacity[a] * np.float64(weights[z, y, x])
+        return capacity[a] * np.float64(weights[i])
     return capacity[a]
 
 
 @exact_helper
-def _capped(flux, limit, flow):
+def _cap(flux, limit, flow):
     """The flow through the faces of a row, all with one limit."""
     for j in range(flow.size):
         share = np.float64(flux[j])
@@ -44,7 +44,7 @@ def _capped(flux, limit, flow):
 
 
 @exact_helper
-def _capped_by_weights(flux, weights, capacity, flow):
+def _cap_by_weights(flux, weights, capacity, flow):
     """The same where each face has its own limit."""
     for j in range(flow.size):
         w = np.float64(weights[j])
@@ -74,11 +74,11 @@ def flow_of(p, weights, capacity, offsets, q):
                 flow[:x0] = 0.0
                 flow[x1:] = 0.0
                 if weights.size > 0:
-                    _capped_by_weights(
+                    _cap_by_weights(
                         p[a, z, y, x0:x1], weights[z, y, x0:x1], capacity[a], flow[x0:x1]
                     )
                 else:
-                    _capped(p[a, z, y, x0:x1], capacity[a], flow[x0:x1])
+                    _cap(p[a, z, y, x0:x1], capacity[a], flow[x0:x1])
 
 
 @exact_helper
@@ -129,7 +129,7 @@ def contour(inside, q, weights, capacity, offsets, own):
     faces of the first ``own`` pixels along each axis count.
     """
     shape = inside.shape
-    plane, row = shape[1] * shape[2], shape[2]
+    plane, row, flat = shape[1] * shape[2], shape[2], weights.reshape(weights.size)
     pairs, lacks, kinds, length = [(0, 0)], [0.0], [0], 0.0
     for a in range(q.shape[0]):
         dz, dy, dx = offsets[a, 0], offsets[a, 1], offsets[a, 2]
@@ -149,12 +149,12 @@ def contour(inside, q, weights, capacity, offsets, own):
                     for x in range(first, last):
                         if here[x - first] == ahead[x - first]:
                             continue
-                        limit = _limit(capacity, weights, a, z, y, x)
+                        i = z * plane + y * row + x
+                        limit = limit_of(capacity, flat, a, i)
                         length += limit
                         flow = q[a, z, y, x]
                         lack = limit + flow if here[x - first] else limit - flow
                         if lack > 0:
-                            i = z * plane + y * row + x
                             pairs.append((i, i + step))
                             lacks.append(lack)
                             kinds.append(a)
@@ -173,7 +173,7 @@ def _count_near(u, inside, level, near):
 
 
 @exact_kernel
-def close(u, inside, level, near):
+def near_level(u, inside, level, near):
     """The pixels (flat indices) that are beyond the level by at most ``near``.
 
     Inside, this is ``u - level <= near``, and outside ``level - u <= near``.

@@ -1,4 +1,4 @@
-"""What a flux proves about the superlevel sets of the exact ROF image (docs/certificate).
+"""Max-flow certificates of the superlevel sets of the exact ROF image (docs/certificate).
 
 For the flow q of a flux and ``u = f + div q``, the energy of a set E is
 
@@ -17,9 +17,9 @@ import numpy as np
 
 from ..convex.energy import Energy
 from ..core.namespace import Array, to_float64
-from .classes import kmeans, rest
-from .kernels import close, contour, flow_of, potential
-from .repair import repair, unsure
+from .classes import iterate_means, kmeans
+from .kernels import contour, flow_of, near_level, potential
+from .repair import repair, undecided
 
 _EPS = float(np.finfo(np.float64).eps)
 CONSTANT = 1e-9  # range of a constant image, relative to that of the image before denoising
@@ -77,10 +77,10 @@ def volume(array: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """An image f, its faces, a flow q, and the potential ``u = f + div q``; all (z, y, x).
+    """An image f with a feasible flow q through its faces, and ``u = f + div q``; all (z, y, x).
 
     ``effort`` is how often `prove` may visit a pixel on average to complete the flow. ``error``
-    bounds how far f, or a level, may be from what it stands for.
+    bounds the error of f, and of levels.
     """
 
     f: np.ndarray
@@ -104,7 +104,7 @@ class State:
     def of(
         f: np.ndarray, faces: Faces, q: np.ndarray, effort: float = THOROUGH, error: float = 0.0
     ) -> State:
-        """The state of a flow; u is evaluated anew."""
+        """The state of a flow."""
         u = np.empty_like(f)
         potential(f, q, faces.offsets, u)
         return State(f, faces, q, u, effort, error)
@@ -127,9 +127,9 @@ class State:
         """The centres of the classes of u."""
         return kmeans(self.u, num_classes, exact)
 
-    def rest(self, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def iterate_means(self, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The means of f, and the thresholds, where the iteration of T-ROF comes to rest."""
-        return rest(self.f, self.u, thresholds)
+        return iterate_means(self.f, self.u, thresholds)
 
     def prove(self, level: float, complete: bool = True, within: Level | None = None) -> Level:
         """The best set for a level, or ``{u > level}``, and what the flow proves about it.
@@ -137,15 +137,15 @@ class State:
         If ``complete``, the flow is completed where it does not saturate the contour, and the set
         is changed where no flow can do this (`repair`). All is ``within`` another set.
         """
-        room = True if within is None else within.inside
-        plain = Level.of(self, level, (self.u > level) & room)
+        allowed = True if within is None else within.inside
+        plain = Level.of(self, level, (self.u > level) & allowed)
         if plain.lack > 0 and complete:
             u, q, better = self.u.copy(), self.q.copy(), plain.inside.copy()
-            every = np.array([(0, n) for n in u.shape])
-            work = int(self.effort * u.size)
-            repair(u, q, better, *self.faces.arrays, level, every, every, work)
+            box = np.array([(0, n) for n in u.shape])
+            visits = int(self.effort * u.size)
+            repair(u, q, better, *self.faces.arrays, level, box, box, visits)
             state = State.of(self.f, self.faces, q, error=self.error)
-            found = Level.of(state, level, better & room)
+            found = Level.of(state, level, better & allowed)
             if found.excess < plain.excess:
                 return replace(found, state=self, known=found.doubt)
         return plain
@@ -153,18 +153,18 @@ class State:
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """A set of pixels for a level, and what a flow proves about it.
+    """A set of pixels for a level, and the bound of its energy by the flow of a state.
 
     Attributes
     ----------
-    state : State
-        The state that was looked at.
     inside : Boolean array (z, y, x)
         The set.
     length : float
         The length of its contour, times the strength.
-    lack, excess : float
-        What the contour could still let through; this, and what ties may change.
+    lack : float
+        What the contour could still let through, the gap without rounding.
+    excess : float
+        ``lack`` and what ties may change: the set exceeds the least energy by no more.
     known : tuple or None
         `doubt`, where it has been found with the completed flow, which is not kept.
     """
@@ -179,10 +179,10 @@ class Level:
 
     @staticmethod
     def of(state: State, level: float, inside: np.ndarray) -> Level:
-        """What the flow of a state proves about a set (docs/certificate)."""
+        """Bound the excess of a set by the flow of a state (docs/certificate)."""
         length, _, amounts, _ = contour(inside, state.q, *state.faces.arrays, inside.shape)
         lack, rounding = float(amounts.sum()), state.rounding(level)
-        near = close(state.u, inside, level, rounding)
+        near = near_level(state.u, inside, level, rounding)
         excess = lack + float((rounding - margins(state.u, inside, level, near)).sum())
         return Level(state, level, inside, length, lack, excess * MORE)
 
@@ -195,8 +195,8 @@ class Level:
         rounding = state.rounding(self.level)
         if self.excess == 0 < rounding:  # no rounding: all is zero, and every pixel is a tie
             return np.zeros(0, np.int64), 0
-        near = close(state.u, inside, self.level, self.excess + rounding)
-        near = unsure(state.q, inside, *state.faces.arrays, near, self.excess)
+        near = near_level(state.u, inside, self.level, self.excess + rounding)
+        near = undecided(state.q, inside, *state.faces.arrays, near, self.excess)
         return near, most_within(margins(state.u, inside, self.level, near) - rounding, self.excess)
 
     @property

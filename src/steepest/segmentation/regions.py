@@ -73,7 +73,7 @@ def regions(result: Segmentation, *, pixel_size: float = 1.0, background: int = 
     Raises
     ------
     InputError
-        Bad ``result``, ``pixel_size`` or ``background``.
+        If an argument is invalid.
     """
     if not isinstance(result, Segmentation):
         raise InputError(
@@ -93,7 +93,7 @@ def regions(result: Segmentation, *, pixel_size: float = 1.0, background: int = 
             continue
         possible, _ = connected((result.lowest <= k) & (k <= result.highest))
         core, _ = connected((result.labels == k) & result.certain)
-        table = _measured(own, count)
+        table = _measure(own, count)
         table["class"] = k
         table["area"] = np.bincount(own.ravel(), minlength=count + 1)[1:] * unit
         table["area_certain"] = _largest(own, core, count) * unit
@@ -113,7 +113,7 @@ def _table(count: int, ndim: int) -> np.ndarray:
     return np.zeros(count, kind)
 
 
-def _measured(own: np.ndarray, count: int) -> np.ndarray:
+def _measure(own: np.ndarray, count: int) -> np.ndarray:
     """The table of the objects 1 .. count, with their numbers, positions and extents."""
     ndim = own.ndim
     table = _table(count, ndim)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.compiled import exact_helper, exact_kernel
-from .kernels import _inside, close, contour
+from .kernels import _inside, contour, limit_of, near_level
 
 
 @exact_helper
@@ -45,25 +45,17 @@ def _steps(offsets, shape):
 
 
 @exact_helper
-def _limit(faces, a, first):
-    _, weights, capacity, _ = faces
-    if weights.size > 0:
-        return capacity[a] * np.float64(weights[first])
-    return capacity[a]
-
-
-@exact_helper
 def _left(faces, i, j, k, way):
     """What can still move from i to its neighbour j (``way`` 1), or from j to i (-1)."""
     a, sign, first = k >> 1, way * (1 - 2 * (k & 1)), j if k & 1 else i
-    return _limit(faces, a, first) + sign * faces[0][a, first]
+    return limit_of(faces[2], faces[1], a, first) + sign * faces[0][a, first]
 
 
 @exact_helper
 def _move(faces, i, j, k, way, amount):
     """Move an amount through a face; all that is left saturates it exactly."""
     a, sign, first = k >> 1, way * (1 - 2 * (k & 1)), j if k & 1 else i
-    q, limit = faces[0], _limit(faces, a, first)
+    q, limit = faces[0], limit_of(faces[2], faces[1], a, first)
     if amount == limit + sign * q[a, first]:
         q[a, first] = -sign * limit
     else:
@@ -195,14 +187,14 @@ def repair(u, q, inside, weights, capacity, offsets, level, own, free, work):
         values[i] -= amount
         values[j] += amount
     for way in (1, -1):
-        near = close(u, inside, level, 0.0)
+        near = near_level(u, inside, level, 0.0)
         roots = near[np.array([_within(_place(i, shape), free) for i in near], np.bool_)]
         work = _spread(values, mask, faces, shape, level, way, roots, free, work)
 
 
 @exact_kernel
-def unsure(q, inside, weights, capacity, offsets, pixels, near):
-    """Which of ``pixels`` no flow above ``near`` links with the other pixels of their side."""
+def undecided(q, inside, weights, capacity, offsets, pixels, near):
+    """Those of ``pixels`` that no flow above ``near`` links with the other pixels of their side."""
     mask, shape, n = inside.reshape(inside.size), inside.shape, inside.size
     faces = (q.reshape(q.shape[0], n), weights.reshape(weights.size), capacity, offsets)
     steps = _steps(offsets, shape)

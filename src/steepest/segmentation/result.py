@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ..core.status import Status
+from ..core.result import Result
+from ..core.status import Status, finished
 from .inputs import Inputs
 from .proof import Level, State
 
 
 @dataclass(frozen=True, eq=False)
-class Segmentation:
+class Segmentation(Result):
     """Labels with a proof.
 
     By tiles, ``labels`` is ``out``, and what would be another array of the size of the image is
@@ -53,7 +54,6 @@ class Segmentation:
     iterations : int
         Number of iterations of the solver.
     status : Status
-        How the computation ended.
     spacing : tuple of floats
         The pixel spacing.
     doubt : array-like of uint8, or None
@@ -77,11 +77,6 @@ class Segmentation:
     highest: Any = None
     doubt: Any = None
 
-    @property
-    def converged(self) -> bool:
-        """True if the tolerance was met and no class is empty."""
-        return self.status.converged
-
     def __repr__(self) -> str:
         share = 100 * (1 - self.num_doubtful / math.prod(self.labels.shape))
         certain = f"{share:.4g} % of the labels certain"
@@ -89,7 +84,7 @@ class Segmentation:
         return f"<{type(self).__name__}: {classes}, {certain}, {self.status}>"
 
 
-def assembled(
+def finish(
     levels: Sequence[Level],
     state: State,
     inputs: Inputs,
@@ -100,19 +95,24 @@ def assembled(
     energy: float,
     gap: float,
     proven: bool,
+    kind: type[Segmentation] = Segmentation,
     wanted: int = 2,
     offset: float = 0.0,
     factor: float = 1.0,
-) -> Segmentation:
-    """The result of proven sets of a state, each inside the one before it.
+    **more: np.ndarray,
+) -> Any:
+    """The result of the sets of a state, each inside the one before it.
 
     ``factor`` and ``offset`` bring the potential to the scale of the image. ``wanted`` is the
-    number of classes asked for.
+    number of classes asked for. ``more`` are the attributes that a ``kind`` of result adds.
+
+    Raises
+    ------
+    NotConverged
+        If the sets are not proven or a class is empty, and the solver asks for an exception.
     """
-    shape = inputs.space
-    kind = np.uint8
-    lowest, highest, labels = (np.zeros(shape, kind) for _ in range(3))
-    bound = 0
+    shape, bound = inputs.space, 0
+    lowest, highest, labels = (np.zeros(shape, np.uint8) for _ in range(3))
     for level in levels:
         inside, doubtful = level.inside, level.doubtful
         labels += inside.reshape(shape)
@@ -127,7 +127,7 @@ def assembled(
     status = inputs.status(found, proven)
     if status.ok and np.unique(labels).size < wanted:
         status = Status.EMPTY_CLASS
-    return Segmentation(
+    result = kind(
         labels=labels,
         values=values,
         thresholds=np.array([level.level for level in levels]) * factor + offset,
@@ -143,4 +143,6 @@ def assembled(
         iterations=iterations,
         status=status,
         spacing=inputs.energy.spacing,
+        **more,
     )
+    return finished(result, inputs.limits.raise_on_failure)

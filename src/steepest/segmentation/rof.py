@@ -1,4 +1,4 @@
-"""Solve the ROF problem of one image, and look at every flux on the way for what it proves."""
+"""Solve the ROF problem of one image, and hand the fluxes on the way to a certificate."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..convex.registry import make_dual
 from ..convex.solve import Goal, Momentum, Outcome, needs_double, rounding_floor
 from ..convex.step import solve_step
 from ..core.errors import InputError
+from ..core.solver import Limits
 from ..core.status import Status
 from .constant import flow_to_mean
 from .proof import THOROUGH, Faces, State, volume
@@ -36,14 +37,12 @@ class Rof:
     f : float64 array (\\*space)
     energy : Energy
         With coarea formula, ``on`` the image.
-    max_num_iter : int
-        Limit for the iterations of all strengths together.
+    limits : Limits
+        ``max_num_iter`` is for the iterations of all strengths together.
     """
 
-    def __init__(
-        self, f: np.ndarray, energy: Energy, *, max_num_iter: int, num_threads: int | None
-    ) -> None:
-        self._energy, self._num_threads, self._left = energy, num_threads, max_num_iter
+    def __init__(self, f: np.ndarray, energy: Energy, limits: Limits) -> None:
+        self._energy, self._num_threads, self._left = energy, limits.threads, limits.max_num_iter
         self._flux: np.ndarray | None = None
         self._double = False
         self.iterations, self.error = 0, 0.0
@@ -57,7 +56,7 @@ class Rof:
     @data.setter
     def data(self, f: np.ndarray) -> None:
         self._data, self._f = f, volume(f)
-        middle, self._scale = centre(float(f.min()), float(f.max()))
+        middle, self._scale = centre_and_scale(float(f.min()), float(f.max()))
         self._centred = ((f - middle) * self._scale)[None]
 
     def solve(self, strength: float, look: Callable[[State, float], bool]) -> Status:
@@ -66,14 +65,9 @@ class Rof:
         Where a flow to the mean proves that the solution is constant, nothing is solved.
         ``gap`` is the relative duality gap. The last look is always at the flux where the
         iteration ended. Returns CONVERGED if it was ended by ``look`` or by a gap of zero.
-
-        Raises
-        ------
-        InputError
-            If the strength is too small or too large for the values of the image.
         """
         faces = Faces.of(self._energy, self._data.shape, strength)
-        tau = step_of(strength, self._scale)
+        tau = scaled_strength(strength, self._scale)
         if tau == 0:
             nothing = np.zeros((len(faces.offsets), *self._f.shape))
             look(State.of(self._f, faces, nothing, error=self.error), 0.0)
@@ -99,33 +93,27 @@ class Rof:
             dual.set_flux(self._flux.astype(f.dtype))
         goal = Goal(FINEST, self._left, floor=rounding_floor(f, energy, tau, 1.0))
 
-        def seen(gap: float, effort: float) -> bool:
+        def look_at(gap: float, effort: float) -> bool:
             return look(State.of(self._f, faces, faces.flow(dual.flux), effort, self.error), gap)
 
         def run(watch: Callable[[StepTerms, int], bool]) -> Outcome:
             momentum = Momentum(expected=_FIRST_LOOK)
             return solve_step(dual, tau, goal, momentum, cold=cold, watch=watch)
 
-        status, iterations = watched(run, goal, seen)
+        status, iterations = solve_and_look(run, goal, look_at)
         self.iterations += iterations
         self._left = max(self._left - iterations, 1)
         self._flux = dual.flux
         return status
 
 
-def centre(low: float, high: float) -> tuple[float, float]:
+def centre_and_scale(low: float, high: float) -> tuple[float, float]:
     """The middle of a range, and the power of two that brings half of its length near one."""
     return low / 2 + high / 2, 2.0 ** -math.frexp((high - low) / 2)[1] if high > low else 0.0
 
 
-def step_of(strength: float, scale: float) -> float:
-    """The strength for the scaled image.
-
-    Raises
-    ------
-    InputError
-        If it is too small or too large for the values of the image.
-    """
+def scaled_strength(strength: float, scale: float) -> float:
+    """The strength for the scaled image; `InputError` if it is too small or large for that."""
     tau = strength * scale
     if tau != 0 and not _LEAST <= tau <= _MOST:
         raise InputError(
@@ -135,14 +123,15 @@ def step_of(strength: float, scale: float) -> float:
     return tau
 
 
-def watched(
+def solve_and_look(
     run: Callable[[Callable[[StepTerms, int], bool]], Outcome],
     goal: Goal,
-    seen: Callable[[float, float], bool],
+    look_at: Callable[[float, float], bool],
 ) -> tuple[Status, int]:
-    """Run a solver, and look at its state less and less often; the status and the iterations.
+    """Run a solver and call ``look_at(gap, effort)`` less and less often; status and iterations.
 
-    ``seen(gap, effort)`` looks, and returns True where it has seen enough.
+    The solver ends when this returns True. ``effort`` is how often the certificate may visit a
+    pixel, in proportion to the iterations so far.
     """
     looked, proven = 0, False
 
@@ -152,10 +141,10 @@ def watched(
         if iterations < _SPARSE * looked and not last:
             return False
         looked = iterations
-        proven = seen(goal.relative_gap(terms), THOROUGH if last else _EFFORT * iterations)
+        proven = look_at(goal.relative_gap(terms), THOROUGH if last else _EFFORT * iterations)
         return proven
 
     outcome = run(watch)
     if not proven and looked != outcome.iterations:
-        proven = seen(outcome.relative_gap, THOROUGH)
+        proven = look_at(outcome.relative_gap, THOROUGH)
     return Status.CONVERGED if proven else outcome.status, outcome.iterations

@@ -10,16 +10,15 @@ import numpy as np
 from ..core.errors import InputError
 from ..core.numbers import check_choice, check_count, check_number, check_numbers
 from ..core.progress import Callback
-from ..core.solver import Solver, limits
-from ..core.status import finished
+from ..core.solver import Solver
 from ..core.tiles import Tiles, works_by_tiles
 from ..tiled.request import TileRequest
 from .classes import between
-from .inputs import DEFAULT_MAX_ITER, DEFAULT_TOL, Inputs, grey, inputs_of
+from .inputs import Inputs, check_inputs, limits_of, only_channel
 from .proof import Level, State
-from .result import Segmentation, assembled
+from .result import Segmentation, finish
 
-_RENEW = 0.25  # of the relative gap: when the classes are computed again
+_RENEW = 0.25  # fall of the relative gap at which the classes are computed again
 _ACCURATE = 5e-4  # relative gap of an image whose k-means clustering is that of the exact one
 _MOST_ROUNDS = 50  # of means and sets; measured: 1 to 4
 _PROVEN = 1e-9  # relative gap of sets that are exact but for rounding
@@ -55,15 +54,14 @@ def threshold_rof(
     By default the thresholds are half-way between the values m of the classes. The labelled image
     q, with the value ``m_k`` in class k, then minimises ``strength * TV(q) + 1/2||q - f||^2`` among
     all images with these values. The values come from a k-means clustering of a nearly exact u,
-    and are updated together with the labels until both agree. They are nearly the best: in tests,
-    the energy was within 1e-8 of the best one (docs/certificate). In this model, the contour
-    between two classes costs in proportion to the difference of their values.
+    and are updated together with the labels until both agree. They are nearly the best
+    (docs/certificate). The contour between two classes costs in proportion to the difference of
+    their values.
 
     Parameters
     ----------
     image : array, 1-D to 3-D
-        The image. Floating-point images are used without scaling; uint8 and uint16 images are
-        scaled to [0, 1].
+        The image; uint8 and uint16 images are scaled to [0, 1].
     strength : float
         Weight of the length of the contours, in grey value x pixel. Objects of contrast c and
         radius r lose their label at about ``c * r / 4`` if the threshold is half-way.
@@ -109,8 +107,7 @@ def threshold_rof(
     InputError
         Bad image, strength, thresholds or options.
     NotConverged
-        If the tolerance is not met or a class is empty, and the solver has
-        ``raise_on_failure=True``.
+        With ``raise_on_failure=True``, if the tolerance is not met or a class is empty.
 
     References
     ----------
@@ -121,16 +118,16 @@ def threshold_rof(
     if works_by_tiles(image, out, tiles):
         from .tiles.segment import threshold_by_tiles
 
-        own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
+        own = limits_of(solver)
         request = TileRequest(image, out, own, tiles or Tiles(), None, spacing, on_step)
         return threshold_by_tiles(request, strength, num_classes, energy, thresholds, values)
     strength = check_number(strength, "strength")
     num_classes = check_count(num_classes, "num_classes", least=2, most=MOST_CLASSES)
     values = check_choice(values, "values", VALUES)
-    inputs = inputs_of(image, energy, spacing=spacing, solver=solver, on_step=on_step)
-    f = grey(inputs, "image", "segment them one by one, or together with chan_vese")
-    fixed = None if thresholds is None else increasing(thresholds)
-    search = Search(inputs, num_classes, fixed, values)
+    inputs = check_inputs(image, energy, spacing=spacing, solver=solver, on_step=on_step)
+    f = only_channel(inputs, "image", "segment them one by one, or together with chan_vese")
+    fixed = None if thresholds is None else check_thresholds(thresholds)
+    search = ThresholdSearch(inputs, num_classes, fixed, values)
     rof = inputs.rof(f)
     found = rof.solve(strength, search.look)
     if search.rough:
@@ -140,14 +137,13 @@ def threshold_rof(
         total += 0.5 * float(((f - search.means[0]) ** 2).sum())
     else:
         wanted = fixed.size + 1
-    result = assembled(
+    return finish(
         search.levels, search.state, inputs, found, rof.iterations, values=search.means,
         energy=total, gap=search.total("gap"), proven=search.proven, wanted=wanted,
     )  # fmt: skip
-    return finished(result, inputs.raise_on_failure)
 
 
-def increasing(thresholds: Any) -> np.ndarray:
+def check_thresholds(thresholds: Any) -> np.ndarray:
     """Check thresholds."""
     levels = np.atleast_1d(check_numbers(thresholds, "thresholds"))
     if levels.ndim != 1 or not 1 <= levels.size < MOST_CLASSES or not (np.diff(levels) > 0).all():
@@ -157,8 +153,8 @@ def increasing(thresholds: Any) -> np.ndarray:
     return levels
 
 
-class Search:
-    """Looks at the fluxes of a solver until the sets at the thresholds are proven."""
+class ThresholdSearch:
+    """Updates the classes and their sets with each flux of a solver until they are proven."""
 
     def __init__(
         self, inputs: Inputs, num_classes: int, fixed: np.ndarray | None, values: str
@@ -170,10 +166,10 @@ class Search:
         self.levels: list[Level] = []
 
     def look(self, state: State, gap: float) -> bool:
-        """Whether the tolerance is met, and the classes are exact.
+        """Return True if the tolerance is met and the classes are exact.
 
-        As long as the image is too rough for the classes, they are found roughly, where the
-        relative gap has become much smaller, and the sets are not improved.
+        As long as the image is too rough for that, classes are found by k-means with bins, and
+        again where the relative gap has become much smaller; sets are not completed.
         """
         self.state, self.rough = state, self._fixed is None and gap > _ACCURATE
         if not self.rough:
@@ -208,11 +204,12 @@ class Search:
         self._examine()
 
     def _renew(self, exact: bool) -> None:
+        """Find classes by k-means of u and, for ``values="image"``, by the iteration T-ROF."""
         state = self.state
         self.means = state.kmeans(1 if state.constant else self._num_classes, exact)
         self._thresholds = between(self.means)
         if self._values == "image" and self._thresholds.size:
-            self.means, self._thresholds = state.rest(self._thresholds)
+            self.means, self._thresholds = state.iterate_means(self._thresholds)
 
     def _means(self) -> np.ndarray:
         """The means of the classes; of an empty class, the middle between its thresholds."""
@@ -243,7 +240,7 @@ class Search:
     @property
     def done(self) -> bool:
         """Whether the sets meet the tolerance."""
-        return self._inputs.done(self.total("gap"), self.total("length"))
+        return self._inputs.within_tol(self.total("gap"), self.total("length"))
 
     def total(self, name: str) -> float:
         """The sum of gaps, lengths or energies, weighted by the steps between free values."""

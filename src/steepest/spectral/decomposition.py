@@ -23,10 +23,10 @@ import numpy as np
 from ..convex.energy import Energy
 from ..core.arrays import as_array, check_spacing
 from ..core.errors import InputError
-from ..core.image_like import ImageLike
 from ..core.namespace import detached, is_torch
 from ..core.numbers import check_count, check_number, counted
 from ..core.progress import Callback, Reporter
+from ..core.result import ImageResult
 from ..core.solver import Limits, Solver, limits
 from ..core.tiles import Tiles, works_by_tiles
 from ..flows.extinction import (
@@ -259,7 +259,7 @@ class StoredDecomposition(Bands):
 
 
 @dataclass(frozen=True, eq=False)
-class FilteredImage(Bands, ImageLike):
+class FilteredImage(Bands, ImageResult):
     """A filtered image.
 
     Attributes

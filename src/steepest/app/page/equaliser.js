@@ -496,9 +496,9 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     tools.forget();
     await poll();
   }
-  const tellBrush = () => { $.brushText.textContent = `${shown(2 * radius())} px`; };
-  on($.brush, "input", tellBrush);
-  tellBrush();
+  const showBrushWidth = () => { $.brushText.textContent = `${shown(2 * radius())} px`; };
+  on($.brush, "input", showBrushWidth);
+  showBrushWidth();
 
   // tabs: results are drawn over the image while their tab is open
 
@@ -627,7 +627,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     if (event.altKey) return;
     const steps = { arrowleft: [-1, 0], arrowright: [1, 0], arrowup: [0, -1], arrowdown: [0, 1] }[key];
     if (canPaint() && root.activeElement === $.stage && (steps || key === " ")) return moveBrush(event, steps);
-    if (canPaint() && (key === "[" || key === "]")) { $.brush.value = String(Number($.brush.value) + (key === "]" ? 0.1 : -0.1)); tellBrush(); if (brushAt) moveBrush(event, [0, 0]); return; }
+    if (canPaint() && (key === "[" || key === "]")) { $.brush.value = String(Number($.brush.value) + (key === "]" ? 0.1 : -0.1)); showBrushWidth(); if (brushAt) moveBrush(event, [0, 0]); return; }
     const move = { arrowleft: [60, 0], arrowright: [-60, 0], arrowup: [0, 60], arrowdown: [0, -60] }[key];
     if (move && root.activeElement === $.stage) { view.pan(...move); event.preventDefault(); return; }
     if (key === "b") return view.press(true);

@@ -186,15 +186,15 @@ function createTools($, on, { ask, quietly, image, number, tab, draw, gone }) {
     return true;
   }
   /** Show the positions of the sliders in numbers. */
-  function tell() {
+  function showNumbers() {
     $.classesText.textContent = $.classes.value;
     $.smoothText.textContent = String(smoothness());
     $.densityText.textContent = percent(density());
     $.timeText.textContent = String(splitTime());
     for (const [name, gain] of Object.entries(textures())) $[`${name}Text`].textContent = gain.toFixed(2);
   }
-  for (const name of ["classes", "smooth", "density", "time", "own", "other"]) on($[name], "input", tell);
-  tell();
+  for (const name of ["classes", "smooth", "density", "time", "own", "other"]) on($[name], "input", showNumbers);
+  showNumbers();
 
   return {
     run, stop, forget, segment, textures, drawResult,

@@ -163,11 +163,13 @@ def _check_folder(folder: Path, overwrite: bool) -> None:
 
 def _montage(decomposition: Any, image: Image, title: str, limits: Any) -> Any:
     """Create the figure of the bands of one page."""
+    from matplotlib.figure import Figure
+
     return steepest.plot.band_montage(
         decomposition.bands, decomposition.residual, decomposition.edges, image=decomposition.image,
-        channel_axis=image.channel_axis, limits=limits,
+        channel_axis=image.channel_axis, limits=limits, figure=Figure(),
         title=f"{title}: structures by contrast \u00d7 size",
-    )  # fmt: skip
+    )[0]  # fmt: skip
 
 
 def _exactness(decomposition: Any) -> float:

@@ -162,6 +162,8 @@ def _advice(accuracy: float | None) -> Iterator[None]:
 
 
 def _strip(part: Any, channel_axis: int | None, result: Any, limits: Any, name: str) -> Any:
+    from matplotlib.figure import Figure
+
     from steepest import plot
 
     return plot.flow_strip(
@@ -169,9 +171,10 @@ def _strip(part: Any, channel_axis: int | None, result: Any, limits: Any, name: 
         [0.0, *result.times],
         channel_axis=channel_axis,
         limits=limits,
+        figure=Figure(),
         title=f"{name}: total variation flow",
         notes=["", *(f"PSNR \u2265 {psnr:.1f} dB" for psnr in result.psnr_bound())],
-    )
+    )[0]
 
 
 def _report(item: Item, times: Sequence[float], results: Sequence[Any]) -> None:

@@ -13,8 +13,8 @@ import numpy as np
 
 from steepest.core.errors import InputError
 from steepest.core.views import Part
-from steepest.io import Image, notes
-from steepest.io.stores import is_store, open_store, store_contents
+from steepest.io import Image, describe_metadata
+from steepest.io.stores import is_store, open_store
 
 from .. import choices
 from ..runner import Batch, Item, describe
@@ -89,7 +89,7 @@ def _describe(item: Item, image: Image) -> None:
         ("range", f"{bad} NaN or infinite values" if bad else _range(array, low, high)),
         ("pixel size", _pixel_size(image)),
     ]
-    said = notes(image.metadata)
+    said = describe_metadata(image.metadata)
     item.lines += said.items()
     noise = None if bad else _noise(image.parts, len(image.space), image.channel_axis)
     _report_noise(item, noise, array.dtype)
@@ -104,8 +104,8 @@ def _describe(item: Item, image: Image) -> None:
 def _stored(item: Item, source: str) -> None:
     """Describe a Zarr store, of which only the middle is read, for the noise."""
     image = open_store(source)
-    levels, made = store_contents(source)
     describe_store(item, image)
+    made, levels = image.made, [level.shape for level in image.levels]
     sizes, units = image.pixel_size, [image.units[image.axes.index(a)] for a in image.space]
     words = "not stated"
     if sizes is not None:
@@ -116,7 +116,7 @@ def _stored(item: Item, source: str) -> None:
     if "t" in image.axes and image.units[0]:
         item.lines.append(("time step", f"{image.scale[0]:.4g} {image.units[0]}"))
     item.lines += [
-        ("levels", ", ".join(_times(level.shape) for level in levels)),
+        ("levels", ", ".join(map(_times, levels))),
         ("chunks", _times(image.array.chunks) + _shards(image.array)),
     ]
     firsts = (
@@ -140,7 +140,7 @@ def _stored(item: Item, source: str) -> None:
         item.lines.append(("certificate", ", ".join(said)))
     item.values.update(
         version=image.version, pixel_size=sizes, scale=image.scale, translation=image.translation,
-        units=image.units, levels=[level.shape for level in levels],
+        units=image.units, levels=levels,
         chunks=image.array.chunks, noise=noise, steepest=made,
     )  # fmt: skip
 

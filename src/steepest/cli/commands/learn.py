@@ -104,10 +104,10 @@ def learn(
     """
     need_torch("learning")
     from steepest.learning.flows.training import TrainingConfig, train
-    from steepest.learning.training.files import stored_config
+    from steepest.learning.training.files import read_settings
 
     if resume and not preset:
-        base = stored_config(Path(output), TrainingConfig)
+        base = read_settings(Path(output), TrainingConfig)
     else:
         base = PRESETS[preset or ("gap" if network == "mean-flux" else "paper")]
     settings = training.settings_of(

@@ -242,25 +242,36 @@ def _report(
 
 def _colours(before: OrientationMap, after: OrientationMap, direction: str) -> Any:
     """Draw inverse-pole-figure colours; of several phases, those of the most frequent one."""
+    from matplotlib.figure import Figure
+
     from steepest import plot
 
     counts = [np.count_nonzero(before.phase == k + 1) for k in range(len(before.phases))]
     number = int(np.argmax(counts))
     phase, maps = before.phases[number], {"measured": before, "denoised": after}
-    return plot.orientation_figure(
+    return plot.side_by_side(
+        plot.orientation_map,
         {name: each.quaternions for name, each in maps.items()},
-        phase.symmetry,
+        figure=Figure(),
+        symmetry=phase.symmetry,
         direction={"x": (1, 0, 0), "y": (0, 1, 0), "z": (0, 0, 1)}[direction],
         known={name: each.phase == number + 1 for name, each in maps.items()},
         title=f"{phase.name or 'crystal'}, inverse pole figure along {direction}",
-    )
+    )[0]
 
 
 def _angles(angles: _Angles, boundary: float) -> Any:
+    from matplotlib.figure import Figure
+
     from steepest import plot
 
     images = {
         name: _local(each, angles[0], boundary)
         for name, each in zip(("measured", "denoised"), angles, strict=True)
     }
-    return plot.misorientation_figure(images, title="misorientation to the neighbours in the grain")
+    known = images["measured"][~np.isnan(images["measured"])]
+    return plot.side_by_side(
+        plot.misorientation_map, images, figure=Figure(),
+        title="misorientation to the neighbours in the grain",
+        most=(np.percentile(known, 98) if known.size else 0.0) or 1.0,
+    )[0]  # fmt: skip

@@ -201,15 +201,17 @@ def _wraps(phase: np.ndarray, turn: _Turn) -> int:
 
 def _residues(phase: np.ndarray) -> int:
     """Count the 2 x 2 pixels around which the wrapped differences do not add up to zero."""
-    from steepest.manifold.circle import wrapped
+    from steepest.manifold.circle import wrap
 
-    down, right = (wrapped(np.diff(phase, axis=axis)) for axis in range(2))
+    down, right = (wrap(np.diff(phase, axis=axis)) for axis in range(2))
     around = right[:-1] + down[:, 1:] - right[1:] - down[:, :-1]
     return int(np.count_nonzero(np.abs(around) > 1))  # NaN does not count
 
 
 def _picture(before: np.ndarray, after: np.ndarray) -> Any:
     """Draw the first page, of a volume the middle slice, before and after."""
+    from matplotlib.figure import Figure
+
     from steepest import plot
 
     if before.ndim not in (2, 3):
@@ -218,4 +220,4 @@ def _picture(before: np.ndarray, after: np.ndarray) -> Any:
         before, after = before[len(before) // 2], after[len(after) // 2]
     known = ~np.isnan(before)
     images = {"measured": np.nan_to_num(before), "denoised": np.nan_to_num(after)}
-    return plot.phase_figure(images, known=known)
+    return plot.side_by_side(plot.phase_map, images, figure=Figure(), known=known)[0]

@@ -61,7 +61,7 @@ class Echoes(NamedTuple):
     level: np.ndarray
 
 
-class Work(NamedTuple):
+class Buffers(NamedTuple):
     """The buffers of one thread.
 
     ``window`` holds the largest window, ``extent`` (2, side) the largest values of its rows and
@@ -77,10 +77,10 @@ class Work(NamedTuple):
     t: np.ndarray
 
 
-def buffers_for(echoes: Echoes, radius: int) -> Work:
+def buffers_for(echoes: Echoes, radius: int) -> Buffers:
     """Allocate the buffers of one thread."""
     side = 2 * radius + 1
-    return Work(
+    return Buffers(
         window=np.zeros(side * side, np.float32),
         extent=np.zeros((2, side), np.float32),
         blocks=np.empty(int(np.diff(echoes.region).max()), np.float32),

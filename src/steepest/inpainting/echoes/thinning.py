@@ -47,11 +47,7 @@ def echoes_of_all(
 
 
 def echoes_of_mask(
-    image: np.ndarray,
-    mask: np.ndarray,
-    ties: np.ndarray,
-    absolute: bool,
-    num_threads: int = 1,
+    image: np.ndarray, mask: np.ndarray, ties: np.ndarray, absolute: bool, num_threads: int = 1
 ) -> Echoes:
     """Compute the echoes of a mask (H, W) one by one, ordered by the effect of removal."""
     echoes = empty(image, ties, RADIUS, LARGER)

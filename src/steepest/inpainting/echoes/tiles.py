@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from ...core.threads import run_all
-from .state import TILE, Echoes, Work, buffers_for, grow
+from .state import TILE, Buffers, Echoes, buffers_for, grow
 
 _SIDE = 2  # side of a block in tiles
-Kernel = Callable[[Echoes, Work, Any], bool]
+Kernel = Callable[[Echoes, Buffers, Any], bool]
 
 
 def for_all(

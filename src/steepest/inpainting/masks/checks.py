@@ -18,18 +18,12 @@ from ..problem import prepare_numpy
 
 @dataclass(frozen=True)
 class MaskStep:
-    """Progress of a mask method.
+    """Progress of a mask method: ``step`` and ``num_steps`` as in `steepest.Progress`.
 
     Attributes
     ----------
-    step : int
-        Number of this report, starting from 1.
-    num_steps : int
-        Total number of reports if known beforehand, otherwise 0.
-    known : int
-        Current number of pixels in the mask.
-    target : int
-        Final number of pixels in the mask.
+    known, target : int
+        Current and final number of pixels in the mask.
     error : float or None
         Mean absolute error of the inpainting, on the [0, 1] scale for integer images. Each method
         documents which mask it refers to. None if the method does not inpaint.
@@ -60,7 +54,7 @@ class Request:
         """The shape of the mask."""
         return self.values.shape[1:]
 
-    def done(self, mask: np.ndarray) -> np.ndarray:
+    def finish(self, mask: np.ndarray) -> np.ndarray:
         """Report the mask of a method that takes one step, and return it."""
         self.reporter(MaskStep(1, 1, self.count, self.count))
         return mask

@@ -65,7 +65,7 @@ def echo(
     image : array
         Image with two spatial axes and an optional channel axis.
     density, channel_axis, rng
-        As in `random`; ``rng`` breaks ties.
+        As in `random`, as are the result and the errors; ``rng`` breaks ties.
     on_step : callable, optional
         Called with a `MaskStep` before the first round and after each round; its error is estimated
         from the echoes. If it returns True, the excess pixels that seem to harm least are removed
@@ -127,12 +127,10 @@ def echo_ranking(
 
     Parameters
     ----------
-    image, channel_axis, rng, on_step, norm
-        As in `echo`. The ranking is complete even if ``on_step`` stops the method.
+    image, channel_axis, rng, on_step, norm, num_threads
+        As in `echo`, as are the errors. The ranking is complete even if ``on_step`` stops it.
     density : float
         Smallest density of interest. All pixels that remain at this density have rank 0.
-    num_threads : int, optional
-        As in `echo`.
 
     Returns
     -------
@@ -141,11 +139,6 @@ def echo_ranking(
         has k pixels for every k from ``max(1, round(density * N))``. Above 64 x 64 pixels, 5 to
         30 % of the pixels differ from those of `echo`, whose echoes are relaxed at other sizes;
         both masks are about as good.
-
-    Raises
-    ------
-    InputError
-        As in `echo`.
     """
     setup = _prepare(image, channel_axis, rng, on_step, norm, num_threads)
     rank = np.zeros(setup.jitter.size, np.int32)
@@ -174,7 +167,7 @@ def echo_exchange(
     Parameters
     ----------
     image, channel_axis, rng, norm
-        As in `echo`.
+        As in `echo`, as are the errors.
     mask : Boolean array of the spatial shape
         Mask to improve; it is not modified.
     on_step : callable, optional
@@ -183,19 +176,12 @@ def echo_exchange(
     cycles : int
         Number of exchanges, as a multiple of the number of pixels in the mask.
     num_threads : int, optional
-        Number of threads that share the initial echoes of the mask and the channels of a solve
-        (default: all processors). The exchanges themselves run one after another. The mask does not
-        depend on the number of threads.
+        As in `echo`; the exchanges themselves run one after another.
 
     Returns
     -------
     Boolean array of the spatial shape
         The improved mask, with as many pixels as ``mask``.
-
-    Raises
-    ------
-    InputError
-        If the image, the mask or an option is invalid.
 
     Notes
     -----
@@ -255,13 +241,9 @@ class _Setup:
 
 
 def _prepare(
-    image: Any,
-    channel_axis: int | None,
-    rng: Rng,
-    on_step: Callback | None,
-    norm: str,
+    image: Any, channel_axis: int | None, rng: Rng, on_step: Callback | None, norm: str,
     num_threads: int | None,
-) -> _Setup:
+) -> _Setup:  # fmt: skip
     """Check the arguments.
 
     A constant, on which no mask depends, is subtracted from each channel so that float32 represents

@@ -46,12 +46,12 @@ def random(
     Raises
     ------
     InputError
-        If the image, the density, ``rng`` or ``on_step`` is invalid.
+        If an argument is invalid.
     """
     request = check_request(image, density, channel_axis, rng, on_step)
     mask = np.zeros(request.space, dtype=bool)
     mask.reshape(-1)[request.random.permutation(mask.size)[: request.count]] = True
-    return request.done(mask)
+    return request.finish(mask)
 
 
 def regular(
@@ -72,7 +72,7 @@ def regular(
     result and errors are those of `random`; ``rng`` is not used.
     """
     request = check_request(image, density, channel_axis, rng, on_step)
-    return request.done(lattice(request.space, request.count))
+    return request.finish(lattice(request.space, request.count))
 
 
 def lattice(space: tuple[int, ...], count: int) -> np.ndarray:

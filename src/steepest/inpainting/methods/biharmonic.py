@@ -13,9 +13,8 @@ from ...elliptic.operator import Operator
 from ...elliptic.preconditioned import Map, System, compiled_operator, one_cycle, solve_all
 from ...elliptic.solve import together
 from ..holes import group_holes
-from ..method import Filled, Method
+from ..method import Filled, Method, normalise
 from ..problem import Problem
-from .normalised import normalise
 
 
 @dataclass(frozen=True)
@@ -36,9 +35,9 @@ class Biharmonic(Method):
     about 25 iterations; large holes need more.
 
     The solver is the conjugate gradient method. Its preconditioner solves ``-L z = r`` with the
-    same mask twice, each time approximately by two multigrid cycles. The cost is O(pixels) per
-    iteration. scikit-image's ``inpaint_biharmonic`` solves the same equations with a sparse direct
-    solver and then clips each channel to the range of its known values.
+    same mask twice, each time approximately by two multigrid cycles, at O(pixels) per iteration.
+    scikit-image's ``inpaint_biharmonic`` solves the same equations and then clips each channel to
+    the range of its known values.
 
     References
     ----------
@@ -61,7 +60,7 @@ class Biharmonic(Method):
         for group, part in zip(groups, solutions, strict=True):
             group.put(u, part.image)
         whole = Filled.by(together(u, solutions), u)
-        return normal.filled(*whole)
+        return normal.restore(*whole)
 
 
 def _system(known: np.ndarray) -> System:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from ...core.namespace import cast, is_torch
 from ...core.progress import Reporter
@@ -29,9 +28,8 @@ class Diffusion(Method):
     The result obeys the maximum principle up to the tolerance.
 
     The solver is the conjugate gradient method, preconditioned by a multigrid cycle
-    (docs/inpainting). It takes a fixed number of operations per pixel. Computations are in float64
-    (preconditioner: float32). Small holes are solved in their bounding boxes; threads share
-    channels and holes.
+    (docs/inpainting_methods). It takes a fixed number of operations per pixel, in float64
+    (preconditioner: float32). Small holes are solved in their bounding boxes.
 
     For torch tensors, the result is differentiable with respect to ``image`` and to confidences. If
     the adjoint equation of the gradient is not solved to ``tol`` within ``max_num_iter``
@@ -47,14 +45,11 @@ class Diffusion(Method):
 
     def fill(self, problem: Problem, limits: Limits, reporter: Reporter) -> Filled:
         """Solve the equation."""
-        options: Any = {
-            "tol": limits.tol, "max_num_iter": limits.max_num_iter, "num_threads": limits.threads,
-            "watch": reporter.watch,
-        }  # fmt: skip
         if is_torch(problem.values):
             from ..implicit import diffuse
 
-            image, solution = diffuse(problem, **options)
+            image, solution = diffuse(problem, limits, reporter.watch)
             return Filled.by(solution, image)
-        solution = fill(problem.values, problem.confidence, problem.spacing, **options)
+        given = problem.values, problem.confidence, problem.spacing
+        solution = fill(*given, **limits.options, watch=reporter.watch)
         return Filled.by(solution, cast(solution.image, problem.values.dtype))

@@ -30,11 +30,10 @@ class EdgeEnhancing(LaggedMethod):
     ----------
     contrast : float
         Gradient magnitude above which a gradient counts as an edge, as a fraction of the range of
-        the known values per pixel. On 5 to 20 % random pixels of three photographs, 0.005 to 0.01
-        was best, 0.1 to 0.4 dB better than 0.02.
+        the known values per pixel. On random pixels of photographs, 0.005 to 0.01 was best.
     sigma : float
-        Standard deviation of the Gaussian in pixels, from 0 (no smoothing) to 1000. Values of 0.8
-        to 1.4 were best, within 0.15 dB.
+        Standard deviation of the Gaussian in pixels, from 0 (no smoothing) to 1000; best were 0.8
+        to 1.4.
 
     Notes
     -----

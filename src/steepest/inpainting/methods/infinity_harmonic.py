@@ -14,10 +14,9 @@ from ...core.progress import Reporter
 from ...core.solver import Limits
 from ...elliptic.watching import Iteration, iterate_all
 from ...grid.coarsening import average
-from ..method import Filled, Method
+from ..method import Filled, Method, normalise
 from ..problem import Problem
 from .midrange import sweep
-from .normalised import normalise
 
 _RELAXATION = 1.6  # 1 took 2 to 4 times as many sweeps
 _WIDE, _CAREFUL = 4, 1.3  # from this radius on, 1.6 is too much: with radius 5, it went in circles
@@ -48,7 +47,8 @@ class InfinityHarmonic(Method):
     radius : int
         How many pixels away along each axis the neighbours are, from 1 to 8: 8, 16, 32, 48 and 80
         neighbours in a plane for 1 to 5. More neighbours resolve more directions and cost more
-        time. With a fixed radius, the error does not vanish on finer and finer grids; see Notes.
+        time. Best are 1 or 2 between pixels of sparse data a few pixels apart, 3 or 4 for holes of
+        a hundred pixels (docs/inpainting_methods has the errors for an exact solution).
 
     Notes
     -----
@@ -59,15 +59,10 @@ class InfinityHarmonic(Method):
     The filled values lie in the range of the known values of their channel, whatever the residual.
 
     The scheme is Oberman's: the new value is ``(d_b u_a + d_a u_b) / (d_a + d_b)`` for the two
-    neighbours with the steepest slope ``|u_a - u_b| / (d_a + d_b)`` between them. The image is
-    swept with over-relaxation, back and forth, skipping the pixels around which nothing changes.
-    The first guess comes from coarser grids. Neighbours are the pixels in all directions that
-    differ; closer to the image border than ``radius``, a smaller radius is used, so that the
-    neighbours stay symmetric. Linear images are therefore reproduced if the border is known.
-
-    The error shrinks with more directions and grows with ``radius * spacing``, so the best radius
-    grows with the size of the holes: 1 or 2 between pixels of sparse data a few pixels apart, 3 or
-    4 for holes of a hundred pixels (docs/inpainting_methods has the errors for an exact solution).
+    neighbours with the steepest slope ``|u_a - u_b| / (d_a + d_b)`` between them, by over-relaxed
+    sweeps from a guess on coarser grids (docs/inpainting_methods). Closer to the image border than
+    ``radius``, a smaller radius is used, so that neighbours stay symmetric and linear images are
+    reproduced if the border is known.
 
     References
     ----------
@@ -95,7 +90,7 @@ class InfinityHarmonic(Method):
 
         found = iterate_all(lambda: channel, normal.values, limits.threads, reporter.watch)
         images, residuals, sweeps = zip(*found, strict=True)
-        return normal.filled(np.stack(images), max(residuals), max(sweeps))
+        return normal.restore(np.stack(images), max(residuals), max(sweeps))
 
 
 def directions(radius: int, ndim: int) -> np.ndarray:

@@ -15,9 +15,8 @@ from ...core.progress import Reporter
 from ...core.solver import Limits
 from ...elliptic.solve import Solution, together
 from ..holes import HoleGroup, one_group
-from ..method import Filled, Method
+from ..method import Filled, Method, normalise
 from ..problem import Problem
-from .normalised import normalise
 
 # Solves the equation with the coefficients of an image, starting from this image, up to a relative
 # residual and a maximum number of inner iterations; with 0 of them, it measures the residual.
@@ -65,4 +64,4 @@ class LaggedMethod(Method):
             u = [solve(_INNER * residual, _MOST).image for solve in linear]
         for group, part in zip(groups, u, strict=True):
             group.put(image, part)
-        return normal.filled(image, residual, step)
+        return normal.restore(image, residual, step)

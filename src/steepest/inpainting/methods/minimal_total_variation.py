@@ -14,9 +14,8 @@ from ...elliptic.hierarchy import build
 from ...elliptic.operator import Operator
 from ...elliptic.solve import solve
 from ...grid.differences import divergence
-from ..method import Filled, Method
+from ..method import Filled, Method, Normalised, normalise
 from ..problem import Problem
-from .normalised import Normalised, normalise
 
 _PENALTY = 10.0  # for values of range 1; best or nearly best of 3, 10, 30 on all masks tried
 _FIRST_FLUX = 0.05  # the first flux is a unit vector where the gradient is at least this
@@ -44,7 +43,7 @@ class MinimalTotalVariation(Method):
     The solver is the alternating direction method of multipliers (ADMM), over-relaxed by 1.8. With
     d in place of ``grad u``, each iteration solves a Poisson equation with the mask for u (two
     multigrid-preconditioned conjugate gradient iterations from the previous u) and updates d by
-    shrinkage. Lagged diffusivity took three times as long to reach a gap of 1e-2.
+    shrinkage.
 
     The lower bound follows from duality. Some minimiser lies in the box given by the ranges of the
     known values, because clipping does not increase J. So for every field p with ``|p| <= 1`` and
@@ -65,7 +64,7 @@ class MinimalTotalVariation(Method):
         """Minimise the total variation."""
         normal = normalise(problem)
         best, iterations = _minimise(normal, limits, reporter)
-        return normal.filled(best.image, best.gap, iterations)
+        return normal.restore(best.image, best.gap, iterations)
 
 
 @dataclass(eq=False)

@@ -33,11 +33,9 @@ class MumfordShah(LaggedMethod):
     ----------
     contrast : float
         Gradient magnitude above which edges form, as a fraction of the range of the known values
-        per pixel. Between 0.02 and 0.1, the PSNR for random pixels of a photograph changed by
-        0.1 dB.
+        per pixel.
     width : float
-        Width of edges in pixels; not negative. A width of 4 gave 0.05 dB more than 2, and 1 gave
-        0.1 dB less.
+        Width of edges in pixels; not negative.
     floor : float
         Diffusivity that remains across edges; positive. Masks of random pixels need a large value
         (0.01 was 0.9 dB worse than 0.1), because every known pixel looks like an edge. For a few

@@ -28,7 +28,7 @@ from ...tiled.request import TileRequest
 from ...tiled.windows import align_of
 from ...tiled.workspace import read
 from ..problem import check_largest, grid_of, unit_of
-from ..result import InpaintResult, outcome
+from ..result import InpaintResult, status_of
 from .diffusion_jobs import (
     FillJob,
     Holes,
@@ -71,7 +71,7 @@ def inpaint_by_tiles(request: TileRequest, known: Any, unknown: Any) -> InpaintR
             ),
         )  # fmt: skip
         residual, count = float(found.residual.max()), int(found.iterations.max())
-        status = outcome(residual, count, tol, most)
+        status = status_of(residual, count, request.own)
     return finished(InpaintResult(out, residual, count, status), request.own.raise_on_failure)
 
 

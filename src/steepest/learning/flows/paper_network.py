@@ -6,6 +6,7 @@ paper's units, to the change of the image and the flux.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ FLUX_EPS = 1e-4
 """The paper's eps of ``phi_ini = grad v0 / sqrt(|grad v0|^2 + eps^2)`` (section 3.1.1)."""
 
 
-class PaperNetwork(nn.Module):
+class PaperNetwork(nn.Module, ABC):
     """A network ``(u0, t) -> (u(t), phi(t))`` in the solver's units, with the paper's units inside.
 
     The paper runs the flow of ``v0 = 5 u0`` to times ``tau = 5 t``. Total variation is
@@ -31,16 +32,16 @@ class PaperNetwork(nn.Module):
 
     MIN_SIZE = 2
 
+    @abstractmethod
     def config(self) -> dict[str, Any]:
         """Constructor arguments that JSON can store: ``type(self)(**self.config())``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def evolve(self, v0: Tensor, tau: Tensor, phi0: Tensor) -> tuple[Tensor, Tensor]:
         """The change of the image (N, 1, H, W) and the flux (N, 2, H, W), from the three inputs.
 
         ``v0`` and ``tau`` have shape (N, 1, H, W), ``phi0`` has shape (N, 2, H, W).
         """
-        raise NotImplementedError
 
     def propose(self, u0: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """The image and the flux *before* its projection, for losses.

@@ -107,16 +107,16 @@ def learned_flow(
     module = module if device is None else module.to(device)
     given = None if accuracy is None else accuracy.data_range
     data_range = check_data_range(given, [channels], layout)
-    tell = Reporter(on_step)
-    found, flux = _predict(module, channels, layout, wanted, num_nodes, tell)
+    reporter = Reporter(on_step)
+    found, flux = _predict(module, channels, layout, wanted, num_nodes, reporter)
     shares = np.array([[(b.solver_share, b.time_share) for b in at.bounds] for at in found])
     shares = shares.sum(1)
-    error = np.array([_together(at.bounds) for at in found])
+    error = np.array([_distance_of_all(at.bounds) for at in found])
     missed = accuracy and not error.max() <= accuracy.distance(channels.size, data_range)
-    if missed and not tell.stopped:
+    if missed and not reporter.stopped:
         return flow(
             image, wanted, TotalVariation(coupled=False), steps=accuracy, channel_axis=channel_axis,
-            start=_guess(module, channels, layout), on_step=tell.stage,
+            start=_guess(module, channels, layout), on_step=reporter.stage,
         )  # fmt: skip
     status = Status.LEARNED if accuracy is None else Status.ACCURACY_MET
     return FlowResult(
@@ -129,14 +129,14 @@ def learned_flow(
         time_error=shares[:, 1],
         iterations=0,
         num_steps=num_nodes,
-        status=Status.STOPPED if tell.stopped else status,
+        status=Status.STOPPED if reporter.stopped else status,
         data_range=data_range,
         state=None,
     )
 
 
 @dataclass(frozen=True)
-class _Moment:
+class _Frame:
     """All channels at one time: images (C, H, W), the largest gap, one bound per channel."""
 
     time: float
@@ -145,7 +145,7 @@ class _Moment:
     bounds: list[Bound]
 
 
-def _together(bounds: list[Bound]) -> float:
+def _distance_of_all(bounds: list[Bound]) -> float:
     """The certified distance of all channels together."""
     return math.sqrt(sum(bound.distance**2 for bound in bounds))
 
@@ -156,12 +156,12 @@ def _predict(
     layout: Layout,
     wanted: np.ndarray,
     num_nodes: int,
-    tell: Reporter,
-) -> tuple[list[_Moment], np.ndarray]:
+    reporter: Reporter,
+) -> tuple[list[_Frame], np.ndarray]:
     """The network's images at the wanted times, and the last flux (2, C, H, W).
 
     The network runs in its own dtype, but the certificate refers to ``channels`` as given. If
-    ``tell`` stops the flow, the last time is the one reached.
+    ``reporter`` stops the flow, the last time is the one reached.
     """
     last = float(wanted[-1])
     nodes = [*graded_nodes(last, num_nodes), (1 - _FLUX_SPAN) * last]
@@ -175,8 +175,8 @@ def _predict(
             images = torch.stack([each.curve[0] for each in seen]).numpy()
             return np.asarray(layout.restore_axes(images.astype(channels.dtype)))
 
-        tell(Step(0, len(nodes) - 1, time, gap, 0, _together(bounds), gather))
-        if time in needed or tell.stopped:
+        reporter(Step(0, len(nodes) - 1, time, gap, 0, _distance_of_all(bounds), gather))
+        if time in needed or reporter.stopped:
             with torch.no_grad():
                 images = [each.predict() for each in seen]
             bounds = [
@@ -184,8 +184,8 @@ def _predict(
                 for each, image in zip(seen, images, strict=True)
             ]
             frame = torch.stack([image[0].cpu() for image in images]).numpy()
-            kept.append(_Moment(time, frame.astype(channels.dtype), gap, bounds))
-        if tell.stopped:
+            kept.append(_Frame(time, frame.astype(channels.dtype), gap, bounds))
+        if reporter.stopped:
             break
     flux = torch.stack([each.flux for each in seen], 1).numpy()
     return kept, flux.astype(channels.dtype)
@@ -222,19 +222,18 @@ def _evaluate(
     """
     if hasattr(module, "mean_flux"):
         means, again = tee(mean_fluxes(module, u0, nodes[1:]))
-        moved = (partial(_moved, u0[0], t, mean) for t, mean in zip(nodes[1:], again, strict=True))
-        return moved, chords(means, nodes)
-    solved = (partial(_solved, module, u0, t) for t in nodes[1:])
-    return solved, segment_fluxes(module, u0, nodes)
+        later = zip(nodes[1:], again, strict=True)
+        return (partial(_move, u0[0], t, mean) for t, mean in later), chords(means, nodes)
+
+    def solve(time: float) -> Tensor:
+        image: Tensor = module.solve(u0, u0.new_tensor([time]))[0]  # type: ignore[operator]
+        return image
+
+    return (partial(solve, t) for t in nodes[1:]), segment_fluxes(module, u0, nodes)
 
 
-def _moved(image: Tensor, time: float, mean: Tensor) -> Tensor:
+def _move(image: Tensor, time: float, mean: Tensor) -> Tensor:
     return image + time * divergence(mean[None])[0]
-
-
-def _solved(module: nn.Module, u0: Tensor, time: float) -> Tensor:
-    image: Tensor = module.solve(u0, u0.new_tensor([time]))[0]  # type: ignore[operator]
-    return image
 
 
 def _guess(

@@ -12,10 +12,10 @@ from __future__ import annotations
 from ...core.lazy import lazily
 
 _WHERE = {
-    "Moment": "loop",
     "Recipe": "settings",
     "Settings": "settings",
     "Task": "task",
+    "TrainingProgress": "loop",
     "TrainingResult": "loop",
     "run_training": "loop",
 }

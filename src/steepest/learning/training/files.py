@@ -39,7 +39,7 @@ def write_log(folder: Path, rows: Sequence[Mapping[str, float]]) -> None:
     _write(folder / "log.csv", text.getvalue().encode())
 
 
-def store(folder: Path, learner: Learner) -> None:
+def save_checkpoint(folder: Path, learner: Learner) -> None:
     """Save a checkpoint, with everything that the next step depends on, and the best weights.
 
     Raises `NotConverged` if the loss or the weights are not finite.
@@ -75,7 +75,7 @@ def has_checkpoint(folder: Path) -> bool:
     return (folder / _CHECKPOINT).is_file()
 
 
-def stored_config(folder: Path, kind: type[S]) -> S:
+def read_settings(folder: Path, kind: type[S]) -> S:
     """The settings of the training in this folder, of the class ``kind``.
 
     Raises `InputError` if there is none, it is damaged, or it is another kind of training.
@@ -85,7 +85,7 @@ def stored_config(folder: Path, kind: type[S]) -> S:
     return kind.from_json(_header(folder)["config"])
 
 
-def check_folder(folder: Path, config: Settings) -> bool:
+def can_resume(folder: Path, config: Settings) -> bool:
     """Whether there is a checkpoint to continue from; False to start a new training.
 
     Raises `InputError` if the checkpoint is damaged or has other settings, there are weights but no
@@ -101,7 +101,7 @@ def check_folder(folder: Path, config: Settings) -> bool:
                 "folder, or remove them"
             )
         return False
-    differences = config.differences(stored_config(folder, type(config)))
+    differences = config.differences(read_settings(folder, type(config)))
     if differences:
         raise InputError(
             f"{folder}: the training there has other settings ({'; '.join(differences)}); change "
@@ -110,7 +110,7 @@ def check_folder(folder: Path, config: Settings) -> bool:
     return True
 
 
-def restore(folder: Path, learner: Learner) -> None:
+def load_checkpoint(folder: Path, learner: Learner) -> None:
     """Restore the stored state of a learner, bit for bit.
 
     Raises `InputError` if the checkpoint is damaged, or belongs to another network.
@@ -118,7 +118,7 @@ def restore(folder: Path, learner: Learner) -> None:
     path = folder / _CHECKPOINT
     try:
         content = path.read_bytes()  # to map the file would lock it
-        learner.restore(load(content), _header(folder)["numbers"])
+        learner.load_state(load(content), _header(folder)["numbers"])
     except _BROKEN as error:
         raise InputError(f"{path}: damaged, or belongs to another network ({error})") from None
 

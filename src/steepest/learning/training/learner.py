@@ -57,8 +57,8 @@ class Learner:
         network.load_state_dict(self.best or self.candidate.state_dict())
         return network.eval()
 
-    def take_step(self) -> None:
-        """Take one step of Adam on the next batch."""
+    def train_on_batch(self) -> None:
+        """Take one step of Adam on the batch of this step."""
         recipe = self.recipe
         with global_stream(self.device, recipe.seed, self.step):
             terms = dict(self.task.loss(self.network, self.step))
@@ -69,13 +69,13 @@ class Learner:
             group["lr"] = learning_rate(recipe, self.step)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self._follow()
+        self._update_average()
         for name, value in terms.items():
             self.sums[name] = self.sums.get(name, 0.0) + value.detach().double()
         self.step += 1
 
     @torch.no_grad()
-    def _follow(self) -> None:
+    def _update_average(self) -> None:
         """Move the average towards the weights, with a smaller decay in the first steps."""
         if self.average is None:
             return
@@ -105,7 +105,7 @@ class Learner:
             row |= {f"validation_{name}": float(value) for name, value in found.items()}
             if found["score"] < self.best_score:
                 self.best_score, self.best_epoch = float(found["score"]), epoch
-                self.best = {k: _stored(v) for k, v in self.candidate.state_dict().items()}
+                self.best = {k: _copy_to_cpu(v) for k, v in self.candidate.state_dict().items()}
         known = {name: value for name, value in row.items() if not math.isnan(value)}
         self.history.append({"epoch": epoch, "step": self.step, **known})
         return self.history[-1]
@@ -130,25 +130,25 @@ class Learner:
         found |= {f"best.{name}": value for name, value in self.best.items()}
         for index, moments in self.optimizer.state_dict()["state"].items():
             found |= {f"adam.{index}.{name}": value for name, value in moments.items()}
-        return {name: _stored(value) for name, value in found.items()}
+        return {name: _copy_to_cpu(value) for name, value in found.items()}
 
     def numbers(self) -> dict[str, Any]:
         """Everything else that the next step depends on, and the log, for JSON."""
         sums = {name: float(value) for name, value in self.sums.items()}
         return {"sums": sums, **{name: getattr(self, name) for name in _NUMBERS}}
 
-    def restore(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
+    def load_state(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
         """The inverse of `tensors` and `numbers`, bit for bit.
 
         Raises `RuntimeError`, `KeyError`, `ValueError` or `TypeError` if they do not fit.
         """
-        self.network.load_state_dict(_part(tensors, "network."))
+        self.network.load_state_dict(_with_prefix(tensors, "network."))
         if self.average is not None:
-            self.average.load_state_dict(_part(tensors, "average."))
-        self.best = _part(tensors, "best.")
+            self.average.load_state_dict(_with_prefix(tensors, "average."))
+        self.best = _with_prefix(tensors, "best.")
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         moments: dict[int, dict[str, Tensor]] = {}
-        for key, value in _part(tensors, "adam.").items():
+        for key, value in _with_prefix(tensors, "adam.").items():
             index, _, name = key.partition(".")
             if value.ndim:  # keep the strides of the parameter, which decide how sums are rounded
                 value = torch.empty_like(parameters[int(index)]).detach().copy_(value)
@@ -170,9 +170,9 @@ def learning_rate(recipe: Recipe, step: int) -> float:
     return rate
 
 
-def _stored(value: Tensor) -> Tensor:
+def _copy_to_cpu(value: Tensor) -> Tensor:
     return value.detach().to("cpu", copy=True).contiguous()
 
 
-def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def _with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -20,7 +20,7 @@ from ...core.errors import NotConverged
 from ...core.numbers import check_number
 from ...core.progress import Callback, asks_to_stop, check_callback
 from ..device import find_device
-from .files import check_folder, restore, save_weights, store, write_log
+from .files import can_resume, load_checkpoint, save_checkpoint, save_weights, write_log
 from .learner import Learner
 from .settings import Settings
 from .task import Task
@@ -29,7 +29,7 @@ S = TypeVar("S", bound=Settings)
 
 
 @dataclass(frozen=True)
-class Moment:
+class TrainingProgress:
     """The progress of a training: ``step`` of ``num_steps`` and ``epoch``, both from 1.
 
     ``row`` is the epoch's row of the log; it is empty unless the step ends an epoch.
@@ -110,8 +110,8 @@ def run_training(
     checkpoint_minutes : float
         Minutes between checkpoints; 0: one after every step.
     on_step : callable, optional
-        Called with a `Moment` after every step. If it returns True, the training writes its
-        checkpoint and stops, as after ``max_minutes``.
+        Called with a `TrainingProgress` after every step. If it returns True, the training writes
+        its checkpoint and stops, as after ``max_minutes``.
 
     Returns
     -------
@@ -128,17 +128,17 @@ def run_training(
         After Ctrl-C or SIGTERM, once the checkpoint is written; after a second Ctrl-C, at once.
     """
     check_callback(on_step)
-    often = 60 * check_number(checkpoint_minutes, "checkpoint_minutes")
+    interval = 60 * check_number(checkpoint_minutes, "checkpoint_minutes")
     limit = math.inf
     if max_minutes is not None:
         limit = 60 * check_number(max_minutes, "max_minutes", positive=True)
     folder, place = Path(folder), find_device(device)
-    resumed = check_folder(folder, config)
+    resumed = can_resume(folder, config)
     learner = Learner(config, make_task(config, place), place, begin=not resumed)
     if resumed:
-        restore(folder, learner)
-    with _interrupts() as signals:
-        stopped = _run(learner, folder, signals, limit, often, on_step)
+        load_checkpoint(folder, learner)
+    with _collect_signals() as signals:
+        stopped = _run(learner, folder, signals, limit, interval, on_step)
     if stopped == "interrupted":
         raise KeyboardInterrupt
     numbers = {name: value for name, value in learner.numbers().items() if name != "sums"}
@@ -147,19 +147,21 @@ def run_training(
 
 
 @contextmanager
-def _interrupts() -> Iterator[list[int]]:
+def _collect_signals() -> Iterator[list[int]]:
     """Collect SIGINT and SIGTERM in a list; a second Ctrl-C interrupts immediately."""
     seen: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield seen
         return
 
-    def note(number: int, frame: object) -> None:
+    def collect(number: int, frame: object) -> None:
         if number == signal.SIGINT and number in seen:
             raise KeyboardInterrupt
         seen.append(number)
 
-    previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {
+        number: signal.signal(number, collect) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield seen
     finally:
@@ -172,35 +174,36 @@ def _run(
     folder: Path,
     signals: list[int],
     limit: float,
-    often: float,
+    interval: float,
     on_step: Callback | None,
 ) -> str:
-    """Take steps until the end or a request to stop; return why it ended.
+    """Train until the end or a request to stop; return "finished", or why it stopped.
 
-    ``signals`` fills up with requests; ``limit`` and ``often`` are seconds. If the loss or the
-    weights are no longer finite, the last checkpoint and the best weights are kept.
+    ``signals`` fills up with the signals received; ``limit`` is the most time that the run may
+    take, and ``interval`` that between checkpoints, in seconds. If the loss or the weights are no
+    longer finite, the last checkpoint and the best weights are kept.
     """
     recipe = learner.config.recipe
-    begun = stored = time.monotonic()
+    started = saved = time.monotonic()
     before, stopped = learner.seconds, ""
     learner.network.train()
     try:
         while learner.step < recipe.num_steps and not stopped:
-            learner.take_step()
-            learner.seconds = before + time.monotonic() - begun
+            learner.train_on_batch()
+            learner.seconds = before + time.monotonic() - started
             epoch, rest = divmod(learner.step, recipe.steps_per_epoch)
             row = {} if rest else learner.end_epoch()
             if row:
                 write_log(folder, learner.history)
-            moment = Moment(learner.step, recipe.num_steps, epoch + bool(rest), row)
-            told, now = asks_to_stop(on_step, moment), time.monotonic()
-            if now - stored >= often:
-                store(folder, learner)
-                stored = now
-            late = now - begun >= limit
-            reasons = {"interrupted": bool(signals), "callback": told, "time": late}
-            stopped = next((reason for reason, wish in reasons.items() if wish), "")
-        store(folder, learner)
+            progress = TrainingProgress(learner.step, recipe.num_steps, epoch + bool(rest), row)
+            by_callback, now = asks_to_stop(on_step, progress), time.monotonic()
+            if now - saved >= interval:
+                save_checkpoint(folder, learner)
+                saved = now
+            late = now - started >= limit
+            reasons = {"interrupted": bool(signals), "callback": by_callback, "time": late}
+            stopped = next((reason for reason, holds in reasons.items() if holds), "")
+        save_checkpoint(folder, learner)
     except NotConverged:
         save_weights(folder, learner)
         raise

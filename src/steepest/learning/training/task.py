@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 
-class Task:
+class Task(ABC):
     """What a training is about: network, images, loss, validation and weight files.
 
     Derive from this class. A task does not change during the training. It draws all random numbers
@@ -18,9 +19,9 @@ class Task:
     seed and the step.
     """
 
+    @abstractmethod
     def build(self) -> nn.Module:
         """The network on the CPU, as `save` saves it, with weights drawn at random."""
-        raise NotImplementedError
 
     def prepare(self, network: nn.Module, *, begin: bool) -> nn.Module:
         """The network to train: the built one, with initial weights or with layers added.
@@ -31,24 +32,24 @@ class Task:
         """
         return network
 
+    @abstractmethod
     def loss(self, network: nn.Module, step: int) -> Mapping[str, Tensor]:
         """``"total"``, a scalar to be minimised, and the terms to log, the same in every step.
 
         The network is in training mode on the device of the training. The task moves the images of
         this ``step`` (from 0) there, and applies autocast.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def validate(self, network: nn.Module) -> Mapping[str, float]:
         """``"score"``, whose smallest value selects the weights to keep, and other values to log.
 
         The network is in evaluation mode.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def save(self, network: nn.Module, path: Path, metadata: Mapping[str, Any]) -> None:
         """Write ``path.safetensors`` and ``path.json``, replacing existing files.
 
         The task may add to the metadata, for example the licences of the data.
         """
-        raise NotImplementedError

@@ -18,10 +18,10 @@ from ...convex.energy import Energy
 from ...tiled.jobs import TileJob
 from ...tiled.windows import Window, grown
 from ...tiled.workspace import Workspace, read
-from ..classes import binned, in_bins, moments
-from ..kernels import close, contour, potential
+from ..classes import bin_moments, to_bins, values_in_bins
+from ..kernels import contour, near_level, potential
 from ..proof import Faces, margins, most_within, volume
-from ..repair import repair, unsure
+from ..repair import repair, undecided
 
 _BAND = 1 << 19  # pixels of a band, about
 _AROUND = 64  # pixels around a tile that it may change, at most
@@ -167,21 +167,22 @@ class Moments:
 
     def __call__(self, job: ContourJob) -> np.ndarray:
         return sum(
-            (moments(binned(band.own, self.low, self.high)) for band in job.bands()),
+            (bin_moments(to_bins(band.own, self.low, self.high)) for band in job.bands()),
             np.zeros((3, 1)),
         )
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """The different values of u, binned, in the bins where ``split``, and their numbers (2, n)."""
+    """The different values of u in the bins where ``split``, and their numbers (2, n)."""
 
     low: float
     high: float
     split: np.ndarray
 
     def __call__(self, job: ContourJob) -> np.ndarray:
-        parts = [in_bins(binned(band.own, self.low, self.high), self.split) for band in job.bands()]
+        low, high = self.low, self.high
+        parts = [values_in_bins(to_bins(b.own, low, high), self.split) for b in job.bands()]
         return np.array(np.unique(np.concatenate(parts), return_counts=True), np.float64)
 
 
@@ -217,7 +218,7 @@ class ContourSums:
             own = tuple(b.stop - b.start for b in band.box)
             length, _, amounts, _ = contour(inside, q, *band.faces.arrays, own)
             u, side = (np.ascontiguousarray(each[band.box]) for each in (band.u, band.inside))
-            near = close(u, side, job.level, self.rounding)
+            near = near_level(u, side, job.level, self.rounding)
             missing = self.rounding - margins(u, side, job.level, near)
             worst = max(worst, missing.max(initial=0.0))
             count, mass = np.count_nonzero(side), band.f[band.box][side].sum()
@@ -291,11 +292,11 @@ class DoubtfulPixels:
 
     def __call__(self, job: ContourJob) -> np.ndarray:
         part = job.part(job.around)
-        near = close(part.u, part.inside, job.level, self.excess + self.rounding)
+        near = near_level(part.u, part.inside, job.level, self.excess + self.rounding)
         unknown = np.ones(part.u.shape, bool)
         unknown[part.box] = False
         unknown.ravel()[near] = True
-        found = unsure(
+        found = undecided(
             part.q, part.inside, *part.faces.arrays, np.flatnonzero(unknown), self.excess
         )
         at = np.array(np.unravel_index(found, part.u.shape)) + np.array(part.corner)[:, None]

@@ -18,9 +18,9 @@ from ...tiled.dual import TiledDual
 from ...tiled.image import USUAL, ShapeAndDtype, Statistics, TiledImage
 from ...tiled.passes import Passes
 from ...tiled.picture import Affine, Floats
-from ..classes import centres
+from ..classes import kmeans_centres
 from ..proof import CONSTANT, MORE, THOROUGH, Faces
-from ..rof import FINEST, centre, step_of, watched
+from ..rof import FINEST, centre_and_scale, scaled_strength, solve_and_look
 from .contours import (
     Chosen,
     ContourJob,
@@ -137,7 +137,7 @@ class TiledState:
             values, places = np.unique(found[0], return_inverse=True)
             return values, np.bincount(places, found[1])
 
-        return centres(moments, low, high, num_classes, chosen if exact else None)
+        return kmeans_centres(moments, low, high, num_classes, chosen if exact else None)
 
     def prove(
         self, level: float, complete: bool = True, within: TiledLevel | None = None
@@ -209,7 +209,7 @@ class TiledRof:
         self._tiled, self._levels = tiled, levels
         only = Part(Floats(tiled.picture), (0, *(None for _ in self.space)))  # channel
         self.image = Affine(only, shift, divisor, wide)
-        middle, self._scale = centre(low, high)
+        middle, self._scale = centre_and_scale(low, high)
         self._middle = middle
         self._means = ((means - shift) / divisor - middle) * self._scale
         self._double = False
@@ -238,7 +238,7 @@ class TiledRof:
 
     def solve(self, strength: float, look: Callable[[Any, float], bool]) -> Status:
         """Solve until ``look(state, gap)`` returns True (see `segmentation.rof.Rof.solve`)."""
-        tau = step_of(strength, self._scale)
+        tau = scaled_strength(strength, self._scale)
         if tau == 0:
             look(TiledState(self, strength, None), 0.0)
             return Status.CONVERGED
@@ -280,7 +280,7 @@ class TiledRof:
         def run(watch: Callable[[StepTerms, int], bool]) -> Outcome:
             return solve(dual, tau, goal, Momentum(expected=USUAL), watch)
 
-        status, iterations = watched(run, goal, seen)
+        status, iterations = solve_and_look(run, goal, seen)
         self.iterations += iterations
         self._left = max(self._left - iterations, 1)
         return status

@@ -16,11 +16,10 @@ from ...core.tiles import refuse_by_tiles
 from ...tiled.image import ShapeAndDtype, TiledImage
 from ...tiled.picture import Picture, check_array, frame_reader, write_result
 from ...tiled.request import TileRequest
-from ..chan_vese import COARSE
-from ..chan_vese import Search as TwoClasses
-from ..inputs import Inputs, contour_length, inputs_of
+from ..chan_vese import COARSE, MeansSearch
+from ..inputs import Inputs, check_inputs, contour_length
 from ..result import Segmentation
-from ..threshold_rof import MOST_CLASSES, Search, increasing
+from ..threshold_rof import MOST_CLASSES, ThresholdSearch, check_thresholds
 from .contours import Paint, Squares
 from .rof import TiledLevel, TiledRof, TiledState
 
@@ -43,13 +42,13 @@ def threshold_by_tiles(
     refuse_by_tiles(values=None if values == "denoised" else values)
     strength = check_number(strength, "strength")
     num_classes = check_count(num_classes, "num_classes", least=2, most=MOST_CLASSES)
-    fixed = None if thresholds is None else increasing(thresholds)
+    fixed = None if thresholds is None else check_thresholds(thresholds)
     wanted = num_classes if fixed is None else fixed.size + 1
     name = f"threshold_rof {strength} {num_classes} {None if fixed is None else fixed.tolist()}"
     work = _Work(request, energy, name)
 
     def run(rof: TiledRof) -> _Found:
-        search: Any = Search(work.inputs, num_classes, fixed, "denoised")
+        search: Any = ThresholdSearch(work.inputs, num_classes, fixed, "denoised")
         status = rof.solve(strength, search.look)
         if search.rough:
             search.finish()
@@ -70,7 +69,7 @@ def chan_vese_by_tiles(request: TileRequest, mu: float, energy: Any) -> Segmenta
     work = _Work(request, energy, f"chan_vese {mu}")
 
     def run(rof: TiledRof) -> _Found:
-        search = _Search(work.inputs, rof, mu)
+        search = _TiledMeansSearch(work.inputs, rof, mu)
         status, level = search.run(), search.level
         squares = search.state.look(Squares(search.means[:, 0]), level.level, level.changed)
         energy = 2 * search.distance * level.length + float(np.sum(squares))
@@ -80,7 +79,7 @@ def chan_vese_by_tiles(request: TileRequest, mu: float, energy: Any) -> Segmenta
     return work.segmented(run, 2, scaled=True)
 
 
-class _Search(TwoClasses):
+class _TiledMeansSearch(MeansSearch):
     """The search of `chan_vese` with means from sums over tiles."""
 
     level: Any
@@ -92,7 +91,7 @@ class _Search(TwoClasses):
         self.level = self.state.prove(rof.mean)
         self.means = self._next()
 
-    def _turn(self) -> None:
+    def _project(self) -> None:
         """There is one channel."""
 
     def _look(self, state: Any, gap: float) -> bool:
@@ -131,7 +130,7 @@ class _Work:
         self._raises = own.raise_on_failure
         self.tiled = TiledImage(request, energy, name, double=True, results=2)
         space = self.tiled.tiling.space
-        self.inputs = inputs_of(
+        self.inputs = check_inputs(
             np.zeros((1,) * len(space)),
             spacing=self.tiled.steps,
             solver=Solver(tol=own.tol, max_num_iter=own.max_num_iter),
@@ -155,7 +154,7 @@ class _Work:
             facts, means = tiled.survey(levels)
             shift = facts.low if scaled else 0.0
             divisor = (facts.high - facts.low or 1.0) if scaled else 1.0
-            most = self.inputs.max_num_iter
+            most = self.inputs.limits.max_num_iter
             rof = TiledRof(tiled, facts, means, levels, most, shift, divisor)
             found = run(rof)
             areas, number, wrong = self._painted(found)

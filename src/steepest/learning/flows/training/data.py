@@ -24,9 +24,7 @@ def open_data(name: str, *, held_out: bool, largest_crop: int, seed: int = 0) ->
         one quarter "generated". Otherwise a folder or "skimage", converted to greyscale
         (`steepest.learning.images.open_photographs`).
     held_out : bool
-        True: the images for validation, namely the photograph of Chelsea, every tenth image of a
-        folder, or images generated from other random numbers. False: all others. The only image of
-        a folder is in both.
+        Whether to open the images for validation. Generated ones are from other random numbers.
     largest_crop : int
         Generated images have sides a quarter longer than this, and at least 160 pixels.
     seed : int

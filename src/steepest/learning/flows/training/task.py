@@ -107,27 +107,10 @@ def make_task(config: TrainingConfig, device: torch.device) -> FlowTask:
 def train(
     config: TrainingConfig, folder: str | os.PathLike[str], **options: Any
 ) -> TrainingResult[TrainingConfig]:
-    """Train a network without ground truth.
+    """Train a network without ground truth, or continue a training.
 
-    Writes into ``folder``:
-
-    - ``log.csv``, with one row per epoch;
-    - ``checkpoint.safetensors``, from which an interrupted training resumes;
-    - ``weights.safetensors`` and ``weights.json``, the best network so far, for
-      :func:`steepest.learning.load`.
-
-    Parameters
-    ----------
-    config : TrainingConfig
-        The settings; :data:`.presets.PRESETS` has some.
-    folder : path
-        Created if it does not exist; a training with the same settings there is continued.
-    **options
-        ``device``, ``max_minutes``, ``checkpoint_minutes`` and ``on_step``, as in
-        `steepest.learning.training.run_training`, which also says what is raised.
-
-    Returns
-    -------
-    TrainingResult
+    ``config`` are the settings; :data:`.presets.PRESETS` has some. What is written into ``folder``,
+    the other options and the errors are those of `steepest.learning.training.run_training`.
+    `steepest.learning.load` reads the weights.
     """
     return run_training(config, folder, make_task, **options)

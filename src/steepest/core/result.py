@@ -1,4 +1,4 @@
-"""Results that can be used as the image they hold."""
+"""What solvers return: one base for all results, and results that stand for their image."""
 
 from __future__ import annotations
 
@@ -8,9 +8,21 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from .namespace import detached
+from .status import Status
 
 
-class ImageLike(NDArrayOperatorsMixin):
+class Result:
+    """What a solver returns: ``status`` says in a sentence how it ended and what is certain."""
+
+    status: Status
+
+    @property
+    def converged(self) -> bool:
+        """Whether every requested tolerance was met."""
+        return self.status.converged
+
+
+class ImageResult(NDArrayOperatorsMixin, Result):
     """A result with an ``image`` that NumPy functions and arithmetic use in its place.
 
     ``np.asarray(result)``, ``plt.imshow(result)`` and ``result - image`` work as with
@@ -21,10 +33,9 @@ class ImageLike(NDArrayOperatorsMixin):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """Return ``image`` as a NumPy array."""
-        array = detached(self.image)
-        return np.array(array, dtype=dtype, copy=copy)
+        return np.array(detached(self.image), dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         """Apply the function to the arrays."""
-        arrays = [np.asarray(x) if isinstance(x, ImageLike) else x for x in inputs]
+        arrays = [np.asarray(x) if isinstance(x, ImageResult) else x for x in inputs]
         return getattr(ufunc, method)(*arrays, **options)

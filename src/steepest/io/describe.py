@@ -9,10 +9,9 @@ import numpy as np
 
 from . import ome
 from .image import Image
-from .kinds import SUFFIXES, check_kind
 from .metadata import Metadata
-from .tiff_layout import holds_imagej, layout
-from .tiff_notes import TAG_NAMES
+from .paths import SUFFIXES, check_kind
+from .tiff_metadata import TAG_NAMES, holds_imagej, layout
 
 _LONGEST = 120  # maximum number of characters of a note
 _SILENT = {"unit", "spacing", "loop"}  # shown as the pixel size, or not worth showing
@@ -36,10 +35,10 @@ _HELD = {
 }
 
 
-def notes(metadata: Metadata) -> dict[str, str]:
+def describe_metadata(metadata: Metadata) -> dict[str, str]:
     """Describe all metadata except the pixel size: channels, wavelengths, time step, ..."""
     if metadata.flavour == "ome":
-        found = ome.notes(str(metadata.extra.get("xml", "")))
+        found = ome.describe(str(metadata.extra.get("xml", "")))
     else:
         extra = {key: value for key, value in metadata.extra.items() if key not in _SILENT}
         if "min" in extra and "max" in extra:
@@ -97,7 +96,7 @@ def not_kept(image: Image, path: str | os.PathLike[str]) -> list[str]:
     if kind != "tiff":
         names += [TAG_NAMES[tag[0]] for tag in metadata.tags]
     if kind != "tiff" or not _holds_program_notes(image):
-        names += notes(Metadata(flavour=metadata.flavour, extra=metadata.extra))
+        names += describe_metadata(Metadata(flavour=metadata.flavour, extra=metadata.extra))
     return list(dict.fromkeys([*names, *metadata.lost]))
 
 

@@ -1,4 +1,4 @@
-"""Read and write the metadata of TIFF files: ImageJ, OME and tags."""
+"""Metadata of TIFF files (ImageJ, OME and tags), and the axes in which pixels are written."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ import numpy as np
 import tifffile
 
 from . import ome
-from .image import Image
+from .image import Image, restore_order
 from .metadata import Metadata, in_unit
-from .tiff_layout import holds_imagej
 
 _UNITS = {2: "inch", 3: "cm", 4: "mm", 5: "µm"}
 _CODES = {unit: code for code, unit in _UNITS.items()}
@@ -141,7 +140,7 @@ def is_look_up_table(colormap: Any) -> bool:
     return float(np.abs(np.diff(table, axis=1)).mean()) < _ROUGH
 
 
-def add_notes(options: dict[str, Any], image: Image, array: np.ndarray, axes: str) -> None:
+def add_metadata(options: dict[str, Any], image: Image, array: np.ndarray, axes: str) -> None:
     """Add the metadata of an image to the options of ``tifffile.imwrite`` for this array."""
     metadata = image.metadata
     options["extratags"] = [(*tag, True) for tag in metadata.tags]
@@ -195,3 +194,36 @@ def _ome_sizes(metadata: Metadata) -> dict[str, Any]:
     sizes = dict(zip("XYZ", metadata.pixel_size("XYZ") or (), strict=False))
     known = {f"PhysicalSize{axis}": size for axis, size in sizes.items() if size}
     return {**known, **{f"{key}Unit": metadata.unit for key in known if metadata.unit}}
+
+
+def is_colour(image: Image) -> bool:
+    """Whether an image is written as RGB, that is, has three channels not stored as planes."""
+    stored = image.stored_axes or image.axes
+    return image.channel_axis is not None and image.array.shape[-1] == 3 and stored.endswith("C")
+
+
+def holds_imagej(image: Image) -> bool:
+    """Whether an image from ImageJ can be written in ImageJ format.
+
+    ImageJ does not support float64, RGB with more than 8 bits, or transparency.
+    """
+    dtype = image.array.dtype.name
+    wide = dtype == "float64" or (dtype != "uint8" and is_colour(image))
+    return image.metadata.flavour == "imagej" and not wide and image.alpha is None
+
+
+def layout(image: Image) -> tuple[np.ndarray, str]:
+    """Return the array to be written and its axes; "S" is the axis of the samples of a pixel."""
+    if image.alpha is not None or is_colour(image):
+        return image.samples(), image.axes.removesuffix("C") + "S"
+    return _planes(image)
+
+
+def _planes(image: Image) -> tuple[np.ndarray, str]:
+    """Arrange channels as separate planes, in the order of the file or ImageJ, or C before Y."""
+    axes, order = image.axes, image.stored_axes
+    if holds_imagej(image):
+        order = "".join(sorted(axes, key="TZCYX".index))
+    if sorted(order) != sorted(axes) or order.endswith("C"):
+        order = axes if not axes.endswith("C") else axes[:-1].replace("YX", "CYX")
+    return restore_order(image.array, axes, order), order
