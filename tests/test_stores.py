@@ -12,10 +12,12 @@ import pytest
 import tifffile
 
 import steepest
+from cases import tiled
 from cases.tiled_work import Killed, killed
-from steepest import InputError, tiled
+from steepest import InputError
 from steepest.cli.main import main
 from steepest.core.views import Part
+from steepest.tiled.pass_job import PassJob
 
 zarr = pytest.importorskip("zarr", reason="zarr is not installed (pip install 'steepest[zarr]')")
 
@@ -476,9 +478,7 @@ def test_dask_gives_the_same_result_though_a_worker_is_killed(tmp_path):
 
 def test_command_continues_interrupted_work(tmp_path, monkeypatch):
     stored(tmp_path / "a.zarr", picture((300, 310)), "yx")
-    from steepest.tiled import passes
-
-    real, jobs = passes.run_job, []
+    real, jobs = PassJob.run, []
 
     def fails(job):
         jobs.append(job)
@@ -488,10 +488,10 @@ def test_command_continues_interrupted_work(tmp_path, monkeypatch):
 
     command = ["denoise", tmp_path / "a.zarr", "--strength", 0.1, "--memory", "5MB",
                "--work", tmp_path / "w", "-o", tmp_path / "o.zarr", "--workers", 1]  # fmt: skip
-    monkeypatch.setattr(passes, "run_job", fails)
+    monkeypatch.setattr(PassJob, "run", fails)
     assert run(*command) == 1
     assert not (tmp_path / "o.zarr").exists()
-    monkeypatch.setattr(passes, "run_job", lambda job: jobs.append(job) or real(job))
+    monkeypatch.setattr(PassJob, "run", lambda job: jobs.append(job) or real(job))
     before = len(jobs)
     assert run(*command) == 0
     shutil.rmtree(tmp_path / "o.zarr")
@@ -499,3 +499,37 @@ def test_command_continues_interrupted_work(tmp_path, monkeypatch):
     before = len(jobs)
     assert run(*command) == 0
     assert again < len(jobs) - before
+
+
+def test_a_full_disk_while_the_pyramid_is_written_loses_no_computation(tmp_path, monkeypatch):
+    stored(tmp_path / "a.zarr", picture((600, 610)), "yx")
+    real, jobs = PassJob.run, []
+
+    def full(*levels):
+        raise OSError(28, "No space left on device")
+
+    command = ["denoise", tmp_path / "a.zarr", "--strength", 0.1, "--memory", "30MB",
+               "--work", tmp_path / "w", "-o", tmp_path / "o.zarr", "--workers", 1]  # fmt: skip
+    with monkeypatch.context() as patch:
+        patch.setattr("steepest.io.stores._halve", full)
+        assert run(*command) == 1
+    assert not (tmp_path / "o.zarr").exists()
+    assert list((tmp_path / "w").iterdir())
+    monkeypatch.setattr(PassJob, "run", lambda job: jobs.append(job) or real(job))
+    assert run(*command) == 0
+    assert jobs == []
+    assert not list((tmp_path / "w").iterdir())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals as on Unix")
+def test_leftovers_of_killed_processes_are_removed(tmp_path):
+    dead, alive, other = (
+        tmp_path / name
+        for name in (f".o.zarr.{2**22 + 7}.part", f".o.zarr.{os.getppid()}.part", ".o.zarr.x.part")
+    )
+    for path in (dead, alive, other):
+        path.mkdir()
+    like = stored(tmp_path / "a.zarr", picture((60, 61)), "yx")
+    with create_store(tmp_path / "o.zarr", like) as store:
+        store.array[:] = 0
+    assert [path.exists() for path in (dead, alive, other)] == [False, True, True]

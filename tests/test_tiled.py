@@ -16,19 +16,21 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import steepest
+from cases import tiled
 from cases.arguments import arguments
-from steepest import InputError, Status, TotalVariation, tiled
+from steepest import InputError, Status, TotalVariation
 from steepest.convex.compiled.dual import CompiledDual
 from steepest.convex.solve import Momentum
 from steepest.core.progress import Reporter
+from steepest.core.tiles import bytes_in
 from steepest.grid.coarsening import prolong
 from steepest.tiled.dual import TiledDual
-from steepest.tiled.passes import Coarser, Passes, crew
+from steepest.tiled.jobs import start_workers
+from steepest.tiled.pass_job import CoarseFlux, Iterations
+from steepest.tiled.passes import CorrectionGrid, Passes
 from steepest.tiled.picture import check_picture
-from steepest.tiled.setup import check_memory
-from steepest.tiled.task import Coarse, Piece
 from steepest.tiled.windows import Tiling, halo_share, make_tiling, slabs
-from steepest.tiled.workspace import Workspace, read
+from steepest.tiled.workspace import Workspace, read, remove_work
 
 FEASIBLE = {np.float32: None, np.float64: 1 - 1e-15}
 
@@ -45,15 +47,15 @@ def run_tiled(image, energy, size, pieces, channel_axis=None, workers=2):
     """Sums, flux and image after some pieces on tiles of this size."""
     picture = check_picture(image, channel_axis)
     tiling = Tiling(picture.space, (size,) * len(picture.space))
-    with TemporaryDirectory() as folder, crew(None, workers, 1, Reporter(None)) as team:
+    with TemporaryDirectory() as folder, start_workers(None, workers, 1, Reporter(None)) as team:
         store = Workspace(Path(folder))
         passes = Passes(picture, energy, tiling, store, team)
         total = passes.run(pieces, FEASIBLE[picture.dtype.type])
         passes.commit()
         whole = tuple(slice(0, n) for n in picture.space)
         lead = (2, len(whole), picture.channels)
-        flux = read(store, passes._state.flux, tiling, whole, lead, picture.dtype)[0]
-        data = read(store, passes._state.data, tiling, whole, (picture.channels,), picture.dtype)
+        flux = read(store, passes._fields.flux, tiling, whole, lead, picture.dtype)[0]
+        data = read(store, passes._fields.data, tiling, whole, (picture.channels,), picture.dtype)
     return total, flux, data, tiling
 
 
@@ -71,8 +73,8 @@ def test_tiles_equal_one_piece_to_the_last_bit(shape, dtype, norm, channels, cou
     betas, t = Momentum().factors(count)
     more, _ = Momentum(t).factors(count)
     pieces = (
-        Piece(0.1, 4 / 3, tuple(betas), measure=True, advance=True),
-        Piece(0.2, 1.0, tuple(more), measure=True, advance=True),
+        Iterations(0.1, 4 / 3, tuple(betas), measure=True, advance=True),
+        Iterations(0.2, 1.0, tuple(more), measure=True, advance=True),
     )
     dual = CompiledDual(image.copy(), energy, 1)
     for piece in pieces:
@@ -100,9 +102,11 @@ def corrected(folder, image, energy, size, levels, halo=100):
     )
     coarser = replace(energy, spacing=tuple(h * 2**levels for h in energy.steps))
     folder.mkdir()
-    with crew(None, 2, 1, Reporter(None)) as team:
+    with start_workers(None, 2, 1, Reporter(None)) as team:
         store, picture = Workspace(folder), check_picture(image, None)
-        passes = Passes(picture, energy, tiling, store, team, coarser=Coarser(levels, coarser, 1))
+        passes = Passes(
+            picture, energy, tiling, store, team, correction_grid=CorrectionGrid(levels, coarser, 1)
+        )
         dual = TiledDual(passes, halo)
         dual.set_step(2.0, 4 / 3)
         dual.iterate(Momentum().factors(20)[0])
@@ -199,7 +203,7 @@ def test_certificate_on_tiles_equals_that_in_one_piece(tmp_path):
     one = dual.measure()
     for size in (64, 128):
         tiling = Tiling(image.shape, (size, size))
-        with crew(None, 3, 1, Reporter(None)) as team:
+        with start_workers(None, 3, 1, Reporter(None)) as team:
             store = Workspace(tmp_path / str(size))
             store.folder.mkdir()
             passes = Passes(check_picture(image, None), energy, tiling, store, team)
@@ -226,7 +230,7 @@ def test_interpolated_flux_is_that_of_the_whole_grid(tmp_path):
     store = Workspace(tmp_path)
     store.put("coarse", 0, flux)
     for window in [(slice(0, 64), slice(64, 93)), (slice(61, 150), slice(3, 20))]:
-        part = Coarse("coarse", levels).read(store, window, space, np.dtype(float))
+        part = CoarseFlux("coarse", levels).read(store, window, space, np.dtype(float))
         assert np.array_equal(part, whole[(..., *window)])
 
 
@@ -615,7 +619,7 @@ def test_halo_share_counts_the_pixels_that_are_read():
     ],
 )
 def test_memory_in_words(text, value):
-    assert check_memory(text) == value
+    assert bytes_in(text) == value
 
 
 @pytest.mark.parametrize(
@@ -641,3 +645,32 @@ def test_bad_input():
         tiled.denoise_tv(np.zeros((9000, 9000)), 0.1, memory="2MB")
     with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
         tiled.denoise_tv(np.zeros((9, 9)), 0.1, colour=1)
+
+
+def test_full_disk_at_the_end_loses_no_computation(tmp_path):
+    """With ``keep``, the folder stays until the caller has what it needs."""
+    image, seen = noisy((200, 210), np.float32), []
+    options = dict(memory="12MB", halo=24, num_workers=1, work=tmp_path / "w", keep=True)
+    first = tiled.denoise_tv(image, 0.1, **options)
+    held = sum(path.stat().st_size for path in (tmp_path / "w").rglob("*.npy"))
+    assert held < 2.2 * image.nbytes  # the result, and hardly more
+    again = tiled.denoise_tv(image, 0.1, on_step=lambda s: seen.append(s.stage), **options)
+    assert np.array_equal(first.image, again.image)
+    assert set(seen) == {"survey"}
+    (tmp_path / "thesis.txt").write_text("years of work")
+    remove_work(tmp_path)  # only what is work
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_an_image_that_was_being_overwritten_is_named(tmp_path, monkeypatch):
+    image, options = noisy((100, 110), np.float32), dict(work=tmp_path / "w", halo=24)
+
+    class Full(np.ndarray):
+        def __setitem__(self, index, values):
+            super().__setitem__((0, 0), 7)
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        tiled.denoise_tv(image, 0.1, image.view(Full), **options)
+    with pytest.raises(InputError, match=r"image: other values.*overwritten: restore it"):
+        tiled.denoise_tv(image, 0.1, image, **options)

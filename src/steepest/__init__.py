@@ -46,6 +46,7 @@ _WHERE = {
     "gradient": "grid.checked",
     "divergence": "grid.checked",
     "Solver": "core.solver",
+    "Tiles": "core.tiles",
     "Status": "core.status",
     "InputError": "core.errors",
     "TooManySteps": "core.errors",
@@ -53,7 +54,6 @@ _WHERE = {
 }
 _MODULES = (
     "spectral",
-    "tiled",
     "segmentation",
     "manifold",
     "inpainting",

@@ -11,7 +11,9 @@ from ..core.numbers import check_number
 from ..core.progress import Callback
 from ..core.solver import Solver
 from ..core.status import Status
-from .inputs import Inputs, check_inputs
+from ..core.tiles import Tiles, works_by_tiles
+from ..tiled.request import TileRequest
+from .inputs import Inputs, check_inputs, limits_of
 from .proof import State
 from .result import Segmentation, finish
 
@@ -28,6 +30,8 @@ def chan_vese(
     spacing: float | Sequence[float] | None = None,
     solver: Solver | None = None,
     on_step: Callback | None = None,
+    out: Any = None,
+    tiles: Tiles | None = None,
 ) -> Segmentation:
     """Segment an image into two classes, each about as bright as its mean.
 
@@ -46,10 +50,10 @@ def chan_vese(
         The image. Several channels are segmented together; they share one scale.
     mu : float
         Weight of the length of the contour.
-    channel_axis
-        As in `steepest.denoise`.
-    energy, spacing, solver, on_step
-        As in `threshold_rof`.
+    channel_axis : int, optional
+        Axis of the channels.
+    energy, spacing, solver, on_step, out, tiles
+        As in `threshold_rof`. By tiles, there is one channel.
 
     Returns
     -------
@@ -68,6 +72,12 @@ def chan_vese(
     ----------
     Chan & Vese, IEEE Trans. Image Process. 10 (2001) 266-277.
     """
+    if works_by_tiles(image, out, tiles):
+        from .tiles.segment import chan_vese_by_tiles
+
+        own = limits_of(solver)
+        request = TileRequest(image, out, own, tiles or Tiles(), channel_axis, spacing, on_step)
+        return chan_vese_by_tiles(request, mu, energy)
     mu = check_number(mu, "mu")
     inputs = check_inputs(
         image, energy, channel_axis, spacing=spacing, solver=solver, on_step=on_step

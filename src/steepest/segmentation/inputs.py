@@ -69,7 +69,12 @@ def check_inputs(
     array, _ = prepare_image(detached(image), axis, name, double=True)
     energy = contour_length(energy, array.ndim - 1)
     energy = energy.on(array, check_spacing(spacing, array.ndim - 1))
-    return Inputs(array, energy, limits(solver, tol=1e-9, max_num_iter=5000), Reporter(on_step))
+    return Inputs(array, energy, limits_of(solver), Reporter(on_step))
+
+
+def limits_of(solver: Solver | None) -> Limits:
+    """How hard to solve, with the defaults of this room."""
+    return limits(solver, tol=1e-9, max_num_iter=5000)
 
 
 def contour_length(energy: Any, ndim: int) -> Any:

@@ -11,8 +11,10 @@ from ..core.errors import InputError
 from ..core.numbers import check_choice, check_count, check_number, check_numbers
 from ..core.progress import Callback
 from ..core.solver import Solver
+from ..core.tiles import Tiles, works_by_tiles
+from ..tiled.request import TileRequest
 from .classes import between
-from .inputs import Inputs, check_inputs, only_channel
+from .inputs import Inputs, check_inputs, limits_of, only_channel
 from .proof import Level, State
 from .result import Segmentation, finish
 
@@ -36,6 +38,8 @@ def threshold_rof(
     spacing: float | Sequence[float] | None = None,
     solver: Solver | None = None,
     on_step: Callback | None = None,
+    out: Any = None,
+    tiles: Tiles | None = None,
 ) -> Segmentation:
     """Segment an image by its grey values, with smooth contours.
 
@@ -83,6 +87,12 @@ def threshold_rof(
     on_step : callable, optional
         Called with a `steepest.core.progress.Progress` when the labels are examined; ``residual``
         is the gap relative to the length. Return True to stop.
+    out : array-like of uint8 of the shape of ``image``, or a pair of them, optional
+        Where the labels and, in the second array, 255 for labels that are not certain are written
+        tile by tile; see `steepest.Tiles`.
+    tiles : Tiles, optional
+        How to work on an image that does not fit in memory. ``values`` must then be "denoised", and
+        the energy the default one, without weights.
 
     Returns
     -------
@@ -105,6 +115,12 @@ def threshold_rof(
     Cai & Steidl, EMMCVPR 2013, LNCS 8081, 237-250; Cai, Chan, Schoenlieb, Steidl & Zeng, SIAM J.
     Sci. Comput. 41 (2019) B1310-B1340 (T-ROF).
     """
+    if works_by_tiles(image, out, tiles):
+        from .tiles.segment import threshold_by_tiles
+
+        own = limits_of(solver)
+        request = TileRequest(image, out, own, tiles or Tiles(), None, spacing, on_step)
+        return threshold_by_tiles(request, strength, num_classes, energy, thresholds, values)
     strength = check_number(strength, "strength")
     num_classes = check_count(num_classes, "num_classes", least=2, most=MOST_CLASSES)
     values = check_choice(values, "values", VALUES)

@@ -82,7 +82,7 @@ class DecompositionSeries:
             return decompose(self.pages[index], bands=edges.tolist(), steps=grid, **options)
 
 
-@takes_options_of(decompose)
+@takes_options_of(decompose, without=("out", "tiles"))
 def decompose_series(
     pages: Any,
     energy: Energy | None = None,

@@ -14,38 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from ..convex.energy import Energy
-from ..segmentation.classes import bin_moments, to_bins, values_in_bins
-from ..segmentation.kernels import contour, near_level, potential
-from ..segmentation.proof import Faces, margins, most_within, volume
-from ..segmentation.repair import repair, undecided
-from .windows import Tile, Tiling, Window, grown
-from .workspace import Workspace, read
+from ...convex.energy import Energy
+from ...tiled.jobs import TileJob
+from ...tiled.windows import Window, grown
+from ...tiled.workspace import Workspace, read
+from ..classes import bin_moments, to_bins, values_in_bins
+from ..kernels import contour, near_level, potential
+from ..proof import Faces, margins, most_within, volume
+from ..repair import repair, undecided
 
 _BAND = 1 << 19  # pixels of a band, about
 _AROUND = 64  # pixels around a tile that it may change, at most
 _RIM = 2  # pixels around a window whose u and faces are not all known
-
-
-@dataclass(frozen=True)
-class Affine:
-    """The image ``(array - shift) / divisor`` without channels, read by windows."""
-
-    array: Any
-    shift: float
-    divisor: float
-    dtype: np.dtype
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of the image."""
-        return tuple(map(int, self.array.shape))
-
-    def __getitem__(self, window: Any) -> np.ndarray:
-        values = np.asarray(self.array[window], np.float64)
-        if self.shift != 0 or self.divisor != 1:
-            values = (values - self.shift) / self.divisor
-        return values.astype(self.dtype, copy=False)
 
 
 class _First(Workspace):
@@ -56,7 +36,7 @@ class _First(Workspace):
 
 
 @dataclass(frozen=True)
-class Part:
+class Patch:
     """A window of the image and, within it, the box of the pixels of interest.
 
     Arrays are (z, y, x); u and the flow q are right in the box and at the next pixels. ``box`` and
@@ -90,26 +70,26 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Look:
-    """``task(job)`` of one tile; the array that it returns is put under the name ``journal``.
+class ContourJob(TileJob):
+    """``task(job)`` of one tile; the array that it returns is journaled.
 
     ``flux`` is the name of the flux in the workspace, or None for zero. For a ``level``, the set
     ``{u > level}`` is looked at, with what is ``changed`` by repairs: names, the latest last.
     """
 
-    tile: Tile
-    tiling: Tiling
     image: Any
     energy: Energy
     strength: float
-    store: Workspace
     flux: str | None
-    task: Callable[[Look], np.ndarray]
-    journal: str
+    task: Callable[[ContourJob], np.ndarray]
     level: float = np.inf
     changed: tuple[str, ...] = ()
 
-    def part(self, box: Window) -> Part:
+    def run(self) -> np.ndarray:
+        """ContourJob at the tile."""
+        return self.task(self)
+
+    def part(self, box: Window) -> Patch:
         """The part of the image around a box."""
         space = self.tiling.space
         window, lead = grown(box, _RIM, space, align=1), 3 - len(space)
@@ -130,12 +110,12 @@ class Look:
             slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, window, strict=True)
         )
         whole, corner = (1,) * lead, (0,) * lead
-        return Part(
+        return Patch(
             f, u, q, inside, faces, (*(slice(0, 1),) * lead, *inner),
             (*corner, *(w.start for w in window)), (*whole, *space),
         )  # fmt: skip
 
-    def bands(self) -> Iterator[Part]:
+    def bands(self) -> Iterator[Patch]:
         """The tile, band by band."""
         core = self.tile.core
         rows = max(_BAND // math.prod(c.stop - c.start for c in core[1:]), 1)
@@ -151,7 +131,7 @@ class Look:
 
 
 def changes(
-    job: Look, names: tuple[str, ...], window: Window
+    job: ContourJob, names: tuple[str, ...], window: Window
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What repairs have changed in a window, the latest last: axes, places in it, and values.
 
@@ -172,14 +152,7 @@ def changes(
     return every[kept, 0].astype(np.int64), np.asarray(places), every[kept, 2]
 
 
-def run_look(job: Look) -> np.ndarray:
-    """Look at one tile."""
-    found = job.task(job)
-    job.store.put(job.journal, job.tile.number, found)
-    return found
-
-
-def extremes(job: Look) -> np.ndarray:
+def extremes(job: ContourJob) -> np.ndarray:
     """The smallest and the largest u."""
     found = np.array([(band.own.min(), band.own.max()) for band in job.bands()])
     return np.array([found[:, 0].min(), found[:, 1].max()])
@@ -192,7 +165,7 @@ class Moments:
     low: float
     high: float
 
-    def __call__(self, job: Look) -> np.ndarray:
+    def __call__(self, job: ContourJob) -> np.ndarray:
         return sum(
             (bin_moments(to_bins(band.own, self.low, self.high)) for band in job.bands()),
             np.zeros((3, 1)),
@@ -207,11 +180,9 @@ class Chosen:
     high: float
     split: np.ndarray
 
-    def __call__(self, job: Look) -> np.ndarray:
-        parts = [
-            values_in_bins(to_bins(band.own, self.low, self.high), self.split)
-            for band in job.bands()
-        ]
+    def __call__(self, job: ContourJob) -> np.ndarray:
+        low, high = self.low, self.high
+        parts = [values_in_bins(to_bins(b.own, low, high), self.split) for b in job.bands()]
         return np.array(np.unique(np.concatenate(parts), return_counts=True), np.float64)
 
 
@@ -221,7 +192,7 @@ class Squares:
 
     values: np.ndarray
 
-    def __call__(self, job: Look) -> np.ndarray:
+    def __call__(self, job: ContourJob) -> np.ndarray:
         total = 0.0
         for band in job.bands():
             means = self.values[band.inside[band.box].astype(int)]
@@ -230,7 +201,7 @@ class Squares:
 
 
 @dataclass(frozen=True)
-class Contour:
+class ContourSums:
     """Sums over the set: length, lack, ties, worst tie, number of pixels, and sum of f.
 
     Ties are pixels that are beyond the level by less than ``rounding``; what they lack is summed.
@@ -238,7 +209,7 @@ class Contour:
 
     rounding: float
 
-    def __call__(self, job: Look) -> np.ndarray:
+    def __call__(self, job: ContourJob) -> np.ndarray:
         total, worst = np.zeros(5), 0.0
         for band in job.bands():
             more = tuple(slice(b.start, b.stop + 1) for b in band.box)
@@ -263,9 +234,9 @@ class Repair:
     name: str
     effort: float
 
-    def __call__(self, job: Look) -> np.ndarray:
+    def __call__(self, job: ContourJob) -> np.ndarray:
         if job.tile.number not in self.tiles:
-            job.store.put(self.name, job.tile.number, np.zeros((0, 3)))
+            job.put(self.name, np.zeros((0, 3)))
             return np.zeros(1)
         part, core = job.part(job.around), job.tile.core
         start = np.array(part.corner)
@@ -284,7 +255,7 @@ class Repair:
         places = np.flatnonzero(touched)
         rows.append((np.full(places.size, -1), places, inside.ravel()[places]))
         axes, places, values = (np.concatenate(each) for each in zip(*rows, strict=True))
-        job.store.put(self.name, job.tile.number, np.array([axes, part.flat(places), values]).T)
+        job.put(self.name, np.array([axes, part.flat(places), values]).T)
         return np.array([places.size])
 
 
@@ -296,7 +267,7 @@ class Within:
     changed: tuple[str, ...]
     name: str
 
-    def __call__(self, job: Look) -> np.ndarray:
+    def __call__(self, job: ContourJob) -> np.ndarray:
         other, found = replace(job, level=self.level, changed=self.changed), [np.zeros((0, 3))]
         for band, wide in zip(job.bands(), other.bands(), strict=True):
             out = np.zeros(band.u.shape, bool)
@@ -304,12 +275,12 @@ class Within:
             places = band.flat(np.flatnonzero(out))
             found.append(np.array([(-1, place, 0) for place in places.tolist()]).reshape(-1, 3))
         rows = np.concatenate(found)
-        job.store.put(self.name, job.tile.number, rows)
+        job.put(self.name, rows)
         return np.array([len(rows)])
 
 
 @dataclass(frozen=True)
-class Doubts:
+class DoubtfulPixels:
     """Put the doubtful pixels of the tile (flat indices) under a name, for an excess of energy.
 
     Returns their number, and how many of them can be wrong at once.
@@ -319,7 +290,7 @@ class Doubts:
     rounding: float
     name: str
 
-    def __call__(self, job: Look) -> np.ndarray:
+    def __call__(self, job: ContourJob) -> np.ndarray:
         part = job.part(job.around)
         near = near_level(part.u, part.inside, job.level, self.excess + self.rounding)
         unknown = np.ones(part.u.shape, bool)
@@ -333,7 +304,7 @@ class Doubts:
         at = at[3 - len(core) :]
         found = found[((at >= core[:, :1]) & (at < core[:, 1:])).all(0)]
         distances = margins(part.u, part.inside, job.level, found) - self.rounding
-        job.store.put(self.name, job.tile.number, part.flat(found))
+        job.put(self.name, part.flat(found))
         return np.array([found.size, most_within(distances, self.excess)])
 
 
@@ -352,7 +323,7 @@ class Paint:
     labels: str
     doubt: str
 
-    def __call__(self, job: Look) -> np.ndarray:
+    def __call__(self, job: ContourJob) -> np.ndarray:
         counts = np.zeros((len(self.levels) + 1, 3))
         parts: list[tuple[np.ndarray, np.ndarray]] = []
         ndim = len(job.tiling.space)
@@ -383,5 +354,5 @@ class Paint:
             parts.append((labels.reshape(shape), np.where(certain, 0, 255).reshape(shape)))
         for name, each in zip((self.labels, self.doubt), zip(*parts, strict=True), strict=True):
             whole = np.concatenate(each, 1).astype(np.uint8)
-            job.store.put(name, job.tile.number, whole)
+            job.put(name, whole)
         return counts
