@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import steepest
 from steepest.io import Image
 
 from .choices import NoiseChoice, RangeChoice, refuse
@@ -59,9 +60,7 @@ class Values:
 
     def noise(self, page: np.ndarray, channel_axis: int | None) -> float:
         """Estimate the standard deviation of the noise of a page, in units of ``compute``."""
-        from steepest import estimate_noise
-
-        return estimate_noise(self.compute(page), channel_axis=channel_axis)
+        return steepest.estimate_noise(self.compute(page), channel_axis=channel_axis)
 
     def report(self, item: Item) -> None:
         """Report the interpretation of the grey values, unless it is the default."""
@@ -124,19 +123,13 @@ class PhotonCounts(Values):
         return replace(image, array=image.array.astype(np.float32)) if convert else image
 
     def compute(self, part: np.ndarray) -> np.ndarray:
-        from steepest import anscombe
-
-        return np.asarray(anscombe(part, *self.camera))
+        return np.asarray(steepest.anscombe(part, *self.camera))
 
     def restore(self, array: np.ndarray, dtype: Any) -> np.ndarray:
-        from steepest import inverse_anscombe
-
-        return np.asarray(inverse_anscombe(array, *self.camera))
+        return np.asarray(steepest.inverse_anscombe(array, *self.camera))
 
     def noise(self, page: np.ndarray, channel_axis: int | None) -> float:
-        from steepest import anscombe_noise
-
-        return anscombe_noise(page, *self.camera, channel_axis=channel_axis)
+        return steepest.anscombe_noise(page, *self.camera, channel_axis=channel_axis)
 
     def in_file(self, sigma: Any, dtype: Any) -> Any:
         return None

@@ -88,10 +88,11 @@ class Line:
         self._bar.update(self._task, completed=done, total=total if step.num_steps else None)
         self.tell()
 
-    def tell(self) -> None:
+    def tell(self, *, refresh: bool = False) -> None:
         """Update the words, and print the hint if it takes long."""
         (task,) = self._bar.tasks
-        self._bar.update(self._task, words=COMPILING if self.compiling else self._words)
+        words = COMPILING if self.compiling else self._words
+        self._bar.update(self._task, words=words, refresh=refresh)
         left = task.time_remaining
         patient = monotonic() - self._begun < _PATIENCE or (left is not None and left < _PATIENCE)
         if self._hint and not patient and not self.compiling:
@@ -146,11 +147,11 @@ def _told_of_compiling(line: Line) -> Iterator[None]:
     class Listener(event.Listener):  # type: ignore[misc]
         def on_start(self, event: Any) -> None:
             line.compiling += 1
-            line.tell()
+            line.tell(refresh=True)
 
         def on_end(self, event: Any) -> None:
             line.compiling -= 1
-            line.tell()
+            line.tell(refresh=True)
 
     with event.install_listener("numba:compile", Listener()):
         yield
