@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import steepest
 from steepest.io import Image
 
 from .choices import NoiseChoice, RangeChoice, refuse
@@ -129,22 +130,16 @@ class PhotonCounts(Values):
         return replace(image, array=image.array.astype(np.float32)) if convert else image
 
     def compute(self, part: np.ndarray) -> np.ndarray:
-        from steepest import anscombe
-
-        return np.asarray(anscombe(part, *self.camera))
+        return np.asarray(steepest.anscombe(part, *self.camera))
 
     def restore(self, array: np.ndarray, dtype: Any) -> np.ndarray:
-        from steepest import inverse_anscombe
-
-        return np.asarray(inverse_anscombe(array, *self.camera))
+        return np.asarray(steepest.inverse_anscombe(array, *self.camera))
 
     def noise(self, page: np.ndarray, channel_axis: int | None, *, separate: bool) -> Any:
-        from steepest import anscombe_noise
-
         if separate and channel_axis is not None:
             channels = np.moveaxis(page, channel_axis, 0)
-            return [anscombe_noise(channel, *self.camera) for channel in channels]
-        return anscombe_noise(page, *self.camera, channel_axis=channel_axis)
+            return [steepest.anscombe_noise(channel, *self.camera) for channel in channels]
+        return steepest.anscombe_noise(page, *self.camera, channel_axis=channel_axis)
 
     def clipped(self, page: np.ndarray) -> int:
         from steepest.flows.anscombe import count_clipped

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+import steepest
 from steepest.core.errors import InputError
 from steepest.io import Image
 
 from .certificates import Proof
-from .images import without_channels
 from .runner import Item
 from .sizes import Lengths
 
@@ -97,17 +97,15 @@ class Labels:
             if most > np.iinfo(np.uint16).max:
                 raise InputError(f"{self.image.name}: {most} objects; files hold up to 65535")
             parts = [each.labels.astype(np.uint16) for each in self.regions]
-        item.write(item.files["labels"], without_channels(self.image, parts))
+        item.write(item.files["labels"], self.image.of_numbers(parts))
         if "doubt" in item.files:
             doubt = [np.where(page.certain, 0, 255).astype(np.uint8) for page in self.pages]
-            item.write(item.files["doubt"], without_channels(self.image, doubt))
+            item.write(item.files["doubt"], self.image.of_numbers(doubt))
         if "areas" in item.files:
             item.write(item.files["areas"], self._table())
         if "overlay" in item.files:
-            from steepest import plot
-
             first, note = self.pages[0], "page 1" if len(self.pages) > 1 else ""
-            figure = plot.label_overlay(
+            figure = steepest.plot.label_overlay(
                 self.image.parts[0], first.labels, first.certain,
                 channel_axis=self.image.channel_axis, note=note,
                 title=f"{item.source.stem}: classes by brightness",

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
+import steepest
 from steepest.core.errors import InputError
 from steepest.io import Image, OutputSet, check_target, not_kept, write_image
 
@@ -23,20 +24,6 @@ from .progress import progress
 from .sources import Source, check_format, check_targets
 
 Files = Mapping[str, Path]
-
-
-class Outcome(Protocol):
-    """The accuracy of a result (a certificate or a residual) in words and numbers."""
-
-    @property
-    def status(self) -> str: ...
-    @property
-    def ok(self) -> bool: ...
-    @property
-    def promise(self) -> str: ...
-    @property
-    def effort(self) -> str: ...
-    def as_json(self) -> dict[str, Any]: ...
 
 
 class Item:
@@ -50,7 +37,7 @@ class Item:
         self.source, self.label, self.files, self.quiet = source, label, files, quiet
         self.lines: list[tuple[str, str]] = []
         self.values: dict[str, Any] = {}
-        self.outcome: Outcome | None = None
+        self.outcome: Any = None
         self.written: list[Path] = outputs.paths
         self.seconds = 0.0
         self.outputs = outputs
@@ -111,7 +98,7 @@ class Item:
         self.lines.append((key, text))
         self.values.update(values)
 
-    def certify(self, outcome: Outcome, name: str = "certificate") -> None:
+    def certify(self, outcome: Any, name: str = "certificate") -> None:
         """Add the guaranteed accuracy, the effort and the status."""
         self.outcome = outcome
         self.tell(name, outcome.promise, **{name: outcome.as_json()})
@@ -128,9 +115,7 @@ class Item:
             csv.writer(text, lineterminator="\n").writerows(content)
             content = text.getvalue().encode()
         elif not isinstance(content, bytes):
-            from steepest import plot
-
-            content = plot.figure_png(content)
+            content = steepest.plot.figure_png(content)
         with self.outputs.open(path) as file:
             file.write(content)
 

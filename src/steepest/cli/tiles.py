@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import product
+from itertools import groupby, product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,14 +14,14 @@ import numpy as np
 
 from steepest.core.errors import InputError
 from steepest.core.views import Part
-from steepest.io.stores import StoredImage, is_store, open_windows
+from steepest.io.store_sets import Kind, new_stores
+from steepest.io.stores import StoredImage, check_new_store, is_store, open_windows
 
 from .certificates import Certificate, finite
 from .choices import TilesChoice, Writing, keywords_of
 from .extras import need
-from .runner import Batch, Item, Outcome
+from .runner import Batch, Item
 from .sources import Source
-from .tile_stores import Kind, new_stores, store_targets
 
 SEVERAL = (
     "--edges: needed for several time points or separate channels, so that the bands mean the same "
@@ -50,7 +50,7 @@ class Tiling:
     choices: Sequence[Any] = ()
     kind: Kind = "image"
     places: Mapping[str, str | None] = field(default_factory=dict)
-    certify: Callable[[list[Any], float], Outcome] | None = None
+    certify: Callable[[list[Any], float], Any] | None = None
     proves: str = "certificate"
     separate: bool = False
 
@@ -62,7 +62,7 @@ class Tiling:
         flags = [getattr(each, "separate_channels", False) for each in self.choices]
         separate = self.separate or any(flags)
         sources = [Source(name, tuple(names), len(names) > 1) for name in names]
-        targets = store_targets(sources, writing, self.tags, self.kind, self.places)
+        targets = _targets(sources, writing, self.tags, self.kind, self.places)
 
         def work(item: Item) -> None:
             item.written = targets[item.source]
@@ -179,3 +179,48 @@ def _attribute(results: Sequence[Any], k: int) -> dict[str, Any]:
         "data_range": [float(result.data_range) for result in results],
         "converged": [bool(result.converged) for result in results],
     }
+
+
+def _targets(
+    sources: Sequence[Source],
+    writing: Writing,
+    tags: Sequence[str],
+    kind: Kind,
+    places: Mapping[str, str | None],
+) -> dict[Source, list[Path]]:
+    """The new stores of the results of each image, after checking them.
+
+    There is one for each tag, or a single one for all bands. ``places`` are the options that say
+    where the results of a tag go, in place of -o.
+    """
+
+    def named(source: Source) -> list[Path]:
+        targets: list[Path] = []
+        for given, group in groupby(tags, lambda tag: places.get(tag, writing.output)):
+            files = [tag if kind == "bands" else f"{source.stem}_{tag}" for tag in group]
+            several = source.several or (len(files) > 1 and kind != "bands")
+            folder = _store_or_folder(given, several)
+            if folder.suffix == ".zarr":
+                targets.append(folder)
+                continue
+            if kind == "bands":  # a folder of their own for each image
+                folder = source.folder(writing.output, "bands", own=True)
+            targets += [folder / f"{file}.zarr" for file in files]
+        return targets
+
+    found = {source: named(source) for source in sources}
+    every = [target for group in found.values() for target in group]
+    if len(set(every)) < len(every):
+        raise InputError("two results would have the same name; process them separately")
+    for target in every:
+        check_new_store(target, writing.overwrite)
+    return found
+
+
+def _store_or_folder(given: str | None, several: bool) -> Path:
+    output = Path(given or ".")
+    if output.suffix == ".zarr" and several:
+        raise InputError(f"{output}: a folder is needed for several results, not a store")
+    if output.suffix.lower() in (".tif", ".tiff", ".png", ".npy", ".jpg"):
+        raise InputError(f"{output}: results of tiles are Zarr stores; give a name in .zarr")
+    return output

@@ -162,9 +162,7 @@ def _advice(accuracy: float | None) -> Iterator[None]:
 
 
 def _strip(part: Any, channel_axis: int | None, result: Any, limits: Any, name: str) -> Any:
-    from steepest import plot
-
-    return plot.flow_strip(
+    return steepest.plot.flow_strip(
         [part, *result.images],
         [0.0, *result.times],
         channel_axis=channel_axis,

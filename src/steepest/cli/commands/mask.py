@@ -12,11 +12,10 @@ import numpy as np
 
 import steepest
 from steepest.inpainting.masks import METHODS
-from steepest.io import Image, Metadata
+from steepest.io import Image, Metadata, from_float
 
 from .. import choices
 from ..certificates import Reached, duration
-from ..images import to_kind, without_channels
 from ..runner import Batch, Item
 from ..sources import Source
 from ..tiles import Tiling
@@ -110,8 +109,8 @@ def mask(
         white = [np.where(each.mask, 255, 0).astype(np.uint8) for each in found]
         item.write(item.files["mask"], _blank(image, white))
         if reconstruction is not None:
-            content = to_kind(image, [each.best.image for each in found])
-            item.write(item.files["reconstruction"], content)
+            best = [from_float(each.best.image, image.array.dtype) for each in found]
+            item.write(item.files["reconstruction"], image.with_parts(best))
         _report(item, found, method, cycles, tonal)
 
     sources = reading.sources(images, writing.output, reconstruction)
@@ -142,7 +141,7 @@ class _ByTiles(Reached):
 
 def _blank(image: Image, parts: list[np.ndarray] | None = None) -> Image:
     """A mask of the size of an image, without metadata."""
-    return replace(without_channels(image, parts), metadata=Metadata())
+    return replace(image.of_numbers(parts), metadata=Metadata())
 
 
 def _choose(

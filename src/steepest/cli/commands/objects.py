@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+import steepest
+from steepest.io import Image
+
 from .. import choices
 from ..decompositions import Decompositions
 from ..grey import values_of
-from ..images import without_copies
 from ..runner import Batch, Item
 from ..sizes import PixelSize, lengths_of
 from ..types import Images, Number
@@ -74,13 +76,11 @@ def objects(
     values = values_of(grey)
 
     def work(item: Item) -> None:
-        from steepest import spectral
-
-        image = item.read(reading, values, prepare=without_copies, kept=False)
+        image = item.read(reading, values, prepare=Image.without_copies, kept=False)
         lengths = lengths_of(item, image, pixel_size, energy)
         pages = Decompositions(item, image, values, bands, grey, energy, lengths, solver)
-        size = lengths.pixel_size
-        found = [spectral.objects(each, min_snr=min_snr, pixel_size=size) for each in pages]
+        keywords = {"min_snr": min_snr, "pixel_size": lengths.pixel_size}
+        found = [steepest.spectral.objects(each, **keywords) for each in pages]
         item.write(item.files["table"], _table(found, pages, lengths.unit))
         pages.report()
         _report(item, np.concatenate(found), len(pages.edges) - 1, lengths.unit)

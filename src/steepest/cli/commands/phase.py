@@ -17,7 +17,6 @@ from steepest.io import Image
 from .. import choices
 from ..certificates import ManifoldProof
 from ..extras import need_figures
-from ..images import without_copies
 from ..runner import Batch, Item
 from ..sources import SAMPLE, Source
 from ..types import FileName, Images, Positive
@@ -97,7 +96,7 @@ def phase(
     def work(item: Item) -> None:
         from steepest.manifold import denoise
 
-        image = item.read(reading, prepare=without_copies)
+        image = item.read(reading, prepare=Image.without_copies)
         turn = _turn_of(image, period)
         norm: Any = "anisotropic" if anisotropic else "isotropic"
         energy: Any = steepest.TotalVariation(norm=norm, huber=huber or 0.0)
@@ -210,12 +209,10 @@ def _residues(phase: np.ndarray) -> int:
 
 def _picture(before: np.ndarray, after: np.ndarray) -> Any:
     """Draw the first page, of a volume the middle slice, before and after."""
-    from steepest import plot
-
     if before.ndim not in (2, 3):
         raise InputError("--picture: signals have no picture")
     if before.ndim == 3:
         before, after = before[len(before) // 2], after[len(after) // 2]
     known = ~np.isnan(before)
     images = {"measured": np.nan_to_num(before), "denoised": np.nan_to_num(after)}
-    return plot.phase_figure(images, known=known)
+    return steepest.plot.phase_figure(images, known=known)

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
+import steepest
 from steepest.io import Image
 
 from .. import choices
 from ..decompositions import Decompositions, Stack
 from ..grey import values_of
-from ..images import without_channels, without_copies
 from ..runner import Batch, Item
 from ..sizes import PixelSize, lengths_of
 from ..types import Images
@@ -54,28 +54,26 @@ def scale_map(
     values = values_of(grey)
 
     def blank(image: Image) -> Image:
-        grey = without_channels(image)
+        grey = image.of_numbers()
         return replace(grey, array=grey.array.astype(np.float32))
 
     def like(image: Image) -> dict[str, Image]:
         return {} if image.axes == "X" and writing.output is None else {"scale": blank(image)}
 
     def work(item: Item) -> None:
-        from steepest import spectral
-
-        image = item.read(reading, values, prepare=without_copies, like=like)
+        image = item.read(reading, values, prepare=Image.without_copies, like=like)
         target = item.files["scale"] if like(image) else item.files["scale"].with_suffix(".npy")
         lengths = lengths_of(item, image, pixel_size, energy)
         pages, middles = (
             Decompositions(item, image, values, times, grey, energy, lengths, solver),
             [],
         )
-        stack = Stack(without_channels(image), np.float32, target.parent)
+        stack = Stack(image.of_numbers(), np.float32, target.parent)
         for decomposition in pages:
-            sizes = spectral.scale_map(decomposition, "length") * lengths.pixel_size
+            sizes = steepest.spectral.scale_map(decomposition, "length") * lengths.pixel_size
             middles.append(float(np.median(sizes)))
             stack.add(sizes)
-        item.write(target, replace(without_channels(image), array=stack.array))
+        item.write(target, replace(image.of_numbers(), array=stack.array))
         text = f"median {np.median(middles):.4g} {lengths.unit}"
         item.tell("scale", text, median=middles if pages.series else middles[0])
         pages.certify()

@@ -17,7 +17,6 @@ from steepest.io import Image
 from .. import choices
 from ..extras import need_figures
 from ..grey import values_of
-from ..images import without_channels, without_copies
 from ..labels import LabelProof, Labels, report_tiles
 from ..runner import Batch, Item
 from ..sizes import PixelSize, lengths_of
@@ -159,10 +158,10 @@ def segment(
         return found
 
     def like(image: Image) -> dict[str, Image]:
-        return dict.fromkeys(("labels", "doubt"), without_channels(image))
+        return dict.fromkeys(("labels", "doubt"), image.of_numbers())
 
     def work(item: Item) -> None:
-        image = item.read(reading, values, prepare=without_copies, like=like)
+        image = item.read(reading, values, prepare=Image.without_copies, like=like)
         lengths = lengths_of(item, image, pixel_size, spacing)
         keywords = choices.keywords_of(image, lengths, threads)
         if connectivity == 2:

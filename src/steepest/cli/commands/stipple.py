@@ -98,14 +98,12 @@ def stipple(
         raise InputError("--width: only for SVG and PDF files; --scale sets the size of PNG files")
 
     def work(item: Item) -> None:
-        from steepest import particles
-
         image = item.read(reading, kept=False)
         if image.space != "YX" or image.axes.startswith("T"):
             name = item.source.name
             raise InputError(f"{name}: has axes {image.axes}; a single 2-D image is needed")
         with item.progress() as on_step:
-            dots = particles.stipple(
+            dots = steepest.particles.stipple(
                 _on_paper(image.array, image.alpha, invert), points, invert=invert, gamma=gamma,
                 size_by_tone=size_by_tone, rng=seed, on_step=on_step,
                 solver=steepest.Solver(tol, max_steps, threads.threads),
