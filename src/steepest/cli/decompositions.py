@@ -14,7 +14,7 @@ import steepest
 from steepest.core.errors import InputError
 from steepest.io import Image
 
-from .certificates import Certificate, without_pixels
+from .certificates import bounds, without_pixels
 from .choices import FlowTimes, MethodChoice, keywords_of
 from .grey import Computed, Values
 from .runner import Item
@@ -98,7 +98,8 @@ class Decompositions:
 
     def certify(self) -> None:
         """Report the combined certificate of all pages."""
-        self.item.certify(Certificate(self._flows, self._seconds))
+        self.item.seconds = self._seconds  # without those of the command between the pages
+        self.item.certify(self._flows, bounds(self._flows))
 
     def spectrum_figure(self, spectra: Sequence[tuple[Any, Any]]) -> Any:
         """Draw the spectra (times, S) of all pages."""

@@ -14,39 +14,11 @@ import steepest
 from steepest.core.errors import InputError
 from steepest.io import Image
 
-from .certificates import Proof
 from .runner import Item
 from .sizes import Lengths
 
 _SIZES = ("", "length", "area", "volume")
 _POWERS = ("", "", "\u00b2", "\u00b3")
-
-
-class LabelProof(Proof):
-    """How much of the labels is proven."""
-
-    @property
-    def promise(self) -> str:
-        if not self._doubtful:
-            return "all labels are proven"
-        total = sum(math.prod(page.labels.shape) for page in self.results)
-        share = 100 * (total - self._doubtful) / total
-        return (
-            f"{share:.4g} % of the labels are proven; of the rest, at most {self._wrong} are wrong"
-        )
-
-    def as_json(self) -> dict[str, Any]:
-        gap = max(page.gap for page in self.results)
-        counts = {"doubtful": self._doubtful, "doubtful_bound": self._wrong, "gap": gap}
-        return {**counts, **super().as_json()}
-
-    @property
-    def _doubtful(self) -> int:
-        return sum(page.num_doubtful for page in self.results)
-
-    @property
-    def _wrong(self) -> int:
-        return sum(page.doubtful_bound for page in self.results)
 
 
 def report_classes(

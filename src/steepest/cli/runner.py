@@ -15,9 +15,11 @@ from typing import Any
 
 import steepest
 from steepest.core.errors import InputError
+from steepest.core.numbers import counted
+from steepest.core.status import Status
 from steepest.io import Image, OutputSet, check_target, not_kept, write_image
 
-from .certificates import finite
+from .certificates import Accuracy, duration, finite
 from .choices import FileReading, PixelChoice, Reading, Reporting, Writing
 from .outcome import FAILED, OK, USAGE, one_line
 from .progress import progress
@@ -37,7 +39,7 @@ class Item:
         self.source, self.label, self.files, self.quiet = source, label, files, quiet
         self.lines: list[tuple[str, str]] = []
         self.values: dict[str, Any] = {}
-        self.outcome: Any = None
+        self.status: Status | None = None
         self.written: list[Path] = outputs.paths
         self.seconds = 0.0
         self.outputs = outputs
@@ -98,12 +100,24 @@ class Item:
         self.lines.append((key, text))
         self.values.update(values)
 
-    def certify(self, outcome: Any, name: str = "certificate") -> None:
-        """Add the guaranteed accuracy, the effort and the status."""
-        self.outcome = outcome
-        self.tell(name, outcome.promise, **{name: outcome.as_json()})
-        self.tell("effort", outcome.effort)
-        self.tell("status", outcome.status)
+    def certify(
+        self,
+        results: Sequence[Any],
+        accuracy: Accuracy,
+        name: str = "certificate",
+        step: str = "iteration",
+    ) -> None:
+        """Add the accuracy of results under a name, their effort in steps, and the worst status."""
+        words, numbers = accuracy
+        self.status = Status.worst([result.status for result in results])
+        iterations = sum(int(result.iterations) for result in results)
+        effort = {
+            "iterations": iterations, "converged": self.status.converged,
+            "status": str(self.status), "seconds": self.seconds,
+        }  # fmt: skip
+        self.tell(name, words, **{name: {**numbers, **effort}})
+        self.tell("effort", f"{counted(iterations, step)}, {duration(self.seconds)}")
+        self.tell("status", str(self.status))
 
     def write(self, path: Path, content: Any) -> None:
         """Write an image, the rows of a table, bytes, or a figure of matplotlib."""
@@ -209,11 +223,9 @@ def run_batch(batch: Batch, reporting: Reporting, command: str) -> int:
             continue
         item.report_losses()
         done.append(item)
-        if item.outcome is not None and not item.outcome.ok:
+        if item.status is not None and not item.status.ok:
             strict_failure |= reporting.strict
-            _say(
-                "error" if reporting.strict else "warning", f"{source.name}: {item.outcome.status}"
-            )
+            _say("error" if reporting.strict else "warning", f"{source.name}: {item.status}")
         if not reporting.json and not reporting.quiet:
             _print(item)
     if reporting.json:

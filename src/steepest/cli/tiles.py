@@ -17,7 +17,7 @@ from steepest.core.views import Part
 from steepest.io.store_sets import Kind, new_stores
 from steepest.io.stores import StoredImage, check_new_store, is_store, open_windows
 
-from .certificates import Certificate, finite
+from .certificates import Accuracy, bounds, finite
 from .choices import TilesChoice, Writing, keywords_of
 from .extras import need
 from .runner import Batch, Item
@@ -40,8 +40,8 @@ class Tiling:
     numbers that must not be averaged), or masks (labels that all channels share). ``choices`` are
     the options of energy, spacing and solver; each channel is computed on its own if they, or
     ``separate``, say so. ``places`` are other options than -o for the results of a tag.
-    ``certify(results, seconds)`` is for results without ``psnr_bound``, and ``proves`` names what
-    it returns.
+    ``accuracy(results)`` is what the report says of them under the name ``proves``, and ``step`` is
+    one of their iterations.
     """
 
     tags: Sequence[str]
@@ -50,8 +50,9 @@ class Tiling:
     choices: Sequence[Any] = ()
     kind: Kind = "image"
     places: Mapping[str, str | None] = field(default_factory=dict)
-    certify: Callable[[list[Any], float], Any] | None = None
+    accuracy: Callable[[Sequence[Any]], Accuracy] = bounds
     proves: str = "certificate"
+    step: str = "iteration"
     separate: bool = False
 
     def batch(
@@ -61,7 +62,7 @@ class Tiling:
         names = list(dict.fromkeys(images))
         flags = [getattr(each, "separate_channels", False) for each in self.choices]
         separate = self.separate or any(flags)
-        sources = [Source(name, tuple(names), len(names) > 1) for name in names]
+        sources = [Source(name, several=len(names) > 1) for name in names]
         targets = _targets(sources, writing, self.tags, self.kind, self.places)
 
         def work(item: Item) -> None:
@@ -94,10 +95,9 @@ class Tiling:
                         part, out = Part(image.array, fixed), stores.at(fixed)
                         results.append(self.solve(part, out, flat(keywords)))
                 more = {"command": command, **(self.report(item, results) or {})}
-                proof = (self.certify or Certificate)(results, item.seconds)
-                item.certify(proof, self.proves)
-                own = finite(proof.as_json())
-                stores.note(lambda k: {**more, **(own if self.certify else _attribute(results, k))})
+                item.certify(results, self.accuracy(results), self.proves, self.step)
+                own = None if self.accuracy is bounds else finite(item.values[self.proves])
+                stores.note(lambda k: {**more, **(own or _attribute(results, k))})
 
         return Batch(sources, work)
 

@@ -15,7 +15,7 @@ from steepest.io import Image, check_kind
 from .. import choices
 from ..extras import need_coder
 from ..runner import Batch, Item
-from ..sources import Source, expand
+from ..sources import find_sources
 from ..types import Count, Density, FileName, FromZero, Positive, one_of
 
 _DENSITY = 0.05
@@ -79,9 +79,9 @@ def compress(
     """
     choices.only_one(density=density, size=size, psnr=psnr)
     need_coder("steepest compress")
-    if expand([image]) != [image]:
+    source = find_sources([image])[0]
+    if source.name != image:
         raise InputError(f"{image}: one image is compressed at a time")
-    source = Source(image)
     target = Path(output or f"{source.stem}.stp")
     check_kind(target, "compressed image")
 

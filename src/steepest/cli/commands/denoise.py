@@ -12,7 +12,7 @@ from steepest.core.numbers import counted
 from steepest.io import Image
 
 from .. import choices
-from ..certificates import Certificate, without_pixels
+from ..certificates import bounds, without_pixels
 from ..grey import Values, values_of
 from ..runner import Batch, Item
 from ..tiles import Tiling
@@ -115,7 +115,7 @@ def denoise(
             share = f"{100 * clipped / image.array.size:.2g} %"
             words = f"{counted(clipped, 'value')} ({share}), too far below the offset for counts"
             item.tell("clipped", words, clipped=clipped)
-        item.certify(Certificate(results, item.seconds))
+        item.certify(results, bounds(results))
         return parts
 
     return Batch.of_images(images, compute, "denoised", values, reading, writing, pixels)

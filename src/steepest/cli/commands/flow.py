@@ -15,7 +15,7 @@ from steepest.flows.time_grid import DEFAULT_MAX_STEPS, MOST_STEPS
 from steepest.io import Image
 
 from .. import choices
-from ..certificates import Certificate, promise
+from ..certificates import bounds, in_words
 from ..extras import need_figures
 from ..grey import Computed, values_of
 from ..runner import Batch, Item
@@ -133,7 +133,7 @@ def flow(
             figure = _strip(pages[0], image.channel_axis, results[0], limits, item.source.stem)
             item.write(item.files["strip"], figure)
         _report(item, times, results)
-        item.certify(Certificate(results, item.seconds))
+        item.certify(results, bounds(results))
 
     def solve(page: Any, image: Image, on_step: Any) -> Any:
         if method.learned:
@@ -181,5 +181,5 @@ def _report(item: Item, times: Sequence[float], results: Sequence[Any]) -> None:
         gap = max(float(result.gap[i]) for result in results)
         rows.append({"time": time, "psnr_bound": psnr, "error_bound": error, "gap": gap})
         if len(times) > 1:
-            item.tell(f"t = {time:g}", f"{promise(psnr, error)}, relative gap {gap:.1e}")
+            item.tell(f"t = {time:g}", in_words(psnr, error, gap))
     item.values["times"] = rows

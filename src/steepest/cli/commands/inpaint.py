@@ -18,7 +18,7 @@ from steepest.io import Image, read_image, read_labels
 from steepest.io.stores import is_store, open_windows
 
 from .. import choices
-from ..certificates import Reached
+from ..certificates import residual
 from ..grey import values_of
 from ..runner import Batch, Item
 from ..tiles import Tiling
@@ -99,7 +99,7 @@ def inpaint(
 
         return Tiling(
             ["inpainted"], solve, lambda item, results: item.tell("method", method, method=method),
-            [spacing, solver], certify=_ByTiles, proves="residual",
+            [spacing, solver], accuracy=residual, proves="residual", step="pass",
         ).batch(images, tiles, writing, "inpaint")  # fmt: skip
     equation = getattr(inpainting, inpainting.METHODS[method])()
 
@@ -115,32 +115,11 @@ def inpaint(
             with item.page(image, index) as keywords["on_step"]:
                 results.append(steepest.inpaint(part, marked, equation, **keywords))
         _report(item, method, image, marked)
-        item.certify(_Solved(results, item.seconds), "residual")
+        item.certify(results, residual(results), "residual")
         return [result.image for result in results]
 
     values = values_of(choices.RangeChoice(), floats=pixels.float)
     return Batch.of_images(images, compute, "inpainted", values, reading, writing, pixels)
-
-
-class _Solved(Reached):
-    """The accuracy with which the equation is solved (the worst over several pages)."""
-
-    @property
-    def residual(self) -> float:
-        return max(float(result.residual) for result in self.results)
-
-    @property
-    def promise(self) -> str:
-        return f"{self.residual:.1e}, relative"
-
-    def as_json(self) -> dict[str, Any]:
-        return {"residual": self.residual, **super().as_json()}
-
-
-class _ByTiles(_Solved):
-    """The same by tiles, where an iteration is a pass over all of them."""
-
-    step = "pass"
 
 
 @contextmanager

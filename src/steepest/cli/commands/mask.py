@@ -15,7 +15,7 @@ from steepest.inpainting.masks import METHODS
 from steepest.io import Image, Metadata, from_float
 
 from .. import choices
-from ..certificates import Reached, duration
+from ..certificates import Accuracy, duration
 from ..runner import Batch, Item
 from ..sources import Source
 from ..tiles import Tiling
@@ -86,7 +86,7 @@ def mask(
             lambda part, out, keywords: steepest.tiled.echo(
                 part, density, out[0], rng=seed, **keywords
             ),
-            report, kind="mask", certify=_ByTiles, proves="inpainting",
+            report, kind="mask", accuracy=_errors, proves="inpainting", step="pass",
         ).batch(images, tiles, writing, "mask")  # fmt: skip
 
     def files(source: Source) -> dict[str, Path]:
@@ -126,19 +126,6 @@ class _Found:
     best: Any
 
 
-class _ByTiles(Reached):
-    """The errors of the images inpainted from the masks, over all pixels."""
-
-    step = "pass"
-
-    @property
-    def promise(self) -> str:
-        return _errors(self.results)
-
-    def as_json(self) -> dict[str, Any]:
-        return {"psnr": _psnr(self.results), "mae": _mae(self.results), **super().as_json()}
-
-
 def _blank(image: Image, parts: list[np.ndarray] | None = None) -> Image:
     """A mask of the size of an image, without metadata."""
     return replace(image.of_numbers(parts), metadata=Metadata())
@@ -171,7 +158,7 @@ def _report(item: Item, found: list[_Found], method: str, cycles: int, tonal: bo
     gain = f" ({after - before:+.2f} dB by tonal optimisation)" if told else ""
     item.lines += [
         ("mask", f"{kept} of {size} pixels, {100 * kept / size:.2f} %, {words}"),
-        ("inpainting", _errors(best) + gain),
+        ("inpainting", _errors(best)[0] + gain),
         ("time", duration(item.seconds)),
     ]
     item.values.update(
@@ -180,8 +167,11 @@ def _report(item: Item, found: list[_Found], method: str, cycles: int, tonal: bo
     )  # fmt: skip
 
 
-def _errors(results: Sequence[Any]) -> str:
-    return f"PSNR {_psnr(results):.2f} dB, mean absolute error {_mae(results):.4g}"
+def _errors(results: Sequence[Any]) -> Accuracy:
+    """The errors of images inpainted from masks, over all pixels."""
+    psnr, mae = _psnr(results), _mae(results)
+    words = f"PSNR {psnr:.2f} dB, mean absolute error {mae:.4g}"
+    return words, {"psnr": psnr, "mae": mae}
 
 
 def _mae(results: Sequence[Any]) -> float:

@@ -22,7 +22,7 @@ from steepest.io import (
 from steepest.io.orientations import MAX_POINTS
 
 from .. import choices
-from ..certificates import ManifoldProof
+from ..certificates import manifold_bounds
 from ..extras import need_figures
 from ..runner import Batch, Item
 from ..sources import Source, find_sources
@@ -133,7 +133,7 @@ def orientations(
             figure = steepest.plot.misorientation_figure(images, title=title)
             item.write(item.files["angles"], figure)
         _report(item, before, after, angles, boundary)
-        item.certify(ManifoldProof(results, item.seconds))
+        item.certify(results, manifold_bounds(results))
 
     return Batch(find_sources(maps), work, files, writing.overwrite)
 

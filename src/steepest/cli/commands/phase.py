@@ -15,7 +15,7 @@ from steepest.core.errors import InputError
 from steepest.io import Image
 
 from .. import choices
-from ..certificates import ManifoldProof
+from ..certificates import manifold_bounds
 from ..extras import need_figures
 from ..runner import Batch, Item
 from ..sources import SAMPLE, Source
@@ -122,7 +122,7 @@ def phase(
         if "picture" in item.files:
             item.write(item.files["picture"], _picture(*pages[0]))
         _report(item, pages, turn)
-        item.certify(ManifoldProof(results, item.seconds))
+        item.certify(results, manifold_bounds(results))
 
     return Batch(reading.sources(images, writing.output), work, files, writing.overwrite)
 

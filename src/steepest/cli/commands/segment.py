@@ -15,9 +15,10 @@ from steepest.core.grey import LUMA
 from steepest.io import Image
 
 from .. import choices
+from ..certificates import label_bounds
 from ..extras import need_figures
 from ..grey import values_of
-from ..labels import LabelProof, Labels, report_tiles
+from ..labels import Labels, report_tiles
 from ..runner import Batch, Item
 from ..sizes import PixelSize, lengths_of
 from ..sources import Source
@@ -143,7 +144,7 @@ def segment(
 
         return Tiling(
             ["labels", "doubt"] if doubt else ["labels"], solve, report_tiles, [spacing, threads],
-            kind="labels", places={"doubt": doubt}, certify=LabelProof, separate=True,
+            kind="labels", places={"doubt": doubt}, accuracy=label_bounds, separate=True,
         ).batch(images, tiles, writing, "segment")  # fmt: skip
 
     def files(source: Source) -> dict[str, Path]:
@@ -174,7 +175,7 @@ def segment(
         found = Labels(image, lengths, pages, background)
         found.write(item, objects=objects)
         found.report(item)
-        item.certify(LabelProof(pages, item.seconds))
+        item.certify(pages, label_bounds(pages))
 
     def solved(image: Image, page: np.ndarray, keywords: dict[str, Any]) -> Any:
         axis = image.channel_axis

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from cyclopts import Parameter
@@ -12,7 +12,6 @@ from steepest.core.errors import InputError
 from steepest.io import write_dots
 
 from .. import choices
-from ..certificates import Reached
 from ..runner import Batch, Item
 from ..sources import check_format
 from ..types import Count, FromZero, Images, Number, Positive
@@ -119,24 +118,11 @@ def stipple(
             sizes = f"radii {radii.min():.3g} to {radii.max():.3g}"
         count = len(dots.points)
         item.tell("dots", f"{count}, {sizes} pixels", points=count, radius=mean)
-        item.certify(_Even([dots], item.seconds), "discrepancy")
+        words = f"{dots.discrepancy:.3g} pixels, {dots.quality:.3f} times that of a perfect pattern"
+        numbers = {"discrepancy": dots.discrepancy, "quality": dots.quality}
+        item.certify([dots], (words, numbers), "discrepancy", step="step")
 
     return Batch(sources, work, lambda source: {"dots": files[source]}, writing.overwrite)
-
-
-class _Even(Reached):
-    """How evenly the dots are spread."""
-
-    step = "step"
-
-    @property
-    def promise(self) -> str:
-        (dots,) = self.results
-        return f"{dots.discrepancy:.3g} pixels, {dots.quality:.3f} times that of a perfect pattern"
-
-    def as_json(self) -> dict[str, Any]:
-        (dots,) = self.results
-        return {"discrepancy": dots.discrepancy, "quality": dots.quality, **super().as_json()}
 
 
 def _on_paper(array: np.ndarray, alpha: np.ndarray | None, invert: bool) -> np.ndarray:
