@@ -91,6 +91,7 @@ def decompose(
     def work(item: Item) -> None:
         image = item.read(reading, values, prepare=_without_display)
         pages = Decompositions(item, image, values, bands, grey, energy, solver, method=method)
+        energy.report(item)
         spectra, montages, decibels, stacks = [], [], [], list[Stack]()
         folder, plain = folders[item.source], replace(image, alpha=None)
         for i, decomposition in enumerate(pages):

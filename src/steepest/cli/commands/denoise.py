@@ -99,6 +99,7 @@ def denoise(
     def compute(item: Item, image: Image) -> list[np.ndarray]:
         keywords = choices.keywords_of(image, energy, solver)
         axis = keywords["channel_axis"] = image.channel_axis
+        energy.report(item)
         parts, results = [], []
         for index, page in enumerate(image.parts):
             with item.page(image, index) as keywords["on_step"]:

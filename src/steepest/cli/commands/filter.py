@@ -106,6 +106,7 @@ def filter(
         return tiling.batch(images, tiles, writing, "filter")
 
     def compute(item: Item, image: Image) -> list[np.ndarray]:
+        energy.report(item)
         dtype, outside, results = image.array.dtype, 0, []
         pages = Decompositions(item, image, values, bands, grey, energy, solver)
         for decomposition in pages:

@@ -121,6 +121,7 @@ def flow(
 
     def work(item: Item) -> None:
         image = item.read(reading, values, like=lambda image: dict.fromkeys(names, image))
+        energy.report(item)
         pages, results = Computed(image, values), []
         for index in range(len(pages)):
             with item.page(image, index) as on_step, _advice(accuracy):

@@ -24,7 +24,7 @@ def objects(
     min_snr: Number = 8.0,
     grey: choices.RangeChoice = choices.RangeChoice(),
     bands: choices.Bands = choices.Bands(),
-    energy: choices.EnergyChoice = choices.EnergyChoice(),
+    energy: choices.VariationChoice = choices.VariationChoice(),
     solver: choices.SolverChoice = choices.SolverChoice(),
     reading: choices.Reading = choices.Reading(),
     writing: choices.Writing = choices.Writing(),

@@ -22,7 +22,7 @@ def scale_map(
     pixel_size: PixelSize = None,
     grey: choices.RangeChoice = choices.RangeChoice(),
     times: choices.FlowTimes = choices.FlowTimes(),
-    energy: choices.EnergyChoice = choices.EnergyChoice(),
+    energy: choices.VariationChoice = choices.VariationChoice(),
     solver: choices.SolverChoice = choices.SolverChoice(),
     reading: choices.Reading = choices.Reading(),
     writing: choices.Writing = choices.Writing(),
