@@ -22,7 +22,7 @@ from steepest.io import SUFFIXES, read_image
 from steepest.io.stores import is_store
 
 from .extras import need_torch
-from .sources import SAMPLE, Source, find_sources
+from .sources import SAMPLE, Source, check_format, find_sources
 from .types import Count, FileName, Limits, Number, Positive, Times, axis, one_of, word
 
 LARGE = """\
@@ -325,9 +325,6 @@ class TilesChoice:
         refuse(why, *choices, besides=["max_pixels"], **values)
         return True
 
-    def keywords(self, image: Any) -> dict[str, Any]:
-        return {"memory": self.memory}
-
 
 @options("Reading")
 class FileReading:
@@ -362,9 +359,17 @@ class Reading(FileReading):
     def __post_init__(self) -> None:
         only_one(volume=self.volume, pages=self.pages)
 
-    def sources(self, images: Sequence[str], *outputs: str | None) -> list[Source]:
-        """The files that ``images`` name, without earlier results in the ``outputs``."""
-        return find_sources(images, outputs, recursive=self.recursive)
+    def sources(
+        self, images: Sequence[str], *outputs: str | None, large: bool = False
+    ) -> list[Source]:
+        """The files that ``images`` name, without earlier results in the ``outputs``.
+
+        If they are ``large``, each word is the name of an image.
+        """
+        if not large:
+            return find_sources(images, outputs, recursive=self.recursive)
+        names = list(dict.fromkeys(images))
+        return [Source(name, several=len(names) > 1, large=True) for name in names]
 
 
 @options("Writing and reporting")
@@ -396,6 +401,13 @@ class PixelChoice:
         own = Path(name).suffix if Path(name).suffix.lower() in SUFFIXES else ""
         own = own or (".png" if name.startswith(SAMPLE) else ".tif")
         return ".tif" if self.float and SUFFIXES[own.lower()] in ("png", "jpeg") else own
+
+    def file(self, source: Source, output: str | None, tag: str) -> dict[str, Path]:
+        """The file for the one image that results, after checking it."""
+        if source.large:
+            return {"image": source.file(output, tag, ".zarr")}
+        check_format(output, self.format)
+        return {"image": source.file(output, tag, self.suffix(source.name))}
 
 
 @options("Writing and reporting")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import steepest
+from steepest.core.numbers import counted
 from steepest.io import Image
 
 from .choices import NoiseChoice, RangeChoice, refuse
@@ -65,9 +66,8 @@ class Values:
         """
         return None
 
-    def clipped(self, page: np.ndarray) -> int:
-        """Return the number of values of a page that ``compute`` clips."""
-        return 0
+    def report_clipping(self, item: Item, image: Image) -> None:
+        """Report how many values of an image ``compute`` clips, if any."""
 
     def report(self, item: Item) -> None:
         """Report the interpretation of the grey values, unless it is the default."""
@@ -141,10 +141,13 @@ class PhotonCounts(Values):
             return [steepest.anscombe_noise(channel, *self.camera) for channel in channels]
         return steepest.anscombe_noise(page, *self.camera, channel_axis=channel_axis)
 
-    def clipped(self, page: np.ndarray) -> int:
+    def report_clipping(self, item: Item, image: Image) -> None:
         from steepest.flows.anscombe import count_clipped
 
-        return count_clipped(page, self.gain, self.read_noise, self.offset)
+        if clipped := sum(count_clipped(page, *self.camera) for page in image.parts):
+            share = f"{100 * clipped / image.array.size:.2g} %"
+            words = f"{counted(clipped, 'value')} ({share}), too far below the offset for counts"
+            item.tell("clipped", words, clipped=clipped)
 
     def in_file(self, sigma: Any, dtype: Any) -> Any:
         return None

@@ -14,7 +14,7 @@ from steepest.core.errors import InputError
 from steepest.io import SUFFIXES, base_name, check_kind, image_files
 from steepest.io.kinds import names_a_file
 from steepest.io.outputs import refuse_existing
-from steepest.io.stores import is_store
+from steepest.io.stores import check_new_store, is_store
 
 SAMPLE = "sample:"
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # we report errors ourselves
@@ -25,12 +25,14 @@ _MANY = "a folder is needed for the results of several images: give -o FOLDER"
 class Source:
     """An image file or store; ``below`` is the path to its folder from the one that was searched.
 
-    ``several`` says whether it is one of several, whose results need a folder.
+    ``several`` says whether it is one of several, whose results need a folder. If ``large`` is
+    True, it is computed by tiles, and its results are Zarr stores.
     """
 
     name: str
     below: Path = Path()
     several: bool = False
+    large: bool = False
 
     @property
     def stem(self) -> str:
@@ -47,7 +49,7 @@ class Source:
             return self.placed(output, ending, kind)
         if self.several:
             raise InputError(_MANY)
-        return _checked(Path(f"{self.stem}_{tag}{ending}"), kind)
+        return self._checked(Path(f"{self.stem}_{tag}{ending}"), kind)
 
     def placed(self, output: str, ending: str, kind: str = "image") -> Path:
         """Return ``output`` if it names a file, or else a file in it with the name of the image.
@@ -55,11 +57,11 @@ class Source:
         Results of images in subfolders are placed in subfolders of the same name.
         """
         path = Path(output)
-        if names_a_file(path):
+        if self.names_a_result(output):
             if self.several:
                 raise InputError(f"{path}: a folder is needed for several images, not a file")
-            return _checked(path, kind)
-        return _checked(_folder(path) / self.below / f"{self.stem}{ending}", kind)
+            return self._checked(path, kind)
+        return self._checked(self._in_folder(path) / f"{self.stem}{ending}", kind)
 
     def folder(self, output: str | None, tag: str, *, own: bool) -> Path:
         """Return the folder for several results.
@@ -71,24 +73,29 @@ class Source:
             if self.several:
                 raise InputError(_MANY)
             return Path(f"{self.stem}_{tag}")
-        if names_a_file(output):
+        if self.names_a_result(output):
+            self._checked(Path(output), "")
             raise InputError(f"{output}: a folder is needed for several results, not a file")
-        folder = _folder(Path(output)) / self.below
+        folder = self._in_folder(Path(output))
         return folder / self.stem if own and self.several else folder
 
+    def names_a_result(self, output: str) -> bool:
+        """Whether ``output`` is the name of a file or store, and not of a folder for images."""
+        return names_a_file(output) or (self.large and Path(output).suffix == ".zarr")
 
-def _checked(path: Path, kind: str) -> Path:
-    check_kind(path, kind)
-    return path
+    def _in_folder(self, path: Path) -> Path:
+        if path.suffix.lower() == ".zarr":
+            raise InputError(
+                f"{path}: only Zarr stores, and TIFF files with --memory, are written as stores"
+            )
+        return path / self.below
 
-
-def _folder(path: Path) -> Path:
-    """Return the path of a folder for images, after checking that it is not meant as a store."""
-    if path.suffix.lower() == ".zarr":
-        raise InputError(
-            f"{path}: only Zarr stores, and TIFF files with --memory, are written as Zarr stores"
-        )
-    return path
+    def _checked(self, path: Path, kind: str) -> Path:
+        if self.large and names_a_file(path):
+            raise InputError(f"{path}: results of tiles are Zarr stores; give a name in .zarr")
+        if kind and not self.large:
+            check_kind(path, kind)
+        return path
 
 
 def find_sources(
@@ -157,7 +164,7 @@ def _below(file: str, root: Path | None) -> Path:
 
 
 def check_targets(targets: Iterable[Path], overwrite: bool) -> None:
-    """Check the files to be written, before any computation.
+    """Check the files and stores to be written, before any computation.
 
     Raises `InputError` if two results have the same target, if a target exists and --overwrite is
     not given, or if a parent is not a folder.
@@ -171,7 +178,10 @@ def check_targets(targets: Iterable[Path], overwrite: bool) -> None:
                 "subfolders"
             )
         seen.add(target)
-        refuse_existing(target, overwrite)
+        if target.suffix == ".zarr":
+            check_new_store(target, overwrite)
+        else:
+            refuse_existing(target, overwrite)
         for folder in target.parents:
             if folder.exists() and not folder.is_dir():
                 raise InputError(f"{folder}: is a file; a folder is needed")

@@ -71,11 +71,10 @@ def compress(
 
     Examples
     --------
-    steepest compress photo.png photo.stp                    keep 5 % of the pixels
-    steepest compress photo.png photo.stp --density 0.02     keep 2 %
-    steepest compress photo.png photo.stp --size 20000       best quality within 20,000 bytes
-    steepest compress photo.png photo.stp --psnr 30          smallest file with 30 dB
-    steepest compress sample:camera --mask laplacian-dither  choose pixels faster -> camera.stp
+    steepest compress photo.png photo.stp                 keep 5 % of the pixels
+    steepest compress photo.png photo.stp --size 20000    the best in 20,000 bytes
+    steepest compress photo.png photo.stp --psnr 30       smallest file with 30 dB
+    steepest compress sample:camera --mask laplacian-dither  fast -> camera.stp
     """
     choices.only_one(density=density, size=size, psnr=psnr)
     need_coder("steepest compress")

@@ -39,11 +39,10 @@ def info(
 
     Examples
     --------
-    steepest info                    versions and number of threads
-    steepest info photo.jpg          one file
-    steepest info 'scans/*.tif'      many
-    steepest info slide.zarr         levels, chunks and certificate of a Zarr store
-    steepest info stack.npy --json   for programs
+    steepest info                   versions and number of threads
+    steepest info 'scans/*.tif'     many files
+    steepest info slide.zarr        levels, chunks and certificate of a store
+    steepest info stack.npy --json  for programs
     """
     found: dict[str, Source] = {}
     for name in images:

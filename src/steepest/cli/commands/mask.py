@@ -18,7 +18,6 @@ from .. import choices
 from ..certificates import Accuracy, duration
 from ..runner import Batch, Item
 from ..sources import Source
-from ..tiles import Tiling
 from ..types import Density, FileName, FromZero, Images, one_of
 
 
@@ -59,13 +58,12 @@ def mask(
 
     Examples
     --------
-    steepest mask photo.jpg                                    5 % of the pixels -> photo_mask.png
-    steepest mask photo.jpg --density 0.1 -o mask.png          10 %
-    steepest mask sample:coffee --reconstruction coffee.png    also write the inpainted image
-    steepest mask photo.jpg --tonal --reconstruction best.png  with optimised pixel values
-    steepest mask photo.jpg --method laplacian-dither          faster, but lower quality
-    steepest mask photos/ -o masks --cycles 2                  slower, but better
-    steepest mask big.zarr -o mask.zarr --memory 2GB           larger than memory, tile by tile
+    steepest mask photo.jpg                            5 % -> photo_mask.png
+    steepest mask photo.jpg --density 0.1 -o mask.png  10 %
+    steepest mask sample:coffee --tonal --reconstruction best.png
+    steepest mask photo.jpg --method laplacian-dither  faster, but lower quality
+    steepest mask photos/ -o masks --cycles 2          slower, but better
+    steepest mask big.zarr -o mask.zarr                larger than memory
 
     Notes
     -----
@@ -74,20 +72,7 @@ def mask(
     """
     whole = {"cycles": cycles or None, "tonal": tonal, "reconstruction": reconstruction}
     other = None if method == METHODS[0] else method
-    if tiles.wanted(images, reading, method=other, **whole):
-
-        def report(item: Item, results: list[Any]) -> None:
-            kept, share = sum(each.known for each in results), results[0].density
-            text = f"{kept} pixels, {100 * share:.2f} %, {method}, by tiles"
-            item.tell("mask", text, method=method, known=kept, density=share)
-
-        return Tiling(
-            ["mask"],
-            lambda part, out, keywords: steepest.tiled.echo(
-                part, density, out[0], rng=seed, **keywords
-            ),
-            report, kind="mask", accuracy=_errors, proves="inpainting", step="pass",
-        ).batch(images, tiles, writing, "mask")  # fmt: skip
+    large = tiles.wanted(images, reading, method=other, **whole)
 
     def files(source: Source) -> dict[str, Path]:
         own = Path(source.name).suffix
@@ -99,13 +84,18 @@ def mask(
         return found
 
     def work(item: Item) -> None:
+        if large:
+            image = item.read(reading)
+            results = item.solve(image, by_tiles, tiles=tiles, kind="mask")
+            kept, share = sum(each.known for each in results), results[0].density
+            text = f"{kept} pixels, {100 * share:.2f} %, {method}, by tiles"
+            item.tell("mask", text, method=method, known=kept, density=share)
+            item.certify(results, _errors(results), "inpainting", "pass")
+            return
         image = item.read(
             reading, like=lambda i: {"mask": _blank(i), "reconstruction": i}, kept=False
         )
-        keywords, found = {"channel_axis": image.channel_axis, "rng": seed}, list[_Found]()
-        for index, part in enumerate(image.parts):
-            with item.page(image, index) as keywords["on_step"]:
-                found.append(_choose(part, density, method, cycles, tonal, keywords))
+        found = item.solve(image, in_memory)
         white = [np.where(each.mask, 255, 0).astype(np.uint8) for each in found]
         item.write(item.files["mask"], _blank(image, white))
         if reconstruction is not None:
@@ -113,7 +103,13 @@ def mask(
             item.write(item.files["reconstruction"], image.with_parts(best))
         _report(item, found, method, cycles, tonal)
 
-    sources = reading.sources(images, writing.output, reconstruction)
+    def by_tiles(page: Any, keywords: dict[str, Any]) -> Any:
+        return steepest.inpainting.masks.echo(page, density, rng=seed, **keywords)
+
+    def in_memory(page: Any, keywords: dict[str, Any]) -> _Found:
+        return _choose(page, density, method, cycles, tonal, {**keywords, "rng": seed})
+
+    sources = reading.sources(images, writing.output, reconstruction, large=large)
     return Batch(sources, work, files, writing.overwrite)
 
 
@@ -137,7 +133,7 @@ def _choose(
     from steepest import inpainting
     from steepest.inpainting import masks, reconstruct
 
-    axis = {"channel_axis": options["channel_axis"]}
+    axis = {"channel_axis": options.get("channel_axis")}
     mask = getattr(masks, method)(part, density, **options)
     if cycles:
         mask = masks.echo_exchange(part, mask, cycles=cycles, **options)

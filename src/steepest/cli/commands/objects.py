@@ -48,30 +48,28 @@ def objects(
 
     Examples
     --------
-    steepest objects cells.tif                         writes cells_objects.csv
+    steepest objects cells.tif                    writes cells_objects.csv
     steepest objects cells.tif --bands 4 -o cells.csv
-    steepest objects cells.tif --edges 0.5,2 --pixel-size 0.25     sizes in micrometres
-    steepest objects scan.tif --range 0 4095           12-bit data
-    steepest objects film.tif --pages                  a time series, with a column for the page
-    steepest objects scans/ -o tables                  one table for each image of a folder
+    steepest objects cells.tif --pixel-size 0.25  sizes in micrometres
+    steepest objects film.tif --pages             with a column for the page
 
     columns of the table:
-      page, channel, band   counted from 1; page and channel only where there are several
-      area                  (3-D: volume, 1-D: length) in the unit of the file or of --pixel-size,
-                            else in pixels
-      diameter              of the disc (3-D: ball) with the same area
-      contrast              object minus surroundings, negative for dark objects; on the scale from
-                            0 to 1 for 8- and 16-bit images and with --range, else in grey values
-      contrast_grey         the same in grey values of the file
-      scale                 radius of the disc with this contrast that vanishes at this time: half
-                            the diameter for discs, less for elongated shapes, clearly more if the
-                            edge of a band splits the object
-      time, peak_time       mean time at which the object vanishes; time at which most of it does
-      snr                   contrast times the square root of the number of pixels, divided by the
-                            noise
-      border                1 if the object touches the border of the image
-      z, y, x               centroid in pixels, from 0
-      unit                  unit of the sizes
+      page, channel, band  from 1; page and channel only where there are several
+      area                 (3-D: volume, 1-D: length) in the unit of the file, of
+                           --pixel-size, or in pixels
+      diameter             of the disc (3-D: ball) with the same area
+      contrast             object minus surroundings, negative for dark objects;
+                           from 0 to 1 for 8- and 16-bit images and with --range
+      contrast_grey        the same in grey values of the file
+      scale                radius of the disc with this contrast that vanishes at
+                           this time: half the diameter for discs, less for long
+                           shapes, more if the edge of a band splits the object
+      time, peak_time      mean time at which it vanishes; when most of it does
+      snr                  contrast times the root of the number of pixels, over
+                           the noise
+      border               1 if the object touches the border of the image
+      z, y, x              centroid in pixels, from 0
+      unit                 unit of the sizes
     """
     values = values_of(grey)
 

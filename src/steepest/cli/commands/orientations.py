@@ -85,10 +85,10 @@ def orientations(
 
     Examples
     --------
-    steepest orientations sample:nickel --strength 0.5      writes nickel_denoised.ctf
+    steepest orientations sample:nickel --strength 0.5  writes nickel_denoised.ctf
     steepest orientations map.ang --strength 1 -o clean.ang
-    steepest orientations map.ctf --strength 0.5 --picture ipf.png --misorientation kam.png
-    steepest orientations map.ctf --strength 0.5 -o map.npy     quaternions (H, W, 4), scalar last
+    steepest orientations map.ctf --strength 0.5 --picture ipf.png
+    steepest orientations map.ctf --strength 0.5 -o map.npy  quaternions
     steepest orientations 'maps/*.ctf' --strength 0.5 -o clean
 
     Notes

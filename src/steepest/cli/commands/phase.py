@@ -68,11 +68,10 @@ def phase(
 
     Examples
     --------
-    steepest phase sample:interferogram --strength 0.35     writes interferogram_denoised.tif
-    steepest phase scan.tif --strength 0.3 --picture p.png  also a picture, before and after
-    steepest phase holo.png --period 256 --strength 0.5     8-bit phases: 256 is 0 again
-    steepest phase a.tif --strength 0.1 --second-order 0.2  keeps slopes, without staircases
-    steepest phase echoes.tif --pages --strength 0.3        each page of a time series
+    steepest phase sample:interferogram --strength 0.35
+    steepest phase scan.tif --strength 0.3 --picture p.png  also a picture
+    steepest phase holo.png --period 256 --strength 0.5     8-bit phases
+    steepest phase a.tif --strength 0.1 --second-order 0.2  keeps slopes
 
     Notes
     -----
@@ -83,6 +82,12 @@ def phase(
     """
     if picture:
         need_figures()
+    norm: Any = "anisotropic" if anisotropic else "isotropic"
+    energy: Any = steepest.TotalVariation(norm=norm, huber=huber or 0.0)
+    if second_order:
+        energy = steepest.CombinedTotalVariation(
+            beta=second_order / strength, norm=norm, huber=huber or 0.0
+        )
 
     def files(source: Source) -> dict[str, Path]:
         name = source.name.lower()
@@ -96,27 +101,19 @@ def phase(
     def work(item: Item) -> None:
         from steepest.manifold import denoise
 
-        image = item.read(reading, prepare=Image.without_copies)
-        turn = _turn_of(image, period)
-        norm: Any = "anisotropic" if anisotropic else "isotropic"
-        energy: Any = steepest.TotalVariation(norm=norm, huber=huber or 0.0)
-        if second_order:
-            energy = steepest.CombinedTotalVariation(
-                beta=second_order / strength, norm=norm, huber=huber or 0.0
-            )
-        options = choices.keywords_of(image, spacing, solver)
-        results, pages = [], []
-        for index, page in enumerate(image.parts):
+        def compute(page: np.ndarray, keywords: dict[str, Any]) -> Any:
             before = turn.radians(page)
             known = ~np.isnan(before)
-            with item.page(image, index) as on_step:
-                result = denoise(
-                    np.where(known, before, 0.0), strength, "circle", energy,
-                    known=None if known.all() else known, embedded=embedded, on_step=on_step,
-                    **options,
-                )  # fmt: skip
-            results.append(result)
+            result = denoise(
+                np.where(known, before, 0.0), strength, "circle", energy, embedded=embedded,
+                known=None if known.all() else known, **keywords,
+            )  # fmt: skip
             pages.append((before, np.where(known, result.image, np.nan)))
+            return result
+
+        image = item.read(reading, prepare=Image.without_copies)
+        turn, pages = _turn_of(image, period), list[tuple[np.ndarray, np.ndarray]]()
+        results = item.solve(image, compute, spacing, solver)
         parts = [turn.back(after, image.array.dtype) for _, after in pages]
         item.write(item.files["image"], image.with_parts(parts))
         if "picture" in item.files:

@@ -45,11 +45,10 @@ def scale_map(
 
     Examples
     --------
-    steepest scale-map cells.tif                        writes cells_scale.tif
+    steepest scale-map cells.tif                     writes cells_scale.tif
     steepest scale-map cells.tif -o scale.tif --pixel-size 0.25
-    steepest scale-map stack.tif --pixel-size 0.75,0.25,0.25      a volume, slices 0.75 um apart
-    steepest scale-map film.tif --pages                 a time series: one map per page
-    steepest scale-map grains.png --pixel-size 4nm      a unit other than micrometres
+    steepest scale-map stack.tif --pixel-size 0.75,0.25,0.25  slices 0.75 um apart
+    steepest scale-map grains.png --pixel-size 4nm   another unit than micrometres
     """
     values = values_of(grey)
 

@@ -73,14 +73,12 @@ def stipple(
 
     Examples
     --------
-    steepest stipple photo.jpg                            10,000 dots -> photo_dots.svg
+    steepest stipple photo.jpg                       10,000 dots -> photo_dots.svg
     steepest stipple photo.jpg --points 50000 -o dots.pdf
-    steepest stipple photo.jpg -o dots.svg --width 200    200 mm wide, for a plotter or an engraver
-    steepest stipple photo.jpg -o dots.png --scale 8      8 pixels along one of the photograph
-    steepest stipple photo.jpg -o dots.csv                positions x,y in pixels
-    steepest stipple photo.jpg --size-by-tone 0.5         larger dots where it is dark
-    steepest stipple photo.jpg --invert -o stars.png      white dots on black
-    steepest stipple photos/ -o dots --format pdf
+    steepest stipple photo.jpg -o dots.svg --width 200  for a plotter, 200 mm wide
+    steepest stipple photo.jpg -o dots.csv           positions x,y in pixels
+    steepest stipple photo.jpg --size-by-tone 0.5    larger dots where it is dark
+    steepest stipple photos/ -o dots --format pdf --invert  white on black
 
     Notes
     -----
