@@ -43,6 +43,7 @@ _WHERE = {
     "gradient": "grid.checked",
     "divergence": "grid.checked",
     "Solver": "core.solver",
+    "Tiles": "core.tiles",
     "Status": "core.status",
     "InputError": "core.errors",
     "TooManySteps": "core.errors",
@@ -50,7 +51,6 @@ _WHERE = {
 }
 _MODULES = (
     "spectral",
-    "tiled",
     "segmentation",
     "manifold",
     "inpainting",

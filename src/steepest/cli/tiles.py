@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +18,7 @@ from steepest.core.errors import InputError
 from steepest.core.views import Part
 from steepest.io.store_sets import Kind, Results, new_stores
 from steepest.io.stores import StoredImage, is_store, open_windows
+from steepest.tiled.workspace import remove_work
 
 from .certificates import finite
 from .choices import TilesChoice, keywords_of
@@ -67,7 +69,12 @@ def solve_large(
     if None in (place[image.axes.find("c")] for place in places) and "c" in image.axes:
         keywords["channel_axis"] = 0
     enter, targets = item.resources.enter_context, list(item.files.values())
-    plan = enter(_workers(tiles))
+    plan, threads = enter(_workers(tiles))
+    if threads is not None:
+        solver = keywords.get("solver", steepest.Solver())
+        keywords["solver"] = replace(solver, num_threads=solver.num_threads or threads)
+    folders: list[Path] = []
+    item.resources.push(partial(_remove, folders))
     new = new_stores(
         targets, image, names or list(item.files), kind, overwrite=item.outputs.overwrite
     )
@@ -80,12 +87,19 @@ def solve_large(
         out: Any = stores.at(place)
         if not stacked:
             out = out.parts[0] if len(out.parts) == 1 else tuple(out.parts)
-        own = replace(plan, work=Path(work) / f"{item.source.stem}-{number}")
-        keywords.update(out=out, tiles=own)
+        folders.append(Path(work) / f"{item.source.stem}-{number}")
+        keywords.update(out=out, tiles=replace(plan, work=folders[-1], keep=True))
         which = f" ({number + 1} of {len(places)})" if len(places) > 1 else ""
         with item.progress(which) as keywords["on_step"]:
             results.append(compute(Part(image.array, place), keywords))
     return results
+
+
+def _remove(folders: Sequence[Path], kind: Any, *rest: Any) -> None:
+    """Remove the folders of work once the stores are complete and have their names."""
+    for folder in folders:
+        if kind is None:
+            remove_work(folder)
 
 
 def _places(image: StoredImage, separate: bool) -> Iterator[tuple[int | None, ...]]:
@@ -98,11 +112,11 @@ def _places(image: StoredImage, separate: bool) -> Iterator[tuple[int | None, ..
 
 
 @contextmanager
-def _workers(tiles: TilesChoice) -> Iterator[Any]:
-    """The memory and the workers that these options name."""
+def _workers(tiles: TilesChoice) -> Iterator[tuple[steepest.Tiles, int | None]]:
+    """How to work on the tiles, and the threads of each worker that is not of this process."""
     plan = steepest.Tiles(memory=tiles.memory or "2GB", num_workers=tiles.workers)
     if tiles.scheduler is None:
-        yield plan
+        yield plan, None
         return
     need("--scheduler", ("distributed",), "dask")
     from distributed import Client
@@ -116,7 +130,7 @@ def _workers(tiles: TilesChoice) -> Iterator[Any]:
         if not present:
             raise InputError(f"--scheduler {tiles.scheduler}: has no workers")
         workers = tiles.workers or present
-        yield replace(plan, executor=client.get_executor(), num_workers=workers)
+        yield replace(plan, executor=client.get_executor(), num_workers=workers), 1
 
 
 @dataclass(frozen=True)

@@ -182,10 +182,11 @@ def _report(
     item: Item, image: Image, known: np.ndarray | None = None, unknown: np.ndarray | None = None
 ) -> None:
     """Report how many pixels are filled; without a mask, those that are NaN."""
-    if unknown is None:
-        unknown = np.isnan(image.array) if known is None else ~known
-        if known is None and image.channel_axis is not None:
-            unknown = unknown.any(axis=image.channel_axis)
-    number, share = int(unknown.sum()), float(unknown.mean())
-    text = f"{number} of {unknown.size} pixels, {100 * share:.2f} %"
+    holes: np.ndarray = np.isnan(image.array) if known is None else ~known
+    if unknown is not None:
+        holes = unknown
+    elif known is None and image.channel_axis is not None:
+        holes = holes.any(axis=image.channel_axis)
+    number, share = int(holes.sum()), float(holes.mean())
+    text = f"{number} of {holes.size} pixels, {100 * share:.2f} %"
     item.tell("filled", text, unknown=number, share=share)

@@ -87,7 +87,9 @@ def mask(
         if large:
             image = item.read(reading)
             results = item.solve(image, by_tiles, tiles=tiles, kind="mask")
-            kept, share = sum(each.known for each in results), results[0].density
+            lengths = zip(image.axes, image.array.shape, strict=True)
+            size = math.prod(n for axis, n in lengths if axis != "c") / len(results)
+            kept, share = sum(round(r.density * size) for r in results), results[0].density
             text = f"{kept} pixels, {100 * share:.2f} %, {method}, by tiles"
             item.tell("mask", text, method=method, known=kept, density=share)
             item.certify(results, _errors(results), "inpainting", "pass")
@@ -104,7 +106,12 @@ def mask(
         _report(item, found, method, cycles, tonal)
 
     def by_tiles(page: Any, keywords: dict[str, Any]) -> Any:
-        return steepest.inpainting.masks.echo(page, density, rng=seed, **keywords)
+        plan, out = keywords.pop("tiles"), keywords.pop("out")
+        first, second = (replace(plan, work=plan.work / name) for name in ("mask", "errors"))
+        chosen = steepest.inpainting.masks.echo(
+            page, density, out=out, rng=seed, tiles=first, **keywords
+        )
+        return steepest.inpainting.reconstruct(page, chosen, tiles=second, **keywords)
 
     def in_memory(page: Any, keywords: dict[str, Any]) -> _Found:
         return _choose(page, density, method, cycles, tonal, {**keywords, "rng": seed})

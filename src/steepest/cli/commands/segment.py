@@ -154,7 +154,7 @@ def segment(
             keywords.pop("channel_axis", None)
             if page.dtype.kind == "u":
                 _check_thresholds(thresholds)
-            weight = strength
+            weight = strength or 0.0
             if not large:
                 page = _brightness(page, image)
                 finite = page[np.isfinite(page)]  # threshold_rof tells of the others
