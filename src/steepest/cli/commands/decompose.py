@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from ..extras import need_figures
 from ..grey import values_of
 from ..runner import Batch, Item
 from ..sources import Source
-from ..tiles import at_the_end
+from ..tiles import at_the_end, open_large
 from ..types import Images
 
 _USUAL = 6  # bands
@@ -79,7 +79,8 @@ def decompose(
     """
     method.check(energy, solver)
     if tiles.wanted(images, reading, grey, method):
-        return _by_tiles(images, bands, energy, solver, tiles, reading, writing)
+        work, files = _by_tiles(bands, energy, solver, tiles, writing.output)
+        return Batch(reading.sources(images, large=True), work, files, writing.overwrite)
     if not no_figures:
         need_figures()
     values, sources = values_of(grey), reading.sources(images, writing.output)
@@ -89,7 +90,7 @@ def decompose(
     for folder in folders.values():
         _check_folder(folder, writing.overwrite)
 
-    def work(item: Item) -> None:
+    def in_memory(item: Item) -> None:
         image = item.read(reading, values, prepare=_without_display)
         pages = Decompositions(item, image, values, bands, grey, energy, solver, method=method)
         energy.report(item)
@@ -125,24 +126,26 @@ def decompose(
             if path not in item.written and _OWN_FILES.fullmatch(path.name):
                 path.unlink()
 
-    return Batch(sources, work, overwrite=writing.overwrite, after=remove_older)
+    return Batch(sources, in_memory, overwrite=writing.overwrite, after=remove_older)
 
 
 def _by_tiles(
-    images: Sequence[str], bands: choices.Bands, energy: choices.EnergyChoice,
-    solver: choices.SolverChoice, tiles: choices.TilesChoice, reading: choices.Reading,
-    writing: choices.Writing,
-) -> Batch:  # fmt: skip
-    """Decompose images larger than memory, into one store or into one for each band."""
+    bands: choices.Bands,
+    energy: choices.EnergyChoice,
+    solver: choices.SolverChoice,
+    tiles: choices.TilesChoice,
+    output: str | None,
+) -> tuple[Callable[[Item], None], Callable[[Source], dict[str, Path]]]:
+    """How to decompose images larger than memory, into one store or into one for each band."""
     if bands.edges is None:
         bands = replace(bands, bands=bands.bands or _USUAL)
     count = bands.bands or len(bands.edges or ()) + 1
     names = [*(f"band_{k:02d}" for k in range(1, count + 1)), "residual"]
 
     def files(source: Source) -> dict[str, Path]:
-        if writing.output is not None and source.names_a_result(writing.output):
-            return {"bands": source.file(writing.output, "bands", ".zarr")}
-        folder = source.folder(writing.output, "bands", own=True)
+        if output is not None and source.names_a_result(output):
+            return {"bands": source.file(output, "bands", ".zarr")}
+        folder = source.folder(output, "bands", own=True)
         return {name: folder / f"{name}.zarr" for name in names}
 
     def work(item: Item) -> None:
@@ -153,7 +156,7 @@ def _by_tiles(
             edges[:] = found.edges
             return at_the_end(found.flow)
 
-        image = item.read(reading)
+        image = open_large(item)
         energy.report(item)
         results = item.solve(
             image, compute, bands, energy, solver, tiles=tiles, names=names, kind="bands",
@@ -163,8 +166,7 @@ def _by_tiles(
         item.tell("bands", bands_in_words(edges), edges=inner)
         item.certify(results, bounds(results))
 
-    sources = reading.sources(images, large=True)
-    return Batch(sources, work, files, writing.overwrite)
+    return work, files
 
 
 def _without_display(image: Image) -> Image:

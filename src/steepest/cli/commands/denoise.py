@@ -99,7 +99,7 @@ def denoise(
 
         image = item.read(reading, values)
         energy.report(item)
-        results = item.solve(image, compute, energy, solver, tiles=tiles)
+        results = item.solve(image, compute, energy, solver, tiles=tiles, names=["denoised"])
         _report(item, results, values, image.array.dtype)
         values.report_clipping(item, image)
         item.certify(results, bounds(results))

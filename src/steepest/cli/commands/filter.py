@@ -135,7 +135,7 @@ def filter(
             result = steepest.spectral.apply_filter(page, linear, out=written[-1], **keywords)
             return at_the_end(result.flow)
 
-        results = item.solve(image, compute, bands, energy, solver, tiles=tiles)
+        results = item.solve(image, compute, bands, energy, solver, tiles=tiles, names=["filtered"])
         dtype = image.array.dtype
         words += "; zero is mid-grey" if centred and dtype.kind == "u" else ""
         item.tell("filter", words, filter=words)

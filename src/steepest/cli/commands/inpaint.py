@@ -106,7 +106,7 @@ def inpaint(
         else:
             marked = _marked_in(image, name, threshold, reading.max_pixels)
         places = {} if marked is None else {"known" if known else "unknown": marked}
-        results = item.solve(image, compute, spacing, solver, tiles=tiles)
+        results = item.solve(image, compute, spacing, solver, tiles=tiles, names=["inpainted"])
         if not large:
             _report(item, image, **places)
         item.tell("method", method, method=method)
