@@ -68,6 +68,7 @@ def test_examples_of_the_help_are_valid(capsys):
         assert main([*words, "--help"]) == 0
         for line in capsys.readouterr().out.splitlines():
             if line.startswith("  steepest "):
+                assert len(line) <= 80  # on any terminal
                 example = shlex.split(line.strip().split("  ")[0])[1:]
                 app.parse_args(example, exit_on_error=False, print_error=False)
 
