@@ -373,41 +373,13 @@ class Reading(FileReading):
 
 
 @options("Writing and reporting")
-class Writing:
+class Output:
     """Where results are written."""
 
     output: Annotated[FileName | None, Parameter(alias="-o")] = None
     """file, or folder for several images"""
     overwrite: bool = False
     """replace existing files"""
-
-
-@options("Writing and reporting")
-class PixelChoice:
-    """The format of images that are written."""
-
-    format: Literal["png", "jpg", "tif", "npy"] | None = None
-    """format of the results (default: as the image)"""
-    float: bool = False
-    """compute and write 32-bit floats (TIFF or NPY), neither rounded nor clipped"""
-
-    def suffix(self, name: str) -> str:
-        """Return the suffix of results: that of --format, or by default that of the image.
-
-        With --float, results of PNG and JPEG images get the suffix .tif.
-        """
-        if self.format:
-            return f".{self.format}"
-        own = Path(name).suffix if Path(name).suffix.lower() in SUFFIXES else ""
-        own = own or (".png" if name.startswith(SAMPLE) else ".tif")
-        return ".tif" if self.float and SUFFIXES[own.lower()] in ("png", "jpeg") else own
-
-    def file(self, source: Source, output: str | None, tag: str) -> dict[str, Path]:
-        """The file for the one image that results, after checking it."""
-        if source.large:
-            return {"image": source.file(output, tag, ".zarr")}
-        check_format(output, self.format)
-        return {"image": source.file(output, tag, self.suffix(source.name))}
 
 
 @options("Writing and reporting")
@@ -422,3 +394,43 @@ class Reporting:
     """exit with code 1 if an image did not converge"""
     traceback: bool = False
     """show where an error arose (for bug reports)"""
+
+
+@options("Writing and reporting")
+class Writing(Reporting, Output):
+    """Where results are written, and what is printed."""
+
+
+@options("Writing and reporting")
+class ImageWriting(Writing):
+    """The same for images, with their format."""
+
+    format: Literal["png", "jpg", "tif", "npy"] | None = None
+    """format of the results (default: as the image)"""
+    float: bool = False
+    """compute and write 32-bit floats (TIFF or NPY), neither rounded nor clipped"""
+
+    @property
+    def of_pixels(self) -> dict[str, Any]:
+        """The options that say what pixels are like."""
+        return {"format": self.format, "float": self.float}
+
+    def suffix(self, name: str) -> str:
+        """Return the suffix of results: that of --format, or by default that of the image.
+
+        With --float, results of PNG and JPEG images get the suffix .tif.
+        """
+        if self.format:
+            return f".{self.format}"
+        own = Path(name).suffix if Path(name).suffix.lower() in SUFFIXES else ""
+        own = own or (".png" if name.startswith(SAMPLE) else ".tif")
+        return ".tif" if self.float and SUFFIXES[own.lower()] in ("png", "jpeg") else own
+
+    def file(self, source: Source, tag: str) -> Path:
+        """The file for an image, after checking it."""
+        check_format(self.output, self.format)
+        return source.file(self.output, tag, self.suffix(source.name))
+
+    def one_image(self, tag: str) -> Callable[[Source], dict[str, Path]]:
+        """The names of files of a command that writes one image."""
+        return lambda source: {"image": self.file(source, tag)}

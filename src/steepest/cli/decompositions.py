@@ -99,7 +99,7 @@ class Decompositions:
     def certify(self) -> None:
         """Report the combined certificate of all pages."""
         self.item.seconds = self._seconds  # without those of the command between the pages
-        self.item.certify(self._flows, bounds(self._flows))
+        self.item.certify(self._flows, bounds)
 
     def spectrum_figure(self, spectra: Sequence[tuple[Any, Any]]) -> Any:
         """Draw the spectra (times, S) of all pages."""

@@ -150,12 +150,12 @@ class Item:
     def certify(
         self,
         results: Sequence[Any],
-        accuracy: Accuracy,
+        accuracy: Callable[[Sequence[Any]], Accuracy],
         name: str = "certificate",
         step: str = "iteration",
     ) -> None:
         """Add the accuracy of results under a name, their effort in steps, and the worst status."""
-        words, numbers = accuracy
+        words, numbers = accuracy(results)
         self.status = Status.worst([result.status for result in results])
         iterations = sum(int(result.iterations) for result in results)
         effort = {

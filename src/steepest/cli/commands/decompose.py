@@ -39,7 +39,6 @@ def decompose(
     tiles: choices.TilesChoice = choices.TilesChoice(),
     reading: choices.Reading = choices.Reading(),
     writing: choices.Writing = choices.Writing(),
-    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """Split an image into its structures by contrast and size.
 
@@ -164,7 +163,7 @@ def _by_tiles(
         )  # fmt: skip
         inner = [float(edge) for edge in edges if np.isfinite(edge)]
         item.tell("bands", bands_in_words(edges), edges=inner)
-        item.certify(results, bounds(results))
+        item.certify(results, bounds)
 
     return work, files
 

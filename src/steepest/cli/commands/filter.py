@@ -45,9 +45,7 @@ def filter(
     solver: choices.SolverChoice = choices.SolverChoice(),
     tiles: choices.TilesChoice = choices.TilesChoice(),
     reading: choices.Reading = choices.Reading(),
-    writing: choices.Writing = choices.Writing(),
-    pixels: choices.PixelChoice = choices.PixelChoice(),
-    reporting: choices.Reporting = choices.Reporting(),
+    writing: choices.ImageWriting = choices.ImageWriting(),
 ) -> Batch:
     """Keep, remove or amplify structures by their contrast and size.
 
@@ -98,8 +96,8 @@ def filter(
     else:
         bands, apply = _with_gains(gains, residual_gain, bands)
     centred = bool(high_pass or band_pass or residual_gain == 0)
-    values = values_of(grey, floats=pixels.float)
-    large = tiles.wanted(images, reading, grey, pixels)
+    values = values_of(grey, floats=writing.float)
+    large = tiles.wanted(images, reading, grey, **writing.of_pixels)
 
     def work(item: Item) -> None:
         image = item.read(reading, values)
@@ -140,13 +138,10 @@ def filter(
         words += "; zero is mid-grey" if centred and dtype.kind == "u" else ""
         item.tell("filter", words, filter=words)
         _report_clipping(item, sum(each.outside for each in written) / image.array.size, dtype)
-        item.certify(results, bounds(results))
+        item.certify(results, bounds)
 
     sources = reading.sources(images, writing.output, large=large)
-    return Batch(
-        sources, work, lambda source: pixels.file(source, writing.output, "filtered"),
-        writing.overwrite,
-    )  # fmt: skip
+    return Batch(sources, work, writing.one_image("filtered"), writing.overwrite)
 
 
 def _with_gains(

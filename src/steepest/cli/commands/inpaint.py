@@ -40,9 +40,7 @@ def inpaint(
     solver: choices.SolverChoice = choices.SolverChoice(),
     tiles: choices.TilesChoice = choices.TilesChoice(),
     reading: choices.Reading = choices.Reading(),
-    writing: choices.Writing = choices.Writing(),
-    pixels: choices.PixelChoice = choices.PixelChoice(),
-    reporting: choices.Reporting = choices.Reporting(),
+    writing: choices.ImageWriting = choices.ImageWriting(),
 ) -> Batch:
     """Fill in unknown pixels: scratches, holes, text, or most of the image.
 
@@ -89,7 +87,7 @@ def inpaint(
     if threshold and not name:
         raise InputError("--threshold: also give --known or --unknown")
     other = None if method == _PLAIN else method
-    large = tiles.wanted(images, reading, pixels, threshold=threshold, method=other)
+    large = tiles.wanted(images, reading, threshold=threshold, method=other, **writing.of_pixels)
     equation = getattr(inpainting, inpainting.METHODS[method])()
     if spacing.spacing is not None and "spacing" not in equation.takes:
         raise InputError(f"--spacing: cannot be combined with --method {method}")
@@ -110,14 +108,11 @@ def inpaint(
         if not large:
             _report(item, image, **places)
         item.tell("method", method, method=method)
-        item.certify(results, residual(results), "residual", "pass" if large else "iteration")
+        item.certify(results, residual, "residual", "pass" if large else "iteration")
 
-    values = values_of(choices.RangeChoice(), floats=pixels.float)
+    values = values_of(choices.RangeChoice(), floats=writing.float)
     sources = reading.sources(images, writing.output, large=large)
-    return Batch(
-        sources, work, lambda source: pixels.file(source, writing.output, "inpainted"),
-        writing.overwrite,
-    )  # fmt: skip
+    return Batch(sources, work, writing.one_image("inpainted"), writing.overwrite)
 
 
 @contextmanager

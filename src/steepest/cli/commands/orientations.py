@@ -46,7 +46,6 @@ def orientations(
     max_pixels: Count = MAX_POINTS,
     solver: choices.SolverChoice = choices.SolverChoice(),
     writing: choices.Writing = choices.Writing(),
-    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """Remove noise from maps of crystal orientations (EBSD).
 
@@ -133,7 +132,7 @@ def orientations(
             figure = steepest.plot.misorientation_figure(images, title=title)
             item.write(item.files["angles"], figure)
         _report(item, before, after, angles, boundary)
-        item.certify(results, manifold_bounds(results))
+        item.certify(results, manifold_bounds)
 
     return Batch(find_sources(maps), work, files, writing.overwrite)
 

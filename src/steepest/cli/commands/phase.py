@@ -35,7 +35,6 @@ def phase(
     solver: choices.SolverChoice = choices.SolverChoice(),
     reading: choices.Reading = choices.Reading(),
     writing: choices.Writing = choices.Writing(),
-    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """Remove noise from phases (InSAR, MRI, holography).
 
@@ -119,7 +118,7 @@ def phase(
         if "picture" in item.files:
             item.write(item.files["picture"], _picture(*pages[0]))
         _report(item, pages, turn)
-        item.certify(results, manifold_bounds(results))
+        item.certify(results, manifold_bounds)
 
     return Batch(reading.sources(images, writing.output), work, files, writing.overwrite)
 

@@ -26,7 +26,6 @@ def spectrum(
     solver: choices.SolverChoice = choices.SolverChoice(),
     reading: choices.Reading = choices.Reading(),
     writing: choices.Writing = choices.Writing(),
-    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """Show how much structure an image has at each scale, as a figure and a table.
 
