@@ -43,7 +43,7 @@ def options(title: str, text: str = "") -> Callable[[type], Any]:
     return lambda kind: shown(dataclass(frozen=True)(kind))
 
 
-def given(*choices: Any, besides: Collection[str] = (), **values: Any) -> list[str]:
+def options_given(*choices: Any, besides: Collection[str] = (), **values: Any) -> list[str]:
     """The options of these dataclasses, and those with these values, that are not as by default."""
     for choice in choices:
         for each in fields(choice):
@@ -59,13 +59,13 @@ def _hyphens(name: str) -> str:
 
 def refuse(why: str, *choices: Any, besides: Collection[str] = (), **values: Any) -> None:
     """Raise `InputError` if one of these options was given."""
-    if names := given(*choices, besides=besides, **values):
+    if names := options_given(*choices, besides=besides, **values):
         raise InputError(f"{', '.join(names)}: {why}")
 
 
 def only_one(**values: Any) -> None:
     """Raise `InputError` if several of these options were given."""
-    if len(names := given(**values)) > 1:
+    if len(names := options_given(**values)) > 1:
         raise InputError(f"{names[0]}: cannot be combined with {names[1]}")
 
 
@@ -87,7 +87,7 @@ class RangeChoice:
         if self.range is not None and self.range[0] >= self.range[1]:
             raise InputError(f"--range: {self.range[0]:g} is not below {self.range[1]:g}")
 
-    def measured(self, result: Any) -> Any:
+    def with_range(self, result: Any) -> Any:
         """A result whose PSNR refers to this range, if it is given."""
         return replace(result, data_range=1.0) if self.range else result
 
@@ -190,7 +190,7 @@ class VariationChoice(Spacing):
     """treat each channel on its own"""
 
     def __post_init__(self) -> None:
-        if given(self, besides=["spacing"]):
+        if options_given(self, besides=["spacing"]):
             self.make()  # refuses options that the energy does not take
 
     def make(self) -> Any:
@@ -231,7 +231,7 @@ class EnergyChoice(VariationChoice):
     def report(self, item: Any) -> None:
         """Report the energy, unless it is total variation."""
         if self.energy != "tv":
-            item.tell("energy", energies()[self.energy].title, energy=self.energy)
+            item.report("energy", energies()[self.energy].title, energy=self.energy)
 
 
 @options("Energy")

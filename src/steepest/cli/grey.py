@@ -37,7 +37,7 @@ class Values:
         """The limits, if each page is to be scaled when it is computed."""
         return None if self.floats else self.limits
 
-    def opened(self, image: Image) -> Image:
+    def prepare(self, image: Image) -> Image:
         """Return the image that is processed in place of the one in the file."""
         array = image.array
         if not self.floats or (self.limits is None and array.dtype.kind != "u"):
@@ -110,10 +110,12 @@ class Values:
         if self.camera is not None:
             known = dict(zip(("gain", "read_noise", "offset"), self.camera, strict=True))
             words = (f"{name.replace('_', ' ')} {value:g}" for name, value in known.items())
-            item.tell("noise", f"poisson, {', '.join(words)}", noise={"model": "poisson", **known})
+            item.report(
+                "noise", f"poisson, {', '.join(words)}", noise={"model": "poisson", **known}
+            )
         elif self._scale is not None:
             low, high = self._scale
-            item.tell("range", f"{low:g} to {high:g} stand for 0 to 1", range=[low, high])
+            item.report("range", f"{low:g} to {high:g} stand for 0 to 1", range=[low, high])
 
     def report_clipping(self, item: Item, image: Image) -> None:
         """Report how many values of an image are too small for photon counts, if any."""
@@ -124,7 +126,7 @@ class Values:
         if clipped := sum(count_clipped(page, *self.camera) for page in image.parts):
             share = f"{100 * clipped / image.array.size:.2g} %"
             words = f"{counted(clipped, 'value')} ({share}), too far below the offset for counts"
-            item.tell("clipped", words, clipped=clipped)
+            item.report("clipped", words, clipped=clipped)
 
 
 def _scaled(part: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
@@ -132,7 +134,7 @@ def _scaled(part: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
     return ((part.astype(np.float64) - limits[0]) / (limits[1] - limits[0])).astype(kind)
 
 
-class Computed(Sequence[np.ndarray]):
+class ComputedPages(Sequence[np.ndarray]):
     """The pages of an image as used in computations, each converted when it is accessed."""
 
     def __init__(self, image: Image, values: Values) -> None:

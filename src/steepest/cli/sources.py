@@ -46,12 +46,12 @@ class Source:
         the current folder.
         """
         if output is not None:
-            return self.placed(output, ending, kind)
+            return self.file_at(output, ending, kind)
         if self.several:
             raise InputError(_MANY)
         return self._checked(Path(f"{self.stem}_{tag}{self._ending(ending)}"), kind)
 
-    def placed(self, output: str, ending: str, kind: str = "image") -> Path:
+    def file_at(self, output: str, ending: str, kind: str = "image") -> Path:
         """Return ``output`` if it names a file, or else a file in it with the name of the image.
 
         Results of images in subfolders are placed in subfolders of the same name.

@@ -93,7 +93,7 @@ def denoise(
             else:
                 result = steepest.denoise(part, weight, **keywords)
             item.keep(["image"], [result.image])
-            return without_pixels(grey.measured(result))
+            return without_pixels(grey.with_range(result))
 
         image = item.read(reading, values)
         energy.report(item)
@@ -122,14 +122,14 @@ def _report(item: Item, results: list[Any], values: Values, dtype: np.dtype) -> 
         text = _few(strengths, 4)
         if automatic:
             text += f" ({_noise(strengths, table('sigma')[channel], values, dtype)})"
-        item.tell(f"strength{several}", text)
+        item.report(f"strength{several}", text)
     names = ["strength", "sigma"]
     if results[0].noise_share is not None:
         names.append("noise_share")
         shares = table("noise_share")
         if (partly := shares[(shares > 0) & (shares < 1)]).size:
             share = _few(100 * partly, 3)
-            item.tell(
+            item.report(
                 "noise", f"estimated from {share} % of the image; the rest is flat or saturated"
             )
     for name in names:

@@ -114,7 +114,7 @@ def filter(
             outside += values.outside(array, dtype)
             results.append(values.back(array, dtype))
         item.write(item.files["image"], image.with_parts(results))
-        item.tell("filter", words, filter=words)
+        item.report("filter", words, filter=words)
         if gains is not None:
             pages.report_edges()
         _report_clipping(item, outside / image.array.size, dtype, " (--float keeps them)")
@@ -136,7 +136,7 @@ def filter(
         results = item.solve(image, compute, bands, energy, solver, tiles=tiles, names=["filtered"])
         dtype = image.array.dtype
         words += "; zero is mid-grey" if centred and dtype.kind == "u" else ""
-        item.tell("filter", words, filter=words)
+        item.report("filter", words, filter=words)
         _report_clipping(item, sum(each.outside for each in written) / image.array.size, dtype)
         item.certify(results, bounds)
 
@@ -205,4 +205,6 @@ def _report_clipping(item: Item, share: float, dtype: np.dtype, advice: str = ""
         return
     item.values["clipped_share"] = share
     if share > 0:
-        item.tell("clipped", f"{100 * share:.2g} % of the values did not fit into {dtype}{advice}")
+        item.report(
+            "clipped", f"{100 * share:.2g} % of the values did not fit into {dtype}{advice}"
+        )

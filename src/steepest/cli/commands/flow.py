@@ -119,7 +119,7 @@ def flow(
             with _advice(accuracy):
                 result = solve(values.compute(page), times, **cut, **keywords)
             item.keep(names, result.images)
-            return grey.measured(result)
+            return grey.with_range(result)
 
         image = item.read(reading, values, like=lambda image: dict.fromkeys(names, image))
         energy.report(item)
@@ -171,5 +171,5 @@ def _report(item: Item, times: Sequence[float], results: Sequence[Any]) -> None:
         gap = max(float(result.gap[i]) for result in results)
         rows.append({"time": time, "psnr_bound": psnr, "error_bound": error, "gap": gap})
         if len(times) > 1:
-            item.tell(f"t = {time:g}", in_words(psnr, error, gap))
+            item.report(f"t = {time:g}", in_words(psnr, error, gap))
     item.values["times"] = rows

@@ -103,11 +103,11 @@ def inpaint(
             marked = item.resources.enter_context(_by_windows(name, tiles, reading))
         else:
             marked = _marked_in(image, name, threshold, reading.max_pixels)
-        places = {} if marked is None else {"known" if known else "unknown": marked}
+            marked = ~marked if unknown and marked is not None else marked
+            _report(item, image, marked)
+        places = {"unknown" if large and unknown else "known": marked}
         results = item.solve(image, compute, spacing, solver, tiles=tiles, names=["inpainted"])
-        if not large:
-            _report(item, image, **places)
-        item.tell("method", method, method=method)
+        item.report("method", method, method=method)
         item.certify(results, residual, "residual", "pass" if large else "iteration")
 
     values = values_of(choices.RangeChoice(), floats=writing.float)
@@ -173,15 +173,11 @@ def _marked(name: str, ndim: int, threshold: int | None, max_pixels: int) -> np.
     return numbers != 0
 
 
-def _report(
-    item: Item, image: Image, known: np.ndarray | None = None, unknown: np.ndarray | None = None
-) -> None:
+def _report(item: Item, image: Image, known: np.ndarray | None) -> None:
     """Report how many pixels are filled; without a mask, those that are NaN."""
-    holes: np.ndarray = np.isnan(image.array) if known is None else ~known
-    if unknown is not None:
-        holes = unknown
-    elif known is None and image.channel_axis is not None:
-        holes = holes.any(axis=image.channel_axis)
-    number, share = int(holes.sum()), float(holes.mean())
-    text = f"{number} of {holes.size} pixels, {100 * share:.2f} %"
-    item.tell("filled", text, unknown=number, share=share)
+    unknown = np.isnan(image.array) if known is None else ~known
+    if known is None and image.channel_axis is not None:
+        unknown = unknown.any(axis=image.channel_axis)
+    number, share = int(unknown.sum()), float(unknown.mean())
+    text = f"{number} of {unknown.size} pixels, {100 * share:.2f} %"
+    item.report("filled", text, unknown=number, share=share)

@@ -79,7 +79,7 @@ def mask(
         found = {"mask": source.file(writing.output, "mask", ending, "mask")}
         if reconstruction is not None:
             ending = choices.ImageWriting().suffix(source.name)
-            found["reconstruction"] = source.placed(reconstruction, ending)
+            found["reconstruction"] = source.file_at(reconstruction, ending)
         return found
 
     def work(item: Item) -> None:
@@ -90,7 +90,7 @@ def mask(
             size = math.prod(n for axis, n in lengths if axis != "c") / len(results)
             kept, share = sum(round(r.density * size) for r in results), results[0].density
             text = f"{kept} pixels, {100 * share:.2f} %, {method}, by tiles"
-            item.tell("mask", text, method=method, known=kept, density=share)
+            item.report("mask", text, method=method, known=kept, density=share)
             item.certify(results, _errors, "inpainting", "pass")
             return
         image = item.read(

@@ -136,7 +136,7 @@ def segment(
         for name, (output, suffix) in more.items():
             if output is not None:
                 tag = "" if source.several else f"_{name}"
-                found[name] = source.placed(output, tag + suffix, _KINDS[name])
+                found[name] = source.file_at(output, tag + suffix, _KINDS[name])
         return found
 
     def like(image: Image) -> dict[str, Image]:

@@ -114,7 +114,7 @@ def stipple(
         if size_by_tone:
             sizes = f"radii {radii.min():.3g} to {radii.max():.3g}"
         count = len(dots.points)
-        item.tell("dots", f"{count}, {sizes} pixels", points=count, radius=mean)
+        item.report("dots", f"{count}, {sizes} pixels", points=count, radius=mean)
         words = f"{dots.discrepancy:.3g} pixels, {dots.quality:.3f} times that of a perfect pattern"
         numbers = {"discrepancy": dots.discrepancy, "quality": dots.quality}
         item.certify([dots], lambda _: (words, numbers), "discrepancy", step="step")
