@@ -18,6 +18,7 @@ from ..convex.compiled.dual import SMOOTHING
 from ..convex.compiled.kernels_measure import MOST_COMPONENTS, WIDEST
 from ..convex.compiled.terms import exact_terms, single_terms
 from ..convex.dual import NO_PAUSE
+from ..convex.registry import is_compiled
 from ..convex.solve import Momentum
 from .pass_job import Iterations, halo_of
 from .passes import Passes
@@ -33,6 +34,8 @@ _EPS = float(np.finfo(np.float64).eps)
 class TiledDual:
     """The dual problem of an image on tiles. Iterations are collected, and done by `measure`.
 
+    ``depth`` is the halo in units of what one iteration reaches.
+
     The certificate's sums are in float64 if ``exact``, or where float32 turns out to be too coarse.
     """
 
@@ -42,15 +45,22 @@ class TiledDual:
     chunk = 24
 
     def __init__(
-        self, passes: Passes, halo: int, keep: int | None = None, exact: bool = False
+        self, passes: Passes, depth: int, keep: int | None = None, exact: bool = False
     ) -> None:
         picture = passes.picture
-        self._passes, self._halo, self._keep = passes, halo, keep
+        self._passes, self._halo, self._keep = passes, depth, keep
         self._shape = (picture.channels, *picture.space)
         few = picture.channels * len(picture.space) <= MOST_COMPONENTS
         self._width = min(passes.tiling.size[-1], self._shape[-1])
-        plain = passes.energy.huber == 0 and passes.weights is None and not exact
-        self._single = plain and few and picture.dtype == np.float32 and self._width <= WIDEST
+        plain = is_compiled(passes.energy) and passes.energy.huber == 0
+        self._single = (
+            plain
+            and passes.weights is None
+            and not exact
+            and few
+            and picture.dtype == np.float32
+            and self._width <= WIDEST
+        )
         self._safe = _SAFE[picture.dtype.name]
         self._pending: list[Iterations] = []
         self._restart = False

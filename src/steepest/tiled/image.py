@@ -14,13 +14,15 @@ from typing import Any, Self
 import numpy as np
 
 from .. import __version__
-from ..convex.registry import make_dual
+from ..convex.check import assure
+from ..convex.registry import is_compiled, make_dual
 from ..convex.solve import Goal, Momentum
 from ..convex.step import solve_step
 from ..convex.total_variation import TotalVariation
 from ..core.arrays import check_magnitude, check_spacing, scale_of
 from ..core.errors import InputError
 from ..core.progress import Reporter
+from .array_dual import reach_of
 from .jobs import Stopped, TileJob, run_on_tiles, start_workers
 from .pass_job import CoarseFlux, SurveyJob
 from .passes import CorrectionGrid, Passes
@@ -45,11 +47,12 @@ from .windows import (
     share_of,
     slabs,
 )
-from .workspace import open_workspace
+from .workspace import WRITING, open_workspace
 
 _HALOS = (144, 96, 80, 64, 48, 32, 24, 16)
 USUAL = 72  # iterations that many images need
 PER_STEP = 12  # iterations that a step of a flow needs
+_SMALL = 12  # pixels along each axis of the image on which an energy is tested
 _PASS = 60  # reading and writing of a pass takes about as long as so many iterations (measured)
 
 
@@ -134,8 +137,14 @@ class TiledImage:
             raise InputError(
                 f"weights of shape {self.weights.space} must have the spatial shape {picture.space}"
             )
-        self._flux = fields is None
-        self._fields = 2 * len(picture.space) + 1 if fields is None else fields
+        self._flux, components = fields is None, energy.num_components(len(picture.space))
+        self._fields = 2 * components + 1 if fields is None else fields
+        self._reach, self._cost = 1, 1.0  # pixels of an iteration; memory, of that of a flow's
+        if self._flux and not is_compiled(energy):
+            size = (min(n, _SMALL) for n in picture.space)
+            assure(energy, np.zeros((picture.channels if energy.coupled else 1, *size)))
+            self._reach = reach_of(energy, self.steps)
+            self._cost = (14 * components + 10) / bytes_per_value(len(picture.space), 1)
         self._results = results
         self._given_halo = how.halo
         self.data_range = 1.0
@@ -189,12 +198,13 @@ class TiledImage:
         halos = _HALOS if self._given_halo is None else [self._given_halo]
         for halo, workers in product(halos, reversed(counts)):
             try:
-                item = self._itemsize or picture.dtype.itemsize
+                item = self._cost * (self._itemsize or picture.dtype.itemsize)
                 tiling = make_tiling(picture.space, picture.channels, item, halo, share, workers)
             except InputError as refused:
                 error = refused
                 continue
-            passes = math.ceil(self._iterations / max(halo - 2 - self._unused, 1))
+            depth = halo // self._reach - 2 - self._unused
+            passes = math.ceil(self._iterations / max(depth, 1))
             few = self._flux and len(tiling) < workers
             for tiles in (tiling, slabs(tiling, workers)) if few else (tiling,):
                 busy = min(workers, len(tiles))
@@ -214,7 +224,7 @@ class TiledImage:
         name = f"tiles-{self.picture.dtype.name}"
         self.halo, *size = self.workspace.once(name, [self.halo, *self.tiling.size])
         self.tiling = Tiling(self.tiling.space, tuple(size))
-        item = self._itemsize or self.picture.dtype.itemsize
+        item = self._cost * (self._itemsize or self.picture.dtype.itemsize)
         needed = bytes_of(self.tiling, self.picture.channels, item, self.halo)
         fitting = int(share_of(self.budget) // needed)
         if not fitting:
@@ -257,6 +267,11 @@ class TiledImage:
         )
 
     @property
+    def depth(self) -> int:
+        """The halo in units of what one iteration reaches."""
+        return max(self.halo // self._reach, 4)
+
+    @property
     def like(self) -> ShapeAndDtype:
         """Shape (channels, \\*space) and dtype of what is computed."""
         return ShapeAndDtype((self.picture.channels, *self.tiling.space), self.picture.dtype)
@@ -264,16 +279,18 @@ class TiledImage:
     def passes(self, start: CoarseFlux | None = None) -> Passes:
         """Passes over the image."""
         grid = None
-        if self.weights is None and self.energy.huber == 0 and max(self.tiling.space) >= 64:
+        plain = is_compiled(self.energy) and self.energy.huber == 0 and self.weights is None
+        if plain and max(self.tiling.space) >= 64:
             levels = self.coarse_levels("correction", 2)
             grid = CorrectionGrid(levels, self.coarse_energy(levels), self._solvers)
         return Passes(
             self.picture, self.energy, self.tiling, self.workspace, self.workers, start,
-            self.weights, grid,
+            self.weights, grid, self._reach,
         )  # fmt: skip
 
     def write(self, out: Any, passes: Passes) -> None:
         """Write the frames into ``out``: the frame of number k into ``out[k]``, or the only one."""
+        self.workspace.once(WRITING, True)
         for frame, name in passes.frames.items():
             lead = (frame,) if len(out.shape) > len(self.picture.shape) else ()
             values = frame_reader(self.workspace, name, self.tiling, self.picture)
@@ -314,14 +331,17 @@ class TiledImage:
             SurveyJob, 0, "", "survey", picture=picture, weights=self.weights, levels=levels
         )
         rows, digests = np.array([found[0] for found in surveyed]), [found[3] for found in surveyed]
-        for tile, (_, part, own, _) in zip(self.tiling.tiles(0), surveyed, strict=True):
+        for tile, (_, part, own, *_) in zip(self.tiling.tiles(0), surveyed, strict=True):
             cells = tuple(slice(c.start // block, -(-c.stop // block)) for c in tile.core)
             means[(slice(None), *cells)] = part
             if weights is not None:
                 weights[(slice(None), *cells)] = own
         for name, every in zip(("image", "weights"), zip(*digests, strict=True), strict=True):
             self.workspace.check_same(name, every)
-        self._mean_weights = None if weights is None else weights[0]
+        if weights is not None:
+            self._mean_weights = weights[0]
+            heaviest = max(found[4] for found in surveyed)  # bounds the flux in the certificate
+            self.energy = replace(self.energy, weights=np.array([heaviest]))
         low, high = rows[:, 0].min(), rows[:, 1].max()
         count = math.prod(space)
         mean, square = rows[:, 2].sum(0) / count, rows[:, 3].sum(0) / count
@@ -380,7 +400,7 @@ class TiledImage:
         self, means: np.ndarray, tau: float, tol: float, levels: int
     ) -> CoarseFlux | None:
         """The flux of the averaged image, solved in one piece."""
-        if max(self.tiling.space) < 64:
+        if max(self.tiling.space) < 64 or not is_compiled(self.energy):
             return None
         coarse = CoarseFlux(f"coarse-{means.dtype}", levels)
 

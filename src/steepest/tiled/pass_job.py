@@ -19,6 +19,7 @@ from ..convex.compiled.multilevel import Blocks, doubled, halved, refined, room_
 from ..convex.total_variation import TotalVariation
 from ..core.arrays import check_weights
 from ..grid.coarsening import average, prolong
+from .array_dual import window_dual
 from .jobs import TileJob
 from .picture import Picture
 from .windows import Tiling, Window
@@ -54,7 +55,10 @@ class Iterations:
 
 
 def halo_of(pieces: tuple[Iterations, ...]) -> int:
-    """The halo with which ``pieces`` are exact in the core, measurements included."""
+    """The halo with which ``pieces`` are exact in the core, measurements included.
+
+    It is in units of what one iteration reaches: a pixel, except for energies of second order.
+    """
     return sum(piece.margin for piece in pieces) + 2
 
 
@@ -156,13 +160,13 @@ class PassJob(TileJob):
                     self.put(self.target.data, dual.image[cut])
         if self.target.flux not in (None, self.source.flux):
             core = [c.stop - c.start for c in inner]
-            shape = (2, len(inner), picture.channels, *core)
+            shape = (2, self.energy.num_components(len(inner)), picture.channels, *core)
             flux = dual.warm_parts(cut)
             self.store.put_parts(self.target.flux, self.tile.number, shape, picture.dtype, flux)
         return np.array(sums).reshape(-1, NUM_SUMS)
 
 
-def _resumed(job: PassJob, window: Window) -> CompiledDual:
+def _resumed(job: PassJob, window: Window) -> Any:
     """The solver of a window, in the state in which the last pass left it."""
     picture, source = job.picture, job.source
     channels, dtype = picture.channels, picture.dtype
@@ -173,8 +177,8 @@ def _resumed(job: PassJob, window: Window) -> CompiledDual:
     energy = job.energy
     if job.weights is not None:
         energy = replace(energy, weights=read_weights(job.weights, window)).on(f, energy.steps)
-    dual = CompiledDual(f, energy, job.num_threads)
-    lead = (2, len(window), channels)
+    dual = window_dual(f, energy, job.tiling.space, job.num_threads)
+    lead = (2, energy.num_components(len(window)), channels)
     if source.flux is not None and source.coarse is not None:
         p = read(job.store, source.flux, job.tiling, window, lead, dtype, (0,))
         dual.set_flux(p + dtype.type(source.share) * _correction(job, source.coarse, window))
@@ -183,7 +187,7 @@ def _resumed(job: PassJob, window: Window) -> CompiledDual:
         dual.set_flux(flux if job.weights is None else energy.project(flux))
     elif source.flux is not None:
         name, part = source.flux, np.empty_like(f)  # one for all: fresh memory is slow
-        places = product(range(2), range(len(window)))
+        places = product(range(2), range(lead[1]))
         dual.set_warm_parts(
             read(job.store, name, job.tiling, window, lead, dtype, place, part) for place in places
         )
@@ -244,22 +248,24 @@ class SurveyJob(TileJob):
     weights: Picture | None
     levels: int
 
-    def run(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, list[str]]:
+    def run(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, list[str], float]:
         """Smallest and largest value, sums and sums of squares (4, channels), means and digests.
 
-        The means over blocks, and the digests, are those of the image and of the weights.
+        The means over blocks, and the digests, are those of the image and of the weights. The last
+        number is the largest weight.
         """
         u = self.picture.read(self.tile.core)
         space = tuple(range(1, u.ndim))
         wide = u.astype(np.float64)
         facts = np.array([u.min(space), u.max(space), wide.sum(space), (wide * wide).sum(space)])
         del wide
-        w, digests = None, [digest(u), ""]
+        w, digests, heaviest = None, [digest(u), ""], 0.0
         if self.weights is not None:
             given = read_weights(self.weights, self.tile.core)
             digests[1] = digest(np.asarray(given, np.float64))
             w = np.asarray(check_weights(given, u.shape[1:], u), u.dtype)[None]
+            heaviest = float(w.max())
         for _ in range(self.levels):
             u = average(u)
             w = None if w is None else average(w)
-        return facts, u, w, digests
+        return facts, u, w, digests, heaviest

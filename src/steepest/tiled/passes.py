@@ -44,9 +44,10 @@ class Passes:
         start: CoarseFlux | None = None,
         weights: Picture | None = None,
         correction_grid: CorrectionGrid | None = None,
+        reach: int = 1,
     ) -> None:
         self.picture, self.energy, self.tiling = picture, energy, tiling
-        self.correction_grid = correction_grid
+        self.correction_grid, self._reach = correction_grid, reach
         self.weights = weights
         self.num_passes = 0
         self.frames: dict[int, str] = {}  # the names under which images were kept last
@@ -62,7 +63,7 @@ class Passes:
         if self._blocks != self._fields.blocks:
             self._store.drop(self._blocks)
         self.num_passes += 1
-        halo = halo_of(pieces)
+        halo = self._reach * halo_of(pieces)
         block = 2 ** len(pieces[0].refining)  # windows of coarser grids begin where blocks do
         # names are never used again: a worker that was given up for dead may still write
         advance = any(piece.advance for piece in pieces)

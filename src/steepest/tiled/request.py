@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..convex.check import as_energy
+from ..convex.pointwise import PointwiseEnergy
 from ..convex.total_variation import TotalVariation
 from ..core.arrays import own_channel_axis
 from ..core.errors import InputError
@@ -48,16 +49,19 @@ class Request:
 
 
 def energy_by_tiles(energy: Any) -> Any:
-    """An energy (default: `TotalVariation`) that can be worked by tiles.
+    """An energy (default: `TotalVariation`) that can be worked by tiles: a sum over pixels.
 
     Raises
     ------
     InputError
-        If it is none, or its boundary is periodic: a tile does not see the opposite border.
+        If it is another one, or its boundary is periodic: a tile does not see the opposite border.
     """
     energy = as_energy(TotalVariation() if energy is None else energy)
-    if type(energy) is not TotalVariation:
-        raise InputError(f"energy={energy!r}: by tiles, only TotalVariation is available")
+    if not isinstance(energy, PointwiseEnergy):
+        raise InputError(
+            f"energy={energy!r} is not available by tiles: its certificate is no sum over pixels; "
+            "allowed are energies derived from steepest.convex.pointwise.PointwiseEnergy"
+        )
     if energy.boundary != "neumann":
         raise InputError(
             f"energy: boundary={energy.boundary!r} is not available by tiles, which do not see the "

@@ -96,8 +96,8 @@ class TiledMarch:
         goals = [Goal(tol, most, floor=floor, reference=goal.reference) for floor in floors]
         passes = tiled.passes()
         # short steps have small gaps, which sums in float32 would hide: each pass would run twice
-        dual = TiledDual(passes, tiled.halo, exact=True)
-        self._march(dual, tiled.halo, taus, goals, counts, keep)
+        dual = TiledDual(passes, tiled.depth, exact=True)
+        self._march(dual, tiled.depth, taus, goals, counts, keep)
         self.rounding = tiled.rounding
         return passes
 
