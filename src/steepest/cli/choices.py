@@ -15,14 +15,15 @@ from typing import Annotated, Any, Literal, dataclass_transform
 from cyclopts import Group, Parameter
 
 import steepest
+from steepest.convex.capabilities import energies, energy_named
 from steepest.core.errors import InputError
 from steepest.core.limits import MAX_PIXELS
 from steepest.io import SUFFIXES, read_image
 from steepest.io.stores import is_store
 
 from .extras import need_torch
-from .sources import SAMPLE, Source, find_sources
-from .types import Count, FileName, Limits, Number, Positive, Times, axis, word
+from .sources import SAMPLE, Source, check_format, find_sources
+from .types import Count, FileName, Limits, Number, Positive, Times, axis, one_of, word
 
 LARGE = """\
 A Zarr store, or a TIFF file together with --memory, is computed tile by tile and written as
@@ -42,29 +43,29 @@ def options(title: str, text: str = "") -> Callable[[type], Any]:
     return lambda kind: shown(dataclass(frozen=True)(kind))
 
 
-def given(*choices: Any, besides: Collection[str] = (), **values: Any) -> list[str]:
+def options_given(*choices: Any, besides: Collection[str] = (), **values: Any) -> list[str]:
     """The options of these dataclasses, and those with these values, that are not as by default."""
     for choice in choices:
         for each in fields(choice):
             values[each.name] = (
                 each.name not in besides and getattr(choice, each.name) != each.default
             )
-    return [
-        f"--{name.replace('_', '-')}"
-        for name, value in values.items()
-        if value not in (None, False)
-    ]
+    return [f"--{_hyphens(name)}" for name, value in values.items() if value not in (None, False)]
+
+
+def _hyphens(name: str) -> str:
+    return name.replace("_", "-")
 
 
 def refuse(why: str, *choices: Any, besides: Collection[str] = (), **values: Any) -> None:
     """Raise `InputError` if one of these options was given."""
-    if names := given(*choices, besides=besides, **values):
+    if names := options_given(*choices, besides=besides, **values):
         raise InputError(f"{', '.join(names)}: {why}")
 
 
 def only_one(**values: Any) -> None:
     """Raise `InputError` if several of these options were given."""
-    if len(names := given(**values)) > 1:
+    if len(names := options_given(**values)) > 1:
         raise InputError(f"{names[0]}: cannot be combined with {names[1]}")
 
 
@@ -86,7 +87,7 @@ class RangeChoice:
         if self.range is not None and self.range[0] >= self.range[1]:
             raise InputError(f"--range: {self.range[0]:g} is not below {self.range[1]:g}")
 
-    def measured(self, result: Any) -> Any:
+    def with_range(self, result: Any) -> Any:
         """A result whose PSNR refers to this range, if it is given."""
         return replace(result, data_range=1.0) if self.range else result
 
@@ -137,7 +138,13 @@ class MethodChoice:
         return {"network": self.network or "mean-flux", "channel_axis": image.channel_axis}
 
 
-@options("Total variation")
+_ENERGIES = "; ".join(f"{name}: {row.title}" for name, row in energies().items())
+_WEIGHTS = ("huber", "alpha", "beta", "alpha0", "alpha1")
+_NAMES = {"anisotropic": "norm", "separate_channels": "coupled"}  # in the library
+_VALUES = {"anisotropic": "anisotropic", "separate_channels": False}
+
+
+@options("Energy")
 class Spacing:
     """How far apart pixels are."""
 
@@ -173,32 +180,66 @@ class Spacing:
         return values if len(values) > 1 else values * len(space)
 
 
-@options("Total variation")
-class EnergyChoice(Spacing):
-    """What is minimised."""
+@options("Energy")
+class VariationChoice(Spacing):
+    """The total variation whose flow measures sizes."""
 
     anisotropic: bool = False
     """sum the differences along each axis"""
     separate_channels: bool = False
     """treat each channel on its own"""
 
-    @property
-    def energy(self) -> Any:
-        """The energy of the library."""
-        norm: Any = "anisotropic" if self.anisotropic else "isotropic"
-        huber = getattr(self, "huber", None) or 0.0
-        return steepest.TotalVariation(norm=norm, coupled=not self.separate_channels, huber=huber)
+    def __post_init__(self) -> None:
+        if options_given(self, besides=["spacing"]):
+            self.make()  # refuses options that the energy does not take
+
+    def make(self) -> Any:
+        """Make the energy of the library.
+
+        Raises `InputError` if it does not take one of the options.
+        """
+        name = getattr(self, "energy", "tv")
+        row, options = energies()[name], {}
+        for option in ("anisotropic", "separate_channels", *_WEIGHTS):
+            value, own = getattr(self, option, None), _NAMES.get(option, option)
+            if value in (None, False):
+                continue
+            if own not in row.options:
+                why = row.refuses.get(own) or f"that is {row.title}"
+                raise InputError(f"--{_hyphens(option)}: not with --energy {name}; {why}")
+            options[own] = _VALUES.get(option, value)
+        return energy_named(name, **options)
 
     def keywords(self, image: Any) -> dict[str, Any]:
-        return super().keywords(image) | {"energy": self.energy}
+        return super().keywords(image) | {"energy": self.make()}
 
 
-@options("Total variation")
+@options("Energy")
+class EnergyChoice(VariationChoice):
+    """What is minimised."""
+
+    energy: Annotated[str, one_of(list(energies())), Parameter(help=_ENERGIES)] = "tv"
+    alpha: Positive | None = None
+    """combined: weight of first order (default 1)"""
+    beta: Positive | None = None
+    """combined: weight of second order (default 1)"""
+    alpha0: Positive | None = None
+    """tgv: weight of second order (default 2)"""
+    alpha1: Positive | None = None
+    """tgv: weight of first order (default 1)"""
+
+    def report(self, item: Any) -> None:
+        """Report the energy, unless it is total variation."""
+        if self.energy != "tv":
+            item.report("energy", energies()[self.energy].title, energy=self.energy)
+
+
+@options("Energy")
 class HuberChoice(EnergyChoice):
     """What is minimised, for commands whose energy need not be one-homogeneous."""
 
     huber: Annotated[Positive | None, Parameter(metavar="EPS")] = None
-    """Huber-TV: quadratic below this slope"""
+    """quadratic below this slope"""
 
 
 @options("Solver")
@@ -318,40 +359,27 @@ class Reading(FileReading):
     def __post_init__(self) -> None:
         only_one(volume=self.volume, pages=self.pages)
 
-    def sources(self, images: Sequence[str], *outputs: str | None) -> list[Source]:
-        """The files that ``images`` name, without earlier results in the ``outputs``."""
-        return find_sources(images, outputs, recursive=self.recursive)
+    def sources(
+        self, images: Sequence[str], *outputs: str | None, large: bool = False
+    ) -> list[Source]:
+        """The files that ``images`` name, without earlier results in the ``outputs``.
+
+        If they are ``large``, each word is the name of an image.
+        """
+        if not large:
+            return find_sources(images, outputs, recursive=self.recursive)
+        names = list(dict.fromkeys(images))
+        return [Source(name, several=len(names) > 1, large=True) for name in names]
 
 
 @options("Writing and reporting")
-class Writing:
+class Output:
     """Where results are written."""
 
     output: Annotated[FileName | None, Parameter(alias="-o")] = None
     """file, or folder for several images"""
     overwrite: bool = False
     """replace existing files"""
-
-
-@options("Writing and reporting")
-class PixelChoice:
-    """The format of images that are written."""
-
-    format: Literal["png", "jpg", "tif", "npy"] | None = None
-    """format of the results (default: as the image)"""
-    float: bool = False
-    """compute and write 32-bit floats (TIFF or NPY), neither rounded nor clipped"""
-
-    def suffix(self, name: str) -> str:
-        """Return the suffix of results: that of --format, or by default that of the image.
-
-        With --float, results of PNG and JPEG images get the suffix .tif.
-        """
-        if self.format:
-            return f".{self.format}"
-        own = Path(name).suffix if Path(name).suffix.lower() in SUFFIXES else ""
-        own = own or (".png" if name.startswith(SAMPLE) else ".tif")
-        return ".tif" if self.float and SUFFIXES[own.lower()] in ("png", "jpeg") else own
 
 
 @options("Writing and reporting")
@@ -366,3 +394,43 @@ class Reporting:
     """exit with code 1 if an image did not converge"""
     traceback: bool = False
     """show where an error arose (for bug reports)"""
+
+
+@options("Writing and reporting")
+class Writing(Reporting, Output):
+    """Where results are written, and what is printed."""
+
+
+@options("Writing and reporting")
+class ImageWriting(Writing):
+    """The same for images, with their format."""
+
+    format: Literal["png", "jpg", "tif", "npy"] | None = None
+    """format of the results (default: as the image)"""
+    float: bool = False
+    """compute and write 32-bit floats (TIFF or NPY), neither rounded nor clipped"""
+
+    @property
+    def of_pixels(self) -> dict[str, Any]:
+        """The options that say what pixels are like."""
+        return {"format": self.format, "float": self.float}
+
+    def suffix(self, name: str) -> str:
+        """Return the suffix of results: that of --format, or by default that of the image.
+
+        With --float, results of PNG and JPEG images get the suffix .tif.
+        """
+        if self.format:
+            return f".{self.format}"
+        own = Path(name).suffix if Path(name).suffix.lower() in SUFFIXES else ""
+        own = own or (".png" if name.startswith(SAMPLE) else ".tif")
+        return ".tif" if self.float and SUFFIXES[own.lower()] in ("png", "jpeg") else own
+
+    def file(self, source: Source, tag: str) -> Path:
+        """The file for an image, after checking it."""
+        check_format(self.output, self.format)
+        return source.file(self.output, tag, self.suffix(source.name))
+
+    def one_image(self, tag: str) -> Callable[[Source], dict[str, Path]]:
+        """The names of files of a command that writes one image."""
+        return lambda source: {"image": self.file(source, tag)}

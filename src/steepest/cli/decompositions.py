@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
+import steepest
 from steepest.core.errors import InputError
 from steepest.io import Image
 
-from .certificates import Certificate, without_pixels
+from .certificates import bounds, without_pixels
 from .choices import FlowTimes, MethodChoice, keywords_of
-from .grey import Computed, Values
+from .extras import new_figure
+from .grey import ComputedPages, Values
 from .runner import Item
 
 
@@ -35,7 +37,7 @@ class Decompositions:
         *choices: Any,
         method: MethodChoice = MethodChoice(),
     ) -> None:
-        self.item, self.image, self.parts = item, image, Computed(image, values)
+        self.item, self.image, self.parts = item, image, ComputedPages(image, values)
         self._grey, *self._choices = choices
         self._bands, self._method = bands, method
         self.series = image.axes.startswith("T")
@@ -51,15 +53,13 @@ class Decompositions:
             start = perf_counter()
             for decomposition in self._decompositions(on_step):
                 self._seconds += perf_counter() - start
-                flow = self._grey.measured(decomposition.flow)
+                flow = self._grey.with_range(decomposition.flow)
                 self._flows.append(without_pixels(flow))
                 self.edges = [float(edge) for edge in decomposition.edges]
                 yield decomposition
                 start = perf_counter()
 
     def _decompositions(self, on_step: Any) -> Iterator[Any]:
-        from steepest import spectral
-
         if self._method.learned:
             yield from self._learned(on_step)
             return
@@ -67,16 +67,14 @@ class Decompositions:
         keywords = keywords_of(image, *self._choices, self._bands)
         keywords.update(channel_axis=image.channel_axis, on_step=on_step)
         if not self.series:
-            yield spectral.decompose(self.parts[0], **keywords)
+            yield steepest.spectral.decompose(self.parts[0], **keywords)
             return
-        series = spectral.decompose_series(self.parts, **keywords)
+        series = steepest.spectral.decompose_series(self.parts, **keywords)
         self.edge_pages = [page + 1 for page in series.edge_pages]
         yield from series
 
     def _learned(self, on_step: Any) -> Iterator[Any]:
         """Decompose the pages with a network."""
-        from steepest import learning
-
         bands = self._bands
         if self.series and (getattr(bands, "edges", None) is None or bands.t_max is None):
             raise InputError(
@@ -85,11 +83,11 @@ class Decompositions:
             )
         keywords = keywords_of(self.image, bands, self._method)
         for part in self.parts:
-            yield learning.learned_decomposition(part, on_step=on_step, **keywords)
+            yield steepest.learning.learned_decomposition(part, on_step=on_step, **keywords)
 
     def report(self) -> None:
         """Report the bands of all pages."""
-        self.item.tell("bands", bands_in_words(self.edges), edges=self.edges)
+        self.item.report("bands", bands_in_words(self.edges), edges=self.edges)
         self.report_edges()
 
     def report_edges(self) -> None:
@@ -97,26 +95,23 @@ class Decompositions:
         if self.edge_pages:
             pages = ", ".join(map(str, self.edge_pages))
             words = f"chosen from the spectra of pages {pages}, the same on all pages"
-            self.item.tell("edges", words, edge_pages=self.edge_pages)
+            self.item.report("edges", words, edge_pages=self.edge_pages)
 
     def certify(self) -> None:
         """Report the combined certificate of all pages."""
-        self.item.certify(Certificate(self._flows, self._seconds))
+        self.item.seconds = self._seconds  # without those of the command between the pages
+        self.item.certify(self._flows, bounds)
 
     def spectrum_figure(self, spectra: Sequence[tuple[Any, Any]]) -> Any:
         """Draw the spectra (times, S) of all pages."""
-        from matplotlib.figure import Figure
-
-        from steepest import plot
-
-        ax = Figure(figsize=(9.0, 4.4)).subplots()
+        ax = new_figure(figsize=(9.0, 4.4)).subplots()
         (times, values), name = spectra[0], self.item.source.stem
         if not self.series:
             title = f"{name}: spectrum of the total variation flow"
-            return plot.spectrum_curve(times, values, self.edges, title=title, ax=ax)
+            return steepest.plot.spectrum_curve(times, values, self.edges, title=title, ax=ax)
         rows = [np.interp(times, own, values) for own, values in spectra]  # networks use other ones
         title = f"{name}: spectra of the total variation flow"
-        return plot.spectrum_map(times, rows, self.edges, title=title, ax=ax)
+        return steepest.plot.spectrum_map(times, rows, self.edges, title=title, ax=ax)
 
 
 def bands_in_words(edges: Sequence[float]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 from steepest.core.errors import InputError
 
@@ -39,3 +40,10 @@ def need_coder(what: str) -> None:
 def need_figures() -> None:
     """Check for matplotlib, which draws the figures."""
     need("drawing figures", ("matplotlib",), "plot")
+
+
+def new_figure(**options: Any) -> Any:
+    """A figure of matplotlib that no window shows."""
+    from matplotlib.figure import Figure
+
+    return Figure(**options)

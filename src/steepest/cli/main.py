@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 
 from cyclopts import App
 
@@ -28,21 +26,21 @@ unknown pixels, or choose a small set of pixels to keep.
 
 Examples
 --------
-steepest info sample:camera                    show what a file contains
-steepest denoise photo.jpg                     remove noise; the strength is found automatically
-steepest decompose sample:camera -o bands      split a bundled photograph into its structures
-steepest filter photo.png --high-pass 0.05     keep only small or faint structures
-steepest flow photo.png --times 0.02,0.1,0.5   the flow at three times
-steepest spectrum scan.tif                     how much structure there is at each scale
-steepest objects cells.tif --pixel-size 0.25   sizes and contrasts of all objects, as a table
-steepest segment cells.tif --classes 3         classes by brightness, each label proven
-steepest phase scan.tif --strength 0.35        wrapped phases, such as radar interferograms
-steepest orientations map.ctf --strength 0.5   crystal orientations (EBSD maps: .ctf, .ang)
-steepest inpaint photo.png --unknown hole.png  fill the pixels that are white in hole.png
-steepest mask sample:coffee                    choose 5 % of the pixels to keep
-steepest stipple photo.jpg -o dots.svg         the photograph in 10,000 dots
-steepest compress sample:coffee                store these pixels in coffee.stp
-steepest app photo.jpg                         all bands under sliders, in the browser
+steepest info sample:camera                 what a file contains
+steepest denoise photo.jpg                  remove noise, as much as there is
+steepest decompose sample:camera -o bands   split a photograph into structures
+steepest filter photo.png --high-pass 0.05  only small or faint structures
+steepest flow photo.png --times 0.02,0.1,0.5  the flow at three times
+steepest spectrum scan.tif                  how much structure at each scale
+steepest objects cells.tif --pixel-size 0.25  sizes and contrasts
+steepest segment cells.tif --classes 3      classes by brightness, proven
+steepest phase scan.tif --strength 0.35     wrapped phases, as of radar
+steepest orientations map.ctf --strength 0.5  EBSD maps (.ctf, .ang)
+steepest inpaint photo.png --unknown hole.png  fill what is white in hole.png
+steepest mask sample:coffee                 choose 5 % of the pixels
+steepest stipple photo.jpg -o dots.svg      the photograph in 10,000 dots
+steepest compress sample:coffee             these pixels in coffee.stp
+steepest app photo.jpg                      bands under sliders, in a browser
 
 Notes
 -----
@@ -57,8 +55,8 @@ Exit codes: 0 all done; 1 an image failed, or did not converge with --strict; 2 
 
 
 def make_parser(names: Sequence[str] = COMMANDS) -> App:
-    """Make the program; of commands that are not named, it knows the first line of the help."""
-    commands = {name: _command(name) if name in names else _summary(name) for name in COMMANDS}
+    """Make the program with these commands, which are imported."""
+    commands = {name: _command(name) for name in names}
     version = f"steepest {steepest.__version__}"
     options = {"version": version, "version_flags": ["--version"]}
     app = make_program("steepest", commands, DESCRIPTION, **options)
@@ -72,16 +70,8 @@ def _command(name: str) -> Command:
     return command
 
 
-def _summary(name: str) -> str:
-    """The first line of the docstring of a command, which is not imported."""
-    word = name.replace("-", "_")
-    text = Path(__file__).with_name("commands").joinpath(f"{word}.py").read_text(encoding="utf-8")
-    found = re.search(rf'^def {word}\(.*?"""(.*?)$', text, re.DOTALL | re.MULTILINE)
-    return found[1] if found else ""
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a ``steepest`` command and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    names = COMMANDS if words[:1] == ["--install-completion"] else words[:1]
-    return run(make_parser(names), words)
+    one = words[0] if words and words[0] in COMMANDS else None
+    return run(make_parser(COMMANDS if one is None else [one]), words)

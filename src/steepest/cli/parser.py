@@ -12,7 +12,7 @@ from contextlib import suppress
 from textwrap import indent
 from typing import Any
 
-from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import App, CoercionError, CycloptsError, Group, Parameter
 
 from steepest.core.errors import InputError
 
@@ -30,14 +30,14 @@ def _shown(default: Any) -> str | None:
 
 
 def make_program(
-    name: str, commands: Command | Mapping[str, Command | str], text: str = "", **options: Any
+    name: str, commands: Command | Mapping[str, Command], text: str = "", **options: Any
 ) -> App:
     """Make a program of one command, or of several with their names.
 
     A command is a function whose docstring is the help, and whose keywords are the options: their
     types say how they are parsed, and dataclasses are groups of options. It returns a `Batch` to
     process, an exit code, or None. ``text`` describes a program of several commands, in the form
-    of a docstring. Where only the list of commands is needed, they may be their first lines.
+    of a docstring.
     """
     if callable(commands):
         app = _app(name, commands.__doc__ or "", **options)
@@ -45,10 +45,8 @@ def make_program(
         return app
     program = _app(name, text, **options)
     for order, (word, command) in enumerate(commands.items()):
-        docstring = command if isinstance(command, str) else command.__doc__ or ""
-        app = _app(word, docstring, sort_key=order)
-        if callable(command):
-            app.default(command)
+        app = _app(word, command.__doc__ or "", sort_key=order)
+        app.default(command)
         program.command(app)
     return program
 
@@ -123,11 +121,9 @@ def _print_help(app: App, words: Sequence[str], file: Any) -> None:
 
 def _in_words(error: Exception) -> str:
     """Describe a wrong option in one line that names it."""
-    text = " ".join(str(error).split()).rstrip(".")
-    argument = getattr(error, "argument", None)
-    if argument is None or argument.name in text or not isinstance(error, CycloptsError):
-        return text
-    return f"Invalid value for {argument.name}: {text}"
+    text = " ".join(str(error).split()).partition(" Available commands:")[0].rstrip(".")
+    name = error.argument.name if isinstance(error, CoercionError) and error.argument else ""
+    return text if name in text else f"Invalid value for {name}: {text}"
 
 
 def _execute(command: Command, bound: inspect.BoundArguments, name: str) -> int:

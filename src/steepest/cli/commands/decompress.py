@@ -49,8 +49,8 @@ def decompress(
     Examples
     --------
     steepest decompress photo.stp back.png
-    steepest decompress photo.stp                            -> photo.png, or photo.tif for floats
-    steepest decompress large.stp --max-pixels 200000000     allow larger images
+    steepest decompress photo.stp                      -> photo.png (floats: .tif)
+    steepest decompress large.stp --max-pixels 200000000  allow larger images
 
     Notes
     -----
@@ -73,8 +73,8 @@ def decompress(
         item.write(target, image)
         item.describe(image)
         share = f"{header.count} known, {100 * header.density:.2f} %"
-        item.tell("pixels", share, bytes=len(data), density=header.density)
-        item.tell("time", f"{item.seconds:.2f} s", seconds=item.seconds)
+        item.report("pixels", share, bytes=len(data), density=header.density)
+        item.report("time", f"{item.seconds:.2f} s", seconds=item.seconds)
 
     return Batch([Source(file)], work, overwrite=overwrite)
 

@@ -22,10 +22,10 @@ from steepest.io import (
 from steepest.io.orientations import MAX_POINTS
 
 from .. import choices
-from ..certificates import ManifoldProof
-from ..extras import need_figures
+from ..certificates import manifold_bounds
+from ..extras import need_figures, new_figure
 from ..runner import Batch, Item
-from ..sources import Source, expand
+from ..sources import Source, find_sources
 from ..types import Count, FileName, Positive
 
 _Angles = Sequence[tuple[np.ndarray, ...]]  # misorientations of neighbours, before and after
@@ -46,7 +46,6 @@ def orientations(
     max_pixels: Count = MAX_POINTS,
     solver: choices.SolverChoice = choices.SolverChoice(),
     writing: choices.Writing = choices.Writing(),
-    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """Remove noise from maps of crystal orientations (EBSD).
 
@@ -85,10 +84,10 @@ def orientations(
 
     Examples
     --------
-    steepest orientations sample:nickel --strength 0.5      writes nickel_denoised.ctf
+    steepest orientations sample:nickel --strength 0.5  writes nickel_denoised.ctf
     steepest orientations map.ang --strength 1 -o clean.ang
-    steepest orientations map.ctf --strength 0.5 --picture ipf.png --misorientation kam.png
-    steepest orientations map.ctf --strength 0.5 -o map.npy     quaternions (H, W, 4), scalar last
+    steepest orientations map.ctf --strength 0.5 --picture ipf.png
+    steepest orientations map.ctf --strength 0.5 -o map.npy  quaternions
     steepest orientations 'maps/*.ctf' --strength 0.5 -o clean
 
     Notes
@@ -99,20 +98,18 @@ def orientations(
     """
     if picture or misorientation:
         need_figures()
-    if folders := [name for name in maps if Path(name).is_dir()]:
-        raise InputError(
-            f"{folders[0]}: is a folder; give files, or a quoted glob ('{folders[0]}/*.ctf')"
-        )
-    names = expand(maps)
+    for name in maps:
+        if Path(name).is_dir():
+            raise InputError(f"{name}: is a folder; give files, or a quoted glob ('{name}/*.ctf')")
 
     def files(source: Source) -> dict[str, Path]:
         ending = Path(source.name).suffix.lower()
         ending = ending if ending in (".ctf", ".ang") else ".ctf"  # samples, files named otherwise
         found = {"map": source.file(writing.output, "denoised", ending, "orientation map")}
         if picture:
-            found["picture"] = source.placed(picture, "_ipf.png", "figure")
+            found["picture"] = source.file_at(picture, "_ipf.png", "figure")
         if misorientation:
-            found["angles"] = source.placed(misorientation, "_misorientation.png", "figure")
+            found["angles"] = source.file_at(misorientation, "_misorientation.png", "figure")
         return found
 
     def work(item: Item) -> None:
@@ -122,22 +119,29 @@ def orientations(
             norm: Any = "anisotropic" if anisotropic else "isotropic"
             energy = steepest.TotalVariation(norm=norm, huber=math.radians(huber or 0.0))
             options = {**solver.keywords(before), "on_step": on_step}
-            after, results = _denoised(before, math.radians(strength), energy, options)
+            after, results = _denoise_phases(before, math.radians(strength), energy, options)
         angles = [_misorientations(before, each.quaternions) for each in (before, after)]
-        after = _filled(after) if fill else after
+        after = _fill(after) if fill else after
         write_orientations(item.files["map"], after, outputs=item.outputs)
-        if "picture" in item.files:
+        if picture:
             item.write(item.files["picture"], _colours(before, after, direction))
-        if "angles" in item.files:
-            item.write(item.files["angles"], _angles(angles, boundary))
+        if misorientation:
+            means = (_local(each, angles[0], boundary) for each in angles)
+            images = dict(zip(("measured", "denoised"), means, strict=True))
+            known = images["measured"][~np.isnan(images["measured"])]
+            figure = steepest.plot.side_by_side(
+                steepest.plot.misorientation_map, images, figure=new_figure(),
+                title="misorientation to the neighbours in the grain",
+                most=(np.percentile(known, 98) if known.size else 0.0) or 1.0,
+            )[0]  # fmt: skip
+            item.write(item.files["angles"], figure)
         _report(item, before, after, angles, boundary)
-        item.certify(ManifoldProof(results, item.seconds))
+        item.certify(results, manifold_bounds)
 
-    sources = [Source(name, maps, len(names) > 1) for name in names]
-    return Batch(sources, work, files, writing.overwrite)
+    return Batch(find_sources(maps), work, files, writing.overwrite)
 
 
-def _denoised(
+def _denoise_phases(
     given: OrientationMap, strength: float, energy: Any, options: dict[str, Any]
 ) -> tuple[OrientationMap, list[Any]]:
     """Denoise each crystal phase; return the map and the results."""
@@ -164,7 +168,7 @@ def _denoised(
     return replace(given, quaternions=values), results
 
 
-def _filled(clean: OrientationMap) -> OrientationMap:
+def _fill(clean: OrientationMap) -> OrientationMap:
     """Give each point the phase and orientation of the indexed point nearest to it."""
     from steepest.manifold.neighbours import nearest_known
 
@@ -216,11 +220,11 @@ def _report(
     share = 100 * float(given.indexed.mean())
     filled = int(np.count_nonzero(clean.indexed & ~given.indexed))
     text = f"{width} x {height} points, step {step} \u00b5m, {share:.4g} % indexed"
-    item.tell("map", text + (f", {filled} points filled" if filled else ""))
+    item.report("map", text + (f", {filled} points filled" if filled else ""))
     for number, phase in enumerate(given.phases, 1):
         part = 100 * float((given.phase == number).mean())
         text = f"{phase.name}, {phase.symmetry}, {part:.4g} % of the points"
-        item.tell(f"phase {number}", text)
+        item.report(f"phase {number}", text)
     before, after = (np.concatenate([each.ravel() for each in faces]) for faces in angles)
     before, after = before[~np.isnan(before)], after[~np.isnan(before)]
     across = before > limit
@@ -229,9 +233,9 @@ def _report(
     inside = [float(np.median(each[~across])) if (~across).any() else math.nan
               for each in (before, after)]  # fmt: skip
     text = f"{inside[0]:.3g}\u00b0 before, {inside[1]:.2g}\u00b0 after"
-    item.tell("in grains", f"median misorientation of neighbours {text}", misorientation=inside)
+    item.report("in grains", f"median misorientation of neighbours {text}", misorientation=inside)
     text = f"{np.count_nonzero(across)} above {limit:g}\u00b0 between neighbours, {kept} kept"
-    item.tell("boundaries", text + (f", {new} new" if new else ""), boundary=limit)
+    item.report("boundaries", text + (f", {new} new" if new else ""), boundary=limit)
     item.values.update(
         shape=[height, width], spacing=list(given.spacing), indexed=float(given.indexed.mean()),
         filled=filled,
@@ -242,36 +246,13 @@ def _report(
 
 def _colours(before: OrientationMap, after: OrientationMap, direction: str) -> Any:
     """Draw inverse-pole-figure colours; of several phases, those of the most frequent one."""
-    from matplotlib.figure import Figure
-
-    from steepest import plot
-
     counts = [np.count_nonzero(before.phase == k + 1) for k in range(len(before.phases))]
     number = int(np.argmax(counts))
     phase, maps = before.phases[number], {"measured": before, "denoised": after}
-    return plot.side_by_side(
-        plot.orientation_map,
-        {name: each.quaternions for name, each in maps.items()},
-        figure=Figure(),
-        symmetry=phase.symmetry,
+    return steepest.plot.side_by_side(
+        steepest.plot.orientation_map, {name: each.quaternions for name, each in maps.items()},
+        figure=new_figure(), symmetry=phase.symmetry,
         direction={"x": (1, 0, 0), "y": (0, 1, 0), "z": (0, 0, 1)}[direction],
         known={name: each.phase == number + 1 for name, each in maps.items()},
         title=f"{phase.name or 'crystal'}, inverse pole figure along {direction}",
-    )[0]
-
-
-def _angles(angles: _Angles, boundary: float) -> Any:
-    from matplotlib.figure import Figure
-
-    from steepest import plot
-
-    images = {
-        name: _local(each, angles[0], boundary)
-        for name, each in zip(("measured", "denoised"), angles, strict=True)
-    }
-    known = images["measured"][~np.isnan(images["measured"])]
-    return plot.side_by_side(
-        plot.misorientation_map, images, figure=Figure(),
-        title="misorientation to the neighbours in the grain",
-        most=(np.percentile(known, 98) if known.size else 0.0) or 1.0,
     )[0]  # fmt: skip
