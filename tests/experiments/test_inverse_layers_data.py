@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from experiments.inverse_layers import IGNORE, Classes, fit_size, open_pairs, split
-from experiments.inverse_layers.matching import match
 from steepest.core.errors import InputError
 from steepest.core.pixels import to_planes
 
@@ -59,17 +58,6 @@ def test_two_folders_with_instances(tmp_path: Path) -> None:
     assert image.shape == (1, 6, 8)
     assert pairs.num_classes == 2
     assert np.array_equal(labels, numbers > 0)
-
-
-def test_endings(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        save(tmp_path / f"{name}.png", photo())
-        save(tmp_path / f"{name}_mask.png", mask(0, 1))
-    found = match(tmp_path, ending="_mask")
-    assert [(a.name, b.name) for a, b in found] == [
-        ("a.png", "a_mask.png"),
-        ("b.png", "b_mask.png"),
-    ]
 
 
 @given(st.permutations([0, 3, 7, 200, 90]), st.integers(0, 2**31))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -104,10 +102,6 @@ def test_shared_windows_hold_the_same_classes_over_any_labels() -> None:
     assert where.sum() == 120
 
 
-def test_kinds_draw_different_numbers() -> None:
-    assert len({draws(kind) for kind in KINDS}) == len(KINDS)
-
-
 def test_windows_and_classes_are_uniform() -> None:
     """Far from the boundary every pixel is covered equally often, by every class equally often."""
     noise = LabelNoise("independent", 0.1, 2)
@@ -131,13 +125,6 @@ def test_flips_go_to_all_other_classes() -> None:
     counts = np.bincount(flip_labels(labels, 4, np.random.default_rng(0), area=0.6).reshape(-1))
     assert counts[2] == 4000
     assert np.abs(counts[[0, 1, 3]] - 2000).max() < 200
-
-
-def test_none_is_the_identity_and_all_is_json() -> None:
-    labels = np.zeros((4, 4), int)
-    assert LabelNoise("none")(labels, 2, 0) is labels
-    noise = LabelNoise("redrawn", 0.25, 3, 8)
-    assert LabelNoise(**json.loads(json.dumps(asdict(noise)))) == noise
 
 
 @pytest.mark.parametrize(

@@ -125,17 +125,6 @@ def test_palettes_must_agree_where_they_are_used(tmp_path: Path, suffix: str) ->
     assert label_colours(masks / "plain.png") is None
 
 
-def test_palettes_are_read_without_the_pixels(tmp_path: Path) -> None:
-    save_palette(tmp_path / "a.png", {1: (255, 0, 0)})
-    data = bytearray((tmp_path / "a.png").read_bytes())
-    pixels = data.index(b"IDAT") + 4
-    data[pixels : pixels + 4] = b"none"
-    (tmp_path / "b.png").write_bytes(data)
-    with pytest.raises(InputError):
-        read_image(tmp_path / "b.png")
-    assert np.array_equal(label_colours(tmp_path / "b.png"), label_colours(tmp_path / "a.png"))
-
-
 # ----------------------------------------------------------------------------- display
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from experiments.inverse_layers import IGNORE, open_pairs
 from experiments.inverse_layers.streets import STREET_CLASSES, draw_street, write_streets
-from steepest.core.errors import InputError
 from steepest.io import read_labels
 
 ROAD, SIDEWALK, BUILDING, POLE, SKY, CAR = range(len(STREET_CLASSES))
@@ -62,13 +61,3 @@ def test_files_are_pairs_and_depend_on_the_seed(tmp_path: Path) -> None:
     for name in ("000.png", "001.png"):
         assert np.array_equal(read_labels(again / name), read_labels(masks / name))
         assert not np.array_equal(read_labels(others / "masks" / name), read_labels(masks / name))
-
-
-def test_bad_arguments(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="allowed are sides of at least 32"):
-        draw_street(np.random.default_rng(0), (31, 64))
-    with pytest.raises(InputError, match="count=0"):
-        write_streets(tmp_path, 0)
-    write_streets(tmp_path, 1, (32, 32))
-    with pytest.raises(InputError, match="exists"):
-        write_streets(tmp_path, 1, (32, 32))

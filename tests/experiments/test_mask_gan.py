@@ -11,7 +11,6 @@ pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 pytest.importorskip("skimage")
 
-from cases.terminal import refusal
 from experiments.mask_gan import MaskGAN, operators, save, sizes
 from experiments.mask_gan.__main__ import main
 from experiments.mask_gan.learned_masks import choosers
@@ -61,14 +60,6 @@ def test_networks_are_compared_with_their_own_inpainting(weights: Path) -> None:
         assert (fill is None) == name.endswith("diffusion")
     filled = rows["mask GAN, small"][1](image, mask, 0.1)
     assert np.array_equal(filled[mask], image[mask].astype(np.float32) / 255)
-
-
-@pytest.mark.parametrize("command", [["sizes", "photos"], ["masks", "photos", "-o", "runs"]])
-def test_weights_of_no_training(
-    weights: Path, command: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    save(MaskGAN(base_channels=4), "joint")
-    assert "not written by a training" in refusal(main, [*command, str(weights)], capsys)
 
 
 def test_operators_on_networks_of_their_own(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:

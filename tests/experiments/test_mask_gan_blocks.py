@@ -118,14 +118,6 @@ def test_eq_1_is_a_convex_combination() -> None:
     assert torch.allclose(u, (1 - c) * g + c * images, atol=1e-6)
 
 
-def test_seeds() -> None:
-    like = torch.zeros(1, 1, 200, 200, dtype=torch.float64)
-    uniform = draw_seed(like, torch.Generator().manual_seed(0))
-    assert uniform.dtype == torch.float64
-    assert 0 <= uniform.min() <= uniform.max() < 1
-    assert float(uniform.mean()) == pytest.approx(0.5, abs=0.01)
-
-
 # ------------------------------------------------------------------------------------- masks
 
 
