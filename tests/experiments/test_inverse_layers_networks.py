@@ -62,12 +62,6 @@ def test_images_of_any_size(size: tuple[int, int], depth: int) -> None:
     assert bool(torch.isfinite(logits).all())
 
 
-def test_enlarging_repeats_the_last_row_and_column() -> None:
-    network, image = small(), torch.rand(1, 1, 13, 10)
-    by_hand = torch.nn.functional.pad(image, (0, 2, 0, 3), mode="replicate")
-    assert torch.equal(network(image), network(by_hand)[..., :13, :10])
-
-
 def test_every_level_is_used() -> None:
     """Each parameter but those a normalisation cancels has a gradient."""
     network = small(depth=4).double()
@@ -88,12 +82,6 @@ def test_every_level_is_used() -> None:
 def test_bad_architectures(arguments: tuple[Any, ...], words: str) -> None:
     with pytest.raises(InputError, match=words):
         SegmentationUNet(*arguments)
-
-
-@pytest.mark.parametrize("shape", [(1, 3, 8, 8), (1, 8, 8)])
-def test_bad_batches(shape: tuple[int, ...]) -> None:
-    with pytest.raises(InputError, match=r"allowed is \(N, 1, H, W\)"):
-        small()(torch.zeros(shape))
 
 
 # ------------------------------------------------------------------------- weights
@@ -236,21 +224,3 @@ def test_small_logits_are_enlarged() -> None:
     labels = predict(Quarter(), image)
     assert labels.shape == (16, 16)
     assert np.array_equal(labels[::15, ::15], [[1, 0], [0, 1]])
-
-
-@pytest.mark.parametrize(
-    ("output", "words"),
-    [
-        ({"masks": torch.zeros(1, 2, 4, 4)}, "network returns no logits"),
-        ([], "network returns no logits"),
-        (torch.zeros(1, 1, 4, 4), r"shape \(1, 1, 4, 4\)"),
-        (torch.zeros(4, 4), r"shape \(4, 4\)"),
-    ],
-)
-def test_outputs_that_are_no_segmentation(output: Any, words: str) -> None:
-    class Constant(torch.nn.Module):
-        def forward(self, images: torch.Tensor) -> Any:
-            return output
-
-    with pytest.raises(InputError, match=words):
-        predict(Constant(), np.zeros((4, 4)))

@@ -79,22 +79,6 @@ def test_class_numbers_and_json(trained: Any, capsys: pytest.CaptureFixture[str]
         assert list(record["classes"]) == ["0", "1", "2"]
 
 
-@pytest.mark.parametrize(
-    ("values", "words"),
-    [
-        ((0, 7, 65536), "0 to 65535"),
-        ((-1, 0, 1), "numbers -1, 0, 1"),
-        ((), "not contain the numbers of its 3"),
-    ],
-)
-def test_numbers_that_no_png_holds(
-    trained: Any, values: tuple[int, ...], words: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    inverse_layers.save(trained, "run/weights", {"classes": values})
-    assert words in refused([*PREDICT, "--values", "original"], capsys)
-    assert main([*PREDICT, "--values", "classes", "-q"]) == 0
-
-
 def test_large_numbers_are_16_bit(trained: Any) -> None:
     inverse_layers.save(trained, "run/weights", {"classes": [0, 300, 65535]})
     assert main([*PREDICT, "-q"]) == 0

@@ -126,18 +126,6 @@ def test_options_become_settings(words: str, expected: dict[str, Any]) -> None:
     assert {name: getattr(config, name) for name in expected} == expected
 
 
-def test_one_json_document(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*TRAIN, "--json", "--noise", "flip"]) == 0
-    out, err = capsys.readouterr()
-    assert err == ""
-    report = json.loads(out)
-    assert report["command"] == "train"
-    assert report["weights"] == WEIGHTS
-    assert report["best_score"] == pytest.approx(1 - report["dice"])
-    assert (report["images"], report["validation_images"]) == (5, 1)
-    assert 0 <= report["mean_iou"] <= 1
-
-
 def test_resume_is_as_if_nothing_had_happened(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*TRAIN, "--layer", "default", "--max-minutes", "1e-9"]) == 0
     assert re.search(
@@ -152,26 +140,6 @@ def test_resume_is_as_if_nothing_had_happened(capsys: pytest.CaptureFixture[str]
     err = refused([*TRAIN, "--resume", "--layer", "none"], capsys)
     assert "the training there has other settings (layer: {}, not {'preset': 'default'})" in err
     assert "the training there has other settings (layer: {}" in refused(TRAIN, capsys)
-
-
-def test_ctrl_c_says_how_to_go_on(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupted(*_: Any, **__: Any) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(inverse_layers, "train", interrupted)
-    assert main(TRAIN) == 130
-    assert "before the first checkpoint: nothing to go on with" in capsys.readouterr().err
-    assert main([*TRAIN, "-o", "my run"]) == 130
-    assert "--resume" not in capsys.readouterr().err
-    Path("my run").mkdir()
-    Path("my run/checkpoint.safetensors").touch()
-    assert main([*TRAIN, "-o", "my run"]) == 130
-    assert (
-        "go on with: python -m experiments.inverse_layers train -o 'my run' --resume"
-        in capsys.readouterr().err
-    )
 
 
 # ----------------------------------------------------------------------------- mistakes
@@ -251,17 +219,6 @@ def test_other_pairs_are_refused(how: str, words: str, capsys: pytest.CaptureFix
     assert words in err
 
 
-def test_another_split_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*TRAIN, "-q"]) == 0
-    notes = json.loads(Path("run/weights.json").read_text())["metadata"]
-    (before,) = notes["held_out"]
-    err = refused([*TRAIN, "--resume", "--split-seed", "3"], capsys)
-    assert f"held out then, trained on now: {before}; trained on then, held out now: c" in err
-    Path("run/weights.json").unlink()
-    err = refused([*TRAIN, "--resume", "--split-seed", "3"], capsys)
-    assert "not those the training began with; restore them" in err
-
-
 # ----------------------------------------------------------------------------- names
 
 
@@ -296,20 +253,3 @@ def test_the_command_starts_without_torch() -> None:
     places = [Path(inverse_layers.__file__).parents[2], Path(steepest.__file__).parents[1]]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places))}
     assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0
-
-
-@pytest.mark.parametrize("module", ["torch", "safetensors"])
-@pytest.mark.parametrize(
-    ("command", "what"),
-    [(TRAIN, "training"), (PREDICT, "prediction")],
-    ids=["train", "predict"],
-)
-def test_without_torch(
-    module: str,
-    command: list[str],
-    what: str,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(sys.modules, module, None)
-    assert f"{what} needs {module}, which is not installed" in refused(command, capsys)

@@ -338,24 +338,6 @@ def test_settings_that_are_refused(settings: dict[str, Any], words: str) -> None
     assert not Path("run").exists()
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"ramp": -0.5},
-        {"gain_limit": 0.5},
-        {"size": (16,)},
-        {"size": (0, 16)},
-        {"fit": "stretch"},
-        {"num_training": 0},
-        {"criterion": "accuracy"},
-    ],
-)
-def test_values_that_are_refused(settings: dict[str, Any]) -> None:
-    (name,) = settings
-    with pytest.raises(InputError, match=f"^{name}="):
-        CELLS.replace(**settings)
-
-
 def test_resuming_with_another_layer_is_refused() -> None:
     train(CELLS, "run")
     with pytest.raises(InputError, match=r"has other settings \(layer: "):

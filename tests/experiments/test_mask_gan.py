@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 pytest.importorskip("skimage")
 
-from experiments.mask_gan import MaskGAN, operators, save, sizes
+from experiments.mask_gan import MaskGAN, operators, save
 from experiments.mask_gan.__main__ import main
 from experiments.mask_gan.learned_masks import choosers
 from experiments.mask_gan.presets import PRESETS
@@ -38,17 +38,6 @@ def weights(here: None) -> Path:
     config = {"mode": "joint", "density": 0.1, "binarisation": "hard"}
     save(MaskGAN(base_channels=4), "joint", {"training": config})
     return Path("joint.safetensors")
-
-
-def test_sizes_has_a_row_for_each(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["sizes", "photos", str(weights), "--sides", "32", "64", "-o", "sizes.md"]) == 0
-    head, _, *rows = Path("sizes.md").read_text().split("\n\n")[0].splitlines()
-    assert head == f"| {' | '.join(sizes.HEAD)} |"
-    assert [row.split(" | ")[:2] for row in rows] == [
-        ["| joint 10% hard", side] for side in ("32", "64")
-    ]
-    random, dithered, echo = (float(cell) for cell in rows[1].strip("| ").split(" | ")[-3:])
-    assert echo < min(random, dithered)
 
 
 def test_networks_are_compared_with_their_own_inpainting(weights: Path) -> None:

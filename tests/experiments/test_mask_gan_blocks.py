@@ -19,7 +19,6 @@ from experiments.mask_gan.gan import MODES, frozen  # noqa: E402
 from experiments.mask_gan.generator import InpaintingGenerator  # noqa: E402
 from experiments.mask_gan.mask_generator import MaskGenerator  # noqa: E402
 from experiments.mask_gan.trunk import Hourglass, draw_seed  # noqa: E402
-from steepest.core.errors import InputError  # noqa: E402
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -229,22 +228,3 @@ def test_frozen_weights_get_no_gradient_but_inputs_do() -> None:
     assert torch.equal(x.grad, layer.weight.detach())
     assert layer.weight.grad is None
     assert [p.requires_grad for p in (layer.weight, layer.bias)] == [True, False]
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: InpaintingGenerator(3, 6), "base_channels=6; allowed are positive multiples of 4"),
-        (lambda: InpaintingGenerator(0, 8), "channels=0"),
-        (lambda: MaskGenerator(binarisation="soft"), "binarisation='soft'; allowed is one of hard"),
-        (lambda: binarise(torch.zeros(1), "soft"), "binarisation='soft'"),
-        (lambda: MaskGAN("all"), "mode='all'; allowed is one of joint, inpainting, diffusion"),
-        (
-            lambda: Critic(3, 4)(random(1, 1, 8, 8), random(1, 1, 8, 8)),
-            r"images of shape \(1, 1, 8, 8\); allowed is \(N, 3, H, W\)",
-        ),
-    ],
-)
-def test_what_is_not_allowed(make, message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        make()

@@ -83,13 +83,6 @@ def test_signs_in_paths(spec: str, parts: tuple[str, str]) -> None:
     assert split_spec(spec) == parts
 
 
-def test_weights_in_a_folder_with_a_sign(tmp_path: Path) -> None:
-    save(small(), tmp_path / "me@home" / "net@2", {"training": {"crop": 64}})
-    method = load_method(str(tmp_path / "me@home" / "net@2"))  # there is a file of that name
-    assert (method.training, method.label) == ("64", "net@2-64")
-    assert load_method(f"{tmp_path}/me@home/net@2.json@96").training == "96"
-
-
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_networks(name: str) -> None:
     """A name is enough; at time 0 nothing has moved much, and later the variation is smaller."""
