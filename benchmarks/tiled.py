@@ -1,4 +1,4 @@
-"""Images larger than memory: time, memory and certificate of `steepest.tiled`.
+"""Images larger than memory: time, memory and certificate by tiles.
 
     python -m benchmarks.tiled --size 8192 --memory 2GB --workers 2 --folder /tmp/tiled
 
@@ -82,12 +82,12 @@ def warm(mask: bool) -> None:
 
     if mask:
         image = (255 * np.random.default_rng(0).random((160, 160))).astype(np.uint8)
-        steepest.tiled.echo(image, 0.3, memory="30MB")
+        steepest.inpainting.masks.echo(image, 0.3, tiles=steepest.Tiles("30MB"))
         return
     for shape in [(700, 700)]:
         image = (255 * np.random.default_rng(0).random(shape)).astype(np.uint8)
-        steepest.tiled.denoise_tv(image, 0.1, memory="30MB")
-        steepest.tiled.tv_flow(image, 0.05, steps=4, memory="30MB")
+        steepest.denoise_tv(image, 0.1, tiles=steepest.Tiles("30MB"))
+        steepest.tv_flow(image, 0.05, steps=4, tiles=steepest.Tiles("30MB"))
         steepest.denoise_tv(image, 0.1, solver=steepest.Solver(tol=1e-3))
 
 
@@ -130,22 +130,23 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
         labels = bool(arguments.mask or arguments.segment)
         store = create_store(folder / "out.zarr", image, overwrite=True, labels=labels)
         with store as out:
-            options = dict(memory=arguments.memory, num_workers=arguments.workers, on_step=note)
+            tiles = steepest.Tiles(arguments.memory, num_workers=arguments.workers)
+            options = dict(tiles=tiles, on_step=note)
             if arguments.mask:
-                result = steepest.tiled.echo(
-                    image.array, arguments.mask, out.array, rng=0, **options
-                )
+                mask = masks.echo(image.array, arguments.mask, rng=0, out=out.array, **options)
+                result = reconstruct(image.array, mask, **options)
             elif arguments.flow:
                 target = _First(out.array)
-                result = steepest.tiled.tv_flow(
-                    image.array, 0.1, target, steps=arguments.flow, **options
+                result = steepest.tv_flow(
+                    image.array, 0.1, steps=arguments.flow, out=target, **options
                 )
             elif arguments.segment:
-                result = steepest.tiled.threshold_rof(
-                    image.array, 0.1, arguments.segment, out.array, max_num_iter=300, **options
-                )
+                result = steepest.segmentation.threshold_rof(
+                    image.array, 0.1, arguments.segment, out=out.array,
+                    solver=steepest.Solver(max_num_iter=300), **options,
+                )  # fmt: skip
             else:
-                result = steepest.tiled.denoise_tv(image.array, 0.1, out.array, **options)
+                result = steepest.denoise_tv(image.array, 0.1, out=out.array, **options)
             stages.append(f"pyramid after {perf_counter() - start:.1f} s")
     wall, used = perf_counter() - start, os.times()
     seconds = used.user + used.system - cpu.user - cpu.system

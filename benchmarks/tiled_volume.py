@@ -14,8 +14,8 @@ from time import perf_counter
 
 import numpy as np
 
+from steepest import Tiles, denoise_tv
 from steepest.io.stores import StoredImage, create_store, open_store
-from steepest.tiled import denoise_tv
 
 from .tiled import Peak
 
@@ -47,12 +47,14 @@ def main() -> None:
     source = folder / f"balls-{arguments.shape}.zarr"
     if not source.exists():
         make_volume(source, shape)
-    denoise_tv(np.random.default_rng(0).random((40, 40, 40), np.float32), 0.1)  # compile
+    small = np.random.default_rng(0).random((40, 40, 40), np.float32)
+    denoise_tv(small, 0.1, tiles=Tiles())  # compile
     image, peak, start, passes = open_store(source), Peak(), perf_counter(), set[str]()
     with create_store(folder / "out.zarr", image, overwrite=True) as out:
         result = denoise_tv(
-            image.array, arguments.strength, out.array, memory=arguments.memory,
-            num_workers=arguments.workers, on_step=lambda step: passes.add(step.stage),
+            image.array, arguments.strength, out=out.array,
+            tiles=Tiles(arguments.memory, num_workers=arguments.workers),
+            on_step=lambda step: passes.add(step.stage),
         )  # fmt: skip
     wall = perf_counter() - start
     found = {

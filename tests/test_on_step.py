@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import steepest
+from cases import tiled
 from steepest import Solver, inpainting, manifold, particles, segmentation
 from steepest.core.errors import InputError
 from steepest.core.status import Status
@@ -156,38 +157,10 @@ CASES = {
     "steepest.denoise_tv": Case(
         lambda **given: steepest.denoise_tv(SIGNAL, 3, solver=steepest.Solver(tol=1e-9), **given)
     ),
-    "steepest.tiled.denoise_tv": Case(
-        lambda **given: steepest.tiled.denoise_tv(LARGE, 0.1, memory="20MB", **given), finite=False
-    ),
-    "steepest.tiled.tv_flow": Case(
-        lambda **given: steepest.tiled.tv_flow(LARGE, 0.1, steps=3, memory="20MB", **given),
-        finite=False,
-    ),
-    "steepest.tiled.apply_filter": Case(
-        lambda **given: steepest.tiled.apply_filter(
+    "steepest.spectral.apply_filter": Case(
+        lambda **given: tiled.apply_filter(
             LARGE, low_pass, t_max=0.2, steps=3, memory="20MB", **given
         ),
-    ),
-    "steepest.tiled.decompose": Case(
-        lambda **given: steepest.tiled.decompose(
-            LARGE, bands=[0.05], t_max=0.2, steps=3, memory="20MB", **given
-        ),
-    ),
-    "steepest.tiled.inpaint": Case(
-        lambda **given: steepest.tiled.inpaint(COLOUR[..., 0], KNOWN, memory="20MB", **given),
-        finite=False,
-    ),
-    "steepest.tiled.echo": Case(
-        lambda **given: steepest.tiled.echo(LARGE, 0.1, rng=0, memory="20MB", **given),
-        finite=False,
-    ),
-    "steepest.tiled.threshold_rof": Case(
-        lambda **given: steepest.tiled.threshold_rof(LARGE / 255, 0.1, memory="20MB", **given),
-        finite=False,
-    ),
-    "steepest.tiled.chan_vese": Case(
-        lambda **given: steepest.tiled.chan_vese(LARGE / 255, 0.25, memory="20MB", **given),
-        finite=False,
     ),
     "steepest.denoise_discrepancy": Case(
         lambda **given: steepest.denoise_discrepancy(SIGNAL, 0.5, **given)
@@ -241,9 +214,38 @@ CASES = {
     ),
 }
 
-
+BY_TILES = {
+    "denoise by tiles": Case(
+        lambda **given: tiled.denoise_tv(LARGE, 0.1, memory="20MB", **given), finite=False
+    ),
+    "flow by tiles": Case(
+        lambda **given: tiled.tv_flow(LARGE, 0.1, steps=3, memory="20MB", **given),
+        finite=False,
+    ),
+    "decompose by tiles": Case(
+        lambda **given: tiled.decompose(
+            LARGE, bands=[0.05], t_max=0.2, steps=3, memory="20MB", **given
+        ),
+    ),
+    "inpaint by tiles": Case(
+        lambda **given: tiled.inpaint(COLOUR[..., 0], KNOWN, memory="20MB", **given),
+        finite=False,
+    ),
+    "echo by tiles": Case(
+        lambda **given: tiled.echo(LARGE, 0.1, rng=0, memory="20MB", **given),
+        finite=False,
+    ),
+    "threshold_rof by tiles": Case(
+        lambda **given: tiled.threshold_rof(LARGE / 255, 0.1, memory="20MB", **given),
+        finite=False,
+    ),
+    "chan_vese by tiles": Case(
+        lambda **given: tiled.chan_vese(LARGE / 255, 0.25, memory="20MB", **given),
+        finite=False,
+    ),
+}
 FILLS = {f"inpaint by {kind}": inpainted(kind) for kind in inpainting.METHODS.values()}
-ALL = {**CASES, **FILLS}
+ALL = {**CASES, **BY_TILES, **FILLS}
 
 
 def public() -> Iterator[str]:

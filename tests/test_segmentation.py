@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import steepest
+from cases import tiled
 from cases.cuts import Cut, pairs
 from steepest import CroftonTotalVariation, InputError, NotConverged, Status, TotalVariation
 from steepest.grid.components import connected
@@ -97,7 +98,7 @@ def test_ties_are_uncertain():
 def test_labels_without_any_cost_are_uncertain():
     zero = np.zeros((8, 9))
     assert not threshold_rof(zero, 0.0, thresholds=[0.0]).certain.any()
-    tiles = steepest.tiled.threshold_rof(zero, 0.0, thresholds=[0.0])
+    tiles = tiled.threshold_rof(zero, 0.0, thresholds=[0.0])
     assert tiles.num_doubtful == zero.size
 
 
@@ -156,7 +157,7 @@ def test_integer_images_are_scaled_to_one():
     assert np.array_equal(chan_vese(f).labels, chan_vese(f.astype(float)).labels)
 
 
-@pytest.mark.parametrize("function", [threshold_rof, steepest.tiled.threshold_rof])
+@pytest.mark.parametrize("function", [threshold_rof, tiled.threshold_rof])
 @pytest.mark.parametrize(
     ("level", "threshold", "label"),
     [(100, 100 / 255, None), (20000, 20000 / 65535, None), (20000, 19999.9999 / 65535, 1)],
@@ -171,7 +172,7 @@ def test_integers_are_compared_with_thresholds_exactly(function, level, threshol
 def test_the_means_of_chan_vese_keep_their_order():
     """Also where the first sets are inexact, as for these pixels, which hardly differ in a row."""
     f = np.array([[0, 0, 0, 1, 1, 1], [0, 1, 0, 0, 0, 0], [0, 1, 0, 1, 0, 0]], float)
-    for function in (chan_vese, steepest.tiled.chan_vese):
+    for function in (chan_vese, tiled.chan_vese):
         result = function(f, spacing=(100, 0.01))
         assert result.values[0] < result.thresholds[0] < result.values[1]
     for seed in range(40):

@@ -17,8 +17,9 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
+from cases import tiled
 from cases.cuts import Cut, pairs
-from steepest import CroftonTotalVariation, Solver, TotalVariation, tiled
+from steepest import CroftonTotalVariation, Solver, TotalVariation
 from steepest.segmentation import bias_corrected, chan_vese, cut, threshold_rof
 from steepest.tiled.windows import Tiling, align_of
 
@@ -170,7 +171,7 @@ def check(
         wrong = max(np.count_nonzero(labels != other) for other in (least, most))
     assert wrong <= result.doubtful_bound <= result.num_doubtful
     assert result.num_doubtful == np.count_nonzero(~sure)
-    if isinstance(result, tiled.TiledSegmentation):
+    if result.lowest is None:  # by tiles
         areas = [[np.count_nonzero(own == k) for own in (labels, labels[sure])] for k in range(9)]
         assert areas[: len(cuts) + 1] == result.areas[:, :2].tolist()
         for k, most_of_it in enumerate(result.areas[:, 2]):
@@ -194,7 +195,7 @@ def run(case: Case, function: Any, *arguments: Any, **options: Any) -> tuple[Any
             return Tiling(space, (align_of(space),) * len(space))
 
         doubt = np.zeros(image.shape, np.uint8)
-        with patch("steepest.tiled.setup.make_tiling", smallest):
+        with patch("steepest.tiled.image.make_tiling", smallest):
             result = function(*arguments, doubt=doubt, halo=8, num_workers=1, **options)
         return result, doubt == 0
 

@@ -15,14 +15,6 @@ POSITIONAL: dict[str, tuple[Any, ...]] = {
     "tv_flow": (IMAGE, 0.01),
     "denoise_tv": (IMAGE, 0.01),
     "spectral.decompose_series": ([IMAGE],),
-    "tiled.apply_filter": (IMAGE, lambda parts: parts.residual),
-    "tiled.chan_vese": (IMAGE,),
-    "tiled.decompose": (IMAGE,),
-    "tiled.denoise_tv": (IMAGE, 0.01),
-    "tiled.echo": (IMAGE, 0.3),
-    "tiled.inpaint": (IMAGE, IMAGE > 0.5),
-    "tiled.threshold_rof": (IMAGE, 0.01),
-    "tiled.tv_flow": (IMAGE, 0.01),
 }
 
 

@@ -11,10 +11,12 @@ import pytest
 import tifffile
 
 import steepest
+from cases import tiled
 from cases.tiled_work import Killed, killed
-from steepest import InputError, tiled
+from steepest import InputError
 from steepest.cli.main import main
 from steepest.core.views import Part
+from steepest.tiled.pass_job import PassJob
 
 zarr = pytest.importorskip("zarr", reason="zarr is not installed (pip install 'steepest[zarr]')")
 
@@ -454,9 +456,7 @@ def test_dask_gives_the_same_result_though_a_worker_is_killed(tmp_path):
 
 def test_command_continues_interrupted_work(tmp_path, monkeypatch):
     stored(tmp_path / "a.zarr", picture((300, 310)), "yx")
-    from steepest.tiled import passes
-
-    real, jobs = passes.run_job, []
+    real, jobs = PassJob.run, []
 
     def fails(job):
         jobs.append(job)
@@ -466,10 +466,10 @@ def test_command_continues_interrupted_work(tmp_path, monkeypatch):
 
     command = ["denoise", tmp_path / "a.zarr", "--strength", 0.1, "--memory", "5MB",
                "--work", tmp_path / "w", "-o", tmp_path / "o.zarr", "--workers", 1]  # fmt: skip
-    monkeypatch.setattr(passes, "run_job", fails)
+    monkeypatch.setattr(PassJob, "run", fails)
     assert run(*command) == 1
     assert not (tmp_path / "o.zarr").exists()
-    monkeypatch.setattr(passes, "run_job", lambda job: jobs.append(job) or real(job))
+    monkeypatch.setattr(PassJob, "run", lambda job: jobs.append(job) or real(job))
     before = len(jobs)
     assert run(*command) == 0
     shutil.rmtree(tmp_path / "o.zarr")

@@ -16,17 +16,19 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import steepest
+from cases import tiled
 from cases.arguments import arguments
-from steepest import InputError, Status, TotalVariation, tiled
+from steepest import InputError, Status, TotalVariation
 from steepest.convex.compiled.dual import CompiledDual
 from steepest.convex.solve import Momentum
 from steepest.core.progress import Reporter
+from steepest.core.tiles import bytes_in
 from steepest.grid.coarsening import prolong
 from steepest.tiled.dual import TiledDual
-from steepest.tiled.passes import Coarser, Passes, crew
+from steepest.tiled.jobs import start_workers
+from steepest.tiled.pass_job import CoarseFlux, Iterations
+from steepest.tiled.passes import CorrectionGrid, Passes
 from steepest.tiled.picture import check_picture
-from steepest.tiled.setup import check_memory
-from steepest.tiled.task import Coarse, Piece
 from steepest.tiled.windows import Tiling, halo_share, make_tiling, slabs
 from steepest.tiled.workspace import Workspace, read
 
@@ -45,15 +47,15 @@ def run_tiled(image, energy, size, pieces, channel_axis=None, workers=2):
     """Sums, flux and image after some pieces on tiles of this size."""
     picture = check_picture(image, channel_axis)
     tiling = Tiling(picture.space, (size,) * len(picture.space))
-    with TemporaryDirectory() as folder, crew(None, workers, 1, Reporter(None)) as team:
+    with TemporaryDirectory() as folder, start_workers(None, workers, 1, Reporter(None)) as team:
         store = Workspace(Path(folder))
         passes = Passes(picture, energy, tiling, store, team)
         total = passes.run(pieces, FEASIBLE[picture.dtype.type])
         passes.commit()
         whole = tuple(slice(0, n) for n in picture.space)
         lead = (2, len(whole), picture.channels)
-        flux = read(store, passes._state.flux, tiling, whole, lead, picture.dtype)[0]
-        data = read(store, passes._state.data, tiling, whole, (picture.channels,), picture.dtype)
+        flux = read(store, passes._fields.flux, tiling, whole, lead, picture.dtype)[0]
+        data = read(store, passes._fields.data, tiling, whole, (picture.channels,), picture.dtype)
     return total, flux, data, tiling
 
 
@@ -71,8 +73,8 @@ def test_tiles_equal_one_piece_to_the_last_bit(shape, dtype, norm, channels, cou
     betas, t = Momentum().factors(count)
     more, _ = Momentum(t).factors(count)
     pieces = (
-        Piece(0.1, 4 / 3, tuple(betas), measure=True, advance=True),
-        Piece(0.2, 1.0, tuple(more), measure=True, advance=True),
+        Iterations(0.1, 4 / 3, tuple(betas), measure=True, advance=True),
+        Iterations(0.2, 1.0, tuple(more), measure=True, advance=True),
     )
     dual = CompiledDual(image.copy(), energy, 1)
     for piece in pieces:
@@ -100,9 +102,11 @@ def corrected(folder, image, energy, size, levels, halo=100):
     )
     coarser = replace(energy, spacing=tuple(h * 2**levels for h in energy.steps))
     folder.mkdir()
-    with crew(None, 2, 1, Reporter(None)) as team:
+    with start_workers(None, 2, 1, Reporter(None)) as team:
         store, picture = Workspace(folder), check_picture(image, None)
-        passes = Passes(picture, energy, tiling, store, team, coarser=Coarser(levels, coarser, 1))
+        passes = Passes(
+            picture, energy, tiling, store, team, correction_grid=CorrectionGrid(levels, coarser, 1)
+        )
         dual = TiledDual(passes, halo)
         dual.set_step(2.0, 4 / 3)
         dual.iterate(Momentum().factors(20)[0])
@@ -199,7 +203,7 @@ def test_certificate_on_tiles_equals_that_in_one_piece(tmp_path):
     one = dual.measure()
     for size in (64, 128):
         tiling = Tiling(image.shape, (size, size))
-        with crew(None, 3, 1, Reporter(None)) as team:
+        with start_workers(None, 3, 1, Reporter(None)) as team:
             store = Workspace(tmp_path / str(size))
             store.folder.mkdir()
             passes = Passes(check_picture(image, None), energy, tiling, store, team)
@@ -226,7 +230,7 @@ def test_interpolated_flux_is_that_of_the_whole_grid(tmp_path):
     store = Workspace(tmp_path)
     store.put("coarse", 0, flux)
     for window in [(slice(0, 64), slice(64, 93)), (slice(61, 150), slice(3, 20))]:
-        part = Coarse("coarse", levels).read(store, window, space, np.dtype(float))
+        part = CoarseFlux("coarse", levels).read(store, window, space, np.dtype(float))
         assert np.array_equal(part, whole[(..., *window)])
 
 
@@ -615,7 +619,7 @@ def test_halo_share_counts_the_pixels_that_are_read():
     ],
 )
 def test_memory_in_words(text, value):
-    assert check_memory(text) == value
+    assert bytes_in(text) == value
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cases import tiled
 from cases.tiled_work import CHANGES, DAMAGES, JOBS, Killed, compute, inputs_of, killed, same
-from steepest import InputError, tiled
+from steepest import InputError
 from steepest.cli.main import main
 
 INPUTS = inputs_of()
@@ -208,9 +209,6 @@ def test_a_folder_that_is_not_empty_is_refused_before_a_batch_is_computed(tmp_pa
     reports = []
     with pytest.raises(InputError, match=r"is not empty, and holds no earlier work.*new folder"):
         compute("batch", INPUTS, work=tmp_path, on_step=reports.append)
-    stack = np.stack([INPUTS["image"]] * 2)
-    with pytest.raises(InputError, match="is not empty"):
-        tiled.threshold_rof(stack, 0.2, batch_axis=0, work=tmp_path, on_step=reports.append)
     assert reports == []
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 

@@ -8,14 +8,15 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 
-from steepest import spectral, tiled
+from cases import tiled
+from steepest import spectral
 
 FLOW = dict(t_max=0.1, steps=4)
 FUNCTIONS = {
     "tv_flow": lambda u, **o: tiled.tv_flow(u, [0.02, 0.1], steps=4, **o).images,
-    "decompose": lambda u, **o: tiled.decompose(u, bands=[0.02], **FLOW, **o).out,
+    "decompose": lambda u, **o: tiled.decompose(u, bands=[0.02], **FLOW, **o).parts,
     "apply_filter": lambda u, **o: (
-        tiled.apply_filter(u, lambda d: spectral.low_pass(d, 0.05), **FLOW, **o).out
+        tiled.apply_filter(u, lambda d: spectral.low_pass(d, 0.05), **FLOW, **o).image
     ),
     "threshold_rof": lambda u, **o: tiled.threshold_rof(u, 0.2, **o).labels,
     "chan_vese": lambda u, **o: tiled.chan_vese(u, 0.5, **o).labels,

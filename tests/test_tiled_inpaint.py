@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import steepest
-from steepest import InputError, NotConverged, Solver, Status, tiled
+from cases import tiled
+from steepest import InputError, NotConverged, Solver, Status
 from steepest.cli.main import main
 from steepest.elliptic.operator import Operator
+from steepest.inpainting.tiles.diffusion_jobs import around, gathered, interpolated
 from steepest.io.stores import StoredImage, create_store, open_store
-from steepest.tiled.harmonic import around, gathered, interpolated
 
 SMALL = dict(memory="16MB", halo=16, num_workers=2)  # many tiles
 

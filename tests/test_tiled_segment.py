@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 import zarr
 
-from steepest import InputError, NotConverged, Status, tiled
+from cases import tiled
+from steepest import InputError, NotConverged, Status, Tiles
 from steepest.cli.main import main
+from steepest.core.solver import limits
 from steepest.io.stores import open_store
 from steepest.segmentation import chan_vese, threshold_rof
 from steepest.segmentation.inputs import inputs_of
 from steepest.segmentation.proof import Faces, State, volume
-from steepest.tiled.segment import _Found, _Work
+from steepest.segmentation.tiles.segment import _Found, _Work
+from steepest.tiled.request import Request
 from steepest.tiled.workspace import read
 
 SMALL = dict(memory="12MB", halo=24, num_workers=2)  # many tiles
@@ -62,26 +65,6 @@ def test_axes_may_have_one_pixel(shape):
     assert np.array_equal(many.labels, threshold_rof(image, 0.2).labels)
 
 
-@pytest.mark.parametrize("function", [tiled.threshold_rof, tiled.chan_vese])
-def test_batches_are_segmented_one_by_one(function, tmp_path):
-    images = np.stack([blobs((90, 100), np.uint8, seed) for seed in range(2)], 1)
-    doubt, work = doubt_of(images.shape), tmp_path / "work"
-    both = function(images, 0.2, doubt=doubt, batch_axis=1, work=work)
-    assert not work.exists()
-    for k in range(2):
-        own = doubt_of((90, 100))
-        single = function(images[:, k], 0.2, doubt=own)
-        assert np.array_equal(both.labels[:, k], single.labels)
-        assert np.array_equal(doubt[:, k], own)
-        for name in ("thresholds", "values", "areas", "gap", "num_doubtful"):
-            assert np.array_equal(getattr(both, name)[k], getattr(single, name))
-    stopped = function(images, 0.2, batch_axis=1, on_step=lambda step: True)
-    assert stopped.status is Status.STOPPED
-    assert stopped.labels.shape == images.shape
-    with pytest.raises(InputError, match="batch_axis=3 is out of range"):
-        function(images, 0.2, batch_axis=3)
-
-
 @pytest.mark.parametrize("dtype", [np.float64, np.uint8])
 def test_two_means_are_those_of_one_piece(dtype):
     image = blobs((200, 230), dtype)
@@ -102,9 +85,9 @@ def test_proof_of_a_flux_is_that_of_one_piece(shape, spacing, complete):
     image, level, strength = blobs(shape), 0.45, 0.5
     doubt = doubt_of(shape)
     memory, workers = {1: ("200MB", 12), 2: ("200MB", 30), 3: ("1GB", 14)}[len(shape)]
-    options = dict(memory=memory, halo=16, num_workers=workers)  # small tiles
-    options["spacing"] = spacing
-    work = _Work(image, None, doubt, "test", 1e-9, 14, False, options)
+    tiles = Tiles(memory=memory, halo=16, num_workers=workers)  # small tiles
+    own = limits(None, tol=1e-9, max_num_iter=14)
+    work = _Work(Request(image, (None, doubt), own, tiles, None, spacing), None, "test")
     proven = []
 
     def run(rof):
@@ -117,7 +100,7 @@ def test_proof_of_a_flux_is_that_of_one_piece(shape, spacing, complete):
         status = rof.solve(strength, look)
         (state,) = states
         whole = tuple(slice(0, n) for n in shape)
-        tiling, store = work.setup.tiling, work.setup.workspace
+        tiling, store = work.tiled.tiling, work.tiled.workspace
         assert len(tiling) > 1
         p = read(store, state._flux, tiling, whole, (2, len(shape), 1), np.float32)[0]
         energy = inputs_of(image, spacing=spacing).energy
@@ -131,7 +114,7 @@ def test_proof_of_a_flux_is_that_of_one_piece(shape, spacing, complete):
         proven.append((one, State.of(volume(image), faces, faces.flow(p)).prove(level)))
         return _Found(state, [found], status, np.zeros(2), 0.0, found.gap, False)
 
-    result = work.done(run, 2)
+    result = work.segmented(run, 2)
     ((one, exact),) = proven
     assert np.array_equal(result.labels, one.inside.reshape(shape))
     wrong = result.labels != exact.inside.reshape(shape)
@@ -169,7 +152,7 @@ def test_tiles_complete_a_flow_that_crosses_several_of_them(monkeypatch):
     assert many.gap == 0
     assert many.num_doubtful == 0
     assert np.array_equal(many.labels, exact.labels)
-    monkeypatch.setattr("steepest.tiled.rof._ROUNDS", 1)
+    monkeypatch.setattr("steepest.segmentation.tiles.rof._ROUNDS", 1)
     once = tiled.threshold_rof(image, 4.0, **options)
     assert once.gap > 0  # what has to go further than one tile is left
     assert exact.energy == pytest.approx(once.energy, abs=once.gap)
@@ -211,7 +194,7 @@ def test_constant_and_thresholded_images():
 
 def test_bad_input():
     image = blobs((70, 80))
-    with pytest.raises(InputError, match="doubt of type"):
+    with pytest.raises(InputError, match="out of type"):
         tiled.threshold_rof(image, 0.1, doubt=np.zeros((70, 80)))
     with pytest.raises(InputError, match="out of type"):
         tiled.chan_vese(image, 0.1, np.zeros((7, 8), np.uint8))

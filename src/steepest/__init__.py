@@ -42,6 +42,7 @@ _WHERE = {
     "gradient": "grid.checked",
     "divergence": "grid.checked",
     "Solver": "core.solver",
+    "Tiles": "core.tiles",
     "Status": "core.status",
     "InputError": "core.errors",
     "TooManySteps": "core.errors",
@@ -49,7 +50,6 @@ _WHERE = {
 }
 _MODULES = (
     "spectral",
-    "tiled",
     "segmentation",
     "manifold",
     "inpainting",

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest import tiled
+from . import tiled
 
 SMALL = dict(memory="3MB", halo=24, num_workers=1)  # tiles of 64 x 64 pixels
 WIDE = SMALL | {"memory": "6MB"}  # the same in float64

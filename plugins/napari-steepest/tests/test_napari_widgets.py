@@ -13,7 +13,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 import dask.array as da
 from qtpy.QtWidgets import QFileDialog
 
-from steepest import denoise_tv, inpaint, tiled
+from steepest import denoise_tv, inpaint, segmentation
 from steepest.io.stores import open_store
 
 pytestmark = [
@@ -201,7 +201,8 @@ def test_a_large_image_is_filled_in_where_it_is_nan(viewer, qtbot, tmp_path, mon
 
 
 def test_doubtful_labels_of_a_large_image(viewer, qtbot, tmp_path, monkeypatch):
-    monkeypatch.setattr(tiled, "threshold_rof", partial(tiled.threshold_rof, thresholds=[0.5]))
+    fixed = partial(segmentation.threshold_rof, thresholds=[0.5])
+    monkeypatch.setattr(segmentation, "threshold_rof", fixed)
     square = np.zeros((32, 32))
     square[8:24, 8:24] = 1  # a tie, as in test_napari_jobs.py
     viewer.add_image(da.from_array(square, chunks=16), name="lazy")

@@ -284,9 +284,6 @@ class TilesChoice:
         refuse(why, *choices, besides=["max_pixels"], **values)
         return True
 
-    def keywords(self, image: Any) -> dict[str, Any]:
-        return {"memory": self.memory}
-
 
 @options("Reading")
 class FileReading:

@@ -131,11 +131,7 @@ class Labels:
         """Report the values and the areas of the classes, and the number of objects."""
         page, ndim = self.pages[0], len(self.image.space)
         pixel = math.prod(h * self.lengths.pixel_size for h in page.spacing)
-        areas = []
-        for k in range(page.thresholds.size + 1):
-            own, possible = page.labels == k, (page.lowest <= k) & (k <= page.highest)
-            counts = [np.count_nonzero(each) for each in (own, own & page.certain, possible)]
-            areas.append([pixel * count for count in counts])
+        areas = (pixel * page.areas).tolist()
         unit = f"{_SIZES[ndim]} {{}} {self.lengths.unit}{_POWERS[ndim]}"
         report_classes(item, page, areas, unit, " (page 1)" if len(self.pages) > 1 else "")
         objects = [len(each.table) for each in self.regions]

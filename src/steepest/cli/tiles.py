@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
+import steepest
 from steepest.core.errors import InputError
 from steepest.core.views import Part
 from steepest.io.stores import StoredImage, is_store, open_windows
+from steepest.tiled.workspace import remove_work
 
 from .certificates import Certificate, finite
 from .choices import TilesChoice, Writing, keywords_of
@@ -66,17 +68,21 @@ class Tiling:
 
         def work(item: Item) -> None:
             item.written = targets[item.source]
+            folders: list[Path] = []
             with ExitStack() as stack:
                 image = stack.enter_context(open_windows(item.source.name))
                 if tiles.scheduler is not None and not is_store(item.source.name):
                     raise InputError("--scheduler: only for Zarr stores, not for TIFF files")
                 describe_store(item, image)
-                keywords = keywords_of(image, *self.choices, tiles)
+                keywords = keywords_of(image, *self.choices)
                 sizes = dict(zip(image.axes, image.array.shape, strict=True))
                 coupled = sizes.get("c", 1) > 1 and not separate
                 if coupled:
                     keywords["channel_axis"] = 0
-                keywords.update(stack.enter_context(_workers(tiles)))
+                how, threads = stack.enter_context(_workers(tiles))
+                if threads is not None:
+                    solver = keywords.get("solver", steepest.Solver())
+                    keywords["solver"] = replace(solver, num_threads=solver.num_threads or threads)
                 new = new_stores(
                     item.written, image, self.tags, self.kind, overwrite=writing.overwrite
                 )
@@ -88,16 +94,19 @@ class Tiling:
                 results: list[Any] = []
                 items = list(_items(image, separate))
                 for number, fixed in enumerate(items):
-                    keywords["work"] = Path(folder) / f"{item.source.stem}-{number}"
+                    folders.append(Path(folder) / f"{item.source.stem}-{number}")
+                    keywords["tiles"] = replace(how, work=folders[-1], keep=True)
                     which = f" ({number + 1} of {len(items)})" if len(items) > 1 else ""
                     with item.progress(which) as keywords["on_step"]:
                         part, out = Part(image.array, fixed), stores.at(fixed)
-                        results.append(self.solve(part, out, flat(keywords)))
+                        results.append(self.solve(part, out, keywords))
                 more = {"command": command, **(self.report(item, results) or {})}
                 proof = (self.certify or Certificate)(results, item.seconds)
                 item.certify(proof, self.proves)
                 own = finite(proof.as_json())
                 stores.note(lambda k: {**more, **(own if self.certify else _attribute(results, k))})
+            for folder in folders:  # the stores are complete, and have their names
+                remove_work(folder)
 
         return Batch(sources, work)
 
@@ -122,26 +131,12 @@ def _items(image: StoredImage, separate: bool) -> Iterator[tuple[int | None, ...
     return product(*ranges)
 
 
-def flat(keywords: dict[str, Any]) -> dict[str, Any]:
-    """The keywords of the functions by tiles, which name the options of energy and solver."""
-    keywords = dict(keywords)
-    energy, solver = keywords.pop("energy", None), keywords.pop("solver", None)
-    if energy is not None:
-        keywords["isotropic"] = energy.isotropic
-        if energy.huber:
-            keywords["huber"] = energy.huber
-    for name in ("tol", "num_threads"):
-        if solver is not None and getattr(solver, name) is not None:
-            keywords.setdefault(name, getattr(solver, name))
-    return keywords
-
-
 @contextmanager
-def _workers(tiles: TilesChoice) -> Iterator[dict[str, Any]]:
-    """The keywords that say who works on the tiles."""
-    workers = {} if tiles.workers is None else {"num_workers": tiles.workers}
+def _workers(tiles: TilesChoice) -> Iterator[tuple[steepest.Tiles, int | None]]:
+    """How to work on the tiles, and the threads of each worker, if they are not this process's."""
+    how = steepest.Tiles(tiles.memory or "2GB", num_workers=tiles.workers)
     if tiles.scheduler is None:
-        yield workers
+        yield how, None
         return
     need("--scheduler", ("distributed",), "dask")
     from distributed import Client
@@ -155,7 +150,7 @@ def _workers(tiles: TilesChoice) -> Iterator[dict[str, Any]]:
         if not present:
             raise InputError(f"--scheduler {tiles.scheduler}: has no workers")
         executor = client.get_executor()
-        yield {"num_workers": present, "num_threads": 1, **workers, "executor": executor}
+        yield replace(how, executor=executor, num_workers=tiles.workers or present), 1
 
 
 def at_the_end(flow: Any) -> Any:

@@ -10,6 +10,7 @@ matter. Any other dtype is rejected with advice on how to convert it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -186,6 +187,11 @@ def check_magnitude(array: Array, name: str) -> float:
             f"between {least:g} and {most:g}"
         )
     return largest
+
+
+def scale_of(largest: float) -> float:
+    """The power of two that brings values up to ``largest`` near one; 1 if they are near."""
+    return 1.0 if largest == 0 or 1e-6 < largest < 1e6 else 2.0 ** -math.frexp(largest)[1]
 
 
 def check_field(values: Any, name: str) -> Array:

@@ -13,6 +13,8 @@ from ..core.namespace import detached
 from ..core.progress import Callback
 from ..core.solver import Solver, limits
 from ..core.status import finished
+from ..core.tiles import Tiles, refuse_by_tiles, works_by_tiles
+from ..tiled.request import Request, energy_by_tiles
 from .channels import each_channel, of_parts
 from .discrepancy import DEFAULT_MAX_ITER, DEFAULT_TOL, denoise_discrepancy
 from .flux_guess import feasible_part
@@ -21,6 +23,8 @@ from .parts import collect, make_plan, solve_part
 from .problem import make_problem
 from .result import DenoiseResult
 from .tape import gradient_tape
+
+_TOL_BY_TILES, _MAX_ITER_BY_TILES = 1e-3, 2000  # each pass reads and writes the whole image
 
 
 def denoise(
@@ -34,6 +38,8 @@ def denoise(
     solver: Solver | None = None,
     on_step: Callback | None = None,
     start: Any = None,
+    out: Any = None,
+    tiles: Tiles | None = None,
 ) -> DenoiseResult:
     r"""Denoise an image with a convex energy: ``argmin_v 1/2||v - image||^2 + strength * J(v)``.
 
@@ -67,6 +73,13 @@ def denoise(
     start : DenoiseResult or array (components, \*image.shape), optional
         An earlier result for similar data, or its ``flux``, as the initial dual field. It is made
         feasible, and it is used only if its dual energy is smaller than that of the default start.
+    out : array-like of the shape of ``image``, optional
+        Where the result is written tile by tile; see `Tiles`.
+    tiles : Tiles, optional
+        How to work on an image that does not fit in memory. ``strength`` must then be one positive
+        number, and ``start`` is not available; the defaults of the solver are ``tol=1e-3`` and
+        ``max_num_iter=2000``, the result has no ``flux``, and weights are read by windows like the
+        image.
 
     Returns
     -------
@@ -86,6 +99,13 @@ def denoise(
     there, which it is almost everywhere. With ``tol=1e-4``, they are accurate to a few per cent on
     a photograph. The flux and the certificate are treated as constants.
     """
+    if works_by_tiles(image, out, tiles):
+        from .tiles.denoise import denoise_by_tiles
+
+        refuse_by_tiles(start=start)
+        own = limits(solver, tol=_TOL_BY_TILES, max_num_iter=_MAX_ITER_BY_TILES)
+        request = Request(image, out, own, tiles, channel_axis, spacing, on_step)
+        return denoise_by_tiles(request, strength, energy_by_tiles(energy), batch_axis)
     if strength is None:
         if batch_axis is not None or start is not None:
             raise InputError("strength=None: with batch_axis or start it must be given")

@@ -11,12 +11,15 @@ from ..convex.energy import Energy, same_energy
 from ..core.errors import InputError
 from ..core.namespace import detached
 from ..core.progress import Callback
-from ..core.solver import Solver
+from ..core.solver import Solver, limits
+from ..core.tiles import Tiles, refuse_by_tiles, works_by_tiles
+from ..tiled.request import Request, energy_by_tiles
 from .options import takes_options_of
 from .problem import Problem, make_problem
 from .result import FlowResult, FlowState
-from .run import Steps, run
+from .run import DEFAULT_MAX_ITER, DEFAULT_TOL, Steps, run
 from .tape import gradient_tape
+from .time_grid import DEFAULT_NUM_STEPS, Accuracy, TimeGrid, grid_of
 
 
 def flow(
@@ -31,6 +34,8 @@ def flow(
     solver: Solver | None = None,
     on_step: Callback | None = None,
     start: Any = None,
+    out: Any = None,
+    tiles: Tiles | None = None,
 ) -> FlowResult:
     """Compute the gradient flow of an image under a convex energy, with a certified error bound.
 
@@ -77,6 +82,12 @@ def flow(
         ``times`` must be later. (`FlowResult.continue_to` is a shortcut.) Or an initial flux of
         each step: an array (steps, \\*flux.shape), or a function ``(t_start, t_stop) -> flux``. A
         poor flux costs iterations, but the certificate remains valid.
+    out : array-like (T, \\*image.shape), optional
+        Where the frames are written tile by tile; see `Tiles`.
+    tiles : Tiles, optional
+        How to work on an image that does not fit in memory. An `Accuracy` and ``start`` are then
+        not available, the result has no ``flux`` and no ``state``, and weights are read by windows
+        like the image.
 
     Returns
     -------
@@ -128,6 +139,14 @@ def flow(
     >>> bool(np.allclose(result.images[0], ramp))
     True
     """
+    if works_by_tiles(image, out, tiles):
+        from .tiles.flow import flow_by_tiles
+
+        refuse_by_tiles(start=start, steps=steps if isinstance(steps, Accuracy) else None)
+        own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
+        grid = grid_of(steps, TimeGrid.graded, DEFAULT_NUM_STEPS)
+        request = Request(image, out, own, tiles, channel_axis, spacing, on_step)
+        return flow_by_tiles(request, times, energy_by_tiles(energy), grid, batch_axis)
     tape = gradient_tape(image, times, "times")
     problem = make_problem(
         image if tape is None else tape.image,

@@ -20,6 +20,7 @@ from ..core.arrays import (
     check_spacing,
     own_channel_axis,
     prepare_image,
+    scale_of,
 )
 from ..core.errors import InputError
 from ..core.namespace import Array, cast, is_torch, namespace, to_float64
@@ -172,11 +173,6 @@ def make_problem(
         scale=scale,
         data_range=check_data_range(None, arrays, layout),
     )
-
-
-def scale_of(largest: float) -> float:
-    """The power of two that brings values up to ``largest`` near one; 1 if they are near."""
-    return 1.0 if largest == 0 or 1e-6 < largest < 1e6 else 2.0 ** -math.frexp(largest)[1]
 
 
 def rescaled(array: Array, factor: float) -> Array:

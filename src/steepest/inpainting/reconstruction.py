@@ -12,11 +12,13 @@ from ..core.arrays import check_data_range
 from ..core.errors import InputError
 from ..core.image_like import ImageLike
 from ..core.progress import Callback
-from ..core.solver import Solver
+from ..core.solver import Solver, limits
 from ..core.status import Status
+from ..core.tiles import Tiles, refuse_by_tiles, works_by_tiles
+from ..tiled.request import Request
 from .masks.checks import check_mask
 from .problem import prepare_numpy, unit_of
-from .solve import inpaint
+from .solve import PASSES_BY_TILES, TOL_BY_TILES, inpaint
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +28,8 @@ class Reconstruction(ImageLike):
     Attributes
     ----------
     image : array
-        The inpainting, with the shape of the image, float32 or float64, not clipped.
+        The inpainting, with the shape of the image, float32 or float64, not clipped. By tiles, what
+        was given as ``out``, or None.
     mae, mse : float
         Mean absolute and mean squared error over pixels and channels, on the [0, 1] scale for
         integer images.
@@ -37,6 +40,8 @@ class Reconstruction(ImageLike):
         Number of known pixels divided by the number of all pixels.
     status : Status
         Outcome of the inpainting.
+    iterations : int
+        Number of its iterations; by tiles, of passes over the image.
     """
 
     image: np.ndarray
@@ -45,6 +50,7 @@ class Reconstruction(ImageLike):
     psnr: float
     density: float
     status: Status
+    iterations: int
 
 
 def reconstruct(
@@ -56,6 +62,8 @@ def reconstruct(
     data_range: float | None = None,
     solver: Solver | None = None,
     on_step: Callback | None = None,
+    out: Any = None,
+    tiles: Tiles | None = None,
 ) -> Reconstruction:
     """Inpaint an image from a mask by homogeneous diffusion and compare it with the original.
 
@@ -76,7 +84,13 @@ def reconstruct(
     solver : Solver, optional
         As for `Diffusion`.
     on_step : callable, optional
-        As in `inpaint`. If it stops the iteration, the current inpainting is compared.
+        As in `inpaint`. If it stops the iteration, the current inpainting is compared; by tiles,
+        the errors are then infinite.
+    out : array-like of the shape of ``image``, optional
+        Where the inpainting is written tile by tile, in floating point; see `steepest.Tiles`.
+    tiles : Tiles, optional
+        How to work on an image that does not fit in memory. ``mask`` is then read by windows, and
+        may also hold 0 and one other number; ``values`` are not available.
 
     Returns
     -------
@@ -90,6 +104,13 @@ def reconstruct(
     NotConverged
         If the tolerance is not met and the solver has ``raise_on_failure=True``.
     """
+    if works_by_tiles(image, out, tiles):
+        from .tiles.reconstruction import reconstruct_by_tiles
+
+        refuse_by_tiles(values=values)
+        own = limits(solver, tol=TOL_BY_TILES, max_num_iter=PASSES_BY_TILES)
+        request = Request(image, out, own, tiles, channel_axis, None, on_step)
+        return reconstruct_by_tiles(request, mask, data_range)
     array, layout = prepare_numpy(image, channel_axis)
     known = check_mask(mask, array.shape[1:])
     span = check_data_range(data_range, [array], layout)
@@ -109,4 +130,5 @@ def reconstruct(
         psnr=20 * math.log10(span / unit) - 10 * math.log10(square) if square > 0 else math.inf,
         density=float(known.mean()),
         status=filled.status,
+        iterations=int(filled.iterations),
     )

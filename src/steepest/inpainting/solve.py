@@ -11,10 +11,14 @@ from ..core.namespace import is_torch
 from ..core.progress import Callback, Reporter
 from ..core.solver import Solver, limits
 from ..core.status import finished
+from ..core.tiles import Tiles, refuse_by_tiles, works_by_tiles
+from ..tiled.request import Request
 from .method import Method
 from .methods.diffusion import Diffusion
 from .problem import Problem, prepare
 from .result import InpaintResult, outcome, stack
+
+TOL_BY_TILES, PASSES_BY_TILES = 1e-6, 50
 
 
 def inpaint(
@@ -28,6 +32,8 @@ def inpaint(
     spacing: float | Sequence[float] | None = None,
     solver: Solver | None = None,
     on_step: Callback | None = None,
+    out: Any = None,
+    tiles: Tiles | None = None,
 ) -> InpaintResult:
     """Fill in the unknown pixels of an image.
 
@@ -62,6 +68,16 @@ def inpaint(
     on_step : callable, optional
         Called with a `Progress` after each iteration; its residual is the largest over all channels
         and holes. If it returns True, the best image so far is returned.
+    out : array-like of the shape of ``image``, optional
+        Where the result is written tile by tile; see `Tiles`.
+    tiles : Tiles, optional
+        How to work on an image that does not fit in memory, with `Diffusion` only and without
+        ``batch_axis``. Masks are read by windows like the image; they hold 0 and one other number.
+        ``max_num_iter`` is then the number of passes over the image (default 50): one or two are
+        enough for small holes, or where a few per cent of the pixels are known; holes of several
+        tiles take more. The result depends on the tiles within the tolerance, and therefore on
+        ``memory`` and, if memory is short, on ``executor`` and ``num_workers``; for the same tiles,
+        up to rounding.
 
     Returns
     -------
@@ -87,6 +103,13 @@ def inpaint(
     method = Diffusion() if method is None else method
     if not isinstance(method, Method):
         raise InputError(f"method={method!r}; allowed are objects such as Diffusion()")
+    if works_by_tiles(image, out, tiles):
+        from .tiles.diffusion import inpaint_by_tiles
+
+        refuse_by_tiles(method=None if type(method) is Diffusion else method, batch_axis=batch_axis)
+        own = limits(solver, TOL_BY_TILES, PASSES_BY_TILES, positive=True)
+        request = Request(image, out, own, tiles, channel_axis, spacing, on_step)
+        return inpaint_by_tiles(request, known, unknown)
     given = limits(solver, method.tol, method.max_num_iter, positive=True)
     reporter = Reporter(on_step)
     _check_takes(method, "spacing", None if spacing is None else f"spacing={spacing!r}")

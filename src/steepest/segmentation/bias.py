@@ -29,7 +29,7 @@ _ACCURATE = 1e-9  # relative residual of the bias
 _EPS = float(np.finfo(np.float64).eps)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class BiasCorrection(Segmentation):
     """A segmentation with the illumination that it assumes.
 

@@ -9,9 +9,11 @@ import numpy as np
 
 from ..core.numbers import check_number
 from ..core.progress import Callback
-from ..core.solver import Solver
+from ..core.solver import Solver, limits
 from ..core.status import Status, finished
-from .inputs import Inputs, inputs_of
+from ..core.tiles import Tiles, works_by_tiles
+from ..tiled.request import Request
+from .inputs import DEFAULT_MAX_ITER, DEFAULT_TOL, Inputs, inputs_of
 from .proof import State
 from .result import Segmentation, assembled
 
@@ -28,6 +30,8 @@ def chan_vese(
     spacing: float | Sequence[float] | None = None,
     solver: Solver | None = None,
     on_step: Callback | None = None,
+    out: Any = None,
+    tiles: Tiles | None = None,
 ) -> Segmentation:
     """Segment an image into two classes, each about as bright as its mean.
 
@@ -48,8 +52,8 @@ def chan_vese(
         Weight of the length of the contour.
     channel_axis : int, optional
         Axis of the channels.
-    energy, spacing, solver, on_step
-        As in `threshold_rof`.
+    energy, spacing, solver, on_step, out, tiles
+        As in `threshold_rof`. By tiles, there is one channel.
 
     Returns
     -------
@@ -71,6 +75,12 @@ def chan_vese(
     ----------
     Chan & Vese, IEEE Trans. Image Process. 10 (2001) 266-277.
     """
+    if works_by_tiles(image, out, tiles):
+        from .tiles.segment import chan_vese_by_tiles
+
+        own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
+        request = Request(image, out, own, tiles, channel_axis, spacing, on_step)
+        return chan_vese_by_tiles(request, mu, energy)
     mu = check_number(mu, "mu")
     inputs = inputs_of(image, energy, channel_axis, spacing=spacing, solver=solver, on_step=on_step)
     low = float(inputs.image.min())

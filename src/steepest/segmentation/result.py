@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +17,9 @@ from .proof import Level, State
 @dataclass(frozen=True, eq=False)
 class Segmentation:
     """Labels with a proof.
+
+    By tiles, ``labels`` is ``out``, and what would be another array of the size of the image is
+    None.
 
     Grey values (``values``, ``thresholds``, ``image``) are on the scale from 0 to 1 for uint8 and
     uint16 images, and on that of the image otherwise.
@@ -38,34 +43,39 @@ class Segmentation:
         Where every minimiser has this label: ``lowest == highest``.
     lowest, highest : unsigned integer arrays (\\*space)
         The labels of all minimisers lie between the two.
+    num_doubtful : int
+        The number of labels that are not certain.
     doubtful_bound : int
-        The most labels that may be wrong at once, among those that are not certain.
+        The most of these labels that may be wrong at once.
+    areas : integer array (K, 3)
+        For each class, the number of its pixels, of its certain pixels, and of the pixels that may
+        belong to it. The area in the exact solution lies between the last two.
     iterations : int
         Number of iterations of the solver.
     status : Status
         How the computation ended.
     spacing : tuple of floats
         The pixel spacing.
+    doubt : array-like of uint8, or None
+        By tiles, 255 where the label is not certain, and else 0, if ``out`` is a pair.
     """
 
-    labels: np.ndarray
+    labels: Any
     values: np.ndarray
     thresholds: np.ndarray
-    image: np.ndarray
     energy: float
     gap: float
-    certain: np.ndarray
-    lowest: np.ndarray
-    highest: np.ndarray
+    num_doubtful: int
     doubtful_bound: int
+    areas: np.ndarray
     iterations: int
     status: Status
     spacing: tuple[float, ...]
-
-    @property
-    def num_doubtful(self) -> int:
-        """The number of labels that are not certain."""
-        return int(np.count_nonzero(~self.certain))
+    image: Any = None
+    certain: Any = None
+    lowest: Any = None
+    highest: Any = None
+    doubt: Any = None
 
     @property
     def converged(self) -> bool:
@@ -73,9 +83,10 @@ class Segmentation:
         return self.status.converged
 
     def __repr__(self) -> str:
-        share = f"{100 * float(self.certain.mean()):.4g} % of the labels certain"
+        share = 100 * (1 - self.num_doubtful / math.prod(self.labels.shape))
+        certain = f"{share:.4g} % of the labels certain"
         classes = f"{self.thresholds.size + 1} class" + ("es" if self.thresholds.size else "")
-        return f"<{type(self).__name__}: {classes}, {share}, {self.status}>"
+        return f"<{type(self).__name__}: {classes}, {certain}, {self.status}>"
 
 
 def assembled(
@@ -109,6 +120,10 @@ def assembled(
         highest += (inside | doubtful).reshape(shape)
         bound += level.doubt[1]
     certain = lowest == highest
+    number = int(np.count_nonzero(~certain))
+    every = range(len(levels) + 1)
+    masks = [(labels == k, (lowest <= k) & (k <= highest)) for k in every]
+    areas = [[np.count_nonzero(m) for m in (own, own & certain, may)] for own, may in masks]
     status = inputs.status(found, proven)
     if status.ok and np.unique(labels).size < wanted:
         status = Status.EMPTY_CLASS
@@ -122,7 +137,9 @@ def assembled(
         certain=certain,
         lowest=lowest,
         highest=highest,
-        doubtful_bound=min(bound, int(np.count_nonzero(~certain))),
+        num_doubtful=number,
+        doubtful_bound=min(bound, number),
+        areas=np.array(areas),
         iterations=iterations,
         status=status,
         spacing=inputs.energy.spacing,

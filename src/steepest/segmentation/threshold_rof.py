@@ -10,10 +10,12 @@ import numpy as np
 from ..core.errors import InputError
 from ..core.numbers import check_choice, check_count, check_number, check_numbers
 from ..core.progress import Callback
-from ..core.solver import Solver
+from ..core.solver import Solver, limits
 from ..core.status import finished
+from ..core.tiles import Tiles, works_by_tiles
+from ..tiled.request import Request
 from .classes import between
-from .inputs import Inputs, grey, inputs_of
+from .inputs import DEFAULT_MAX_ITER, DEFAULT_TOL, Inputs, grey, inputs_of
 from .proof import Level, State
 from .result import Segmentation, assembled
 
@@ -37,6 +39,8 @@ def threshold_rof(
     spacing: float | Sequence[float] | None = None,
     solver: Solver | None = None,
     on_step: Callback | None = None,
+    out: Any = None,
+    tiles: Tiles | None = None,
 ) -> Segmentation:
     """Segment an image by its grey values, with smooth contours.
 
@@ -85,6 +89,12 @@ def threshold_rof(
     on_step : callable, optional
         Called with a `steepest.core.progress.Progress` when the labels are examined; ``residual``
         is the gap relative to the length. Return True to stop.
+    out : array-like of uint8 of the shape of ``image``, or a pair of them, optional
+        Where the labels and, in the second array, 255 for labels that are not certain are written
+        tile by tile; see `steepest.Tiles`.
+    tiles : Tiles, optional
+        How to work on an image that does not fit in memory. ``values`` must then be "denoised", and
+        the energy the default one, without weights.
 
     Returns
     -------
@@ -108,6 +118,12 @@ def threshold_rof(
     Cai & Steidl, EMMCVPR 2013, LNCS 8081, 237-250; Cai, Chan, Schoenlieb, Steidl & Zeng, SIAM J.
     Sci. Comput. 41 (2019) B1310-B1340 (T-ROF).
     """
+    if works_by_tiles(image, out, tiles):
+        from .tiles.segment import threshold_by_tiles
+
+        own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
+        request = Request(image, out, own, tiles, None, spacing, on_step)
+        return threshold_by_tiles(request, strength, num_classes, energy, thresholds, values)
     strength = check_number(strength, "strength")
     num_classes = check_count(num_classes, "num_classes", least=2, most=MOST_CLASSES)
     values = check_choice(values, "values", VALUES)

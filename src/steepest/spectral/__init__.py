@@ -2,8 +2,8 @@
 
 from ..core.lazy import public
 from ..flows.extinction import extinction_time
-from .decomposition import Decomposition, decompose
-from .filters import apply_gain, band_pass, band_stop, high_pass, low_pass
+from .decomposition import Decomposition, FilteredImage, StoredDecomposition, decompose
+from .filters import apply_filter, apply_gain, band_pass, band_stop, high_pass, low_pass
 from .objects import objects
 from .scale_map import scale_map
 from .series import DecompositionSeries, decompose_series
@@ -12,6 +12,9 @@ from .texture import fuse, separate_texture
 __all__ = [
     "Decomposition",
     "DecompositionSeries",
+    "FilteredImage",
+    "StoredDecomposition",
+    "apply_filter",
     "apply_gain",
     "band_pass",
     "band_stop",

@@ -23,10 +23,12 @@ import numpy as np
 from ..convex.energy import Energy
 from ..core.arrays import as_array, check_spacing
 from ..core.errors import InputError
+from ..core.image_like import ImageLike
 from ..core.namespace import detached, is_torch
 from ..core.numbers import check_count, check_number, counted
 from ..core.progress import Callback, Reporter
 from ..core.solver import Limits, Solver, limits
+from ..core.tiles import Tiles, works_by_tiles
 from ..flows.extinction import (
     FLAT,
     check_homogeneous,
@@ -38,6 +40,7 @@ from ..flows.problem import Problem, make_problem
 from ..flows.result import FlowResult
 from ..flows.run import DEFAULT_MAX_ITER, run
 from ..flows.time_grid import TimeGrid, check_times, geometric, grid_of
+from ..tiled.request import Request
 from .edges import automatic_edges
 
 DEFAULT_NUM_STEPS, DEFAULT_TOL = 60, 1e-2
@@ -48,8 +51,38 @@ _BEYOND = 1.5  # factor beyond the extinction time, so that nothing moves in the
 Gains = float | Sequence[float] | np.ndarray | Callable[[np.ndarray], np.ndarray]
 
 
+class Bands:
+    """The bands of a decomposition: ``nodes`` are the times of its frames, ``edges`` those between.
+
+    Band k holds the structures that vanish in ``edges[k] <= t < edges[k + 1]``.
+    """
+
+    nodes: np.ndarray
+    edges: np.ndarray
+
+    @property
+    def times(self) -> np.ndarray:
+        """Times (N - 1,) of the point masses: the inner nodes."""
+        return self.nodes[1:-1]
+
+    @property
+    def durations(self) -> np.ndarray:
+        """The duration (N - 1,) that each inner node represents."""
+        return (self.nodes[2:] - self.nodes[:-2]) / 2
+
+    @property
+    def num_bands(self) -> int:
+        """Number of bands."""
+        return self.edges.size - 1
+
+    @property
+    def band_of_node(self) -> np.ndarray:
+        """Band index (N - 1,) of each inner node: -1 before the first band, B after the last."""
+        return np.searchsorted(self.edges, self.times, side="right") - 1
+
+
 @dataclass(frozen=True, eq=False)
-class Decomposition:
+class Decomposition(Bands):
     """An image split into bands of structures, by the time at which they vanish under the TV flow.
 
     Attributes
@@ -81,11 +114,6 @@ class Decomposition:
     spacing: tuple[float, ...]
     coupled: bool = True
 
-    @property
-    def times(self) -> np.ndarray:
-        """Times (N - 1,) of the point masses: the inner nodes."""
-        return self.nodes[1:-1]
-
     @cached_property
     def spectrum(self) -> np.ndarray:
         """The spectrum ``S(t) = ||phi(t)||_1`` at `times`: the L1 norm of the density.
@@ -103,11 +131,6 @@ class Decomposition:
                 masses.append(self.nodes[n] * float(change.sum()))
             before, after = after, before
         return np.array(masses) / self.durations
-
-    @property
-    def durations(self) -> np.ndarray:
-        """The duration (N - 1,) that each inner node represents."""
-        return (self.nodes[2:] - self.nodes[:-2]) / 2
 
     def mass(self, node: int) -> np.ndarray:
         """The point mass ``t_n (v_{n+1} - v_n)`` of inner node ``node`` (1 .. N-1), float64."""
@@ -139,16 +162,6 @@ class Decomposition:
         index = self.band_of_node
         bands = [self.combine((index == k).astype(float), 0.0) for k in range(self.num_bands)]
         return np.array(bands).reshape(-1, *self.image.shape)
-
-    @property
-    def num_bands(self) -> int:
-        """Number of bands."""
-        return self.edges.size - 1
-
-    @property
-    def band_of_node(self) -> np.ndarray:
-        """Band index (N - 1,) of each inner node: -1 before the first band, B after the last."""
-        return np.searchsorted(self.edges, self.times, side="right") - 1
 
     def combine(self, node_gains: np.ndarray, residual_gain: float) -> np.ndarray:
         """Return ``sum_n g_n phi_n + g_r u_r`` in the dtype of the image.
@@ -225,6 +238,46 @@ class Decomposition:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class StoredDecomposition(Bands):
+    r"""Bands and residual, written tile by tile; the frames are not kept.
+
+    Attributes
+    ----------
+    parts : array-like (B + 1, \*image.shape)
+        What was written (``out``): the bands and the residual.
+    nodes, edges : array
+        As for `Decomposition`.
+    flow : FlowResult
+        Certificate and status of the flow at ``nodes[1:]``; its ``images`` are None.
+    """
+
+    parts: Any
+    nodes: np.ndarray
+    edges: np.ndarray
+    flow: FlowResult
+
+
+@dataclass(frozen=True, eq=False)
+class FilteredImage(Bands, ImageLike):
+    """A filtered image.
+
+    Attributes
+    ----------
+    image : array
+        In floating point, of the shape of the image; ``out`` by tiles.
+    nodes, edges : array
+        As for the `Decomposition` that was filtered.
+    flow : FlowResult
+        Certificate and status of the flow; its ``images`` are None.
+    """
+
+    image: Any
+    nodes: np.ndarray
+    edges: np.ndarray
+    flow: FlowResult
+
+
 def decompose(
     image: Any,
     energy: Energy | None = None,
@@ -236,8 +289,10 @@ def decompose(
     spacing: float | Sequence[float] | None = None,
     solver: Solver | None = None,
     on_step: Callback | None = None,
-) -> Decomposition:
-    """Compute the spectral TV decomposition of an image.
+    out: Any = None,
+    tiles: Tiles | None = None,
+) -> Any:
+    r"""Compute the spectral TV decomposition of an image.
 
     The decomposition sorts structures by contrast x size.
 
@@ -266,10 +321,19 @@ def decompose(
         As in `steepest.flow`, with the ``stage`` "flow". Without ``t_max``, the search for the
         extinction time comes first and passes a `Progress` with the ``stage`` "finding the last
         time". If the callback stops the search, the flow takes a single step.
+    out : array-like (B + 1, \*image.shape), optional
+        Where the B bands and the residual are written tile by tile, in float64 for float64 images
+        and in float32 for all others; see `steepest.Tiles`.
+    tiles : Tiles, optional
+        How to work on an image that does not fit in memory. The edges of a number of bands are then
+        chosen from a sample, patches from all over the image (if it has fewer structures, the last
+        bands are zero), and the last time from the image averaged over blocks. For separate
+        channels, give ``t_max`` and the times of ``bands``. Steps at times above three take several
+        passes each. The folder of work needs two further floats per pixel for each band.
 
     Returns
     -------
-    Decomposition
+    Decomposition, or StoredDecomposition by tiles
 
     Raises
     ------
@@ -285,8 +349,13 @@ def decompose(
     """
     if is_torch(image):
         raise InputError("image is a torch tensor; decompose works on NumPy arrays (image.numpy())")
-    edges = check_bands(bands)
     own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
+    if works_by_tiles(image, out, tiles):
+        from .tiles import decompose_by_tiles
+
+        request = Request(image, out, own, tiles, channel_axis, spacing, on_step)
+        return decompose_by_tiles(request, energy, bands, t_max, steps)
+    edges = check_bands(bands)
     problem = problem_of(image, energy, channel_axis=channel_axis, spacing=spacing).in_floats()
     values = problem.image()
     values = values.copy() if np.may_share_memory(values, np.asarray(image)) else values

@@ -7,13 +7,23 @@ keep the residual (the mean). Edges are resolved to one step of the time grid of
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from ..convex.energy import Energy
 from ..core.errors import InputError
 from ..core.numbers import check_limit, check_number
-from .decomposition import Decomposition
+from ..core.progress import Callback
+from ..core.solver import Solver, limits
+from ..core.tiles import Tiles, works_by_tiles
+from ..flows.run import DEFAULT_MAX_ITER
+from ..flows.time_grid import TimeGrid
+from ..tiled.request import Request
+from .decomposition import DEFAULT_TOL, Decomposition, FilteredImage, decompose
 
 
 def low_pass(decomposition: Decomposition, time: float) -> np.ndarray:
@@ -51,6 +61,62 @@ def apply_gain(
     if not callable(gain):
         raise InputError("gain must be a function of time; for one gain per band use recompose")
     return decomposition.recompose(gain, residual_gain)
+
+
+def apply_filter(
+    image: Any,
+    linear: Callable[[Decomposition], np.ndarray],
+    energy: Energy | None = None,
+    *,
+    bands: int | Sequence[float] | None = None,
+    t_max: float | None = None,
+    steps: int | TimeGrid | None = None,
+    channel_axis: int | None = None,
+    spacing: float | Sequence[float] | None = None,
+    solver: Solver | None = None,
+    on_step: Callback | None = None,
+    out: Any = None,
+    tiles: Tiles | None = None,
+) -> FilteredImage:
+    """Filter an image by its structures, in memory or tile by tile.
+
+    Parameters
+    ----------
+    image, energy, t_max, steps, channel_axis, spacing, solver, on_step, tiles
+        As in `decompose`.
+    linear : callable
+        Takes a `Decomposition` and returns the filtered image, a linear combination of its frames:
+        ``lambda d: steepest.spectral.low_pass(d, 0.1)`` or ``lambda d: d.recompose([0, 1, 2])``. By
+        tiles, it is called once, with unit vectors in place of the frames, to find its
+        coefficients. Gain curves that are not constant over long intervals then need all frames in
+        the folder of work.
+    bands : optional
+        As in `decompose`. The default is a single band, which is all that filters with a gain curve
+        need.
+    out : array-like of the shape of ``image``, optional
+        Where the filtered image is written tile by tile, in floating point.
+
+    Returns
+    -------
+    FilteredImage
+
+    Raises
+    ------
+    InputError, NotConverged
+        As `decompose`.
+    """
+    if works_by_tiles(image, out, tiles):
+        from .tiles import filter_by_tiles
+
+        own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
+        request = Request(image, out, own, tiles, channel_axis, spacing, on_step)
+        return filter_by_tiles(request, linear, energy, bands, t_max, steps)
+    found = decompose(
+        image, energy, bands=[] if bands is None else bands, t_max=t_max, steps=steps,
+        channel_axis=channel_axis, spacing=spacing, solver=solver, on_step=on_step,
+    )  # fmt: skip
+    flow = replace(found.flow, images=None, num_values=math.prod(found.image.shape))
+    return FilteredImage(np.asarray(linear(found)), found.nodes, found.edges, flow)
 
 
 def _interval(start: float, stop: float) -> tuple[float, float]:

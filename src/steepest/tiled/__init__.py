@@ -1,21 +1,5 @@
-"""Certified flows of arrays that do not fit in memory, tile by tile."""
+"""The engine for images larger than memory: windows, passes, the workspace and its journal.
 
-from ..core.lazy import lazily
-
-_WHERE = {
-    "TiledDecomposition": "bands",
-    "TiledMask": "mask",
-    "TiledSegmentation": "segment",
-    "apply_filter": "bands",
-    "chan_vese": "segment",
-    "decompose": "bands",
-    "denoise_tv": "denoise",
-    "echo": "mask",
-    "inpaint": "diffusion",
-    "threshold_rof": "segment",
-    "tv_flow": "flow",
-}
-
-__all__ = [*_WHERE]
-
-__getattr__, __dir__ = lazily(__name__, _WHERE)
+It has no public functions. The rooms above have tile jobs of their own, and their functions work by
+tiles where `steepest.core.tiles.works_by_tiles` says so.
+"""

@@ -18,7 +18,7 @@ from typing import Any
 from ..core.errors import InputError
 from .sealed import UNFINISHED, content, write_file
 
-_MARK = "steepest-work.mark"
+MARK = "steepest-work.mark"
 _LOCK = "steepest-work.lock"  # not the mark: on Windows, nobody can read a locked file
 
 
@@ -41,7 +41,7 @@ class Mark:
 
         Raises `InputError` if it is damaged.
         """
-        path = folder / _MARK
+        path = folder / MARK
         if not path.exists():
             return Mark()
         found = content(path)
@@ -54,15 +54,15 @@ class Mark:
 
     def write(self, folder: Path) -> None:
         """Make this the mark of a folder."""
-        write_file(folder / _MARK, [json.dumps(asdict(self)).encode()])
+        write_file(folder / MARK, [json.dumps(asdict(self)).encode()])
 
 
 @contextmanager
-def claimed(folder: Path, signature: str) -> Iterator[None]:
+def claim(folder: Path, signature: str, keep: bool = False) -> Iterator[None]:
     """Own a folder, which is new or holds earlier work of this signature.
 
-    Only one process at a time may do so. At the end, the folder is removed; after an exception, it
-    is kept. If the removal is interrupted, what is left counts as a new folder.
+    Only one process at a time may do so. At the end, the folder is removed; after an exception, and
+    if ``keep``, it is kept. If the removal is interrupted, what is left counts as a new folder.
 
     Raises
     ------
@@ -75,9 +75,9 @@ def claimed(folder: Path, signature: str) -> Iterator[None]:
     except OSError as error:
         raise _unusable(folder, error) from None
     others = {name for name in names if not name.startswith(UNFINISHED)} - {_LOCK}
-    if others and _MARK not in others:
+    if others and MARK not in others:
         raise InputError(
-            f"work={str(folder)!r} is not empty, and holds no earlier work (there is no {_MARK}); "
+            f"work={str(folder)!r} is not empty, and holds no earlier work (there is no {MARK}); "
             "give a new folder"
         )
     with _locked(folder):
@@ -91,11 +91,13 @@ def claimed(folder: Path, signature: str) -> Iterator[None]:
                 "one"
             )
         yield
+        if keep:
+            return
         with suppress(OSError):  # the result is what counts
             Mark().write(folder)
             _empty(folder)
-            if {path.name for path in folder.iterdir()} <= {_MARK, _LOCK}:
-                (folder / _MARK).unlink()
+            if {path.name for path in folder.iterdir()} <= {MARK, _LOCK}:
+                (folder / MARK).unlink()
     with suppress(OSError):
         (folder / _LOCK).unlink()
         folder.rmdir()
@@ -110,7 +112,7 @@ def _empty(folder: Path) -> None:
     for path in folder.iterdir():
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
-        elif path.name not in (_MARK, _LOCK):
+        elif path.name not in (MARK, _LOCK):
             path.unlink()
 
 

@@ -18,9 +18,10 @@ from ..convex.compiled.dual import SMOOTHING
 from ..convex.compiled.kernels_measure import MOST_COMPONENTS, WIDEST
 from ..convex.compiled.terms import exact_terms, single_terms
 from ..convex.dual import NO_PAUSE
+from ..convex.registry import is_compiled
 from ..convex.solve import Momentum
+from .pass_job import Iterations, halo_of
 from .passes import Passes
-from .task import Piece, halo_of
 
 Terms = list[StepTerms]
 Accepts = Callable[[Terms], bool]
@@ -33,6 +34,8 @@ _EPS = float(np.finfo(np.float64).eps)
 class TiledDual:
     """The dual problem of an image on tiles. Iterations are collected, and done by `measure`.
 
+    ``depth`` is the halo in units of what one iteration reaches.
+
     The certificate's sums are in float64 if ``exact``, or where float32 turns out to be too coarse.
     """
 
@@ -42,17 +45,24 @@ class TiledDual:
     chunk = 24
 
     def __init__(
-        self, passes: Passes, halo: int, keep: int | None = None, exact: bool = False
+        self, passes: Passes, depth: int, keep: int | None = None, exact: bool = False
     ) -> None:
         picture = passes.picture
-        self._passes, self._halo, self._keep = passes, halo, keep
+        self._passes, self._halo, self._keep = passes, depth, keep
         self._shape = (picture.channels, *picture.space)
         few = picture.channels * len(picture.space) <= MOST_COMPONENTS
         self._width = min(passes.tiling.size[-1], self._shape[-1])
-        plain = passes.energy.huber == 0 and passes.weights is None and not exact
-        self._single = plain and few and picture.dtype == np.float32 and self._width <= WIDEST
+        plain = is_compiled(passes.energy) and passes.energy.huber == 0
+        self._single = (
+            plain
+            and passes.weights is None
+            and not exact
+            and few
+            and picture.dtype == np.float32
+            and self._width <= WIDEST
+        )
         self._safe = _SAFE[picture.dtype.name]
-        self._pending: list[Piece] = []
+        self._pending: list[Iterations] = []
         self._restart = False
         self._uncorrected: float | None = None  # dual energy before a correction, to be improved
         self._known = False  # whether the last pass has stored what a correction needs
@@ -78,7 +88,7 @@ class TiledDual:
 
     def _collect(self, betas: tuple[float, ...], **more: Any) -> None:
         self._pending.append(
-            Piece(self.tau, self._relaxation, betas, restart=self._restart, **more)
+            Iterations(self.tau, self._relaxation, betas, restart=self._restart, **more)
         )
         self._restart = False
 
@@ -88,31 +98,34 @@ class TiledDual:
         The next pass does that; it also finds out whether the dual ``energy`` falls, and otherwise
         is done again with half of the correction, and without.
         """
-        if self._passes.coarser is None:
+        if self._passes.correction_grid is None:
             return False
         if not self._known:
-            self._do([(Piece(self.tau, self._relaxation, blocks=True),)])
+            self._do([(Iterations(self.tau, self._relaxation, blocks=True),)])
         self._passes.correct(self.tau)
         self._uncorrected = energy
-        refining = refining_of(self._passes.coarser.levels, self._halo)
+        refining = refining_of(self._passes.correction_grid.levels, self._halo)
         self._collect(tuple(Momentum().factors(SMOOTHING)[0]), measure=True, refining=refining)
         return True
 
     def measure(self) -> StepTerms:
         """Do what was collected, and evaluate gap and certificate."""
-        nothing = Piece(self.tau, self._relaxation)
+        nothing = Iterations(self.tau, self._relaxation)
         *before, last = self._pending or [nothing]
         if last.advance or last.measure:  # what is measured is the next step
             before, last = [*before, last], nothing
         self._pending, look = before, not last.betas
         last = replace(
-            last, measure=True, keep=self._keep, blocks=look and self._passes.coarser is not None
+            last,
+            measure=True,
+            keep=self._keep,
+            blocks=look and self._passes.correction_grid is not None,
         )
         found = self.measured((last,))[0]
         self._known = look
         return found
 
-    def measured(self, pieces: tuple[Piece, ...], accepts: Accepts | None = None) -> Terms:
+    def measured(self, pieces: tuple[Iterations, ...], accepts: Accepts | None = None) -> Terms:
         """Do what was collected and then ``pieces``; return the terms of every measurement.
 
         ``pieces`` are done in one pass, and done again in float64 where sums in float32 are too
@@ -137,7 +150,7 @@ class TiledDual:
     def _feasible(self) -> float | None:
         return None if self._single else self._safe
 
-    def _measured(self, pieces: tuple[Piece, ...]) -> Terms:
+    def _measured(self, pieces: tuple[Iterations, ...]) -> Terms:
         """Do a pass. If it begins with a correction, its first measurement is of that."""
         found = self._evaluated(pieces)
         if self._uncorrected is None:
@@ -149,7 +162,7 @@ class TiledDual:
             found = self._evaluated(pieces)
         return found[1:]
 
-    def _evaluated(self, pieces: tuple[Piece, ...]) -> Terms:
+    def _evaluated(self, pieces: tuple[Iterations, ...]) -> Terms:
         energy, shape = self._passes.energy, self._shape
         steps = [piece.tau for piece in pieces if piece.measure]
         if not steps:
@@ -175,7 +188,7 @@ class TiledDual:
         self._do(packed(self._pending, self._halo))
         self._pending = []
 
-    def _do(self, groups: Sequence[tuple[Piece, ...]]) -> None:
+    def _do(self, groups: Sequence[tuple[Iterations, ...]]) -> None:
         for group in groups:
             if group:
                 self._measured(group)
@@ -195,9 +208,9 @@ def refining_of(levels: int, halo: int) -> tuple[int, ...]:
     return ()
 
 
-def packed(pieces: Sequence[Piece], halo: int) -> list[tuple[Piece, ...]]:
+def packed(pieces: Sequence[Iterations], halo: int) -> list[tuple[Iterations, ...]]:
     """Divide pieces into passes that need no more than this halo."""
-    groups: list[tuple[Piece, ...]] = []
+    groups: list[tuple[Iterations, ...]] = []
     for piece in pieces:
         if groups and halo_of((*groups[-1], piece)) <= halo:
             groups[-1] = (*groups[-1], piece)

@@ -14,38 +14,35 @@ import numpy as np
 
 from ..core.arrays import normalize_axis
 from ..core.errors import InputError
-from ..core.numbers import check_flag
 from ..core.status import Status
+from ..core.tiles import Tiles
 from ..core.views import Part
-from .passes import Stopped
+from .jobs import Stopped
 from .picture import check_picture
+from .request import Request
 from .workspace import open_workspace
 
 
 def one_by_one(
-    compute: Callable[..., Any],
-    image: Any,
-    out: Any,
+    compute: Callable[[Request], Any],
+    request: Request,
     lead: tuple[int, ...],
     *,
     coupled: bool,
     batch_axis: int | None,
-    channel_axis: int | None = None,
-    work: str | Path | None = None,
     floats: bool = False,
-    **options: Any,
 ) -> Any:
-    """``compute(item, out, ...)`` for each image of a batch and each separate channel.
+    """The result of ``compute`` for each image of a batch and each separate channel.
 
     A new ``out`` is floating point if ``floats``. Returns one result with the certificates
     together, as `steepest.flow` does for a batch.
     """
-    check_flag(coupled, "coupled")
+    image, out, channel_axis = request.image, request.out, request.channel_axis
     shape = tuple(getattr(image, "shape", ()))
     batch = normalize_axis(batch_axis, len(shape), "batch_axis")
     channel = normalize_axis(channel_axis, len(shape), "channel_axis")
     if batch is None and (coupled or channel is None):
-        return compute(image, out, channel_axis=channel_axis, work=work, **options)
+        return compute(request)
     if batch is not None and batch == channel:
         raise InputError(f"channel_axis={channel_axis} and batch_axis={batch_axis} are the same")
     counts = [shape[axis] if axis is not None else 1 for axis in (batch, channel)]
@@ -56,75 +53,76 @@ def one_by_one(
     if coupled and channel is not None:
         own_axis = channel - (batch is not None and channel > batch)
     results: list[Any] = []
-    with _folders(work, f"items {shape} {batch} {channel} {coupled}") as folder_of:
+    with _folders(request.how, f"items {shape} {batch} {channel} {coupled}") as folder_of:
         for item, k in product(*map(range, counts)):
             fixed: list[int | None] = [None] * len(shape)
             if batch is not None:
                 fixed[batch] = item
             if not coupled and channel is not None:
                 fixed[channel] = k
-            part = _view(image, tuple(fixed))
+            part = view(image, tuple(fixed))
             if out is None:
                 picture = replace(check_picture(part, own_axis), floats=floats)
                 out = np.zeros((*lead, *shape), picture.result_dtype)
             if tuple(getattr(out, "shape", ())) != (*lead, *shape):
                 raise InputError(f"out must have the shape {(*lead, *shape)}")
-            own = folder_of(f"item-{item}-{k}")
-            target = _view(out, (*(None for _ in lead), *fixed))
-            result = compute(part, target, channel_axis=own_axis, work=own, **options)
-            results.append(result)
-            if result.status is Status.STOPPED:
+            target = view(out, (*(None for _ in lead), *fixed))
+            folder = folder_of(f"item-{item}-{k}")
+            results.append(compute(request.at(part, target, folder, channel_axis=own_axis)))
+            if results[-1].status is Status.STOPPED:
                 raise Stopped
     left = math.prod(counts) - len(results)
     every = results + results[-1:] * left  # after a stop, those that are left are not bounded
-    return _together(every, counts[0], batch is not None, out)
+    return _merge(every, counts[0], batch is not None, out)
 
 
 def image_by_image(
-    compute: Callable[..., Any],
-    image: Any,
-    outputs: Sequence[Any],
+    compute: Callable[[Request, Any], Any],
+    request: Request,
+    besides: Any,
     batch_axis: int,
-    work: str | Path | None = None,
-    **options: Any,
 ) -> list[Any]:
-    """``compute(item, *outputs of the item, ...)`` for each image of a batch, until one stops.
+    """``compute(request of the item, its part of besides)`` for each image, until one stops.
 
-    Each of ``outputs`` has the shape of ``image``, or is None.
+    ``out`` and ``besides``, a second result, have the shape of the image, or are None.
     """
-    shape = tuple(getattr(image, "shape", ()))
+    shape = tuple(getattr(request.image, "shape", ()))
     axis = normalize_axis(batch_axis, len(shape), "batch_axis")
     if not all(shape):
         raise InputError(f"image of shape {shape} has no pixels")
     results: list[Any] = []
-    with _folders(work, f"items {shape} {axis}") as folder_of:
+    with _folders(request.how, f"items {shape} {axis}") as folder_of:
         for item in range(shape[axis or 0]):
             fixed = tuple(item if k == axis else None for k in range(len(shape)))
-            views = [None if array is None else _view(array, fixed) for array in outputs]
-            own = folder_of(f"item-{item}")
-            results.append(compute(_view(image, fixed), *views, work=own, **options))
+            part, out, other = (
+                None if array is None else view(array, fixed)
+                for array in (request.image, request.out, besides)
+            )
+            results.append(compute(request.at(part, out, folder_of(f"item-{item}")), other))
             if results[-1].status is Status.STOPPED:
                 raise Stopped
     return results
 
 
 @contextmanager
-def _folders(work: str | Path | None, signature: str) -> Iterator[Callable[[str], Path | None]]:
-    """The folder of each item in the folder ``work``, which is kept if `Stopped` is raised."""
+def _folders(how: Tiles, signature: str) -> Iterator[Callable[[str], Path | None]]:
+    """The folder of each item in the folder of work, which is kept if `Stopped` is raised."""
     with suppress(Stopped), ExitStack() as stack:
         parent = None
-        if work is not None:
-            parent = stack.enter_context(open_workspace(work, None, signature)).folder
+        if how.work is not None:
+            opened = open_workspace(how.work, None, signature, how.keep)
+            parent = stack.enter_context(opened).folder
         yield lambda name: None if parent is None else parent / name
 
 
-def _view(array: Any, fixed: tuple[int | None, ...]) -> Any:
+def view(array: Any, fixed: Sequence[int | None]) -> Any:
+    """An array at fixed indices along some of its axes."""
     if isinstance(array, np.ndarray):
         return array[tuple(slice(None) if k is None else k for k in fixed)]
-    return Part(array, fixed)
+    return Part(array, tuple(fixed))
 
 
-def _together(results: list[Any], num_items: int, batched: bool, out: Any) -> Any:
+def _merge(results: list[Any], num_items: int, batched: bool, out: Any) -> Any:
     """One result for all, with one certificate for each of ``num_items`` images."""
 
     def merged(name: str, how: Callable[..., np.ndarray]) -> Any:

@@ -99,7 +99,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Kept:
+class WorkspaceArray:
     """An array that was put into the workspace: opened where it is used, not carried there."""
 
     store: Workspace
@@ -126,6 +126,11 @@ class Floats:
     def dtype(self) -> np.dtype:
         """The type that is computed with."""
         return self.picture.dtype
+
+    @property
+    def array(self) -> Any:
+        """The array that holds them."""
+        return self.picture.array
 
     def __getitem__(self, index: tuple[Any, ...]) -> np.ndarray:
         return self.picture.read(index[1:])[index[0]]
@@ -202,13 +207,13 @@ def _is_read_only(array: Any) -> bool:
     return getattr(array, "read_only", False) is True or mode == "r"
 
 
-def stored(store: Workspace, name: str, tiling: Tiling, picture: Picture) -> Values:
+def frame_reader(store: Workspace, name: str, tiling: Tiling, picture: Picture) -> Values:
     """The values of a frame in the workspace, by windows."""
     lead, dtype = (picture.channels,), picture.result_dtype
     return lambda window: read(store, name, tiling, window, lead, dtype)
 
 
-def deliver(out: Any, lead: tuple[int, ...], picture: Picture, values: Values) -> None:
+def write_result(out: Any, lead: tuple[int, ...], picture: Picture, values: Values) -> None:
     """Write values (channels, \\*window) into ``out[lead]``, whole chunks at a time."""
     chunks = getattr(out, "shards", None) or getattr(out, "chunks", None) or out.shape
     chunks, axis = [int(n) for n in chunks[len(lead) :]], picture.axis
@@ -218,9 +223,12 @@ def deliver(out: Any, lead: tuple[int, ...], picture: Picture, values: Values) -
     for window in _blocks(picture.space, chunks):
         part = values(window)
         with naming(file):
-            out[(*lead, *picture.index(window))] = (
-                part[0] if axis is None else np.moveaxis(part, 0, axis)
-            )
+            out[(*lead, *picture.index(window))] = in_axes(part, axis)
+
+
+def in_axes(part: np.ndarray, axis: int | None) -> np.ndarray:
+    r"""Values (channels, \*window) in the caller's axes."""
+    return part[0] if axis is None else np.moveaxis(part, 0, axis)
 
 
 def _blocks(space: tuple[int, ...], chunks: list[int]) -> Iterator[Window]:
@@ -234,7 +242,7 @@ def _blocks(space: tuple[int, ...], chunks: list[int]) -> Iterator[Window]:
 
 def file_of(array: Any) -> Path | None:
     """The file or store that holds an array of NumPy, zarr or h5py, if that is known."""
-    while isinstance(array, Part):
+    while isinstance(array, (Part, Floats)):
         array = array.array
     file = getattr(array, "filename", None)
     root = getattr(getattr(array, "store", None), "root", None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from io import BytesIO
@@ -21,7 +21,7 @@ import numpy as np
 
 from ..core.errors import InputError
 from .arrays import load
-from .claim import Mark, claimed
+from .claim import MARK, Mark, claim
 from .sealed import UNFINISHED, is_sound, write_file
 from .windows import Tiling, Window
 
@@ -34,7 +34,7 @@ def digest(*arrays: np.ndarray) -> str:
     return found.hexdigest()
 
 
-class Gone(InputError):
+class Dropped(InputError):
     """An array that is needed to compute something again has been dropped."""
 
 
@@ -69,14 +69,14 @@ class Workspace:
     def map(self, name: str, number: int) -> np.ndarray:
         """The array that was put, as a memory map.
 
-        Raises `Gone` if it was dropped, and `InputError` if it is missing for another reason.
+        Raises `Dropped` if it was dropped, and `InputError` if it is missing for another reason.
         """
         path = self.path(name, number)
         try:
             return load(path, mapped=True)
         except FileNotFoundError:
             dropped = name in Mark.read(self.folder).dropped
-            raise self.lost(path, Gone if dropped else InputError) from None
+            raise self.lost(path, Dropped if dropped else InputError) from None
 
     def get(self, name: str, number: int) -> np.ndarray | None:
         """The array that was put, in memory, or None."""
@@ -162,22 +162,36 @@ class Workspace:
 
 @contextmanager
 def open_workspace(
-    work: str | Path | None, beside: Path | None, signature: str
+    work: str | Path | None, beside: Path | None, signature: str, keep: bool = False
 ) -> Iterator[Workspace]:
     """The given folder, or a new one in the folder ``beside``, for work of this signature.
 
-    Only one process at a time may use it. It is deleted at the end; after an exception, a given
-    folder is kept.
+    Only one process at a time may use it. It is deleted at the end; a given folder is kept after an
+    exception, and if ``keep``.
     """
     folder = _new_folder(beside) if work is None else Path(work).absolute()
     try:
-        with claimed(folder, signature):
+        with claim(folder, signature, keep):
             store = Workspace(folder)
             store.clean()
             yield store
     finally:
         if work is None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_work(folder: Path) -> None:
+    """Delete the folder of finished work that was kept, and those in it.
+
+    If this is interrupted, what is left counts as a new folder.
+    """
+    for path in folder.glob("*/"):
+        if (path / MARK).exists():
+            remove_work(path)
+    with suppress(OSError):
+        if (folder / MARK).exists():
+            Mark().write(folder)
+        shutil.rmtree(folder)
 
 
 def _new_folder(beside: Path | None) -> Path:

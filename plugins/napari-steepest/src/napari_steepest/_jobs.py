@@ -48,7 +48,7 @@ def denoise(
         check_tiles(source, strength=strength, energy=energy)
 
         def solve(frame: Any, _: Any, **options: Any) -> Any:
-            return steepest.tiled.denoise_tv(frame, strength, **options)
+            return steepest.denoise_tv(frame, strength, **options)
 
         results, data = by_tiles(source, target, solve, on_step)
     else:
@@ -95,7 +95,7 @@ def flow(
     if target is not None:
 
         def solve(frame: Any, _: Any, **options: Any) -> Any:
-            return steepest.tiled.tv_flow(frame, wanted, **options)
+            return steepest.tv_flow(frame, wanted, **options)
 
         results, data = by_tiles(source, target, solve, on_step, times=len(wanted))
     else:
@@ -143,7 +143,7 @@ def decompose(
         how: dict[str, Any] = {"bands": num_bands, "steps": num_steps, "t_max": t_max}
 
         def solve(frame: Any, _: Any, **options: Any) -> Any:
-            split = steepest.tiled.decompose(frame, **how, **options)
+            split = steepest.spectral.decompose(frame, **how, **options)
             inner = split.edges[1:-1].copy()
             unused = np.isinf(inner)  # the sample has fewer structures than bands
             inner[unused] = split.nodes[-1] * (1 + np.arange(1, unused.sum() + 1))
@@ -282,8 +282,7 @@ def inpaint(
         count += int(unknown.sum())
         if not count and index == last:
             raise InputError("No pixel has a label or is NaN. Paint over the pixels to fill in.")
-        compute = steepest.inpaint if target is None else steepest.tiled.inpaint
-        return compute(frame, unknown=unknown, **options)
+        return steepest.inpaint(frame, unknown=unknown, **options)
 
     if target is not None:
         check_inpaint(source, labels=labels, method=method)
@@ -321,12 +320,10 @@ def segment(
         if frame.dtype.kind == "u":
             span /= np.iinfo(frame.dtype).max
         strength = smoothness * span if np.isfinite(span) else 1.0  # NaN is refused below
-        if target is None:
-            return steepest.segmentation.threshold_rof(frame, strength, num_classes, **options)
-        free = (None,) * source.num_space
-        out, doubt = (Part(options["out"], (k, *free)) for k in range(2))
-        options |= {"out": out, "doubt": doubt}
-        return steepest.tiled.threshold_rof(frame, strength, num_classes, **options)
+        if target is not None:
+            free = (None,) * source.num_space
+            options["out"] = tuple(Part(options["out"], (k, *free)) for k in range(2))
+        return steepest.segmentation.threshold_rof(frame, strength, num_classes, **options)
 
     data: Any
     doubt: Any

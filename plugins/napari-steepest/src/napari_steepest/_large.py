@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest import InputError
+from steepest import InputError, Tiles
 from steepest.core.progress import Progress
 from steepest.core.views import Part
 from steepest.io.stores import StoredImage, create_store
@@ -23,7 +23,7 @@ def by_tiles(
     source: Source, target: Path, solve: Callable[..., Any], on_step: Callable[[Any], object], *,
     times: int = 0, parts: int = 0, labels: bool = False, dtype: Any = None,
 ) -> tuple[list[Any], Any]:  # fmt: skip
-    """Call ``solve(frame, index, out=..., ...)``, which calls `steepest.tiled`, for all frames.
+    """Call ``solve(frame, index, out=..., ...)``, for all frames.
 
     With ``times`` or ``parts``, results have a leading axis of this length. ``labels`` are of
     uint8, and those of colours are of their luminance. The dtype of others is that of the image by
@@ -54,7 +54,7 @@ def by_tiles(
             results.append(
                 solve(
                     image[place], place, out=Part(store.array, fixed),
-                    work=Path(folder) / str(number), spacing=source.spacing, memory=_MEMORY,
+                    tiles=Tiles(_MEMORY, Path(folder) / str(number)), spacing=source.spacing,
                     on_step=on_step, **more,
                 )
             )  # fmt: skip

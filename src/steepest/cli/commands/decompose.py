@@ -136,7 +136,7 @@ def _tiled(bands: choices.Bands, taken: list[Any]) -> Tiling:
     def solve(part: Any, out: Any, keywords: dict[str, Any]) -> Any:
         if found and bands.edges is None:
             raise InputError(SEVERAL)
-        found.append(steepest.tiled.decompose(part, out, **keywords))
+        found.append(steepest.spectral.decompose(part, out=out, **keywords))
         return at_the_end(found[-1].flow)
 
     def report(item: Item, results: list[Any]) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def denoise(
             raise InputError("--strength: a positive number is needed for images computed by tiles")
         return Tiling(
             ["denoised"],
-            lambda part, out, keywords: steepest.tiled.denoise_tv(part, weight, out[0], **keywords),
+            lambda part, out, keywords: steepest.denoise(part, weight, out=out[0], **keywords),
             lambda item, results: item.tell("strength", f"{weight:g}", strength=weight),
             [energy, solver],
         ).batch(images, tiles, writing, "denoise")

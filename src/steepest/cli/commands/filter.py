@@ -175,7 +175,8 @@ def _tiled(apply: _Apply, centred: bool, taken: list[Any]) -> Tiling:
         if written and isinstance(keywords.get("bands"), int):
             raise InputError(SEVERAL)
         written.append(_Written(out, 0.5 if centred else 0.0))
-        return at_the_end(steepest.tiled.apply_filter(part, linear, written[-1], **keywords).flow)
+        found = steepest.spectral.apply_filter(part, linear, out=written[-1], **keywords)
+        return at_the_end(found.flow)
 
     def report(item: Item, results: list[Any]) -> dict[str, Any]:
         dtype = written[0].kind

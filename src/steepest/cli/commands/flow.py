@@ -97,7 +97,7 @@ def flow(
     ):
         return Tiling(
             names,
-            lambda part, out, keywords: steepest.tiled.tv_flow(part, times, out, **cut, **keywords),
+            lambda part, out, keywords: steepest.flow(part, times, out=out, **cut, **keywords),
             lambda item, results: _report(item, times, results),
             [energy, solver],
         ).batch(images, tiles, writing, "flow")

@@ -95,7 +95,7 @@ def inpaint(
         def solve(part: Any, out: Any, keywords: dict[str, Any]) -> Any:
             with _by_windows(name, tiles, reading) as mask:
                 keywords |= {"known": mask} if known else {"unknown": mask}
-                return steepest.tiled.inpaint(part, out=out[0], **keywords)
+                return steepest.inpaint(part, out=out[0], **keywords)
 
         return Tiling(
             ["inpainted"], solve, lambda item, results: item.tell("method", method, method=method),

@@ -76,18 +76,27 @@ def mask(
     whole = {"cycles": cycles or None, "tonal": tonal, "reconstruction": reconstruction}
     other = None if method == METHODS[0] else method
     if tiles.wanted(images, reading, method=other, **whole):
+        counts: list[int] = []
+
+        def solve(part: Any, out: Any, keywords: dict[str, Any]) -> Any:
+            how, axis = keywords["tiles"], keywords.get("channel_axis")
+            same = {"channel_axis": axis, "on_step": keywords["on_step"]}
+            first, second = (replace(how, work=how.work / name) for name in ("mask", "errors"))
+            chosen = steepest.inpainting.masks.echo(
+                part, density, out=out[0], rng=seed, tiles=first, **same
+            )
+            found = steepest.inpainting.reconstruct(part, chosen, tiles=second, **same)
+            counts.append(round(found.density * math.prod(chosen.shape)))
+            return found
 
         def report(item: Item, results: list[Any]) -> None:
-            kept, share = sum(each.known for each in results), results[0].density
+            kept, share = sum(counts), results[0].density
+            counts.clear()
             text = f"{kept} pixels, {100 * share:.2f} %, {method}, by tiles"
             item.tell("mask", text, method=method, known=kept, density=share)
 
         return Tiling(
-            ["mask"],
-            lambda part, out, keywords: steepest.tiled.echo(
-                part, density, out[0], rng=seed, **keywords
-            ),
-            report, kind="mask", certify=_ByTiles, proves="inpainting",
+            ["mask"], solve, report, kind="mask", certify=_ByTiles, proves="inpainting",
         ).batch(images, tiles, writing, "mask")  # fmt: skip
 
     def files(source: Source) -> dict[str, Path]:

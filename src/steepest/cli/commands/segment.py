@@ -135,11 +135,11 @@ def segment(
         def solve(part: Any, out: Any, keywords: dict[str, Any]) -> Any:
             if part.dtype.kind == "u":
                 _check_thresholds(thresholds)
-            keywords = {**keywords, "doubt": out[1] if doubt else None}
+            keywords = {**keywords, "out": (out[0], out[1]) if doubt else out[0]}
             if mu is not None:
-                return steepest.tiled.chan_vese(part, mu, out[0], **keywords)
-            return steepest.tiled.threshold_rof(
-                part, strength, classes or 2, out[0], thresholds=thresholds, **keywords
+                return steepest.segmentation.chan_vese(part, mu, **keywords)
+            return steepest.segmentation.threshold_rof(
+                part, strength, classes or 2, thresholds=thresholds, **keywords
             )
 
         return Tiling(

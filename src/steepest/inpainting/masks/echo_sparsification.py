@@ -12,7 +12,10 @@ from ...core.errors import InputError
 from ...core.numbers import check_count
 from ...core.progress import Callback, Reporter
 from ...core.rng import Rng, generator
+from ...core.solver import Solver, limits
 from ...core.threads import resolve_num_threads
+from ...core.tiles import Tiles, works_by_tiles
+from ...tiled.request import Request
 from ..echoes.state import Echoes
 from ..echoes.thinning import (
     drop_to,
@@ -40,7 +43,9 @@ def echo(
     on_step: Callback | None = None,
     norm: str = "l1",
     num_threads: int | None = None,
-) -> np.ndarray:
+    out: Any = None,
+    tiles: Tiles | None = None,
+) -> Any:
     """Choose a mask by removing pixels one by one, always the one that does the least harm.
 
     The echo b_i of a mask pixel i is the response of the inpainting to a unit change at i. Without
@@ -71,11 +76,20 @@ def echo(
         Number of threads that share the tiles of an image (default: all processors). Up to
         256 x 256 pixels, one thread does all removals. The mask does not depend on the number of
         threads.
+    out : array-like of the spatial shape, bool or uint8, optional
+        Where the mask is written tile by tile: True, or 255, at the pixels to keep; see
+        `steepest.Tiles`.
+    tiles : Tiles, optional
+        How to work on an image that does not fit in memory. The default of ``halo`` is then 32. The
+        mask depends on the tiles, and therefore on ``memory`` and, with an ``executor``, on
+        ``num_workers``; otherwise not on the number of workers or threads. Tiles take about 400
+        bytes per pixel, one at a time, which all threads share. If ``on_step`` stops the work, the
+        mask is not written.
 
     Returns
     -------
     Boolean array of the spatial shape
-        True at the pixels to keep.
+        True at the pixels to keep; by tiles, ``out``.
 
     Raises
     ------
@@ -87,6 +101,12 @@ def echo(
     At 5 %, the run time is about 10 microseconds per pixel of a colour image on one core. The
     method takes about 200 bytes of memory per pixel. Computations are in float32.
     """
+    if works_by_tiles(image, out, tiles):
+        from ..tiles.echo import echo_by_tiles
+
+        own = limits(Solver(num_threads=num_threads), tol=0.0, max_num_iter=1)
+        request = Request(image, out, own, tiles, channel_axis, None, on_step)
+        return echo_by_tiles(request, density, rng, norm)
     setup = _prepare(image, channel_axis, rng, on_step, norm, num_threads)
     return setup.thin(count_of(density, setup.jitter.size)).known > 0
 

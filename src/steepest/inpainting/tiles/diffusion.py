@@ -1,41 +1,46 @@
-"""Diffusion inpainting of arrays that do not fit in memory."""
+"""Diffusion inpainting tile by tile.
+
+Each tile is solved with a halo, whose outer pixels are held at the last result. The residual is
+then computed for the whole image, averaged and corrected on a coarse grid, with the step length
+that decreases the energy most, and the tiles are solved again, until the residual is small enough.
+The start is the solution for averages of the known pixels over blocks. (Overlapping tiles: Cai and
+Sarkis, SIAM J. Sci. Comput. 21, 1999.)
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..convex.total_variation import TotalVariation
-from ..core.errors import InputError
-from ..core.numbers import check_count, check_flag, check_number
-from ..core.status import Status, finished
-from ..elliptic.hierarchy import build
-from ..elliptic.operator import Operator
-from ..elliptic.solve import Solution, solve
-from ..flows.options import takes_options_of
-from ..inpainting.problem import check_largest, grid_of, unit_of
-from ..inpainting.result import InpaintResult, outcome
-from .harmonic import (
+from ...convex.total_variation import TotalVariation
+from ...core.errors import InputError
+from ...core.status import Status, finished
+from ...elliptic.hierarchy import build
+from ...elliptic.operator import Operator
+from ...elliptic.solve import Solution, solve
+from ...tiled.image import TiledImage
+from ...tiled.picture import Picture, check_out, check_picture, write_result
+from ...tiled.request import Request
+from ...tiled.windows import align_of
+from ...tiled.workspace import read
+from ..problem import check_largest, grid_of, unit_of
+from ..result import InpaintResult, outcome
+from .diffusion_jobs import (
+    FillJob,
     Holes,
     Iterate,
-    Part,
+    LineSearch,
+    Residual,
+    Survey,
+    Sweep,
     around,
     block_sums,
     cells_of,
-    run_line,
-    run_residual,
-    run_survey,
-    run_sweep,
 )
-from .passes import journaled
-from .picture import Picture, check_out, check_picture, deliver
-from .setup import Setup
-from .windows import align_of
-from .workspace import read
 
 _HALO = 62  # the halo for which tiles are chosen, less two pixels
 _FINER = 0.1  # tiles are solved to this share of the tolerance
@@ -43,104 +48,31 @@ _COARSE = 1e-4  # relative residual on the coarse grid
 _PATIENCE = 3  # passes without a smaller residual
 
 
-@takes_options_of(Setup, without=("weights", "data_range"))
-def inpaint(
-    image: Any,
-    known: Any = None,
-    out: Any = None,
-    *,
-    unknown: Any = None,
-    tol: float = 1e-6,
-    max_num_iter: int = 50,
-    raise_on_failure: bool = False,
-    **options: Any,
-) -> InpaintResult:
-    """Fill in the unknown pixels of an array that does not fit in memory, by diffusion.
-
-    Solves the equation of `steepest.inpaint`, ``-Laplacian u = 0`` at unknown pixels with
-    ``u = image`` at known pixels, to the same tolerance. Each tile is solved with a halo, whose
-    outer pixels are held at the last result. The residual is then computed for the whole image, and
-    the tiles are solved again until it is small enough.
-
-    Parameters
-    ----------
-    image : array-like, 1-D to 3-D, plus an optional channel axis
-        Anything with ``shape``, ``dtype`` and slicing that returns arrays. The dtypes are those of
-        `denoise_tv` of this module. Unknown pixels may hold any value.
-    known : array-like of the spatial shape, optional
-        Marks the known pixels: Booleans, or 0 and one other number. By default, the pixels that are
-        not NaN in any channel are known.
-    out : array-like, optional
-        Where the result is written, as in `denoise_tv` of this module.
-    unknown : array-like of the spatial shape, optional
-        Marks the pixels to fill, given in place of ``known``.
-    tol : float
-        Relative residual of the linear system of the whole image at which to stop.
-    max_num_iter : int
-        Largest number of passes over the image. One or two are enough for small holes, or where a
-        few per cent of the pixels are known. Holes of several tiles take more.
-    raise_on_failure
-        As in `steepest.inpaint`.
-    **options
-        As in `denoise_tv` of this module, without ``weights`` and ``data_range``.
-
-    Returns
-    -------
-    InpaintResult
-        ``image`` is ``out``. ``residual`` is that of `steepest.inpaint`, a sum over all pixels of
-        the image before it is rounded to its dtype; infinity if the work was stopped.
-        ``iterations`` is the number of passes.
-
-    Raises
-    ------
-    InputError
-        Bad image, mask or options, no known pixel, or a folder that belongs to other work.
-    NotConverged
-        If the tolerance is not met and ``raise_on_failure=True``.
-
-    Notes
-    -----
-    The result depends on the tiles within the tolerance, and therefore on ``memory`` and, if memory
-    is short, on ``executor`` and ``num_workers``; for the same tiles, up to rounding. The start is
-    the solution for averages of the known pixels over blocks. After each pass, the residual is
-    averaged and corrected on the same coarse grid, with the step length that decreases the energy
-    most.
-
-    References
-    ----------
-    Cai and Sarkis, SIAM J. Sci. Comput. 21, 1999 (overlapping tiles).
-    """
+def inpaint_by_tiles(request: Request, known: Any, unknown: Any) -> InpaintResult:
+    """`steepest.inpaint` by diffusion, tile by tile."""
     if known is not None and unknown is not None:
         raise InputError("known and unknown are both given; allowed is one of them")
-    tol, most = check_number(tol, "tol", positive=True), check_count(max_num_iter, "max_num_iter")
-    raises, name = check_flag(raise_on_failure, "raise_on_failure"), f"inpaint {tol} {most}"
-    setup = Setup(
-        image,
-        out,
-        TotalVariation(),
-        name,
-        double=True,
-        iterations=_HALO,
-        fields=1,
-        **options,
+    tol, most = request.own.tol, request.own.max_num_iter
+    tiled = TiledImage(
+        request, TotalVariation(), f"inpaint {tol} {most}", double=True, iterations=_HALO, fields=1
     )
-    marks = _marks(known, unknown, setup.picture)
-    out, status = check_out(out, setup.picture, ()), Status.STOPPED
+    marks = _marks(known, unknown, tiled.picture)
+    out, status = check_out(request.out, tiled.picture, ()), Status.STOPPED
     residual, count = math.inf, 0
-    with setup:
-        work = _Work(setup, marks, unknown is not None)
+    with tiled:
+        work = _Passes(tiled, marks, unknown is not None)
         found, last = work.solve(tol, most)
-        like = setup.picture
+        like = tiled.picture
         lead = (like.channels,)
-        deliver(
+        write_result(
             out, (), like,
             lambda window: like.restored(
-                read(setup.workspace, last, setup.tiling, window, lead, np.float64)
+                read(tiled.workspace, last, tiled.tiling, window, lead, np.float64)
             ),
         )  # fmt: skip
         residual, count = float(found.residual.max()), int(found.iterations.max())
         status = outcome(residual, count, tol, most)
-    return finished(InpaintResult(out, residual, count, status), raises)
+    return finished(InpaintResult(out, residual, count, status), request.own.raise_on_failure)
 
 
 def _marks(known: Any, unknown: Any, picture: Picture) -> Picture | None:
@@ -161,26 +93,26 @@ def _marks(known: Any, unknown: Any, picture: Picture) -> Picture | None:
     return marks
 
 
-class _Work:
+class _Passes:
     """Passes over the image. All that they find is in the journal, so that they can be resumed."""
 
-    def __init__(self, setup: Setup, marks: Picture | None, inverted: bool) -> None:
+    def __init__(self, tiled: TiledImage, marks: Picture | None, inverted: bool) -> None:
         if marks is not None:
-            marks = setup.carried(marks, "marks")
+            marks = tiled.shared(marks, "marks")
         self._name = "unknown" if inverted else "image" if marks is None else "known"
-        self._setup, self._store = setup, setup.workspace
-        self._space, self._channels = setup.tiling.space, setup.picture.channels
+        self._tiled, self._store = tiled, tiled.workspace
+        self._space, self._channels = tiled.tiling.space, tiled.picture.channels
         # coarser than for other solvers: this one needs more memory, and the start need not be good
         self._levels = min(
-            max(setup.coarse_levels() + 1, 3), align_of(self._space).bit_length() - 1
+            max(tiled.coarse_levels() + 1, 3), align_of(self._space).bit_length() - 1
         )
-        self._holes = Holes(setup.picture, marks, inverted, setup.steps)
+        self._holes = Holes(tiled.picture, marks, inverted, tiled.steps)
         counts, sums = self._survey()
         self._pixels = _block_sizes(self._space, 2**self._levels)
         share = counts / self._pixels
-        steps = [h * 2.0**self._levels for h in setup.steps]
+        steps = [h * 2.0**self._levels for h in tiled.steps]
         steps = [*(1.0,) * (len(grid_of(self._space)) - len(steps)), *steps]
-        diagonal = sum(2 / h**2 for h in setup.steps)
+        diagonal = sum(2 / h**2 for h in tiled.steps)
         # Every known pixel holds its block, about as strongly as a pixel is held by its neighbours.
         excess = np.where(share == 1, np.inf, diagonal * share)
         self._grid = grid_of(excess.shape)
@@ -197,25 +129,20 @@ class _Work:
         shape = (self._channels, *self._grid)
         found = solve(
             self._hierarchy, held.reshape(shape), right.reshape(shape), tol=_COARSE,
-            num_threads=self._setup.workers,
+            num_threads=self._tiled.num_workers,
         )  # fmt: skip
         return found.image.reshape(right.shape)
 
     def _survey(self) -> tuple[np.ndarray, np.ndarray]:
         """Numbers of known pixels and sums of their values over blocks."""
-        setup = self._setup
+        tiled = self._tiled
         small = tuple(-(-n // 2**self._levels) for n in self._space)
         sums = np.zeros((1 + self._channels, *small))
-        rows = np.zeros((len(setup.tiling), 4 + self._channels))
-        digests = [["", ""]] * len(rows)
         plain = Iterate(None, None, self._levels)
-        jobs = (
-            Part(tile, setup.tiling, self._holes, self._store, plain, "")
-            for tile in setup.tiling.tiles(0)
-        )
-        for job, (facts, part, found) in setup.crew.run(run_survey, jobs, len(rows), "survey"):
-            rows[job.tile.number], digests[job.tile.number] = facts, found
-            sums[(slice(None), *cells_of(job.tile.core, self._levels))] = part
+        surveyed = tiled.run(Survey, 0, "", "survey", holes=self._holes, iterate=plain)
+        rows, digests = np.array([found[0] for found in surveyed]), [found[2] for found in surveyed]
+        for tile, (_, part, _) in zip(tiled.tiling.tiles(0), surveyed, strict=True):
+            sums[(slice(None), *cells_of(tile.core, self._levels))] = part
         if rows[:, 2].min() < rows[:, 3].max():
             raise InputError(
                 f"{self._name} holds more than two values; allowed are Booleans, or 0 and one "
@@ -234,21 +161,14 @@ class _Work:
         return sums[0], sums[1:]
 
     def _run(
-        self, function: Callable[[Part], np.ndarray], iterate: Iterate, halo: int, stage: str,
+        self, kind: type[FillJob], iterate: Iterate, halo: int, stage: str,
         writes: Sequence[str] = (), **more: Any,
     ) -> list[np.ndarray]:  # fmt: skip
-        """What ``function`` finds in each tile."""
-        setup, journal = self._setup, stage.replace(" ", "-")
-        jobs = (
-            Part(
-                tile, setup.tiling, self._holes, self._store, iterate, journal,
-                mean=tuple(self._mean), unit=self._unit, num_threads=setup.crew.num_threads,
-                cells=self._pixels.shape, **more,
-            )
-            for tile in setup.tiling.tiles(halo)
+        """What a job of this kind finds in each tile."""
+        return self._tiled.run(
+            kind, halo, stage.replace(" ", "-"), stage, writes, holes=self._holes, iterate=iterate,
+            mean=tuple(self._mean), unit=self._unit, cells=self._pixels.shape, **more,
         )  # fmt: skip
-        total = len(setup.tiling)
-        return journaled(setup.crew, self._store, journal, function, jobs, total, stage, writes)
 
     def solve(self, tol: float, most: int) -> tuple[Solution, str]:
         """Passes until the residual is small; how small, and the name of the last image."""
@@ -259,13 +179,13 @@ class _Work:
             count += 1
             last = f"filled-{count}"
             self._run(
-                run_sweep, iterate, self._setup.halo, f"pass {count}", [last], target=last,
+                Sweep, iterate, self._tiled.halo, f"pass {count}", [last], target=last,
                 tol=max(_FINER * tol, 1e-15),
             )  # fmt: skip
             if iterate.image is not None:
                 self._store.drop(iterate.image)
             iterate = Iterate(last, None, self._levels)
-            rows = self._run(run_residual, iterate, 1, f"residual {count}")
+            rows = self._run(Residual, iterate, 1, f"residual {count}")
             squares = np.sum([row[: 2 * self._channels] for row in rows], 0)
             left, reference = np.sqrt(squares).reshape(2, -1)
             solution = Solution(np.zeros(0), left, reference, np.full(len(left), count))
@@ -280,14 +200,16 @@ class _Work:
         """The name of a coarse image that brings the iterate closer to the solution."""
         cells = self._pixels.shape
         right = np.zeros((self._channels, *(n + 1 for n in cells)))
-        for tile, row in zip(self._setup.tiling.tiles(0), rows, strict=True):
+        for tile, row in zip(self._tiled.tiling.tiles(0), rows, strict=True):
             place = (slice(None), *around(tile.core, self._levels, cells))
             right[place] += row[2 * self._channels :].reshape(right[place].shape)
         right = right[(slice(None), *(slice(n) for n in cells))]
         found = self._store.made_once(
             f"direction-{count}", lambda: self._coarse(np.zeros_like(right), right / self._pixels)
         )
-        lines = self._run(run_line, iterate, 1, f"correction {count}", target=f"direction-{count}")
+        lines = self._run(
+            LineSearch, iterate, 1, f"correction {count}", target=f"direction-{count}"
+        )
         along, curvature = np.sum(lines, 0).reshape(2, -1)
         step = np.divide(along, curvature, out=np.zeros_like(along), where=curvature > 0)
         name = f"coarse-{count}"

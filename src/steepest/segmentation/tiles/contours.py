@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from ..convex.energy import Energy
-from ..segmentation.classes import binned, in_bins, moments
-from ..segmentation.kernels import close, contour, potential
-from ..segmentation.proof import Faces, margins, most_within, volume
-from ..segmentation.repair import repair, unsure
-from .windows import Tile, Tiling, Window, grown
-from .workspace import Workspace, read
+from ...convex.energy import Energy
+from ...tiled.jobs import TileJob
+from ...tiled.windows import Window, grown
+from ...tiled.workspace import Workspace, read
+from ..classes import binned, in_bins, moments
+from ..kernels import close, contour, potential
+from ..proof import Faces, margins, most_within, volume
+from ..repair import repair, unsure
 
 _BAND = 1 << 19  # pixels of a band, about
 _AROUND = 64  # pixels around a tile that it may change, at most
@@ -56,7 +57,7 @@ class _First(Workspace):
 
 
 @dataclass(frozen=True)
-class Part:
+class Patch:
     """A window of the image and, within it, the box of the pixels of interest.
 
     Arrays are (z, y, x); u and the flow q are right in the box and at the next pixels. ``box`` and
@@ -90,26 +91,26 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Look:
-    """``task(job)`` of one tile; the array that it returns is put under the name ``journal``.
+class ContourJob(TileJob):
+    """``task(job)`` of one tile; the array that it returns is journaled.
 
     ``flux`` is the name of the flux in the workspace, or None for zero. For a ``level``, the set
     ``{u > level}`` is looked at, with what is ``changed`` by repairs: names, the latest last.
     """
 
-    tile: Tile
-    tiling: Tiling
     image: Any
     energy: Energy
     strength: float
-    store: Workspace
     flux: str | None
-    task: Callable[[Look], np.ndarray]
-    journal: str
+    task: Callable[[ContourJob], np.ndarray]
     level: float = np.inf
     changed: tuple[str, ...] = ()
 
-    def part(self, box: Window) -> Part:
+    def run(self) -> np.ndarray:
+        """ContourJob at the tile."""
+        return self.task(self)
+
+    def part(self, box: Window) -> Patch:
         """The part of the image around a box."""
         space = self.tiling.space
         window, lead = grown(box, _RIM, space, align=1), 3 - len(space)
@@ -130,12 +131,12 @@ class Look:
             slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, window, strict=True)
         )
         whole, corner = (1,) * lead, (0,) * lead
-        return Part(
+        return Patch(
             f, u, q, inside, faces, (*(slice(0, 1),) * lead, *inner),
             (*corner, *(w.start for w in window)), (*whole, *space),
         )  # fmt: skip
 
-    def bands(self) -> Iterator[Part]:
+    def bands(self) -> Iterator[Patch]:
         """The tile, band by band."""
         core = self.tile.core
         rows = max(_BAND // math.prod(c.stop - c.start for c in core[1:]), 1)
@@ -151,7 +152,7 @@ class Look:
 
 
 def changes(
-    job: Look, names: tuple[str, ...], window: Window
+    job: ContourJob, names: tuple[str, ...], window: Window
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What repairs have changed in a window, the latest last: axes, places in it, and values.
 
@@ -172,14 +173,7 @@ def changes(
     return every[kept, 0].astype(np.int64), np.asarray(places), every[kept, 2]
 
 
-def run_look(job: Look) -> np.ndarray:
-    """Look at one tile."""
-    found = job.task(job)
-    job.store.put(job.journal, job.tile.number, found)
-    return found
-
-
-def extremes(job: Look) -> np.ndarray:
+def extremes(job: ContourJob) -> np.ndarray:
     """The smallest and the largest u."""
     found = np.array([(band.own.min(), band.own.max()) for band in job.bands()])
     return np.array([found[:, 0].min(), found[:, 1].max()])
@@ -192,7 +186,7 @@ class Moments:
     low: float
     high: float
 
-    def __call__(self, job: Look) -> np.ndarray:
+    def __call__(self, job: ContourJob) -> np.ndarray:
         return sum(
             (moments(binned(band.own, self.low, self.high)) for band in job.bands()),
             np.zeros((3, 1)),
@@ -207,7 +201,7 @@ class Chosen:
     high: float
     split: np.ndarray
 
-    def __call__(self, job: Look) -> np.ndarray:
+    def __call__(self, job: ContourJob) -> np.ndarray:
         parts = [in_bins(binned(band.own, self.low, self.high), self.split) for band in job.bands()]
         return np.array(np.unique(np.concatenate(parts), return_counts=True), np.float64)
 
@@ -218,7 +212,7 @@ class Squares:
 
     values: np.ndarray
 
-    def __call__(self, job: Look) -> np.ndarray:
+    def __call__(self, job: ContourJob) -> np.ndarray:
         total = 0.0
         for band in job.bands():
             means = self.values[band.inside[band.box].astype(int)]
@@ -227,7 +221,7 @@ class Squares:
 
 
 @dataclass(frozen=True)
-class Contour:
+class ContourSums:
     """Sums over the set: length, lack, ties, worst tie, number of pixels, and sum of f.
 
     Ties are pixels that are beyond the level by less than ``rounding``; what they lack is summed.
@@ -235,7 +229,7 @@ class Contour:
 
     rounding: float
 
-    def __call__(self, job: Look) -> np.ndarray:
+    def __call__(self, job: ContourJob) -> np.ndarray:
         total, worst = np.zeros(5), 0.0
         for band in job.bands():
             more = tuple(slice(b.start, b.stop + 1) for b in band.box)
@@ -260,9 +254,9 @@ class Repair:
     name: str
     effort: float
 
-    def __call__(self, job: Look) -> np.ndarray:
+    def __call__(self, job: ContourJob) -> np.ndarray:
         if job.tile.number not in self.tiles:
-            job.store.put(self.name, job.tile.number, np.zeros((0, 3)))
+            job.put(self.name, np.zeros((0, 3)))
             return np.zeros(1)
         part, core = job.part(job.around), job.tile.core
         start = np.array(part.corner)
@@ -281,7 +275,7 @@ class Repair:
         places = np.flatnonzero(touched)
         rows.append((np.full(places.size, -1), places, inside.ravel()[places]))
         axes, places, values = (np.concatenate(each) for each in zip(*rows, strict=True))
-        job.store.put(self.name, job.tile.number, np.array([axes, part.flat(places), values]).T)
+        job.put(self.name, np.array([axes, part.flat(places), values]).T)
         return np.array([places.size])
 
 
@@ -293,7 +287,7 @@ class Within:
     changed: tuple[str, ...]
     name: str
 
-    def __call__(self, job: Look) -> np.ndarray:
+    def __call__(self, job: ContourJob) -> np.ndarray:
         other, found = replace(job, level=self.level, changed=self.changed), [np.zeros((0, 3))]
         for band, wide in zip(job.bands(), other.bands(), strict=True):
             out = np.zeros(band.u.shape, bool)
@@ -301,12 +295,12 @@ class Within:
             places = band.flat(np.flatnonzero(out))
             found.append(np.array([(-1, place, 0) for place in places.tolist()]).reshape(-1, 3))
         rows = np.concatenate(found)
-        job.store.put(self.name, job.tile.number, rows)
+        job.put(self.name, rows)
         return np.array([len(rows)])
 
 
 @dataclass(frozen=True)
-class Doubts:
+class DoubtfulPixels:
     """Put the doubtful pixels of the tile (flat indices) under a name, for an excess of energy.
 
     Returns their number, and how many of them can be wrong at once.
@@ -316,7 +310,7 @@ class Doubts:
     rounding: float
     name: str
 
-    def __call__(self, job: Look) -> np.ndarray:
+    def __call__(self, job: ContourJob) -> np.ndarray:
         part = job.part(job.around)
         near = close(part.u, part.inside, job.level, self.excess + self.rounding)
         unknown = np.ones(part.u.shape, bool)
@@ -330,7 +324,7 @@ class Doubts:
         at = at[3 - len(core) :]
         found = found[((at >= core[:, :1]) & (at < core[:, 1:])).all(0)]
         distances = margins(part.u, part.inside, job.level, found) - self.rounding
-        job.store.put(self.name, job.tile.number, part.flat(found))
+        job.put(self.name, part.flat(found))
         return np.array([found.size, most_within(distances, self.excess)])
 
 
@@ -349,7 +343,7 @@ class Paint:
     labels: str
     doubt: str
 
-    def __call__(self, job: Look) -> np.ndarray:
+    def __call__(self, job: ContourJob) -> np.ndarray:
         counts = np.zeros((len(self.levels) + 1, 3))
         parts: list[tuple[np.ndarray, np.ndarray]] = []
         ndim = len(job.tiling.space)
@@ -380,5 +374,5 @@ class Paint:
             parts.append((labels.reshape(shape), np.where(certain, 0, 255).reshape(shape)))
         for name, each in zip((self.labels, self.doubt), zip(*parts, strict=True), strict=True):
             whole = np.concatenate(each, 1).astype(np.uint8)
-            job.store.put(name, job.tile.number, whole)
+            job.put(name, whole)
         return counts

@@ -1,4 +1,4 @@
-"""What one worker does with one tile: read it with its halo, iterate, sum, write its core.
+"""The dual iteration on one tile, and the survey of one tile.
 
 The dual iteration reaches one pixel further each time. k iterations on a tile with a halo of k
 pixels are therefore the same, in the core, as k iterations on the whole image, to the last bit.
@@ -19,13 +19,15 @@ from ..convex.compiled.multilevel import Blocks, doubled, halved, refined, room_
 from ..convex.total_variation import TotalVariation
 from ..core.arrays import check_weights
 from ..grid.coarsening import average, prolong
+from .array_dual import window_dual
+from .jobs import TileJob
 from .picture import Picture
-from .windows import Tile, Tiling, Window
+from .windows import Tiling, Window
 from .workspace import Workspace, digest, read
 
 
 @dataclass(frozen=True)
-class Piece:
+class Iterations:
     """Some iterations of one time step.
 
     ``restart`` resets the momentum before them. After them, ``measure`` evaluates the sums of the
@@ -46,19 +48,22 @@ class Piece:
     refining: tuple[int, ...] = ()
 
     @property
-    def reach(self) -> int:
-        """How many pixels further this piece reaches."""
+    def margin(self) -> int:
+        """How many pixels away from the core the result still depends on."""
         own = sum(2**level * (count + 2) for level, count in enumerate(self.refining, 1))
         return len(self.betas) + self.advance + own
 
 
-def halo_of(pieces: tuple[Piece, ...]) -> int:
-    """The halo with which ``pieces`` are exact in the core, measurements included."""
-    return sum(piece.reach for piece in pieces) + 2
+def halo_of(pieces: tuple[Iterations, ...]) -> int:
+    """The halo with which ``pieces`` are exact in the core, measurements included.
+
+    It is in units of what one iteration reaches: a pixel, except for energies of second order.
+    """
+    return sum(piece.margin for piece in pieces) + 2
 
 
 @dataclass(frozen=True)
-class Coarse:
+class CoarseFlux:
     """A flux (components, channels, \\*coarse) in the workspace, on a grid halved so often."""
 
     name: str
@@ -93,8 +98,8 @@ class Coarse:
 
 
 @dataclass(frozen=True)
-class State:
-    """The names under which data and flux are kept in the workspace.
+class FieldNames:
+    """The names of data and flux in the workspace.
 
     Without ``data`` it is the picture. Without ``flux`` that is zero. ``share`` times ``coarse`` is
     added, and then there is no momentum. Tiles may refine it, from what is kept as ``blocks``.
@@ -102,75 +107,66 @@ class State:
 
     data: str | None = None
     flux: str | None = None
-    coarse: Coarse | None = None
+    coarse: CoarseFlux | None = None
     share: float = 1.0
     blocks: str = ""
 
 
 @dataclass(frozen=True)
-class Job:
-    """One tile of one pass.
+class PassJob(TileJob):
+    """One tile of one pass of the dual iteration: read it with its halo, iterate, put its core.
 
-    The sums are put under the name ``journal``, stored images under the names ``frames``, and what
-    a correction needs to know under the name ``blocks``.
+    Images are put under the names ``frames``, and what a correction needs to know under the name
+    ``blocks``. The journal holds the sums (measurements, NUM_SUMS) of the core.
     """
 
-    tile: Tile
-    tiling: Tiling
     picture: Picture
     weights: Picture | None
-    energy: TotalVariation
-    pieces: tuple[Piece, ...]
-    store: Workspace
-    source: State
-    target: State
-    journal: str
+    energy: Any
+    pieces: tuple[Iterations, ...]
+    source: FieldNames
+    target: FieldNames
     frames: dict[int, str]
     blocks: str
     feasible: float | None
-    num_threads: int
+
+    def run(self) -> np.ndarray:
+        """Do the pass."""
+        inner, picture = self.tile.inner, self.picture
+        cut: Any = (..., *inner)
+        dual = _resumed(self, self.tile.window)
+        within = [(part.start, part.stop) for part in inner]
+        sums = []
+        last = max((i for i, piece in enumerate(self.pieces) if piece.advance), default=-1)
+        for i, piece in enumerate(self.pieces):
+            dual.set_step(piece.tau, piece.relaxation)
+            if piece.restart:
+                dual.restart()
+            dual.iterate(piece.betas)
+            if piece.measure or piece.advance or piece.blocks or piece.keep is not None:
+                found = dual.sums_within(within, self.feasible)
+                if piece.measure:
+                    sums.append(found)
+            if piece.keep is not None:
+                self.put(self.frames[piece.keep], picture.restored(dual.image[cut]))
+            if piece.blocks:
+                p = dual.flux[cut]
+                parts = halved(dual.image[cut], p, room_in(dual.energy, p))
+                flat = [a.reshape(-1, *a.shape[-len(inner) :]) for a in parts]
+                self.put(self.blocks, np.concatenate(flat))
+            if piece.advance:
+                dual.advance()
+                if i == last and self.target.data is not None:  # a later one may measure again
+                    self.put(self.target.data, dual.image[cut])
+        if self.target.flux not in (None, self.source.flux):
+            core = [c.stop - c.start for c in inner]
+            shape = (2, self.energy.num_components(len(inner)), picture.channels, *core)
+            flux = dual.warm_parts(cut)
+            self.store.put_parts(self.target.flux, self.tile.number, shape, picture.dtype, flux)
+        return np.array(sums).reshape(-1, NUM_SUMS)
 
 
-def run_job(job: Job) -> np.ndarray:
-    """Do a pass on one tile; return the sums (measurements, NUM_SUMS) of its core."""
-    number, window, inner, picture = job.tile.number, job.tile.window, job.tile.inner, job.picture
-    cut: Any = (..., *inner)
-    dual = _resumed(job, window)
-    within = [(part.start, part.stop) for part in inner]
-    sums = []
-    last = max((i for i, piece in enumerate(job.pieces) if piece.advance), default=-1)
-    for i, piece in enumerate(job.pieces):
-        dual.set_step(piece.tau, piece.relaxation)
-        if piece.restart:
-            dual.restart()
-        dual.iterate(piece.betas)
-        if piece.measure or piece.advance or piece.blocks or piece.keep is not None:
-            found = dual.sums_within(within, job.feasible)
-            if piece.measure:
-                sums.append(found)
-        if piece.keep is not None:
-            frame = picture.restored(dual.image[cut])
-            job.store.put(job.frames[piece.keep], number, frame)
-        if piece.blocks:
-            p = dual.flux[cut]
-            parts = halved(dual.image[cut], p, room_in(dual.energy, p))
-            flat = [a.reshape(-1, *a.shape[-len(inner) :]) for a in parts]
-            job.store.put(job.blocks, number, np.concatenate(flat))
-        if piece.advance:
-            dual.advance()
-            if i == last and job.target.data is not None:  # a later piece may measure again
-                job.store.put(job.target.data, number, dual.image[cut])
-    if job.target.flux not in (None, job.source.flux):
-        core = [c.stop - c.start for c in inner]
-        shape = (2, len(inner), picture.channels, *core)
-        flux = dual.warm_parts(cut)
-        job.store.put_parts(job.target.flux, number, shape, picture.dtype, flux)
-    total = np.array(sums).reshape(-1, NUM_SUMS)
-    job.store.put(job.journal, number, total)
-    return total
-
-
-def _resumed(job: Job, window: Window) -> CompiledDual:
+def _resumed(job: PassJob, window: Window) -> Any:
     """The solver of a window, in the state in which the last pass left it."""
     picture, source = job.picture, job.source
     channels, dtype = picture.channels, picture.dtype
@@ -181,8 +177,8 @@ def _resumed(job: Job, window: Window) -> CompiledDual:
     energy = job.energy
     if job.weights is not None:
         energy = replace(energy, weights=read_weights(job.weights, window)).on(f, energy.steps)
-    dual = CompiledDual(f, energy, job.num_threads)
-    lead = (2, len(window), channels)
+    dual = window_dual(f, energy, job.tiling.space, job.num_threads)
+    lead = (2, energy.num_components(len(window)), channels)
     if source.flux is not None and source.coarse is not None:
         p = read(job.store, source.flux, job.tiling, window, lead, dtype, (0,))
         dual.set_flux(p + dtype.type(source.share) * _correction(job, source.coarse, window))
@@ -191,14 +187,14 @@ def _resumed(job: Job, window: Window) -> CompiledDual:
         dual.set_flux(flux if job.weights is None else energy.project(flux))
     elif source.flux is not None:
         name, part = source.flux, np.empty_like(f)  # one for all: fresh memory is slow
-        places = product(range(2), range(len(window)))
+        places = product(range(2), range(lead[1]))
         dual.set_warm_parts(
             read(job.store, name, job.tiling, window, lead, dtype, place, part) for place in places
         )
     return dual
 
 
-def _correction(job: Job, coarse: Coarse, window: Window) -> np.ndarray:
+def _correction(job: PassJob, coarse: CoarseFlux, window: Window) -> np.ndarray:
     """The correction in a window, refined by iterations on the grids between it and the image."""
     tiling, dtype, counts = job.tiling, job.picture.dtype, job.pieces[0].refining
     levels = len(counts)
@@ -245,31 +241,29 @@ def read_weights(weights: Picture, window: Window) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Survey:
-    """What is known of an image before it is processed, and the part of it in one core."""
+class SurveyJob(TileJob):
+    """What is to be known of an image before it is processed, in one core."""
 
     picture: Picture
     weights: Picture | None
-    tile: Tile
     levels: int
 
+    def run(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, list[str]]:
+        """Smallest and largest value, sums and sums of squares (4, channels), means and digests.
 
-def run_survey(job: Survey) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, list[str]]:
-    """Smallest and largest value, sums and sums of squares (4, channels), means and digests.
-
-    The means over blocks, and the digests, are those of the image and of the weights.
-    """
-    u = job.picture.read(job.tile.core)
-    space = tuple(range(1, u.ndim))
-    wide = u.astype(np.float64)
-    facts = np.array([u.min(space), u.max(space), wide.sum(space), (wide * wide).sum(space)])
-    del wide
-    w, digests = None, [digest(u), ""]
-    if job.weights is not None:
-        given = read_weights(job.weights, job.tile.core)
-        digests[1] = digest(np.asarray(given, np.float64))
-        w = np.asarray(check_weights(given, u.shape[1:], u), u.dtype)[None]
-    for _ in range(job.levels):
-        u = average(u)
-        w = None if w is None else average(w)
-    return facts, u, w, digests
+        The means over blocks, and the digests, are those of the image and of the weights.
+        """
+        u = self.picture.read(self.tile.core)
+        space = tuple(range(1, u.ndim))
+        wide = u.astype(np.float64)
+        facts = np.array([u.min(space), u.max(space), wide.sum(space), (wide * wide).sum(space)])
+        del wide
+        w, digests = None, [digest(u), ""]
+        if self.weights is not None:
+            given = read_weights(self.weights, self.tile.core)
+            digests[1] = digest(np.asarray(given, np.float64))
+            w = np.asarray(check_weights(given, u.shape[1:], u), u.dtype)[None]
+        for _ in range(self.levels):
+            u = average(u)
+            w = None if w is None else average(w)
+        return facts, u, w, digests

@@ -10,29 +10,28 @@ from typing import Any
 
 import numpy as np
 
-from ..convex.certificate import StepTerms
-from ..convex.solve import Goal, Momentum, Outcome, needs_double, rounding_floor, solve
-from ..core.status import Status
-from ..core.views import Part
-from ..segmentation.classes import centres
-from ..segmentation.proof import CONSTANT, MORE, THOROUGH, Faces
-from ..segmentation.rof import FINEST, centre, step_of, watched
+from ...convex.certificate import StepTerms
+from ...convex.solve import Goal, Momentum, Outcome, needs_double, rounding_floor, solve
+from ...core.status import Status
+from ...core.views import Part
+from ...tiled.dual import TiledDual
+from ...tiled.image import USUAL, ShapeAndDtype, Statistics, TiledImage
+from ...tiled.passes import Passes
+from ...tiled.picture import Floats
+from ..classes import centres
+from ..proof import CONSTANT, MORE, THOROUGH, Faces
+from ..rof import FINEST, centre, step_of, watched
 from .contours import (
     Affine,
     Chosen,
-    Contour,
-    Doubts,
-    Look,
+    ContourJob,
+    ContourSums,
+    DoubtfulPixels,
     Moments,
     Repair,
     Within,
     extremes,
-    run_look,
 )
-from .dual import TiledDual
-from .passes import Passes, journaled
-from .picture import Floats
-from .setup import USUAL, Facts, Setup
 
 _ROW = 256  # bytes of main memory for a pixel that is held one by one
 _ROUNDS = 3  # of all tiles
@@ -62,7 +61,7 @@ class TiledLevel:
         if self.excess == 0 < rounding:  # no rounding: all is zero, and every pixel is a tie
             return None, 0, 0
         name = state.new_name("doubts")
-        task = Doubts(self.excess, rounding, name)
+        task = DoubtfulPixels(self.excess, rounding, name)
         found = state.look(task, self.level, self.changed, (name,))
         count, wrong = np.sum(found, 0).astype(int).tolist()
         return name, count, wrong
@@ -152,7 +151,7 @@ class TiledState:
         """
         rounding = self.rounding(level)
         first = names = self._cut(level, [], within)
-        rows = plain = np.array(self.look(Contour(rounding), level, tuple(names)))
+        rows = plain = np.array(self.look(ContourSums(rounding), level, tuple(names)))
         for _ in range(_ROUNDS if complete else 0):
             todo = np.flatnonzero((rows[:, 1] > 0) | (rows[:, 3] > _DEEP * rounding))
             if not todo.size:
@@ -164,7 +163,7 @@ class TiledState:
                 self.look(task, level, tuple(names), (name,))
                 names = [*names, name]
             names = self._cut(level, names, within)
-            rows = np.array(self.look(Contour(rounding), level, tuple(names)))
+            rows = np.array(self.look(ContourSums(rounding), level, tuple(names)))
         found, plainly = (self._level(level, *each) for each in ((names, rows), (first, plain)))
         return found if found.excess < plainly.excess else plainly
 
@@ -191,8 +190,8 @@ class TiledRof:
 
     def __init__(
         self,
-        setup: Setup,
-        facts: Facts,
+        tiled: TiledImage,
+        facts: Statistics,
         means: np.ndarray,
         levels: int,
         max_num_iter: int,
@@ -203,13 +202,13 @@ class TiledRof:
         low, high = (facts.low - shift) / divisor, (facts.high - shift) / divisor
         self.largest, self.span = max(high, -low), high - low
         self.mean = (facts.mean - shift) / divisor
-        self.energy, self.space, self.budget = setup.energy, setup.tiling.space, setup.budget / 4
+        self.energy, self.space, self.budget = tiled.energy, tiled.tiling.space, tiled.budget / 4
         self.iterations, self._left, self.looks = 0, max_num_iter, 0
-        size = setup.tiling.size
+        size = tiled.tiling.size
         grid = np.indices([-(-n // m) for n, m in zip(self.space, size, strict=True)])
         self.colours = np.ravel_multi_index(tuple(grid % 2), (2,) * len(size)).ravel()
-        self._setup, self._levels = setup, levels
-        only = Part(Floats(setup.picture), (0, *(None for _ in self.space)))  # channel
+        self._tiled, self._levels = tiled, levels
+        only = Part(Floats(tiled.picture), (0, *(None for _ in self.space)))  # channel
         self.image = Affine(only, shift, divisor, wide)
         middle, self._scale = centre(low, high)
         self._middle = middle
@@ -227,19 +226,12 @@ class TiledRof:
         writes: tuple[str, ...],
     ) -> list[np.ndarray]:
         """What ``task`` finds in each tile at this flux (see `TiledState.look`)."""
-        setup = self._setup
         self.looks += 1
-        journal, tiling = f"look-{self.looks}", setup.tiling
-        jobs = (
-            Look(
-                tile, tiling, self.image, self.energy, strength, setup.workspace, flux, task,
-                journal, level, changed,
-            )
-            for tile in tiling.tiles(0)
+        return self._tiled.run(
+            ContourJob, 0, f"look-{self.looks}", "labels", writes, image=self.image,
+            energy=self.energy, strength=strength, flux=flux, task=task, level=level,
+            changed=changed,
         )  # fmt: skip
-        return journaled(
-            setup.crew, setup.workspace, journal, run_look, jobs, len(tiling), "labels", writes
-        )
 
     def at_start(self) -> TiledState:
         """The state of the image itself: u = f."""
@@ -261,23 +253,23 @@ class TiledRof:
             self._double = True
 
     def _solve(self, strength: float, tau: float, look: Callable[[Any, float], bool]) -> Status:
-        setup = self._setup
-        like = _like(setup, np.float32)
+        tiled = self._tiled
+        like = _like(tiled, np.float32)
         self._double |= needs_double(like, self.energy, tau, 1.0)
         if self._double:
-            like = _like(setup, np.float64)
+            like = _like(tiled, np.float64)
         divisor = 1 / self._scale
         pixels = Affine(self.image, self._middle, divisor, like.dtype)
-        picture = replace(setup.picture, array=pixels, double=False, channel_axis=None)
+        picture = replace(tiled.picture, array=pixels, double=False, channel_axis=None)
         fresh = self._passes is None
         if self._passes is None:
-            setup.picture = picture
-            start = setup.coarse_start(self._means.astype(like.dtype), tau, 1e-3, self._levels)
-            self._passes = setup.passes(start)
+            tiled.picture = picture
+            start = tiled.coarse_start(self._means.astype(like.dtype), tau, 1e-3, self._levels)
+            self._passes = tiled.passes(start)
         passes = self._passes
         passes.picture = picture
-        dual = TiledDual(passes, setup.halo)
-        dual.chunk = setup.halo - 2  # whole passes
+        dual = TiledDual(passes, tiled.depth)
+        dual.chunk = tiled.halo - 2  # whole passes
         if not fresh:
             dual.restart()
         floor = rounding_floor(like, self.energy, tau, 1.0)
@@ -295,8 +287,6 @@ class TiledRof:
         return status
 
 
-def _like(setup: Setup, dtype: Any) -> Any:
+def _like(tiled: TiledImage, dtype: Any) -> ShapeAndDtype:
     """What is computed, as an array of another dtype."""
-    like = setup.like
-    like.dtype = np.dtype(dtype)
-    return like
+    return ShapeAndDtype(tiled.like.shape, np.dtype(dtype))

@@ -1,4 +1,4 @@
-"""What one worker does with one tile of an image to inpaint."""
+"""Diffusion inpainting on one tile: solve it, and what its residual and correction need."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ..elliptic.operator import Operator
-from ..inpainting.problem import prepare
-from ..inpainting.steady_state import fill
-from .picture import Picture
-from .windows import Tile, Tiling, Window
-from .workspace import Workspace, digest, read
+from ...elliptic.operator import Operator
+from ...tiled.jobs import TileJob
+from ...tiled.picture import Picture
+from ...tiled.windows import Window
+from ...tiled.workspace import digest, read
+from ..problem import prepare
+from ..steady_state import fill
 
 _MOST = 200  # iterations on a tile, as in `steepest.inpaint`
 
@@ -60,21 +61,16 @@ class Iterate:
 
 
 @dataclass(frozen=True)
-class Part:
-    """One tile of one pass. What the pass finds is put under the name ``journal``."""
+class FillJob(TileJob):
+    """One tile of one pass over an iterate."""
 
-    tile: Tile
-    tiling: Tiling
     holes: Holes
-    store: Workspace
     iterate: Iterate
-    journal: str
     target: str = ""  # the name under which a solution is put
     tol: float = 0.0
     mean: tuple[float, ...] = ()  # of the known pixels of each channel
     unit: float = 1.0  # a power of two near the largest value
     cells: tuple[int, ...] = ()  # of the coarse grid
-    num_threads: int = 1
 
     def read(self) -> tuple[np.ndarray, np.ndarray]:
         """The iterate (C, \\*window), and which pixels are known."""
@@ -83,21 +79,17 @@ class Part:
         if iterate.image is not None:
             u = read(self.store, iterate.image, self.tiling, window, (len(u),), u.dtype)
         if iterate.coarse is not None:
-            u = u + np.where(known, 0.0, self._coarse(iterate.coarse))
+            u = u + np.where(known, 0.0, self.interpolated(iterate.coarse))
         return u, known
 
-    def _coarse(self, name: str) -> np.ndarray:
+    def interpolated(self, name: str) -> np.ndarray:
+        """A coarse image in the window."""
         return interpolated(self.store.map(name, 0), self.tile.window, self.iterate.levels)
 
     def inner(self, array: np.ndarray) -> np.ndarray:
         """The core of (..., \\*window)."""
         cut: Any = (..., *self.tile.inner)
         return np.asarray(array[cut])
-
-    def done(self, found: np.ndarray) -> np.ndarray:
-        """Put what was found into the journal."""
-        self.store.put(self.journal, self.tile.number, found)
-        return found
 
     def residual(self, u: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The residual and the part of the known pixels in it, (C, \\*core), zero at known pixels.
@@ -112,7 +104,7 @@ class Part:
         return self.inner(r * unknown), self.inner(b * unknown)
 
 
-def run_survey(job: Part) -> tuple[np.ndarray, np.ndarray, list[str]]:
+class Survey(FillJob):
     """Facts of a core, sums over its blocks (1 + C, \\*cells), and digests.
 
     The sums are those of the known pixels and of their values. The digests tell which pixels are
@@ -121,57 +113,69 @@ def run_survey(job: Part) -> tuple[np.ndarray, np.ndarray, list[str]]:
     The facts are the number of known pixels, the largest magnitude of one, the smallest and largest
     nonzero value of the mask, and the sum of the known values of each channel.
     """
-    u, known = job.holes.read(job.tile.core)
-    low, high = math.inf, -math.inf
-    if job.holes.marks is not None:
-        marks = np.asarray(job.holes.marks.array[job.tile.core], np.float64)
-        marks = marks[marks != 0]
-        low, high = float(marks.min(initial=math.inf)), float(marks.max(initial=-math.inf))
-    facts = [known.sum(), np.abs(u).max(), low, high, *u.sum(tuple(range(1, u.ndim)))]
-    both = np.concatenate([known[None].astype(np.float64), u])
-    digests = [digest(known), digest(known, u)]
-    return np.array(facts, np.float64), block_sums(both, 2**job.iterate.levels), digests
+
+    def run(self) -> tuple[np.ndarray, np.ndarray, list[str]]:
+        """Read the core."""
+        u, known = self.holes.read(self.tile.core)
+        low, high = math.inf, -math.inf
+        if self.holes.marks is not None:
+            marks = np.asarray(self.holes.marks.array[self.tile.core], np.float64)
+            marks = marks[marks != 0]
+            low, high = float(marks.min(initial=math.inf)), float(marks.max(initial=-math.inf))
+        facts = [known.sum(), np.abs(u).max(), low, high, *u.sum(tuple(range(1, u.ndim)))]
+        both = np.concatenate([known[None].astype(np.float64), u])
+        digests = [digest(known), digest(known, u)]
+        return np.array(facts, np.float64), block_sums(both, 2**self.iterate.levels), digests
 
 
-def run_sweep(job: Part) -> np.ndarray:
+class Sweep(FillJob):
     """Solve the equation in the window with its border held, and put the core."""
-    u, known = job.read()
-    held = known.copy()
-    for axis, (part, n) in enumerate(zip(job.tile.window, known.shape, strict=True)):
-        before: tuple[Any, ...] = (slice(None),) * axis
-        if part.start > 0:
-            held[(*before, 0)] = True
-        if part.stop < job.tiling.space[axis]:
-            held[(*before, n - 1)] = True
-    count = 0
-    if not held.all():
-        solution = fill(
-            u, held, job.holes.steps, job.tol, max_num_iter=_MOST, start=u,
-            num_threads=job.num_threads,
-        )  # fmt: skip
-        u, count = np.where(known, u, solution.image), int(solution.iterations.max())
-    job.store.put(job.target, job.tile.number, job.inner(u))
-    return job.done(np.array([count]))
+
+    def run(self) -> np.ndarray:
+        """The number of iterations."""
+        u, known = self.read()
+        held = known.copy()
+        for axis, (part, n) in enumerate(zip(self.tile.window, known.shape, strict=True)):
+            before: tuple[Any, ...] = (slice(None),) * axis
+            if part.start > 0:
+                held[(*before, 0)] = True
+            if part.stop < self.tiling.space[axis]:
+                held[(*before, n - 1)] = True
+        count = 0
+        if not held.all():
+            solution = fill(
+                u, held, self.holes.steps, self.tol, max_num_iter=_MOST, start=u,
+                num_threads=self.num_threads,
+            )  # fmt: skip
+            u, count = np.where(known, u, solution.image), int(solution.iterations.max())
+        self.put(self.target, self.inner(u))
+        return np.array([count])
 
 
-def run_residual(job: Part) -> np.ndarray:
+class Residual(FillJob):
     """Squares of the residual and its reference (C each), and the residual on the coarse grid."""
-    r, b = job.residual(*job.read())
-    space = tuple(range(1, r.ndim))
-    sums = gathered(r, job.tile.core, job.iterate.levels, job.cells)
-    return job.done(np.concatenate([(r * r).sum(space), (b * b).sum(space), sums.ravel()]))
+
+    def run(self) -> np.ndarray:
+        """All in one array."""
+        r, b = self.residual(*self.read())
+        space = tuple(range(1, r.ndim))
+        sums = gathered(r, self.tile.core, self.iterate.levels, self.cells)
+        return np.concatenate([(r * r).sum(space), (b * b).sum(space), sums.ravel()])
 
 
-def run_line(job: Part) -> np.ndarray:
+class LineSearch(FillJob):
     """``<v, r>`` and ``<v, A v>`` (C each) of the correction ``v`` whose coarse image is target."""
-    u, known = job.read()
-    v = np.where(known, 0.0, job._coarse(job.target))
-    r, _ = job.residual(u, known)
-    holes = job.holes
-    image = job.inner(holes.couple(np.ones((1, *known.shape))) * v - holes.couple(v))
-    v = job.inner(v)
-    space = tuple(range(1, v.ndim))
-    return job.done(np.concatenate([(v * r).sum(space), (v * image).sum(space)]))
+
+    def run(self) -> np.ndarray:
+        """Both in one array."""
+        u, known = self.read()
+        v = np.where(known, 0.0, self.interpolated(self.target))
+        r, _ = self.residual(u, known)
+        holes = self.holes
+        image = self.inner(holes.couple(np.ones((1, *known.shape))) * v - holes.couple(v))
+        v = self.inner(v)
+        space = tuple(range(1, v.ndim))
+        return np.concatenate([(v * r).sum(space), (v * image).sum(space)])
 
 
 def block_sums(values: np.ndarray, block: int) -> np.ndarray:

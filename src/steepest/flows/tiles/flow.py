@@ -1,4 +1,4 @@
-"""Certified total variation flow of arrays that do not fit in memory."""
+"""The flow of an image larger than memory: as many steps in one pass as the halo allows."""
 
 from __future__ import annotations
 
@@ -9,113 +9,58 @@ from typing import Any
 
 import numpy as np
 
-from ..convex.certificate import Bound, StepTerms
-from ..convex.solve import Goal, Momentum, needs_double, rounding_floor, solve
-from ..convex.total_variation import TotalVariation, norm_of
-from ..core.numbers import check_count, check_number
-from ..core.status import Status, finished
-from ..flows.march import NEGLIGIBLE
-from ..flows.options import takes_options_of
-from ..flows.result import FlowResult
-from ..flows.time_grid import DEFAULT_NUM_STEPS, TimeGrid, check_times, grid_of
-from .dual import TiledDual
-from .items import one_by_one
-from .passes import Passes
-from .picture import check_out
+from ...convex.certificate import Bound, StepTerms
+from ...convex.solve import Goal, Momentum, needs_double, rounding_floor, solve
+from ...core.status import Status, finished
+from ...tiled.dual import TiledDual
+from ...tiled.image import PER_STEP, Statistics, TiledImage
+from ...tiled.items import one_by_one
+from ...tiled.pass_job import Iterations, halo_of
+from ...tiled.passes import Passes
+from ...tiled.picture import check_out
+from ...tiled.request import Request
+from ..march import NEGLIGIBLE
+from ..result import FlowResult
+from ..time_grid import TimeGrid, check_times
 from .plan import count_iterations, pieces_of
-from .setup import PER_STEP, Facts, Setup
-from .task import Piece, halo_of
 
 _LONG = 40  # iterations; longer steps begin with a correction
 
 
-@takes_options_of(Setup)
-def tv_flow(
-    image: Any,
-    times: float | Sequence[float] | np.ndarray,
-    out: Any = None,
-    *,
-    tol: float = 1e-3,
-    steps: int | TimeGrid | None = None,
-    isotropic: bool = True,
-    huber: float = 0.0,
-    max_num_iter: int = 5000,
-    coupled: bool = True,
-    batch_axis: int | None = None,
-    raise_on_failure: bool = False,
-    **options: Any,
+def flow_by_tiles(
+    request: Request, times: Any, energy: Any, grid: TimeGrid, batch_axis: int | None
 ) -> FlowResult:
-    """Compute the total variation flow of an array that does not fit in memory.
+    """Compute `steepest.flow` tile by tile.
 
-    The flow is that of `steepest.tv_flow`, certified like it, and computed tile by tile as in
-    `denoise_tv` of this module. One pass over the image takes as many steps of the flow as the
-    halo allows. How many iterations each step will need is found out on a sample of the image; a
-    pass in which a step misses ``tol`` is done again with more.
-
-    Parameters
-    ----------
-    image, options
-        As in `denoise_tv` of this module.
-    times, steps, tol, isotropic, huber, max_num_iter, raise_on_failure
-        As in `steepest.tv_flow`.
-    coupled, batch_axis
-        As in `denoise_tv` of this module.
-    out : array-like (T, \\*image.shape), optional
-        Where the frames are written by slices. The default is a new NumPy array.
-
-    Returns
-    -------
-    FlowResult
-        ``images`` is ``out``; ``flux`` and ``state`` are None.
-
-    Raises
-    ------
-    InputError
-        Bad image, times or options, or a folder that belongs to other work.
-    NotConverged
-        If a tolerance is not met and ``raise_on_failure=True``.
+    How many iterations each step will need is found out on a sample of the image; a pass in which a
+    step misses the tolerance is done again with more.
     """
-    if batch_axis is not None or not coupled:
+    wanted, own = check_times(times), request.own
+    nodes = grid.through(wanted)
+    name = f"flow {nodes.tolist()} {own.tol} {energy} {own.max_num_iter}"
 
-        def one(part: Any, own: Any, **more: Any) -> Any:
-            return tv_flow(
-                part, times, own, tol=tol, steps=steps, isotropic=isotropic,
-                huber=huber, max_num_iter=max_num_iter, raise_on_failure=raise_on_failure, **more,
-            )  # fmt: skip
-
-        return one_by_one(
-            one,
-            image,
-            out,
-            (len(check_times(times)),),
-            coupled=coupled,
-            batch_axis=batch_axis,
-            **options,
+    def one(request: Request) -> FlowResult:
+        tiled = TiledImage(
+            request, energy, name, iterations=PER_STEP * len(nodes), results=len(wanted)
         )
-    wanted = check_times(times)
-    nodes = grid_of(steps, TimeGrid.graded, DEFAULT_NUM_STEPS).through(wanted)
-    tol, most = check_number(tol, "tol"), check_count(max_num_iter, "max_num_iter")
-    energy = TotalVariation(norm=norm_of(isotropic), huber=huber)
-    name = f"tv_flow {nodes.tolist()} {tol} {energy} {most}"
-    setup = Setup(
-        image, out, energy, name, iterations=PER_STEP * len(nodes), results=len(wanted), **options
-    )
-    out = check_out(out, setup.picture, (len(wanted),))
-    places = {float(t): k for k, t in enumerate(wanted)}
-    keep = [places.get(float(t)) for t in nodes]
-    march = March()
-    with setup:
-        levels = setup.coarse_levels()
-        passes = march.run(setup, *setup.survey(levels), nodes, keep, tol, most)
-        setup.deliver(out, passes)
-        march.finished = True
-    ends = [i for i, frame in enumerate(keep) if frame is not None]
-    result = march.result(setup, nodes, ends, out)
-    return finished(result, raise_on_failure)
+        out = check_out(request.out, tiled.picture, (len(wanted),))
+        places = {float(t): k for k, t in enumerate(wanted)}
+        keep = [places.get(float(t)) for t in nodes]
+        march = TiledMarch()
+        with tiled:
+            levels = tiled.coarse_levels()
+            survey = tiled.survey(levels)
+            passes = march.run(tiled, *survey, nodes, keep, own.tol, own.max_num_iter)
+            tiled.write(out, passes)
+            march.finished = True
+        ends = [i for i, frame in enumerate(keep) if frame is not None]
+        return finished(march.result(tiled, nodes, ends, out), own.raise_on_failure)
+
+    return one_by_one(one, request, (len(wanted),), coupled=energy.coupled, batch_axis=batch_axis)
 
 
-class March:
-    """The time loop: as many steps in one pass as the halo allows; and its certificate."""
+class TiledMarch:
+    """The time loop on tiles, and its certificate."""
 
     def __init__(self) -> None:
         self.bounds: list[Bound] = []
@@ -126,8 +71,8 @@ class March:
 
     def run(
         self,
-        setup: Setup,
-        facts: Facts,
+        tiled: TiledImage,
+        facts: Statistics,
         means: np.ndarray,
         nodes: np.ndarray,
         keep: list[int | None],
@@ -135,28 +80,30 @@ class March:
         most: int,
     ) -> Passes:
         """March through all nodes; node i is stored as the frame of number ``keep[i]``."""
-        facts, _, self.scale = setup.scaled(facts, means)
+        facts, _, self.scale = tiled.scaled(facts, means)
         del means
         ends = nodes * self.scale
         taus = np.diff(ends, prepend=0.0).tolist()
-        if needs_double(setup.like, setup.energy, max(taus), facts.largest):
-            setup.use_double()
+        if needs_double(tiled.like, tiled.energy, max(taus), facts.largest):
+            tiled.use_double()
         goal = Goal(tol, most, reference=NEGLIGIBLE * facts.contrast)
         count = partial(
             count_iterations,
-            setup.picture, setup.weights, setup.energy, ends, goal, setup.workers,
+            tiled.picture, tiled.weights, tiled.energy, ends, goal, tiled.num_workers,
         )  # fmt: skip
-        counts = setup.workspace.decided("counts", count)
-        floors = [rounding_floor(setup.like, setup.energy, t, facts.largest) for t in taus]
+        counts = tiled.workspace.decided("counts", count)
+        floors = [rounding_floor(tiled.like, tiled.energy, t, facts.largest) for t in taus]
         goals = [Goal(tol, most, floor=floor, reference=goal.reference) for floor in floors]
-        passes = setup.passes()
+        passes = tiled.passes()
         # short steps have small gaps, which sums in float32 would hide: each pass would run twice
-        dual = TiledDual(passes, setup.halo, exact=True)
-        self._march(dual, setup.halo, taus, goals, counts, keep)
-        self.rounding = setup.rounding
+        dual = TiledDual(passes, tiled.depth, exact=True)
+        self._march(dual, tiled.depth, taus, goals, counts, keep)
+        self.rounding = tiled.rounding
         return passes
 
-    def result(self, setup: Setup, nodes: np.ndarray, ends: Sequence[int], out: Any) -> FlowResult:
+    def result(
+        self, tiled: TiledImage, nodes: np.ndarray, ends: Sequence[int], out: Any
+    ) -> FlowResult:
         """The certificate at the nodes of these indices; infinite if the march was stopped."""
         if not self.finished:
             self.bounds = [Bound(math.inf, math.inf, math.inf)] * len(nodes)
@@ -164,7 +111,7 @@ class March:
             self.scale = 1.0
         scale, bounds = self.scale, [self.bounds[i] for i in ends]
         error = np.array([bound.distance for bound in bounds]) / scale + self.rounding
-        span = setup.data_range
+        span = tiled.data_range
         starts = [0, *(i + 1 for i in ends[:-1])]
         return FlowResult(
             images=out,
@@ -179,7 +126,7 @@ class March:
             status=Status.worst(self.statuses),
             data_range=span,
             state=None,
-            num_values=setup.picture.size,
+            num_values=tiled.picture.size,
         )
 
     def _march(
@@ -200,10 +147,10 @@ class March:
                 short_enough
                 and last < len(taus)
                 and counts[last] <= _LONG
-                and _reach(counts[first : last + 1]) <= halo
+                and _halo_for(counts[first : last + 1]) <= halo
             ):
                 last += 1
-            if not short_enough or _reach(counts[first:last]) > halo:
+            if not short_enough or _halo_for(counts[first:last]) > halo:
                 momentum = self._long_step(dual, taus[first], goals[first], momentum, counts[first])
                 dual.advance(keep[first])
                 first += 1
@@ -251,6 +198,6 @@ class March:
         self.iterations += iterations
 
 
-def _reach(counts: Sequence[int]) -> int:
+def _halo_for(counts: Sequence[int]) -> int:
     """The halo that steps of so many iterations need in one pass."""
-    return halo_of(tuple(Piece(1.0, 1.0, (0.0,) * count, advance=True) for count in counts))
+    return halo_of(tuple(Iterations(1.0, 1.0, (0.0,) * count, advance=True) for count in counts))

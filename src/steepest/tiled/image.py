@@ -1,34 +1,41 @@
-"""What every tiled function does first: check, survey the image, choose tiles, find a start."""
+"""An image that is worked tile by tile: its tiles, workers, workspace and statistics."""
 
 from __future__ import annotations
 
 import math
-import re
 import sys
-from collections.abc import Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import product
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
 from .. import __version__
-from ..convex.registry import make_dual
+from ..convex.check import assure
+from ..convex.registry import is_compiled, make_dual
 from ..convex.solve import Goal, Momentum
 from ..convex.step import solve_step
 from ..convex.total_variation import TotalVariation
-from ..core.arrays import check_magnitude, check_spacing
+from ..core.arrays import check_magnitude, check_spacing, scale_of
 from ..core.errors import InputError
-from ..core.numbers import check_count, check_number
-from ..core.progress import Callback, Reporter
-from ..core.threads import resolve_num_threads
-from ..flows.problem import scale_of
-from .passes import Coarser, Passes, Stopped, crew
-from .picture import Kept, Picture, check_picture, deliver, folder_of, stored
-from .task import Coarse, Survey, run_survey
+from ..core.progress import Reporter
+from .array_dual import reach_of
+from .jobs import Stopped, TileJob, run_on_tiles, start_workers
+from .pass_job import CoarseFlux, SurveyJob
+from .passes import CorrectionGrid, Passes
+from .picture import (
+    Floats,
+    Picture,
+    WorkspaceArray,
+    check_picture,
+    folder_of,
+    frame_reader,
+    write_result,
+)
+from .request import Request
 from .windows import (
     Tiling,
     align_of,
@@ -45,16 +52,15 @@ from .workspace import open_workspace
 _HALOS = (144, 96, 80, 64, 48, 32, 24, 16)
 USUAL = 72  # iterations that many images need
 PER_STEP = 12  # iterations that a step of a flow needs
+_SMALL = 12  # pixels along each axis of the image on which an energy is tested
 _PASS = 60  # reading and writing of a pass takes about as long as so many iterations (measured)
-_MEMORY = re.compile(r"(\d*\.?\d+(?:e\d+)?) *(?:([kmgt])(i?))?b?")
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What a survey found about the values.
+class Statistics:
+    """The values of an image: largest magnitude, contrast energy, range and mean.
 
-    The largest magnitude, the contrast energy, the largest deviation from the mean (of a channel),
-    range and mean.
+    ``deviation`` is the largest distance of a value from the mean of its channel.
     """
 
     largest: float
@@ -65,22 +71,48 @@ class Facts:
     mean: float
 
 
-class Like:
-    """Shape and dtype of an array that is not in memory."""
+@dataclass(frozen=True)
+class ShapeAndDtype:
+    """What is known of an array that is not in memory."""
 
-    def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
-        self.shape, self.dtype = shape, dtype
+    shape: tuple[int, ...]
+    dtype: np.dtype
 
 
-class Setup:
-    """A prepared image; a context manager that ends the crew and removes the workspace."""
+class TiledImage:
+    """An image with its tiles and, within ``with``, the workers and the workspace.
+
+    Leaving ``with`` ends the workers and removes the workspace; `Stopped` is caught.
+
+    Parameters
+    ----------
+    request : Request
+    energy : Energy
+        Its weights are read by windows like the image.
+    signature : str
+        What is computed; a folder of interrupted work must have the same.
+    floats, double : bool
+        Whether results of integer images are floating point, and whether to compute in float64.
+    iterations : int
+        How many the whole work is expected to take.
+    results : int
+        Number of images that are kept at the end.
+    fields : int, optional
+        Numbers per value that are kept between two passes; the default is for data and a flux with
+        its momentum.
+    itemsize : float, optional
+        Bytes per value as if of the solver of flows.
+    alone : bool
+        One tile must fit in memory, so that a result that depends on the tiles does not depend on
+        the number of workers.
+    """
 
     def __init__(
         self,
-        image: Any,
-        beside: Any,
-        energy: TotalVariation,
+        request: Request,
+        energy: Any,
         signature: str,
+        *,
         floats: bool = False,
         double: bool = False,
         iterations: int = USUAL,
@@ -88,21 +120,16 @@ class Setup:
         fields: int | None = None,
         itemsize: float | None = None,
         alone: bool = False,
-        *,
-        weights: Any = None,
-        spacing: float | Sequence[float] | None = None,
-        channel_axis: int | None = None,
-        data_range: float | None = None,
-        halo: int | None = None,
-        memory: int | str = "2GB",
-        work: str | Path | None = None,
-        executor: Executor | None = None,
-        num_workers: int | None = None,
-        num_threads: int | None = None,
-        on_step: Callback | None = None,
     ) -> None:
-        picture = replace(check_picture(image, channel_axis), floats=floats, double=double)
-        self.steps = check_spacing(spacing, len(picture.space))
+        how = request.how
+        picture = check_picture(request.image, request.channel_axis)
+        picture = replace(picture, floats=floats, double=double)
+        weights, given = getattr(energy, "weights", None), request.spacing
+        self.steps = check_spacing(
+            getattr(energy, "spacing", None) if given is None else given, len(picture.space)
+        )
+        if weights is not None:
+            energy = replace(energy, weights=None)
         energy = energy.on(np.zeros((1, *(1,) * len(picture.space)), np.float32), self.steps)
         self.picture, self.energy = picture, energy
         self.weights = None if weights is None else check_picture(weights, None, "weights")
@@ -110,44 +137,46 @@ class Setup:
             raise InputError(
                 f"weights of shape {self.weights.space} must have the spatial shape {picture.space}"
             )
-        # numbers per value that are kept between two passes: data and a flux with its momentum
-        self._flux = fields is None
-        self._fields = 2 * len(picture.space) + 1 if fields is None else fields
+        self._flux, components = fields is None, energy.num_components(len(picture.space))
+        self._fields = 2 * components + 1 if fields is None else fields
+        self._reach, self._cost = 1, 1.0  # pixels of an iteration; memory, of that of a flow's
+        if self._flux and not is_compiled(energy):
+            size = (min(n, _SMALL) for n in picture.space)
+            assure(energy, np.zeros((picture.channels if energy.coupled else 1, *size)))
+            self._reach = reach_of(energy, self.steps)
+            self._cost = (14 * components + 10) / bytes_per_value(len(picture.space), 1)
         self._results = results
-        self._given_halo = None if halo is None else check_count(halo, "halo", least=8, most=4096)
-        self._range = data_range
-        if data_range is not None:
-            self.data_range = check_number(data_range, "data_range", positive=True)
-        else:
-            self.data_range = 1.0
-        threads = resolve_num_threads(num_threads)
-        self.workers = threads if num_workers is None else check_count(num_workers, "num_workers")
-        self.budget = check_memory(memory)
-        self._executor, self._threads, self._solvers = executor, threads, self.workers
-        self._iterations = iterations  # that the whole work is expected to take
+        self._given_halo = how.halo
+        self.data_range = 1.0
+        threads = request.own.threads
+        self.num_workers = threads if how.num_workers is None else how.num_workers
+        self.budget = how.num_bytes
+        self._executor, self._threads, self._solvers = how.executor, threads, self.num_workers
+        self._iterations = iterations
         self._unused = PER_STEP if iterations > USUAL else 0  # a pass takes whole steps only
-        # bytes per value as if of the solver of flows; if ``alone``, one tile fits in memory, so
-        # that a result that depends on the tiles does not depend on the number of workers
         self._itemsize = itemsize
-        counts = range(1, 2 if alone else self.workers + 1)
-        self._choose([self.workers] if executor else counts)
-        described = (picture.shape, str(picture.array.dtype), channel_axis, self.steps)
-        self.signature = f"steepest {__version__} {signature} {described} {halo}"
-        self._work, self._beside = work, folder_of(beside, image)
-        self.report = Reporter(on_step)
+        counts = range(1, 2 if alone else self.num_workers + 1)
+        self._choose([self.num_workers] if how.executor else counts)
+        described = (picture.shape, str(picture.array.dtype), request.channel_axis, self.steps)
+        self.signature = f"steepest {__version__} {signature} {described} {how.halo}"
+        self._how, self._beside = how, folder_of(request.out, request.image)
+        self.report = Reporter(request.on_step)
         self._stack, self._largest, self._mean_weights = ExitStack(), 0.0, None
 
     def __enter__(self) -> Self:
         enter = self._stack.enter_context
         try:
-            self.workspace = enter(open_workspace(self._work, self._beside, self.signature))
+            how = self._how
+            folder = open_workspace(how.work, self._beside, self.signature, how.keep)
+            self.workspace = enter(folder)
             self._resume_tiling()
             self.check_space(self._results)
             if self._executor is not None:
-                self.picture = self.carried(self.picture, "image")
+                self.picture = self.shared(self.picture, "image")
                 if self.weights is not None:
-                    self.weights = self.carried(self.weights, "weights")
-            self.crew = enter(crew(self._executor, self.workers, self._threads, self.report))
+                    self.weights = self.shared(self.weights, "weights")
+            team = start_workers(self._executor, self.num_workers, self._threads, self.report)
+            self.workers = enter(team)
         except BaseException:
             self._stack.__exit__(*sys.exc_info())
             raise
@@ -169,12 +198,13 @@ class Setup:
         halos = _HALOS if self._given_halo is None else [self._given_halo]
         for halo, workers in product(halos, reversed(counts)):
             try:
-                item = self._itemsize or picture.dtype.itemsize
+                item = self._cost * (self._itemsize or picture.dtype.itemsize)
                 tiling = make_tiling(picture.space, picture.channels, item, halo, share, workers)
             except InputError as refused:
                 error = refused
                 continue
-            passes = math.ceil(self._iterations / max(halo - 2 - self._unused, 1))
+            depth = halo // self._reach - 2 - self._unused
+            passes = math.ceil(self._iterations / max(depth, 1))
             few = self._flux and len(tiling) < workers
             for tiles in (tiling, slabs(tiling, workers)) if few else (tiling,):
                 busy = min(workers, len(tiles))
@@ -185,16 +215,16 @@ class Setup:
             assert error is not None
             raise error
         _, self.halo, negative, self.tiling = min(found, key=lambda each: each[:3])
-        self.workers = -negative
+        self.num_workers = -negative
         if self._executor is None:
-            self._threads = self._solvers // self.workers
+            self._threads = self._solvers // self.num_workers
 
     def _resume_tiling(self) -> None:
         """Go on with the tiles of interrupted work, with as many workers as memory allows."""
         name = f"tiles-{self.picture.dtype.name}"
         self.halo, *size = self.workspace.once(name, [self.halo, *self.tiling.size])
         self.tiling = Tiling(self.tiling.space, tuple(size))
-        item = self._itemsize or self.picture.dtype.itemsize
+        item = self._cost * (self._itemsize or self.picture.dtype.itemsize)
         needed = bytes_of(self.tiling, self.picture.channels, item, self.halo)
         fitting = int(share_of(self.budget) // needed)
         if not fitting:
@@ -202,7 +232,21 @@ class Setup:
                 f"memory: the interrupted work has tiles that need {mb_for(needed)} MB; "
                 "give more memory, or another folder"
             )
-        self.workers = min(self.workers, fitting)
+        self.num_workers = min(self.num_workers, fitting)
+
+    def run(
+        self,
+        kind: Callable[..., TileJob],
+        halo: int,
+        journal: str,
+        stage: str,
+        writes: Sequence[str] = (),
+        **needs: Any,
+    ) -> list[Any]:
+        """What the job of this kind finds in each tile (see `run_on_tiles`)."""
+        return run_on_tiles(
+            self.workers, self.workspace, self.tiling, kind, halo, journal, stage, writes, **needs
+        )
 
     def check_space(self, frames: int) -> None:
         """Check that the disk has room for two states, and for the frames."""
@@ -210,36 +254,52 @@ class Setup:
         results = (frames + 1) * self.picture.result_dtype.itemsize  # one may be done again
         self.workspace.check_space(self.picture.size * (values + results))
 
-    def carried(self, picture: Picture, name: str) -> Picture:
+    def shared(self, picture: Picture, name: str) -> Picture:
         """An array in memory is put into the workspace, where other processes can read it."""
         array = picture.array
+        if isinstance(array, Floats):
+            return replace(picture, array=Floats(self.shared(array.picture, name)))
         if not isinstance(array, np.ndarray) or isinstance(self._executor, ThreadPoolExecutor):
             return picture
         self.workspace.put(name, 0, array)
-        return replace(picture, array=Kept(self.workspace, name, array.shape, array.dtype))
+        return replace(
+            picture, array=WorkspaceArray(self.workspace, name, array.shape, array.dtype)
+        )
 
     @property
-    def like(self) -> Like:
-        """Shape (channels, \\*space) and dtype of what is computed."""
-        return Like((self.picture.channels, *self.tiling.space), self.picture.dtype)
+    def depth(self) -> int:
+        """The halo in units of what one iteration reaches."""
+        return max(self.halo // self._reach, 4)
 
-    def passes(self, coarse: Coarse | None = None) -> Passes:
+    @property
+    def like(self) -> ShapeAndDtype:
+        """Shape (channels, \\*space) and dtype of what is computed."""
+        return ShapeAndDtype((self.picture.channels, *self.tiling.space), self.picture.dtype)
+
+    def passes(self, start: CoarseFlux | None = None) -> Passes:
         """Passes over the image."""
-        coarser = None
-        if self.weights is None and self.energy.huber == 0 and max(self.tiling.space) >= 64:
+        grid = None
+        plain = is_compiled(self.energy) and self.energy.huber == 0 and self.weights is None
+        if plain and max(self.tiling.space) >= 64:
             levels = self.coarse_levels("correction", 2)
-            coarser = Coarser(levels, self.coarse_energy(levels), self._solvers)
+            grid = CorrectionGrid(levels, self.coarse_energy(levels), self._solvers)
         return Passes(
-            self.picture, self.energy, self.tiling, self.workspace, self.crew, coarse,
-            self.weights, coarser,
+            self.picture, self.energy, self.tiling, self.workspace, self.workers, start,
+            self.weights, grid, self._reach,
         )  # fmt: skip
 
-    def deliver(self, out: Any, passes: Passes) -> None:
+    def write(self, out: Any, passes: Passes) -> None:
         """Write the frames into ``out``: the frame of number k into ``out[k]``, or the only one."""
         for frame, name in passes.frames.items():
             lead = (frame,) if len(out.shape) > len(self.picture.shape) else ()
-            values = stored(self.workspace, name, self.tiling, self.picture)
-            deliver(out, lead, self.picture, values)
+            values = frame_reader(self.workspace, name, self.tiling, self.picture)
+            write_result(out, lead, self.picture, values)
+        self.release(passes)
+
+    def release(self, passes: Passes) -> None:
+        """After the end, keep only what is needed to write the result again, if at all."""
+        if self._how.keep:
+            passes.release()
 
     @property
     def rounding(self) -> float:
@@ -250,11 +310,11 @@ class Setup:
     def use_double(self) -> None:
         """Compute in float64, on smaller tiles."""
         self.picture = replace(self.picture, double=True)
-        self._choose([self.workers])
+        self._choose([self.num_workers])
         self._resume_tiling()
 
-    def survey(self, levels: int) -> tuple[Facts, np.ndarray]:
-        """The facts, and the image averaged over blocks of ``2**levels`` pixels.
+    def survey(self, levels: int) -> tuple[Statistics, np.ndarray]:
+        """The statistics, and the image averaged over blocks of ``2**levels`` pixels.
 
         Raises
         ------
@@ -266,13 +326,12 @@ class Setup:
         small = tuple(-(-n // block) for n in space)
         means = np.zeros((picture.channels, *small), picture.dtype)
         weights = None if self.weights is None else np.zeros((1, *small), picture.dtype)
-        rows = np.zeros((len(self.tiling), 4, picture.channels))
-        digests = [["", ""]] * len(rows)
-        jobs = (Survey(picture, self.weights, tile, levels) for tile in self.tiling.tiles(0))
-        survey = self.crew.run(run_survey, jobs, len(rows), "survey")
-        for job, (facts, part, own, found) in survey:
-            rows[job.tile.number], digests[job.tile.number] = facts, found
-            cells = tuple(slice(c.start // block, -(-c.stop // block)) for c in job.tile.core)
+        surveyed = self.run(
+            SurveyJob, 0, "", "survey", picture=picture, weights=self.weights, levels=levels
+        )
+        rows, digests = np.array([found[0] for found in surveyed]), [found[3] for found in surveyed]
+        for tile, (_, part, own, _) in zip(self.tiling.tiles(0), surveyed, strict=True):
+            cells = tuple(slice(c.start // block, -(-c.stop // block)) for c in tile.core)
             means[(slice(None), *cells)] = part
             if weights is not None:
                 weights[(slice(None), *cells)] = own
@@ -286,16 +345,15 @@ class Setup:
         span = float(high - low)
         whole = np.dtype(picture.array.dtype).kind in "ub"
         data_range = 1.0 if whole or span == 0 else span
-        if self._range is None:
-            self.data_range = data_range
+        self.data_range = data_range
         self._largest = float(max(abs(low), abs(high)))
         deviation = float(np.maximum(rows[:, 1].max(0) - mean, mean - rows[:, 0].min(0)).max())
-        facts = Facts(
+        facts = Statistics(
             self._largest, contrast, deviation, float(low), float(high), float(mean.mean())
         )
         return facts, means
 
-    def scaled(self, facts: Facts, means: np.ndarray) -> tuple[Facts, np.ndarray, float]:
+    def scaled(self, facts: Statistics, means: np.ndarray) -> tuple[Statistics, np.ndarray, float]:
         """Bring the values near one (see `flows.problem`)."""
         check_magnitude(np.asarray(facts.largest, self.picture.dtype), "image")
         scale = scale_of(facts.largest)
@@ -334,11 +392,13 @@ class Setup:
         )
         return replace(self.energy, spacing=steps, weights=self._mean_weights)
 
-    def coarse_start(self, means: np.ndarray, tau: float, tol: float, levels: int) -> Coarse | None:
+    def coarse_start(
+        self, means: np.ndarray, tau: float, tol: float, levels: int
+    ) -> CoarseFlux | None:
         """The flux of the averaged image, solved in one piece."""
-        if max(self.tiling.space) < 64:
+        if max(self.tiling.space) < 64 or not is_compiled(self.energy):
             return None
-        coarse = Coarse(f"coarse-{means.dtype}", levels)
+        coarse = CoarseFlux(f"coarse-{means.dtype}", levels)
 
         def solved() -> np.ndarray:
             energy = self.coarse_energy(levels)
@@ -348,26 +408,3 @@ class Setup:
 
         self.workspace.ensure(coarse.name, solved)
         return coarse
-
-
-def check_memory(memory: Any) -> int:
-    """The number of bytes of 2000000000, "2GB" = 2e9, "500 MB", or "2GiB" = 2 * 1024**3.
-
-    Raises
-    ------
-    InputError
-        For anything else.
-    """
-    if isinstance(memory, str):
-        found, value = _MEMORY.fullmatch(memory.strip().lower()), math.nan
-        if found:
-            number, unit, binary = found.groups()
-            value = float(number) * (1024 if binary else 1000) ** " kmgt".index(unit or " ")
-    else:
-        value = float(check_count(memory, "memory"))
-    if not 1e6 <= value < 1e15:
-        raise InputError(
-            f"memory={memory!r}; allowed are a number of bytes or text like '2GB' or '2GiB', of at "
-            "least 1 MB"
-        )
-    return int(value)

@@ -1,0 +1,1 @@
+"""Denoising and flows of images larger than memory."""

@@ -1,0 +1,1 @@
+"""Inpainting, and choosing of masks, for images larger than memory."""

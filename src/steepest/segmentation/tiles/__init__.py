@@ -1,0 +1,1 @@
+"""Segmentation of images larger than memory, with the proofs of those in memory."""
