@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ import pytest
 from PIL import Image as Pillow
 
 import steepest
+from cases.terminal import one_error
 from steepest.cli.main import main
 from steepest.cli.progress import progress
 from steepest.io import sample
@@ -66,8 +68,57 @@ def test_examples_of_the_help_are_valid(capsys):
         assert main([*words, "--help"]) == 0
         for line in capsys.readouterr().out.splitlines():
             if line.startswith("  steepest "):
+                assert len(line) <= 80  # on any terminal
                 example = shlex.split(line.strip().split("  ")[0])[1:]
                 app.parse_args(example, exit_on_error=False, print_error=False)
+
+
+def test_every_command_and_option_has_a_help():
+    from steepest.cli.main import COMMANDS, _summary, make_parser
+
+    app = make_parser()
+    for name in COMMANDS:
+        assert app[name].help.splitlines()[0] == _summary(name)
+        for argument in app[name].assemble_argument_collection(parse_docstring=True):
+            shown = argument.show and not argument.children
+            assert argument.parameter.help or not shown, (name, argument.name)
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["denois", "a.png"], '"denoise"'),
+        (["denoise", "a.png", "--strenght", "1"], "--strength"),
+        (["inpaint", "a.png", "--method", "biharmonik"], '"biharmonic"'),
+    ],
+)
+def test_what_was_meant_is_suggested(words, meant, capsys):
+    assert main(words) == 2
+    err = one_error(capsys)
+    assert f"Did you mean {meant}?" in err
+
+
+def test_of_an_option_given_twice_the_last_counts(photo, capsys):
+    assert main(["info", "photo.png", "--max-pixels", "3", "--max-pixels", "9999", "-q"]) == 0
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_bash_completes_options_choices_and_files(photo, tmp_path):
+    from steepest.cli.main import make_parser
+
+    Path("complete.sh").write_text(make_parser().generate_completion(shell="bash"))
+    for words, found in {
+        "steepest deno": "denoise",
+        "steepest denoise --stren": "--strength",
+        "steepest denoise --format t": "tif",
+        "steepest denoise pho": "photo.png",
+        "steepest inpaint a.png --known pho": "photo.png",
+    }.items():
+        script = f"""source complete.sh; COMP_WORDS=({words}); COMP_LINE="{words}"
+            COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); COMP_POINT=${{#COMP_LINE}}
+            _steepest; echo "${{COMPREPLY[*]}}" """
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+        assert (done.stdout.strip(), done.stderr) == (found, "")
 
 
 def run_process(*command):

@@ -326,6 +326,27 @@ def test_filters_write_the_type_of_the_file(tmp_path):
     assert "separated at t = 0.01, 0.1" in attributes(tmp_path / "g.zarr")["steepest"]["filter"]
 
 
+@pytest.mark.parametrize("command", [["decompose"], ["filter", "--gains", "1,1,1,0"]])
+def test_images_do_not_depend_on_those_before(tmp_path, monkeypatch, capsys, command):
+    """Bands of several time points need edges, which is said before anything is computed."""
+    monkeypatch.chdir(tmp_path)
+    stored("film.zarr", picture((2, 1, 150, 160)), "tcyx")
+    stored("a.zarr", picture((150, 160)), "yx")
+    options = ["--t-max", "0.3", "--steps", "8"]
+    names = [*command[:1], "film.zarr", "a.zarr", *command[1:]]
+    assert main([*names, *options, "-o", "out", "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert "film.zarr: --edges: needed for several time points" in err
+    (record,) = json.loads(out)["results"]
+    assert record["input"] == "a.zarr"
+    assert [path.name for path in Path("out").iterdir() if "film" in path.name] == []
+    alone = [*command[:1], "a.zarr", *command[1:], *options, "-o", "alone", "--json"]
+    assert main(alone) == 0
+    (other,) = json.loads(capsys.readouterr().out)["results"]
+    for key in ("clipped_share", "edges", "filter"):
+        assert record.get(key) == other.get(key)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -35,6 +35,7 @@ _WHERE = {
     "SecondOrderTotalVariation": "convex.second_order",
     "CombinedTotalVariation": "convex.combined",
     "TotalGeneralisedVariation": "convex.total_generalised_variation",
+    "energy_named": "convex.capabilities",
     "total_variation": "convex.total_variation",
     "check_energy": "convex.check",
     "inpaint": "inpainting.solve",

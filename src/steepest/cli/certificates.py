@@ -1,114 +1,71 @@
-"""The certificate of a result in words and numbers, in the same form for every command."""
+"""How accurate results are, in words and numbers: the worst over pages, channels or images.
+
+Each function takes results of one kind, and returns the words of the report and the values for
+JSON. `Item.certify` adds the effort and the status.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from steepest.core.numbers import counted
 from steepest.core.status import Status
 
-
-@dataclass(frozen=True)
-class Reached:
-    """What several results reach together; each kind of result says its own promise."""
-
-    results: Sequence[Any]
-    seconds: float
-    step: ClassVar[str] = "iteration"
-
-    @property
-    def status(self) -> str:
-        """The worst status of all results."""
-        return str(self._worst)
-
-    @property
-    def converged(self) -> bool:
-        return self._worst.converged
-
-    @property
-    def ok(self) -> bool:
-        return self._worst.ok
-
-    @property
-    def _worst(self) -> Status:
-        return Status.worst([result.status for result in self.results])
-
-    @property
-    def iterations(self) -> int:
-        return sum(int(result.iterations) for result in self.results)
-
-    @property
-    def effort(self) -> str:
-        """The computational effort in one line."""
-        return f"{counted(self.iterations, self.step)}, {duration(self.seconds)}"
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the values for JSON."""
-        names = ("iterations", "converged", "status", "seconds")
-        return {name: getattr(self, name) for name in names}
+Accuracy = tuple[str, dict[str, Any]]
 
 
-class Certificate(Reached):
-    """The guaranteed accuracy of results, the worst over all of them, without their pixels."""
-
-    @property
-    def psnr_bound(self) -> float:
-        return min(float(np.min(result.psnr_bound())) for result in self.results)
-
-    @property
-    def error_bound(self) -> float:
-        return max(float(np.max(result.error_bound)) for result in self.results)
-
-    @property
-    def gap(self) -> float:
-        return max(float(np.max(result.gap)) for result in self.results)
-
-    @property
-    def promise(self) -> str:
-        """The guarantee in one line."""
-        return f"{promise(self.psnr_bound, self.error_bound)}, relative gap {self.gap:.1e}"
-
-    def as_json(self) -> dict[str, Any]:
-        bounds = {name: getattr(self, name) for name in ("psnr_bound", "error_bound", "gap")}
-        return {**bounds, **super().as_json(), "data_range": float(self.results[0].data_range)}
+def bounds(results: Sequence[Any]) -> Accuracy:
+    """The guaranteed accuracy of flows and of denoised images."""
+    numbers = {
+        "psnr_bound": min(float(np.min(result.psnr_bound())) for result in results),
+        "error_bound": max(float(np.max(result.error_bound)) for result in results),
+        "gap": max(float(np.max(result.gap)) for result in results),
+    }
+    return in_words(**numbers), {**numbers, "data_range": float(results[0].data_range)}
 
 
-class Proof(Reached):
-    """What is proven about the minimisers of an energy."""
-
-    def as_json(self) -> dict[str, Any]:
-        return {"energy": [result.energy for result in self.results], **super().as_json()}
-
-
-class ManifoldProof(Proof):
-    """What is proven about denoised phases and orientations, of all pages or crystal phases."""
-
-    @property
-    def promise(self) -> str:
-        if any(each.status is Status.EMBEDDED for each in self.results):
-            return "none on the circle: denoised in the embedding"
-        gaps = [each.gap for each in self.results]
-        if None in gaps:
-            return "a stationary point; no bound on the error (the problem is not convex)"
-        errors = [each.error_bound for each in self.results]
-        error = "" if None in errors else f", L2 error <= {max(errors):.2g} rad"
-        return f"relative gap {max(gaps):.1e}{error}, among images with these wraps"
-
-    def as_json(self) -> dict[str, Any]:
-        gaps, bounds = ([getattr(r, name) for r in self.results] for name in ("gap", "error_bound"))
-        return {"gap": gaps, "error_bound": bounds, **super().as_json()}
-
-
-def promise(psnr_bound: float, error_bound: float) -> str:
-    """Format the guaranteed PSNR and L2 distance to the exact result."""
+def in_words(psnr_bound: float, error_bound: float, gap: float) -> str:
+    """Format the guaranteed PSNR and L2 distance to the exact result, and the relative gap."""
     psnr = "exact" if math.isinf(psnr_bound) else f"PSNR >= {psnr_bound:.1f} dB"
-    return f"{psnr}, L2 error <= {error_bound:.2g}"
+    return f"{psnr}, L2 error <= {error_bound:.2g}, relative gap {gap:.1e}"
+
+
+def manifold_bounds(results: Sequence[Any]) -> Accuracy:
+    """What is proven about denoised phases and orientations, of all pages or crystal phases."""
+    names = ("gap", "error_bound", "energy")
+    numbers = {name: [getattr(result, name) for result in results] for name in names}
+    gaps, errors = numbers["gap"], numbers["error_bound"]
+    if any(result.status is Status.EMBEDDED for result in results):
+        return "none on the circle: denoised in the embedding", numbers
+    if None in gaps:
+        return "a stationary point; no bound on the error (the problem is not convex)", numbers
+    error = "" if None in errors else f", L2 error <= {max(errors):.2g} rad"
+    return f"relative gap {max(gaps):.1e}{error}, among images with these wraps", numbers
+
+
+def residual(results: Sequence[Any]) -> Accuracy:
+    """The accuracy with which an equation is solved."""
+    worst = max(float(result.residual) for result in results)
+    return f"{worst:.1e}, relative", {"residual": worst}
+
+
+def label_bounds(results: Sequence[Any]) -> Accuracy:
+    """How many labels are proven."""
+    doubtful = sum(result.num_doubtful for result in results)
+    wrong = sum(result.doubtful_bound for result in results)
+    numbers = {
+        "doubtful": doubtful, "doubtful_bound": wrong, "gap": max(each.gap for each in results),
+        "energy": [result.energy for result in results],
+    }  # fmt: skip
+    if not doubtful:
+        return "all labels are proven", numbers
+    total = sum(math.prod(result.labels.shape) for result in results)
+    share = f"{100 * (total - doubtful) / total:.4g} % of the labels are proven"
+    return f"{share}; of the rest, at most {wrong} are wrong", numbers
 
 
 def duration(seconds: float) -> str:

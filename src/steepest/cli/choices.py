@@ -15,14 +15,15 @@ from typing import Annotated, Any, Literal, dataclass_transform
 from cyclopts import Group, Parameter
 
 import steepest
+from steepest.convex.capabilities import energies, energy_named
 from steepest.core.errors import InputError
 from steepest.core.limits import MAX_PIXELS
 from steepest.io import SUFFIXES, read_image
 from steepest.io.stores import is_store
 
 from .extras import need_torch
-from .sources import SAMPLE, Source, find_sources
-from .types import Count, FileName, Limits, Number, Positive, Times, axis, word
+from .sources import SAMPLE, Source, check_format, find_sources
+from .types import Count, FileName, Limits, Number, Positive, Times, axis, one_of, word
 
 LARGE = """\
 A Zarr store, or a TIFF file together with --memory, is computed tile by tile and written as
@@ -49,11 +50,11 @@ def given(*choices: Any, besides: Collection[str] = (), **values: Any) -> list[s
             values[each.name] = (
                 each.name not in besides and getattr(choice, each.name) != each.default
             )
-    return [
-        f"--{name.replace('_', '-')}"
-        for name, value in values.items()
-        if value not in (None, False)
-    ]
+    return [f"--{_hyphens(name)}" for name, value in values.items() if value not in (None, False)]
+
+
+def _hyphens(name: str) -> str:
+    return name.replace("_", "-")
 
 
 def refuse(why: str, *choices: Any, besides: Collection[str] = (), **values: Any) -> None:
@@ -137,7 +138,13 @@ class MethodChoice:
         return {"network": self.network or "mean-flux", "channel_axis": image.channel_axis}
 
 
-@options("Total variation")
+_ENERGIES = "; ".join(f"{name}: {row.title}" for name, row in energies().items())
+_WEIGHTS = ("huber", "alpha", "beta", "alpha0", "alpha1")
+_NAMES = {"anisotropic": "norm", "separate_channels": "coupled"}  # in the library
+_VALUES = {"anisotropic": "anisotropic", "separate_channels": False}
+
+
+@options("Energy")
 class Spacing:
     """How far apart pixels are."""
 
@@ -173,32 +180,66 @@ class Spacing:
         return values if len(values) > 1 else values * len(space)
 
 
-@options("Total variation")
-class EnergyChoice(Spacing):
-    """What is minimised."""
+@options("Energy")
+class VariationChoice(Spacing):
+    """The total variation whose flow measures sizes."""
 
     anisotropic: bool = False
     """sum the differences along each axis"""
     separate_channels: bool = False
     """treat each channel on its own"""
 
-    @property
-    def energy(self) -> Any:
-        """The energy of the library."""
-        norm: Any = "anisotropic" if self.anisotropic else "isotropic"
-        huber = getattr(self, "huber", None) or 0.0
-        return steepest.TotalVariation(norm=norm, coupled=not self.separate_channels, huber=huber)
+    def __post_init__(self) -> None:
+        if given(self, besides=["spacing"]):
+            self.make()  # refuses options that the energy does not take
+
+    def make(self) -> Any:
+        """Make the energy of the library.
+
+        Raises `InputError` if it does not take one of the options.
+        """
+        name = getattr(self, "energy", "tv")
+        row, options = energies()[name], {}
+        for option in ("anisotropic", "separate_channels", *_WEIGHTS):
+            value, own = getattr(self, option, None), _NAMES.get(option, option)
+            if value in (None, False):
+                continue
+            if own not in row.options:
+                why = row.refuses.get(own) or f"that is {row.title}"
+                raise InputError(f"--{_hyphens(option)}: not with --energy {name}; {why}")
+            options[own] = _VALUES.get(option, value)
+        return energy_named(name, **options)
 
     def keywords(self, image: Any) -> dict[str, Any]:
-        return super().keywords(image) | {"energy": self.energy}
+        return super().keywords(image) | {"energy": self.make()}
 
 
-@options("Total variation")
+@options("Energy")
+class EnergyChoice(VariationChoice):
+    """What is minimised."""
+
+    energy: Annotated[str, one_of(list(energies())), Parameter(help=_ENERGIES)] = "tv"
+    alpha: Positive | None = None
+    """combined: weight of first order (default 1)"""
+    beta: Positive | None = None
+    """combined: weight of second order (default 1)"""
+    alpha0: Positive | None = None
+    """tgv: weight of second order (default 2)"""
+    alpha1: Positive | None = None
+    """tgv: weight of first order (default 1)"""
+
+    def report(self, item: Any) -> None:
+        """Report the energy, unless it is total variation."""
+        if self.energy != "tv":
+            item.tell("energy", energies()[self.energy].title, energy=self.energy)
+
+
+@options("Energy")
 class HuberChoice(EnergyChoice):
     """What is minimised, for commands whose energy need not be one-homogeneous."""
 
     huber: Annotated[Positive | None, Parameter(metavar="EPS")] = None
-    """Huber-TV: quadratic below this slope"""
+    """quadratic below this slope"""
 
 
 @options("Solver")
@@ -318,9 +359,17 @@ class Reading(FileReading):
     def __post_init__(self) -> None:
         only_one(volume=self.volume, pages=self.pages)
 
-    def sources(self, images: Sequence[str], *outputs: str | None) -> list[Source]:
-        """The files that ``images`` name, without earlier results in the ``outputs``."""
-        return find_sources(images, outputs, recursive=self.recursive)
+    def sources(
+        self, images: Sequence[str], *outputs: str | None, large: bool = False
+    ) -> list[Source]:
+        """The files that ``images`` name, without earlier results in the ``outputs``.
+
+        If they are ``large``, each word is the name of an image.
+        """
+        if not large:
+            return find_sources(images, outputs, recursive=self.recursive)
+        names = list(dict.fromkeys(images))
+        return [Source(name, several=len(names) > 1, large=True) for name in names]
 
 
 @options("Writing and reporting")
@@ -352,6 +401,13 @@ class PixelChoice:
         own = Path(name).suffix if Path(name).suffix.lower() in SUFFIXES else ""
         own = own or (".png" if name.startswith(SAMPLE) else ".tif")
         return ".tif" if self.float and SUFFIXES[own.lower()] in ("png", "jpeg") else own
+
+    def file(self, source: Source, output: str | None, tag: str) -> dict[str, Path]:
+        """The file for the one image that results, after checking it."""
+        if source.large:
+            return {"image": source.file(output, tag, ".zarr")}
+        check_format(output, self.format)
+        return {"image": source.file(output, tag, self.suffix(source.name))}
 
 
 @options("Writing and reporting")

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+import steepest
 from steepest.core.errors import InputError
 from steepest.io import Image
 
-from .certificates import Certificate, without_pixels
+from .certificates import bounds, without_pixels
 from .choices import FlowTimes, MethodChoice, keywords_of
 from .grey import Computed, Values
 from .runner import Item
@@ -58,8 +59,6 @@ class Decompositions:
                 start = perf_counter()
 
     def _decompositions(self, on_step: Any) -> Iterator[Any]:
-        from steepest import spectral
-
         if self._method.learned:
             yield from self._learned(on_step)
             return
@@ -67,16 +66,14 @@ class Decompositions:
         keywords = keywords_of(image, *self._choices, self._bands)
         keywords.update(channel_axis=image.channel_axis, on_step=on_step)
         if not self.series:
-            yield spectral.decompose(self.parts[0], **keywords)
+            yield steepest.spectral.decompose(self.parts[0], **keywords)
             return
-        series = spectral.decompose_series(self.parts, **keywords)
+        series = steepest.spectral.decompose_series(self.parts, **keywords)
         self.edge_pages = [page + 1 for page in series.edge_pages]
         yield from series
 
     def _learned(self, on_step: Any) -> Iterator[Any]:
         """Decompose the pages with a network."""
-        from steepest import learning
-
         bands = self._bands
         if self.series and (getattr(bands, "edges", None) is None or bands.t_max is None):
             raise InputError(
@@ -85,7 +82,7 @@ class Decompositions:
             )
         keywords = keywords_of(self.image, bands, self._method)
         for part in self.parts:
-            yield learning.learned_decomposition(part, on_step=on_step, **keywords)
+            yield steepest.learning.learned_decomposition(part, on_step=on_step, **keywords)
 
     def report(self) -> None:
         """Report the bands of all pages."""
@@ -101,19 +98,18 @@ class Decompositions:
 
     def certify(self) -> None:
         """Report the combined certificate of all pages."""
-        self.item.certify(Certificate(self._flows, self._seconds))
+        self.item.seconds = self._seconds  # without those of the command between the pages
+        self.item.certify(self._flows, bounds(self._flows))
 
     def spectrum_figure(self, spectra: Sequence[tuple[Any, Any]]) -> Any:
         """Draw the spectra (times, S) of all pages."""
-        from steepest import plot
-
         (times, values), name = spectra[0], self.item.source.stem
         if not self.series:
             title = f"{name}: spectrum of the total variation flow"
-            return plot.spectrum_figure(times, values, self.edges, title=title)
+            return steepest.plot.spectrum_figure(times, values, self.edges, title=title)
         rows = [np.interp(times, own, values) for own, values in spectra]  # networks use other ones
         title = f"{name}: spectra of the total variation flow"
-        return plot.spectrum_map(times, rows, self.edges, title=title)
+        return steepest.plot.spectrum_map(times, rows, self.edges, title=title)
 
 
 def bands_in_words(edges: Sequence[float]) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import steepest
+from steepest.core.numbers import counted
 from steepest.io import Image
 
 from .choices import NoiseChoice, RangeChoice, refuse
@@ -64,9 +66,8 @@ class Values:
         """
         return None
 
-    def clipped(self, page: np.ndarray) -> int:
-        """Return the number of values of a page that ``compute`` clips."""
-        return 0
+    def report_clipping(self, item: Item, image: Image) -> None:
+        """Report how many values of an image ``compute`` clips, if any."""
 
     def report(self, item: Item) -> None:
         """Report the interpretation of the grey values, unless it is the default."""
@@ -129,27 +130,24 @@ class PhotonCounts(Values):
         return replace(image, array=image.array.astype(np.float32)) if convert else image
 
     def compute(self, part: np.ndarray) -> np.ndarray:
-        from steepest import anscombe
-
-        return np.asarray(anscombe(part, *self.camera))
+        return np.asarray(steepest.anscombe(part, *self.camera))
 
     def restore(self, array: np.ndarray, dtype: Any) -> np.ndarray:
-        from steepest import inverse_anscombe
-
-        return np.asarray(inverse_anscombe(array, *self.camera))
+        return np.asarray(steepest.inverse_anscombe(array, *self.camera))
 
     def noise(self, page: np.ndarray, channel_axis: int | None, *, separate: bool) -> Any:
-        from steepest import anscombe_noise
-
         if separate and channel_axis is not None:
             channels = np.moveaxis(page, channel_axis, 0)
-            return [anscombe_noise(channel, *self.camera) for channel in channels]
-        return anscombe_noise(page, *self.camera, channel_axis=channel_axis)
+            return [steepest.anscombe_noise(channel, *self.camera) for channel in channels]
+        return steepest.anscombe_noise(page, *self.camera, channel_axis=channel_axis)
 
-    def clipped(self, page: np.ndarray) -> int:
+    def report_clipping(self, item: Item, image: Image) -> None:
         from steepest.flows.anscombe import count_clipped
 
-        return count_clipped(page, self.gain, self.read_noise, self.offset)
+        if clipped := sum(count_clipped(page, *self.camera) for page in image.parts):
+            share = f"{100 * clipped / image.array.size:.2g} %"
+            words = f"{counted(clipped, 'value')} ({share}), too far below the offset for counts"
+            item.tell("clipped", words, clipped=clipped)
 
     def in_file(self, sigma: Any, dtype: Any) -> Any:
         return None

@@ -10,43 +10,15 @@ from typing import Any
 
 import numpy as np
 
+import steepest
 from steepest.core.errors import InputError
 from steepest.io import Image
 
-from .certificates import Proof
-from .images import without_channels
 from .runner import Item
 from .sizes import Lengths
 
 _SIZES = ("", "length", "area", "volume")
 _POWERS = ("", "", "\u00b2", "\u00b3")
-
-
-class LabelProof(Proof):
-    """How much of the labels is proven."""
-
-    @property
-    def promise(self) -> str:
-        if not self._doubtful:
-            return "all labels are proven"
-        total = sum(math.prod(page.labels.shape) for page in self.results)
-        share = 100 * (total - self._doubtful) / total
-        return (
-            f"{share:.4g} % of the labels are proven; of the rest, at most {self._wrong} are wrong"
-        )
-
-    def as_json(self) -> dict[str, Any]:
-        gap = max(page.gap for page in self.results)
-        counts = {"doubtful": self._doubtful, "doubtful_bound": self._wrong, "gap": gap}
-        return {**counts, **super().as_json()}
-
-    @property
-    def _doubtful(self) -> int:
-        return sum(page.num_doubtful for page in self.results)
-
-    @property
-    def _wrong(self) -> int:
-        return sum(page.doubtful_bound for page in self.results)
 
 
 def report_classes(
@@ -97,17 +69,15 @@ class Labels:
             if most > np.iinfo(np.uint16).max:
                 raise InputError(f"{self.image.name}: {most} objects; files hold up to 65535")
             parts = [each.labels.astype(np.uint16) for each in self.regions]
-        item.write(item.files["labels"], without_channels(self.image, parts))
+        item.write(item.files["labels"], self.image.of_numbers(parts))
         if "doubt" in item.files:
             doubt = [np.where(page.certain, 0, 255).astype(np.uint8) for page in self.pages]
-            item.write(item.files["doubt"], without_channels(self.image, doubt))
+            item.write(item.files["doubt"], self.image.of_numbers(doubt))
         if "areas" in item.files:
             item.write(item.files["areas"], self._table())
         if "overlay" in item.files:
-            from steepest import plot
-
             first, note = self.pages[0], "page 1" if len(self.pages) > 1 else ""
-            figure = plot.label_overlay(
+            figure = steepest.plot.label_overlay(
                 self.image.parts[0], first.labels, first.certain,
                 channel_axis=self.image.channel_axis, note=note,
                 title=f"{item.source.stem}: classes by brightness",

@@ -28,21 +28,21 @@ unknown pixels, or choose a small set of pixels to keep.
 
 Examples
 --------
-steepest info sample:camera                    show what a file contains
-steepest denoise photo.jpg                     remove noise; the strength is found automatically
-steepest decompose sample:camera -o bands      split a bundled photograph into its structures
-steepest filter photo.png --high-pass 0.05     keep only small or faint structures
-steepest flow photo.png --times 0.02,0.1,0.5   the flow at three times
-steepest spectrum scan.tif                     how much structure there is at each scale
-steepest objects cells.tif --pixel-size 0.25   sizes and contrasts of all objects, as a table
-steepest segment cells.tif --classes 3         classes by brightness, each label proven
-steepest phase scan.tif --strength 0.35        wrapped phases, such as radar interferograms
-steepest orientations map.ctf --strength 0.5   crystal orientations (EBSD maps: .ctf, .ang)
-steepest inpaint photo.png --unknown hole.png  fill the pixels that are white in hole.png
-steepest mask sample:coffee                    choose 5 % of the pixels to keep
-steepest stipple photo.jpg -o dots.svg         the photograph in 10,000 dots
-steepest compress sample:coffee                store these pixels in coffee.stp
-steepest app photo.jpg                         all bands under sliders, in the browser
+steepest info sample:camera                 what a file contains
+steepest denoise photo.jpg                  remove noise, as much as there is
+steepest decompose sample:camera -o bands   split a photograph into structures
+steepest filter photo.png --high-pass 0.05  only small or faint structures
+steepest flow photo.png --times 0.02,0.1,0.5  the flow at three times
+steepest spectrum scan.tif                  how much structure at each scale
+steepest objects cells.tif --pixel-size 0.25  sizes and contrasts
+steepest segment cells.tif --classes 3      classes by brightness, proven
+steepest phase scan.tif --strength 0.35     wrapped phases, as of radar
+steepest orientations map.ctf --strength 0.5  EBSD maps (.ctf, .ang)
+steepest inpaint photo.png --unknown hole.png  fill what is white in hole.png
+steepest mask sample:coffee                 choose 5 % of the pixels
+steepest stipple photo.jpg -o dots.svg      the photograph in 10,000 dots
+steepest compress sample:coffee             these pixels in coffee.stp
+steepest app photo.jpg                      bands under sliders, in a browser
 
 Notes
 -----

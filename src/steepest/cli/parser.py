@@ -12,7 +12,7 @@ from contextlib import suppress
 from textwrap import indent
 from typing import Any
 
-from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import App, CoercionError, CycloptsError, Group, Parameter
 
 from steepest.core.errors import InputError
 
@@ -123,11 +123,9 @@ def _print_help(app: App, words: Sequence[str], file: Any) -> None:
 
 def _in_words(error: Exception) -> str:
     """Describe a wrong option in one line that names it."""
-    text = " ".join(str(error).split()).rstrip(".")
-    argument = getattr(error, "argument", None)
-    if argument is None or argument.name in text or not isinstance(error, CycloptsError):
-        return text
-    return f"Invalid value for {argument.name}: {text}"
+    text = " ".join(str(error).split()).partition(" Available commands:")[0].rstrip(".")
+    name = error.argument.name if isinstance(error, CoercionError) and error.argument else ""
+    return text if name in text else f"Invalid value for {name}: {text}"
 
 
 def _execute(command: Command, bound: inspect.BoundArguments, name: str) -> int:

@@ -7,54 +7,59 @@ import io
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
+import numpy as np
+
+import steepest
 from steepest.core.errors import InputError
+from steepest.core.numbers import counted
+from steepest.core.status import Status
 from steepest.io import Image, OutputSet, check_target, not_kept, write_image
 
-from .certificates import finite
-from .choices import FileReading, PixelChoice, Reading, Reporting, Writing
+from .certificates import Accuracy, duration, finite
+from .choices import FileReading, Reporting, keywords_of
+from .grey import Values
 from .outcome import FAILED, OK, USAGE, one_line
 from .progress import progress
-from .sources import Source, check_format, check_targets
+from .sources import Source, check_targets
+from .tiles import Stores, open_large, solve_large
 
 Files = Mapping[str, Path]
 
 
-class Outcome(Protocol):
-    """The accuracy of a result (a certificate or a residual) in words and numbers."""
-
-    @property
-    def status(self) -> str: ...
-    @property
-    def ok(self) -> bool: ...
-    @property
-    def promise(self) -> str: ...
-    @property
-    def effort(self) -> str: ...
-    def as_json(self) -> dict[str, Any]: ...
-
-
+@dataclass
 class Item:
     """One image of a batch, its results, and the report on them.
 
     ``files`` are the files to be written, by the names that the command gives them. They appear
-    together when the command is done with the image. ``seconds`` is the time spent computing.
+    together when the command is done with the image. ``resources`` are open until then. ``seconds``
+    is the time spent computing.
     """
 
-    def __init__(self, source: Source, label: str, files: Files, outputs: OutputSet, quiet: bool):
-        self.source, self.label, self.files, self.quiet = source, label, files, quiet
-        self.lines: list[tuple[str, str]] = []
-        self.values: dict[str, Any] = {}
-        self.outcome: Outcome | None = None
-        self.written: list[Path] = outputs.paths
-        self.seconds = 0.0
-        self.outputs = outputs
-        self._image: Image | None = None
+    source: Source
+    label: str
+    files: Files
+    outputs: OutputSet
+    resources: ExitStack
+    command: str = ""
+    quiet: bool = False
+    lines: list[tuple[str, str]] = field(default_factory=list)
+    values: dict[str, Any] = field(default_factory=dict)
+    status: Status | None = None
+    stores: Stores | None = None
+    seconds: float = 0.0
+    _image: Image | None = None
+    _pages: dict[str, list[np.ndarray]] = field(default_factory=dict)
+    _grey: Values = field(default_factory=Values)
+    _dtype: Any = None
+
+    def __post_init__(self) -> None:
+        self.written: list[Path] = self.outputs.paths
 
     def read(
         self,
@@ -64,15 +69,18 @@ class Item:
         prepare: Callable[[Image], Image] = lambda image: image,
         like: Callable[[Image], Mapping[str, Image]] = lambda image: {"image": image},
         kept: bool = True,
-    ) -> Image:
-        """Read the image and report what it is.
+    ) -> Any:
+        """Read the image, or open it if it is large, and report what it is.
 
         ``values`` is the meaning of its grey values, and ``prepare`` changes it. ``like`` returns
         what the results will be like, by name, so that files that cannot hold them are refused
         now. If ``kept`` is True, metadata that the first file cannot hold will be reported.
         """
+        if self.source.large:
+            return open_large(self)
         image = prepare(reading.read(self.source.name))
         image = image if values is None else values.opened(image)
+        self._grey, self._dtype = values or Values(), image.array.dtype
         for name, content in like(image).items():
             if name in self.files:
                 check_target(self.files[name], content)
@@ -86,6 +94,34 @@ class Item:
         self._image = image if kept else None
         shape, dtype = image.array.shape, image.array.dtype.name
         self.tell("image", describe(image), shape=shape, dtype=dtype, axes=image.axes)
+
+    def solve(
+        self, image: Any, compute: Callable[[Any, dict[str, Any]], Any], *choices: Any, **tiled: Any
+    ) -> list[Any]:
+        """Return ``compute(page, keywords)`` of all pages, and write the images that it keeps.
+
+        ``keywords`` are those of the library for the options in ``choices``. ``tiled`` are the
+        arguments of `solve_large`, which computes images that are read by windows.
+        """
+        if self.source.large:
+            return solve_large(self, image, compute, choices, **tiled)
+        keywords, results = keywords_of(image, *choices), []
+        if image.channel_axis is not None:
+            keywords["channel_axis"] = image.channel_axis
+        for index, page in enumerate(image.parts):
+            with self.page(image, index) as keywords["on_step"]:
+                results.append(compute(page, keywords))
+        for name, pages in self._pages.items():
+            self.write(self.files[name], image.with_parts(pages))
+        return results
+
+    def keep(self, names: Sequence[str], arrays: Sequence[np.ndarray]) -> None:
+        """Keep a page of each of these images, in the grey values and the dtype of the file.
+
+        Tiles are written already.
+        """
+        for name, array in zip(names, () if self.source.large else arrays, strict=False):
+            self._pages.setdefault(name, []).append(self._grey.back(array, self._dtype))
 
     @contextmanager
     def page(self, image: Image, index: int) -> Iterator[Any]:
@@ -111,12 +147,26 @@ class Item:
         self.lines.append((key, text))
         self.values.update(values)
 
-    def certify(self, outcome: Outcome, name: str = "certificate") -> None:
-        """Add the guaranteed accuracy, the effort and the status."""
-        self.outcome = outcome
-        self.tell(name, outcome.promise, **{name: outcome.as_json()})
-        self.tell("effort", outcome.effort)
-        self.tell("status", outcome.status)
+    def certify(
+        self,
+        results: Sequence[Any],
+        accuracy: Accuracy,
+        name: str = "certificate",
+        step: str = "iteration",
+    ) -> None:
+        """Add the accuracy of results under a name, their effort in steps, and the worst status."""
+        words, numbers = accuracy
+        self.status = Status.worst([result.status for result in results])
+        iterations = sum(int(result.iterations) for result in results)
+        effort = {
+            "iterations": iterations, "converged": self.status.converged,
+            "status": str(self.status), "seconds": self.seconds,
+        }  # fmt: skip
+        self.tell(name, words, **{name: {**numbers, **effort}})
+        self.tell("effort", f"{counted(iterations, step)}, {duration(self.seconds)}")
+        self.tell("status", str(self.status))
+        if self.stores is not None:
+            self.stores.note(self.values, results, name)
 
     def write(self, path: Path, content: Any) -> None:
         """Write an image, the rows of a table, bytes, or a figure of matplotlib."""
@@ -128,9 +178,7 @@ class Item:
             csv.writer(text, lineterminator="\n").writerows(content)
             content = text.getvalue().encode()
         elif not isinstance(content, bytes):
-            from steepest import plot
-
-            content = plot.figure_png(content)
+            content = steepest.plot.figure_png(content)
         with self.outputs.open(path) as file:
             file.write(content)
 
@@ -173,29 +221,6 @@ class Batch:
     extra: dict[str, Any] = field(default_factory=dict)
     footer: Sequence[str] = ()
 
-    @classmethod
-    def of_images(
-        cls,
-        images: Sequence[str],
-        compute: Callable[[Item, Image], Sequence[Any]],
-        tag: str,
-        values: Any,
-        reading: Reading,
-        writing: Writing,
-        pixels: PixelChoice,
-    ) -> Batch:
-        """Compute one image of each: ``compute(item, image)`` returns its pages."""
-
-        def work(item: Item) -> None:
-            image = item.read(reading, values)
-            item.write(item.files["image"], image.with_parts(compute(item, image)))
-
-        def files(source: Source) -> Files:
-            return {"image": source.file(writing.output, tag, pixels.suffix(source.name))}
-
-        check_format(writing.output, pixels.format)
-        return cls(reading.sources(images, writing.output), work, files, writing.overwrite)
-
 
 def run_batch(batch: Batch, reporting: Reporting, command: str) -> int:
     """Process all images, print the reports and return the exit code.
@@ -211,8 +236,8 @@ def run_batch(batch: Batch, reporting: Reporting, command: str) -> int:
     for index, (source, own) in enumerate(files.items()):
         label = f"[{index + 1}/{len(files)}] {source.name}" if len(files) > 1 else source.name
         try:
-            with OutputSet(overwrite=batch.overwrite) as outputs:
-                item = Item(source, label, own, outputs, reporting.quiet)
+            with ExitStack() as resources, OutputSet(overwrite=batch.overwrite) as outputs:
+                item = Item(source, label, own, outputs, resources, command, reporting.quiet)
                 batch.work(item)
             batch.after(item)
         except Exception as error:
@@ -224,11 +249,9 @@ def run_batch(batch: Batch, reporting: Reporting, command: str) -> int:
             continue
         item.report_losses()
         done.append(item)
-        if item.outcome is not None and not item.outcome.ok:
+        if item.status is not None and not item.status.ok:
             strict_failure |= reporting.strict
-            _say(
-                "error" if reporting.strict else "warning", f"{source.name}: {item.outcome.status}"
-            )
+            _say("error" if reporting.strict else "warning", f"{source.name}: {item.status}")
         if not reporting.json and not reporting.quiet:
             _print(item)
     if reporting.json:

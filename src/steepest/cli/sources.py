@@ -14,7 +14,7 @@ from steepest.core.errors import InputError
 from steepest.io import SUFFIXES, base_name, check_kind, image_files
 from steepest.io.kinds import names_a_file
 from steepest.io.outputs import refuse_existing
-from steepest.io.stores import is_store
+from steepest.io.stores import check_new_store, is_store
 
 SAMPLE = "sample:"
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # we report errors ourselves
@@ -23,14 +23,16 @@ _MANY = "a folder is needed for the results of several images: give -o FOLDER"
 
 @dataclass(frozen=True)
 class Source:
-    """An image file or store; ``given`` are the words that it was found by.
+    """An image file or store; ``below`` is the path to its folder from the one that was searched.
 
-    ``several`` says whether it is one of several, whose results need a folder.
+    ``several`` says whether it is one of several, whose results need a folder. If ``large`` is
+    True, it is computed by tiles, and its results are Zarr stores.
     """
 
     name: str
-    given: tuple[str, ...] = ()
+    below: Path = Path()
     several: bool = False
+    large: bool = False
 
     @property
     def stem(self) -> str:
@@ -47,7 +49,7 @@ class Source:
             return self.placed(output, ending, kind)
         if self.several:
             raise InputError(_MANY)
-        return _checked(Path(f"{self.stem}_{tag}{ending}"), kind)
+        return self._checked(Path(f"{self.stem}_{tag}{ending}"), kind)
 
     def placed(self, output: str, ending: str, kind: str = "image") -> Path:
         """Return ``output`` if it names a file, or else a file in it with the name of the image.
@@ -55,11 +57,11 @@ class Source:
         Results of images in subfolders are placed in subfolders of the same name.
         """
         path = Path(output)
-        if names_a_file(path):
+        if self.names_a_result(output):
             if self.several:
                 raise InputError(f"{path}: a folder is needed for several images, not a file")
-            return _checked(path, kind)
-        return _checked(_folder(path) / self._below / f"{self.stem}{ending}", kind)
+            return self._checked(path, kind)
+        return self._checked(self._in_folder(path) / f"{self.stem}{ending}", kind)
 
     def folder(self, output: str | None, tag: str, *, own: bool) -> Path:
         """Return the folder for several results.
@@ -71,29 +73,29 @@ class Source:
             if self.several:
                 raise InputError(_MANY)
             return Path(f"{self.stem}_{tag}")
-        if names_a_file(output):
+        if self.names_a_result(output):
+            self._checked(Path(output), "")
             raise InputError(f"{output}: a folder is needed for several results, not a file")
-        folder = _folder(Path(output)) / self._below
+        folder = self._in_folder(Path(output))
         return folder / self.stem if own and self.several else folder
 
-    @property
-    def _below(self) -> Path:
-        """The path from the given folder to that of the file."""
-        return _subfolder(self.name, self.given)
+    def names_a_result(self, output: str) -> bool:
+        """Whether ``output`` is the name of a file or store, and not of a folder for images."""
+        return names_a_file(output) or (self.large and Path(output).suffix == ".zarr")
 
+    def _in_folder(self, path: Path) -> Path:
+        if path.suffix.lower() == ".zarr":
+            raise InputError(
+                f"{path}: only Zarr stores, and TIFF files with --memory, are written as stores"
+            )
+        return path / self.below
 
-def _checked(path: Path, kind: str) -> Path:
-    check_kind(path, kind)
-    return path
-
-
-def _folder(path: Path) -> Path:
-    """Return the path of a folder for images, after checking that it is not meant as a store."""
-    if path.suffix.lower() == ".zarr":
-        raise InputError(
-            f"{path}: only Zarr stores, and TIFF files with --memory, are written as Zarr stores"
-        )
-    return path
+    def _checked(self, path: Path, kind: str) -> Path:
+        if self.large and names_a_file(path):
+            raise InputError(f"{path}: results of tiles are Zarr stores; give a name in .zarr")
+        if kind and not self.large:
+            check_kind(path, kind)
+        return path
 
 
 def find_sources(
@@ -104,52 +106,45 @@ def find_sources(
     Raises `InputError` if a file or folder does not exist, if a glob matches nothing, if a folder
     contains no image, or if all images are in the output folders.
     """
-    found = expand(given, recursive=recursive)
+    found: dict[str, Path] = {}
+    for name in given:
+        root, files = _expanded(name, recursive)
+        for file in files:
+            found.setdefault(file, _below(file, root))
     results = {Path(each).resolve() for each in outputs if each}
 
-    def is_result(name: str) -> bool:
-        depth = len(_subfolder(name, given).parts)
-        return depth > 0 and not results.isdisjoint(Path(name).resolve().parents[:depth])
+    def is_result(name: str, below: Path) -> bool:
+        return not results.isdisjoint(Path(name).resolve().parents[: len(below.parts)])
 
-    names = [name for name in found if not is_result(name)]
-    if found and not names:
+    images = {name: below for name, below in found.items() if not is_result(name, below)}
+    if found and not images:
         raise InputError(f"{', '.join(given)}: no image besides those in the output")
-    return [Source(name, tuple(given), len(names) > 1) for name in names]
+    return [Source(name, below, len(images) > 1) for name, below in images.items()]
 
 
-def expand(names: Sequence[str], *, recursive: bool = False) -> list[str]:
-    """Expand folders and globs to a list of files without duplicates.
-
-    With ``recursive``, subfolders are searched as well.
-
-    Raises `InputError` if a file or folder does not exist, if a glob matches nothing, or if a
-    folder contains no image.
-    """
-
-    found: list[str] = []
-    for name in names:
-        path = Path(name)
-        if name.startswith(SAMPLE) or path.is_file():
-            found.append(name)
-        elif is_store(path):
-            raise InputError(
-                f"{name}: is a Zarr store; those are taken by denoise, flow, decompose, filter, "
-                "segment, mask, inpaint and info"
-            )
-        elif path.is_dir():
-            found += map(str, image_files(path, recursive=recursive))
-        elif glob.has_magic(name):
-            matches = _matches(name)
-            files = [str(match) for match in matches if match.is_file()]
-            if recursive:
-                folders = [match for match in matches if match.is_dir()]
-                files += [str(file) for each in folders for file in _images_below(each)]
-            if not files:
-                raise InputError(f"{name}: no file matches")
-            found += files
-        else:
-            raise InputError(f"{name}: no such file or folder")
-    return list(dict.fromkeys(found))
+def _expanded(name: str, recursive: bool) -> tuple[Path | None, list[str]]:
+    """The files that a word names, and the folder that is searched for them."""
+    path = Path(name)
+    if name.startswith(SAMPLE) or path.is_file():
+        return None, [name]
+    if is_store(path):
+        raise InputError(
+            f"{name}: is a Zarr store; those are taken by denoise, flow, decompose, filter, "
+            "segment, mask, inpaint and info"
+        )
+    if path.is_dir():
+        return path, [str(file) for file in image_files(path, recursive=recursive)]
+    if not glob.has_magic(name):
+        raise InputError(f"{name}: no such file or folder")
+    matches = _matches(name)
+    files = [str(match) for match in matches if match.is_file()]
+    for folder in matches:
+        if recursive and folder.is_dir():
+            with suppress(InputError):  # a folder without images
+                files += map(str, image_files(folder, recursive=True))
+    if not files:
+        raise InputError(f"{name}: no file matches")
+    return Path(*takewhile(lambda part: not glob.has_magic(part), path.parts)), files
 
 
 def _matches(pattern: str) -> list[Path]:
@@ -161,31 +156,15 @@ def _matches(pattern: str) -> list[Path]:
     return sorted(shortest.values())
 
 
-def _images_below(folder: Path) -> list[Path]:
-    with suppress(InputError):
-        return image_files(folder, recursive=True)
-    return []
-
-
-def _subfolder(name: str, given: Sequence[str]) -> Path:
-    """Return the path from the given folder to the folder of a file.
-
-    For a glob, the given folder is the part of the pattern before the first wildcard.
-    """
-    if name in given:
+def _below(file: str, root: Path | None) -> Path:
+    """The path from the folder that was searched to the folder of a file."""
+    if root is None or ".." in (below := Path(file).parent.relative_to(root)).parts:
         return Path()
-    for each in given:
-        root = Path(each)
-        if not root.is_dir():
-            root = Path(*takewhile(lambda part: not glob.has_magic(part), root.parts))
-        below = Path(name).parent
-        if below.is_relative_to(root) and ".." not in below.relative_to(root).parts:
-            return below.relative_to(root)
-    return Path()
+    return below
 
 
 def check_targets(targets: Iterable[Path], overwrite: bool) -> None:
-    """Check the files to be written, before any computation.
+    """Check the files and stores to be written, before any computation.
 
     Raises `InputError` if two results have the same target, if a target exists and --overwrite is
     not given, or if a parent is not a folder.
@@ -199,7 +178,10 @@ def check_targets(targets: Iterable[Path], overwrite: bool) -> None:
                 "subfolders"
             )
         seen.add(target)
-        refuse_existing(target, overwrite)
+        if target.suffix == ".zarr":
+            check_new_store(target, overwrite)
+        else:
+            refuse_existing(target, overwrite)
         for folder in target.parents:
             if folder.exists() and not folder.is_dir():
                 raise InputError(f"{folder}: is a file; a folder is needed")

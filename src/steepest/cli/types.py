@@ -50,17 +50,10 @@ def density(text: str) -> float:
     return value
 
 
-def count(text: str) -> int:
+def count(text: str, least: int = 1) -> int:
     """Parse an integer of at least 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise ValueError(f"{text!r} must be a whole number from 1")
-    return int(text)
-
-
-def from_zero(text: str) -> int:
-    """Parse an integer of at least 0."""
-    if not text.isdecimal():
-        raise ValueError(f"{text!r} must be a whole number from 0")
+    if not text.isdecimal() or int(text) < least:
+        raise ValueError(f"{text!r} must be a whole number from {least}")
     return int(text)
 
 
@@ -108,7 +101,7 @@ Number = Annotated[float, word(number, "X")]
 Positive = Annotated[float, word(positive, "X")]
 Density = Annotated[float, word(density, "D")]
 Count = Annotated[int, word(count, "N")]
-FromZero = Annotated[int, word(from_zero, "N")]
+FromZero = Annotated[int, word(lambda text: count(text, 0), "N")]
 Numbers = Annotated[
     tuple[float, ...], word(numbers, "A,B,.."), Parameter(allow_leading_hyphen=True)
 ]

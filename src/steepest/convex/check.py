@@ -27,20 +27,9 @@ from ..core.errors import InputError
 from ..core.namespace import Array, is_torch, namespace, sum64
 from ..core.numbers import check_count
 from ..core.rng import Rng, generator
-from .combined import CombinedTotalVariation
-from .crofton import CroftonTotalVariation
+from .capabilities import built_in, energies
 from .energy import Energy, same_energy
-from .second_order import SecondOrderTotalVariation
-from .total_generalised_variation import TotalGeneralisedVariation
-from .total_variation import TotalVariation
 
-BUILT_IN = (
-    TotalVariation,
-    CroftonTotalVariation,
-    SecondOrderTotalVariation,
-    CombinedTotalVariation,
-    TotalGeneralisedVariation,
-)  # which the tests of the package check
 _EPS = float(np.finfo(np.float64).eps)
 _TOLERANCE = 1e-9  # relative to the terms that are compared; far above rounding
 _POWER_STEPS = 8
@@ -60,11 +49,11 @@ def as_energy(energy: Any) -> Any:
     missing = [name for name in wanted if getattr_static(energy, name, None) is None]
     if missing or isinstance(energy, type):
         what = energy.__name__ if isinstance(energy, type) else repr(energy)
+        ours = ", ".join(f"{row.kind.__name__}()" for row in energies().values())
         raise InputError(
             f"energy={what} does not have the methods of an energy; missing: "
             f"{', '.join(missing) or 'an instance of the class'} (allowed are "
-            f"{', '.join(f'{kind.__name__}()' for kind in BUILT_IN)} and other objects with the "
-            "methods of steepest.convex.energy.Energy)"
+            f"{ours} and other objects with the methods of steepest.convex.energy.Energy)"
         )
     return energy
 
@@ -131,7 +120,7 @@ def assure(energy: Any, image: Array) -> None:
 
     A subclass of an energy of the package is not built in: it may override anything.
     """
-    if type(energy) in BUILT_IN:
+    if built_in(energy):
         return
     grid = (tuple(image.shape), namespace(image))
     if not any(grid == on and same_energy(energy, known) for known, on in tuple(_passed)):

@@ -8,11 +8,17 @@ from dataclasses import dataclass
 from ..core.errors import InputError
 from ..core.namespace import Array, namespace
 from ..core.numbers import check_number
+from .capabilities import ARRAY_CODE, register
 from .pointwise import PointwiseEnergy
 from .second_order import SecondOrderTotalVariation
 from .total_variation import TotalVariation
 
 
+@register(
+    "combined",
+    "total variation of first and second order",
+    {"compiled": ARRAY_CODE, "accelerator": ARRAY_CODE},
+)
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CombinedTotalVariation(PointwiseEnergy):
     """``J(u) = sum_i w_i (alpha |(grad u)_i| + beta |(H u)_i|)``, H the Hessian.

@@ -11,11 +11,23 @@ import numpy as np
 
 from ..core.errors import InputError
 from ..core.namespace import Array, namespace
+from .capabilities import ARRAY_CODE, register
 from .pointwise import PointwiseEnergy
 
+_PLANAR = "its eight neighbours are those of 2-D images"
 _DIRECTIONS = ((0, 1), (1, 1), (1, 0), (1, -1))  # of half a turn, for square pixels
 
 
+@register(
+    "crofton",
+    "total variation along eight directions",
+    {
+        "1-D": _PLANAR,
+        "3-D": _PLANAR,
+        "periodic": "lengths of contours by Crofton's formula end at the border",
+        "accelerator": ARRAY_CODE,
+    },
+)
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CroftonTotalVariation(PointwiseEnergy):
     """``J(u) = sum_a s_a sum_i w_i |u(i + o_a) - u(i)|`` over the eight neighbours, for 2-D images.

@@ -17,11 +17,22 @@ from ..grid.second_order import (
     symmetrised_divergence,
     symmetrised_gradient,
 )
+from .capabilities import ARRAY_CODE, register
 from .energy import Energy, own_spacing, steps_of
 
 _EPS = float(np.finfo(np.float64).eps)
 
 
+@register(
+    "tgv",
+    "total generalised variation",
+    {
+        "weights": "total generalised variation has a weight for each order, none per pixel",
+        "huber": "total generalised variation has no quadratic zone",
+        "compiled": ARRAY_CODE,
+        "accelerator": ARRAY_CODE,
+    },
+)
 @dataclass(frozen=True, kw_only=True)
 class TotalGeneralisedVariation(Energy):
     """``J(u) = min over w of alpha1 sum |grad u - w| + alpha0 sum |E w|``.

@@ -12,9 +12,11 @@ from ..core.arrays import check_spacing, prepare_image
 from ..core.namespace import Array
 from ..core.numbers import check_flag
 from ..grid.differences import divergence, gradient, gradient_norm_squared
+from .capabilities import register
 from .pointwise import PointwiseEnergy
 
 
+@register("tv", "total variation")
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TotalVariation(PointwiseEnergy):
     """``J(u) = sum_i w_i |(grad u)_i|`` with forward differences.

@@ -80,6 +80,30 @@ class Image:
         array = np.stack(parts) if self.axes.startswith("T") else np.asarray(parts[0])
         return replace(self, array=array)
 
+    def without_copies(self) -> Image:
+        """Return the image, or one channel if all channels are equal (grey saved as colour)."""
+        array = self.array
+        if self.channel_axis is None or not bool((array == array[..., :1]).all()):
+            return self
+        stored = self.stored_axes.replace("C", "")
+        one = np.ascontiguousarray(array[..., 0])
+        return replace(self, array=one, axes=self.axes[:-1], stored_axes=stored)
+
+    def of_numbers(self, parts: Sequence[np.ndarray] | None = None) -> Image:
+        """Return an image of one number per pixel, such as a label, with the same pixel size.
+
+        ``parts`` are its pages. Without them it is blank, of whole numbers from 0 to 255.
+        """
+        axes, stored = self.axes.removesuffix("C"), self.stored_axes.replace("C", "")
+        if parts is None:
+            array = np.broadcast_to(np.uint8(0), self.array.shape[: len(axes)])
+        else:
+            array = np.stack(parts) if axes.startswith("T") else parts[0]
+        metadata = self.metadata.without_display()
+        return replace(
+            self, array=array, axes=axes, stored_axes=stored, alpha=None, metadata=metadata
+        )
+
     def samples(self) -> np.ndarray:
         """Return pixels and transparency in one array with channels last, as stored in files."""
         if self.alpha is None:

@@ -15,7 +15,7 @@ from steepest.io import Image, check_kind
 from .. import choices
 from ..extras import need_coder
 from ..runner import Batch, Item
-from ..sources import Source, expand
+from ..sources import find_sources
 from ..types import Count, Density, FileName, FromZero, Positive, one_of
 
 _DENSITY = 0.05
@@ -71,17 +71,16 @@ def compress(
 
     Examples
     --------
-    steepest compress photo.png photo.stp                    keep 5 % of the pixels
-    steepest compress photo.png photo.stp --density 0.02     keep 2 %
-    steepest compress photo.png photo.stp --size 20000       best quality within 20,000 bytes
-    steepest compress photo.png photo.stp --psnr 30          smallest file with 30 dB
-    steepest compress sample:camera --mask laplacian-dither  choose pixels faster -> camera.stp
+    steepest compress photo.png photo.stp                 keep 5 % of the pixels
+    steepest compress photo.png photo.stp --size 20000    the best in 20,000 bytes
+    steepest compress photo.png photo.stp --psnr 30       smallest file with 30 dB
+    steepest compress sample:camera --mask laplacian-dither  fast -> camera.stp
     """
     choices.only_one(density=density, size=size, psnr=psnr)
     need_coder("steepest compress")
-    if expand([image]) != [image]:
+    source = find_sources([image])[0]
+    if source.name != image:
         raise InputError(f"{image}: one image is compressed at a time")
-    source = Source(image)
     target = Path(output or f"{source.stem}.stp")
     check_kind(target, "compressed image")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ from steepest.core.errors import InputError
 from steepest.io import Image
 
 from .. import choices
+from ..certificates import bounds
 from ..decompositions import Decompositions, Stack, bands_in_words
 from ..extras import need_figures
 from ..grey import values_of
 from ..runner import Batch, Item
-from ..tiles import SEVERAL, Tiling, at_the_end
+from ..sources import Source
+from ..tiles import at_the_end, open_large
 from ..types import Images
 
 _USUAL = 6  # bands
@@ -54,19 +57,17 @@ def decompose(
 
     Examples
     --------
-    steepest decompose sample:camera -o bands              a bundled photograph
-    steepest decompose photo.jpg --bands 4                 at most four bands
-    steepest decompose photo.jpg --edges 0.01,0.05,0.3     four bands, separated by these times
-    steepest decompose scan.tif --t-max 0.5 --no-figures   no figures, up to time 0.5
-    steepest decompose scans/ -o split                     one folder in split/ for each image
-    steepest decompose film.tif --pages                    a time series, page by page
-    steepest decompose photo.jpg --method learned          use a network, up to time 0.25
-    steepest decompose big.zarr --edges 0.01,0.1 --t-max 0.5 -o bands.zarr    larger than memory
+    steepest decompose sample:camera -o bands    a bundled photograph
+    steepest decompose photo.jpg --edges 0.01,0.05,0.3  four bands, by times
+    steepest decompose scan.tif --t-max 0.5 --bands 4  up to time 0.5
+    steepest decompose scans/ -o split           a folder in split/ for each image
+    steepest decompose photo.jpg --method learned  by a network, up to time 0.25
+    steepest decompose big.zarr --edges 0.01,0.1 -o bands.zarr  larger than memory
 
     written into the folder (floating-point TIFF, exact; NPY for 1-D signals):
-      band_01.tif, band_02.tif, ...   the bands, fine to coarse, values around zero
-      residual.tif                    what is left after the last time
-      bands.png, spectrum.png         figures (not with --no-figures)
+      band_01.tif, band_02.tif, ..   the bands, fine to coarse, values around zero
+      residual.tif                   what is left after the last time
+      bands.png, spectrum.png        figures (not with --no-figures)
 
     Notes
     -----
@@ -78,7 +79,8 @@ def decompose(
     """
     method.check(energy, solver)
     if tiles.wanted(images, reading, grey, method):
-        return _tiled(bands, [energy, solver]).batch(images, tiles, writing, "decompose")
+        work, files = _by_tiles(bands, energy, solver, tiles, writing.output)
+        return Batch(reading.sources(images, large=True), work, files, writing.overwrite)
     if not no_figures:
         need_figures()
     values, sources = values_of(grey), reading.sources(images, writing.output)
@@ -88,9 +90,10 @@ def decompose(
     for folder in folders.values():
         _check_folder(folder, writing.overwrite)
 
-    def work(item: Item) -> None:
+    def in_memory(item: Item) -> None:
         image = item.read(reading, values, prepare=_without_display)
         pages = Decompositions(item, image, values, bands, grey, energy, solver, method=method)
+        energy.report(item)
         spectra, montages, decibels, stacks = [], [], [], list[Stack]()
         folder, plain = folders[item.source], replace(image, alpha=None)
         for i, decomposition in enumerate(pages):
@@ -123,30 +126,47 @@ def decompose(
             if path not in item.written and _OWN_FILES.fullmatch(path.name):
                 path.unlink()
 
-    return Batch(sources, work, overwrite=writing.overwrite, after=remove_older)
+    return Batch(sources, in_memory, overwrite=writing.overwrite, after=remove_older)
 
 
-def _tiled(bands: choices.Bands, taken: list[Any]) -> Tiling:
-    count, found = bands.bands or _USUAL, list[Any]()
-    if bands.edges is not None:
-        count = len(bands.edges) + 1
-    else:
-        bands = replace(bands, bands=count)
+def _by_tiles(
+    bands: choices.Bands,
+    energy: choices.EnergyChoice,
+    solver: choices.SolverChoice,
+    tiles: choices.TilesChoice,
+    output: str | None,
+) -> tuple[Callable[[Item], None], Callable[[Source], dict[str, Path]]]:
+    """How to decompose images larger than memory, into one store or into one for each band."""
+    if bands.edges is None:
+        bands = replace(bands, bands=bands.bands or _USUAL)
+    count = bands.bands or len(bands.edges or ()) + 1
+    names = [*(f"band_{k:02d}" for k in range(1, count + 1)), "residual"]
 
-    def solve(part: Any, out: Any, keywords: dict[str, Any]) -> Any:
-        if found and bands.edges is None:
-            raise InputError(SEVERAL)
-        found.append(steepest.spectral.decompose(part, out=out, **keywords))
-        return at_the_end(found[-1].flow)
+    def files(source: Source) -> dict[str, Path]:
+        if output is not None and source.names_a_result(output):
+            return {"bands": source.file(output, "bands", ".zarr")}
+        folder = source.folder(output, "bands", own=True)
+        return {name: folder / f"{name}.zarr" for name in names}
 
-    def report(item: Item, results: list[Any]) -> dict[str, Any]:
-        edges = [float(edge) for edge in found[-1].edges if np.isfinite(edge)]
-        item.tell("bands", bands_in_words(found[-1].edges), edges=edges)
-        found.clear()
-        return {"edges": edges}
+    def work(item: Item) -> None:
+        edges: list[float] = []
 
-    tags = [*(f"band_{k:02d}" for k in range(1, count + 1)), "residual"]
-    return Tiling(tags, solve, report, [bands, *taken], kind="bands")
+        def compute(page: Any, keywords: dict[str, Any]) -> Any:
+            found = steepest.spectral.decompose(page, **keywords)
+            edges[:] = found.edges
+            return at_the_end(found.flow)
+
+        image = open_large(item)
+        energy.report(item)
+        results = item.solve(
+            image, compute, bands, energy, solver, tiles=tiles, names=names, kind="bands",
+            stacked=True,
+        )  # fmt: skip
+        inner = [float(edge) for edge in edges if np.isfinite(edge)]
+        item.tell("bands", bands_in_words(edges), edges=inner)
+        item.certify(results, bounds(results))
+
+    return work, files
 
 
 def _without_display(image: Image) -> Image:

@@ -49,8 +49,8 @@ def decompress(
     Examples
     --------
     steepest decompress photo.stp back.png
-    steepest decompress photo.stp                            -> photo.png, or photo.tif for floats
-    steepest decompress large.stp --max-pixels 200000000     allow larger images
+    steepest decompress photo.stp                      -> photo.png (floats: .tif)
+    steepest decompress large.stp --max-pixels 200000000  allow larger images
 
     Notes
     -----

@@ -8,14 +8,11 @@ import numpy as np
 
 import steepest
 from steepest.core.errors import InputError
-from steepest.core.numbers import counted
-from steepest.io import Image
 
 from .. import choices
-from ..certificates import Certificate, without_pixels
+from ..certificates import bounds, without_pixels
 from ..grey import Values, values_of
 from ..runner import Batch, Item
-from ..tiles import Tiling
 from ..types import Images, Positive, number, word
 
 
@@ -60,16 +57,14 @@ def denoise(
 
     Examples
     --------
-    steepest denoise photo.jpg                       writes photo_denoised.jpg
-    steepest denoise photo.jpg --strength 0.05       this strength, for grey values in [0, 1]
-    steepest denoise scan.tif --sigma 0.02           noise of this standard deviation
-    steepest denoise scans/ -o clean                 every image of a folder
-    steepest denoise 'scans/*.tif' -o clean --json   a glob; results as JSON
-    steepest denoise stack.tif --spacing file        a volume, with the slice spacing in the file
-    steepest denoise cells.tif --range 0 4095        12-bit data in a 16-bit file
-    steepest denoise counts.tif --noise poisson      photon counts
-    steepest denoise big.zarr --strength 0.1 -o out.zarr    larger than memory, tile by tile
-    steepest denoise camera.tif --noise poisson --gain 2.2 --read-noise 3.5 --offset 100
+    steepest denoise photo.jpg                     writes photo_denoised.jpg
+    steepest denoise photo.jpg --strength 0.05     for values in [0, 1]
+    steepest denoise photo.jpg --energy tgv        keeps slopes as well as edges
+    steepest denoise 'scans/*.tif' -o clean        every image of a folder or glob
+    steepest denoise stack.tif --spacing file      spacing of slices in the file
+    steepest denoise cells.tif --range 0 4095      12-bit data in a 16-bit file
+    steepest denoise counts.tif --noise poisson    photon counts; also see --gain
+    steepest denoise big.zarr --strength 0.1 -o out.zarr  larger than memory
 
     Notes
     -----
@@ -86,39 +81,34 @@ def denoise(
         why = "cannot be combined with --noise poisson, whose noise follows from the image; see "
         choices.refuse(f"{why}--gain and --read-noise", sigma=sigma)
     weight: Any = None if strength == "auto" else strength
-    if tiles.wanted(images, reading, grey, noise, pixels, sigma=sigma):
-        if not weight:
-            raise InputError("--strength: a positive number is needed for images computed by tiles")
-        return Tiling(
-            ["denoised"],
-            lambda part, out, keywords: steepest.denoise(part, weight, out=out[0], **keywords),
-            lambda item, results: item.tell("strength", f"{weight:g}", strength=weight),
-            [energy, solver],
-        ).batch(images, tiles, writing, "denoise")
+    large = tiles.wanted(images, reading, grey, noise, pixels, sigma=sigma)
+    if large and not weight:
+        raise InputError("--strength: a positive number is needed for images computed by tiles")
 
-    def compute(item: Item, image: Image) -> list[np.ndarray]:
-        keywords = choices.keywords_of(image, energy, solver)
-        axis = keywords["channel_axis"] = image.channel_axis
-        parts, results = [], []
-        for index, page in enumerate(image.parts):
-            with item.page(image, index) as keywords["on_step"]:
-                part = values.compute(page)
-                if weight is None:
-                    own = sigma or values.noise(page, axis, separate=energy.separate_channels)
-                    result = steepest.denoise_discrepancy(part, own, **keywords)
-                else:
-                    result = steepest.denoise(part, weight, **keywords)
-            parts.append(values.back(result.image, image.array.dtype))
-            results.append(without_pixels(grey.measured(result)))
+    def work(item: Item) -> None:
+        def compute(page: Any, keywords: dict[str, Any]) -> Any:
+            part = values.compute(page)
+            if weight is None:
+                axis = keywords.get("channel_axis")
+                own = sigma or values.noise(page, axis, separate=energy.separate_channels)
+                result = steepest.denoise_discrepancy(part, own, **keywords)
+            else:
+                result = steepest.denoise(part, weight, **keywords)
+            item.keep(["image"], [result.image])
+            return without_pixels(grey.measured(result))
+
+        image = item.read(reading, values)
+        energy.report(item)
+        results = item.solve(image, compute, energy, solver, tiles=tiles, names=["denoised"])
         _report(item, results, values, image.array.dtype)
-        if clipped := sum(values.clipped(page) for page in image.parts):
-            share = f"{100 * clipped / image.array.size:.2g} %"
-            words = f"{counted(clipped, 'value')} ({share}), too far below the offset for counts"
-            item.tell("clipped", words, clipped=clipped)
-        item.certify(Certificate(results, item.seconds))
-        return parts
+        values.report_clipping(item, image)
+        item.certify(results, bounds(results))
 
-    return Batch.of_images(images, compute, "denoised", values, reading, writing, pixels)
+    sources = reading.sources(images, writing.output, large=large)
+    return Batch(
+        sources, work, lambda source: pixels.file(source, writing.output, "denoised"),
+        writing.overwrite,
+    )  # fmt: skip
 
 
 def _report(item: Item, results: list[Any], values: Values, dtype: np.dtype) -> None:

@@ -14,10 +14,11 @@ from steepest.core.errors import InputError
 from steepest.io import Image
 
 from .. import choices
+from ..certificates import bounds
 from ..decompositions import Decompositions, bands_in_words
 from ..grey import Values, values_of
 from ..runner import Batch, Item
-from ..tiles import SEVERAL, Tiling, at_the_end
+from ..tiles import at_the_end
 from ..types import Images, Number, Numbers, Pair, Positive
 
 _KINDS = {
@@ -73,15 +74,12 @@ def filter(
 
     Examples
     --------
-    steepest filter photo.png --low-pass 0.05         keep what vanishes after t = 0.05
-    steepest filter photo.png --high-pass 0.05        keep only small or faint structures
-    steepest filter photo.png --band-pass 0.01 0.1    keep what vanishes in between
-    steepest filter photo.png --band-stop 0.01 0.1    remove what does so (wrinkles, grain)
-    steepest filter photo.png --edges 0.01,0.1 --gains 0,1,2           remove, keep, double
-    steepest filter photo.png --gains 2,1,1,1                          four bands, found
-    steepest filter photo.png --gains 1,0 --residual-gain 0            only the finer of two bands
-    steepest filter film.tif --pages --low-pass 0.05  a time series
-    steepest filter photo.png --high-pass 0.05 --float -o detail.tif   signed values, unclipped
+    steepest filter photo.png --low-pass 0.05       what vanishes after t = 0.05
+    steepest filter photo.png --high-pass 0.05      only small or faint structures
+    steepest filter photo.png --band-stop 0.01 0.1  without wrinkles, or grain
+    steepest filter photo.png --edges 0.01,0.1 --gains 0,1,2  remove, keep, double
+    steepest filter photo.png --gains 1,0 --residual-gain 0  the finer one
+    steepest filter photo.png --high-pass 0.05 --float -o detail.tif  with signs
 
     Notes
     -----
@@ -101,27 +99,54 @@ def filter(
         bands, apply = _with_gains(gains, residual_gain, bands)
     centred = bool(high_pass or band_pass or residual_gain == 0)
     values = values_of(grey, floats=pixels.float)
-    if tiles.wanted(images, reading, grey, pixels):
-        tiling = _tiled(apply, centred, [bands, energy, solver])
-        return tiling.batch(images, tiles, writing, "filter")
+    large = tiles.wanted(images, reading, grey, pixels)
 
-    def compute(item: Item, image: Image) -> list[np.ndarray]:
-        dtype, outside, results = image.array.dtype, 0, []
-        pages = Decompositions(item, image, values, bands, grey, energy, solver)
+    def work(item: Item) -> None:
+        image = item.read(reading, values)
+        energy.report(item)
+        (by_tiles if large else in_memory)(item, image)
+
+    def in_memory(item: Item, image: Image) -> None:
+        dtype, outside = image.array.dtype, 0
+        pages, results = Decompositions(item, image, values, bands, grey, energy, solver), []
         for decomposition in pages:
             array, words = apply(decomposition)
             if centred and dtype.kind == "u":
                 array, words = array + array.dtype.type(0.5), f"{words}; zero is mid-grey"
             outside += values.outside(array, dtype)
             results.append(values.back(array, dtype))
+        item.write(item.files["image"], image.with_parts(results))
         item.tell("filter", words, filter=words)
         if gains is not None:
             pages.report_edges()
-        _report_clipping(item, outside / image.array.size, dtype)
+        _report_clipping(item, outside / image.array.size, dtype, " (--float keeps them)")
         pages.certify()
-        return results
 
-    return Batch.of_images(images, compute, "filtered", values, reading, writing, pixels)
+    def by_tiles(item: Item, image: Any) -> None:
+        words, written = "", list[_Written]()
+
+        def linear(decomposition: Any) -> np.ndarray:
+            nonlocal words
+            filtered, words = apply(decomposition)
+            return filtered
+
+        def compute(page: Any, keywords: dict[str, Any]) -> Any:
+            written.append(_Written(keywords.pop("out"), 0.5 if centred else 0.0))
+            result = steepest.spectral.apply_filter(page, linear, out=written[-1], **keywords)
+            return at_the_end(result.flow)
+
+        results = item.solve(image, compute, bands, energy, solver, tiles=tiles, names=["filtered"])
+        dtype = image.array.dtype
+        words += "; zero is mid-grey" if centred and dtype.kind == "u" else ""
+        item.tell("filter", words, filter=words)
+        _report_clipping(item, sum(each.outside for each in written) / image.array.size, dtype)
+        item.certify(results, bounds(results))
+
+    sources = reading.sources(images, writing.output, large=large)
+    return Batch(
+        sources, work, lambda source: pixels.file(source, writing.output, "filtered"),
+        writing.overwrite,
+    )  # fmt: skip
 
 
 def _with_gains(
@@ -164,50 +189,22 @@ def _of_times(kind: str, value: Any, bands: choices.Bands) -> tuple[choices.Band
     return replace(bands, bands=None, edges=(), t_max=bands.t_max or last), apply
 
 
-def _tiled(apply: _Apply, centred: bool, taken: list[Any]) -> Tiling:
-    written, words = list[_Written](), [""]
-
-    def linear(decomposition: Any) -> np.ndarray:
-        filtered, words[0] = apply(decomposition)
-        return filtered
-
-    def solve(part: Any, out: Any, keywords: dict[str, Any]) -> Any:
-        if written and isinstance(keywords.get("bands"), int):
-            raise InputError(SEVERAL)
-        written.append(_Written(out, 0.5 if centred else 0.0))
-        found = steepest.spectral.apply_filter(part, linear, out=written[-1], **keywords)
-        return at_the_end(found.flow)
-
-    def report(item: Item, results: list[Any]) -> dict[str, Any]:
-        dtype = written[0].kind
-        said = words[0] + ("; zero is mid-grey" if centred and dtype.kind == "u" else "")
-        item.tell("filter", said, filter=said)
-        size = sum(np.prod(each.shape) for each in written)
-        _report_clipping(item, sum(each.outside for each in written) / size, dtype, "")
-        written.clear()
-        return {"filter": said}
-
-    return Tiling(["filtered"], solve, report, taken)
-
-
 class _Written:
     """A store that takes filtered values as floats, and keeps them in its own dtype."""
 
     def __init__(self, out: Any, grey: float) -> None:
-        self._out, self.kind, self.outside = out, out.dtype, 0
-        self.shape, self.chunks = out.shape[1:], out.chunks[1:]
-        self.dtype = np.dtype("float64" if self.kind.name == "float64" else "float32")
-        self._grey = grey if self.kind.kind == "u" else 0.0
+        self._out, self._kind, self.outside = out, out.dtype, 0
+        self.shape, self.chunks = out.shape, out.chunks
+        self.dtype = np.dtype("float64" if self._kind.name == "float64" else "float32")
+        self._grey = grey if self._kind.kind == "u" else 0.0
 
     def __setitem__(self, index: tuple[Any, ...], array: np.ndarray) -> None:
         values, moved = Values(), array + array.dtype.type(self._grey)
-        self.outside += values.outside(moved, self.kind)
-        self._out[(0, *index)] = values.back(moved, self.kind)
+        self.outside += values.outside(moved, self._kind)
+        self._out[index] = values.back(moved, self._kind)
 
 
-def _report_clipping(
-    item: Item, share: float, dtype: np.dtype, advice: str = " (--float keeps them)"
-) -> None:
+def _report_clipping(item: Item, share: float, dtype: np.dtype, advice: str = "") -> None:
     """Report the share of values that were clipped."""
     if dtype.kind != "u":
         return

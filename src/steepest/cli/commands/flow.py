@@ -12,15 +12,13 @@ from cyclopts import Parameter
 import steepest
 from steepest.core.errors import InputError, TooManySteps
 from steepest.flows.time_grid import DEFAULT_MAX_STEPS, MOST_STEPS
-from steepest.io import Image
 
 from .. import choices
-from ..certificates import Certificate, promise
+from ..certificates import bounds, in_words
 from ..extras import need_figures
-from ..grey import Computed, values_of
+from ..grey import values_of
 from ..runner import Batch, Item
-from ..sources import Source, check_format
-from ..tiles import Tiling
+from ..sources import Source
 from ..types import Count, Images, Positive, Times
 
 
@@ -64,15 +62,13 @@ def flow(
 
     Examples
     --------
-    steepest flow photo.png --times 0.1               writes photo_t0.1.png
-    steepest flow photo.png --times 0.02,0.1,0.5      writes a folder, photo_flow
-    steepest flow photo.png --times 0.02,0.1 --strip  also a figure of all times
-    steepest flow photo.png --times 0.2 --accuracy 60  at least 60 dB, with as few steps as possible
-    steepest flow scan.tif --times 0.2 --steps 200    a fixed number of time steps
-    steepest flow cells.tif --times 0.2 --range 0 4095        12-bit data in a 16-bit file
-    steepest flow photo.png --times 0.1 --method learned      by a network, with a guaranteed error
-    steepest flow scans/ --times 0.1 -o flowed        every image of a folder
-    steepest flow big.zarr --times 0.1 -o out.zarr    larger than memory, tile by tile
+    steepest flow photo.png --times 0.1                 writes photo_t0.1.png
+    steepest flow photo.png --times 0.02,0.1 --strip    also a figure
+    steepest flow photo.png --times 0.2 --accuracy 60   at least 60 dB
+    steepest flow photo.png --times 0.1 --energy tgv    the flow of another energy
+    steepest flow photo.png --times 0.1 --method learned  by a network, certified
+    steepest flow scans/ --times 0.1 -o flowed          every image of a folder
+    steepest flow big.zarr --times 0.1 -o out.zarr      larger than memory
 
     Notes
     -----
@@ -92,27 +88,20 @@ def flow(
         goal = steepest.Accuracy(db=accuracy, data_range=span, max_num_steps=most)
         cut = {"steps": goal}
     names = [f"t{time:g}" for time in times]
-    if tiles.wanted(
+    large = tiles.wanted(
         images, reading, grey, method, pixels, accuracy=accuracy, max_steps=max_steps, strip=strip
-    ):
-        return Tiling(
-            names,
-            lambda part, out, keywords: steepest.flow(part, times, out=out, **cut, **keywords),
-            lambda item, results: _report(item, times, results),
-            [energy, solver],
-        ).batch(images, tiles, writing, "flow")
-    check_format(writing.output, pixels.format)
+    )
     if strip:
         need_figures()
     values = values_of(grey, floats=pixels.float)
 
     def files(source: Source) -> dict[str, Path]:
-        ending = pixels.suffix(source.name)
-        if len(names) == 1:
-            found = {names[0]: source.file(writing.output, names[0], ending)}
-        elif len(set(names)) < len(names):
+        if len(set(names)) < len(names):
             raise InputError("--times: two times are too close to be told apart in file names")
+        if len(names) == 1:
+            found = {names[0]: pixels.file(source, writing.output, names[0])["image"]}
         else:
+            ending = ".zarr" if source.large else pixels.suffix(source.name)
             folder = source.folder(writing.output, "flow", own=False)
             found = {name: folder / f"{source.stem}_{name}{ending}" for name in names}
         if strip:
@@ -120,30 +109,26 @@ def flow(
         return found
 
     def work(item: Item) -> None:
+        def compute(page: Any, keywords: dict[str, Any]) -> Any:
+            solve = steepest.learning.learned_flow if method.learned else steepest.flow
+            with _advice(accuracy):
+                result = solve(values.compute(page), times, **cut, **keywords)
+            item.keep(names, result.images)
+            return grey.measured(result)
+
         image = item.read(reading, values, like=lambda image: dict.fromkeys(names, image))
-        pages, results = Computed(image, values), []
-        for index in range(len(pages)):
-            with item.page(image, index) as on_step, _advice(accuracy):
-                results.append(solve(pages[index], image, on_step))
-        for i, name in enumerate(names):
-            parts = [values.back(result.images[i], image.array.dtype) for result in results]
-            item.write(item.files[name], image.with_parts(parts))
+        energy.report(item)
+        solved_by = [method] if method.learned else [energy, solver]
+        results = item.solve(image, compute, *solved_by, tiles=tiles, stacked=True)
         if strip:
-            limits = (0, 1) if grey.range else None
-            figure = _strip(pages[0], image.channel_axis, results[0], limits, item.source.stem)
+            limits, page = (0, 1) if grey.range else None, values.compute(image.parts[0])
+            figure = _strip(page, image.channel_axis, results[0], limits, item.source.stem)
             item.write(item.files["strip"], figure)
         _report(item, times, results)
-        item.certify(Certificate(results, item.seconds))
+        item.certify(results, bounds(results))
 
-    def solve(page: Any, image: Image, on_step: Any) -> Any:
-        if method.learned:
-            compute, keywords = steepest.learning.learned_flow, choices.keywords_of(image, method)
-        else:
-            compute, keywords = steepest.flow, choices.keywords_of(image, energy, solver)
-            keywords["channel_axis"] = image.channel_axis
-        return grey.measured(compute(page, times, on_step=on_step, **cut, **keywords))
-
-    return Batch(reading.sources(images, writing.output), work, files, writing.overwrite)
+    sources = reading.sources(images, writing.output, large=large)
+    return Batch(sources, work, files, writing.overwrite)
 
 
 @contextmanager
@@ -162,9 +147,7 @@ def _advice(accuracy: float | None) -> Iterator[None]:
 
 
 def _strip(part: Any, channel_axis: int | None, result: Any, limits: Any, name: str) -> Any:
-    from steepest import plot
-
-    return plot.flow_strip(
+    return steepest.plot.flow_strip(
         [part, *result.images],
         [0.0, *result.times],
         channel_axis=channel_axis,
@@ -183,5 +166,5 @@ def _report(item: Item, times: Sequence[float], results: Sequence[Any]) -> None:
         gap = max(float(result.gap[i]) for result in results)
         rows.append({"time": time, "psnr_bound": psnr, "error_bound": error, "gap": gap})
         if len(times) > 1:
-            item.tell(f"t = {time:g}", f"{promise(psnr, error)}, relative gap {gap:.1e}")
+            item.tell(f"t = {time:g}", in_words(psnr, error, gap))
     item.values["times"] = rows

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+import steepest
 from steepest.core.errors import InputError
+from steepest.core.threads import default_num_threads
 from steepest.core.views import Part
 from steepest.io import Image, notes
 from steepest.io.stores import is_store, open_store, store_contents
@@ -37,11 +39,10 @@ def info(
 
     Examples
     --------
-    steepest info                    versions and number of threads
-    steepest info photo.jpg          one file
-    steepest info 'scans/*.tif'      many
-    steepest info slide.zarr         levels, chunks and certificate of a Zarr store
-    steepest info stack.npy --json   for programs
+    steepest info                   versions and number of threads
+    steepest info 'scans/*.tif'     many files
+    steepest info slide.zarr        levels, chunks and certificate of a store
+    steepest info stack.npy --json  for programs
     """
     found: dict[str, Source] = {}
     for name in images:
@@ -57,23 +58,13 @@ def info(
     return Batch(list(found.values()), work, extra=own, footer=footer)
 
 
-def version(package: str) -> str:
-    """Return the version of a package, or "not installed"."""
-    with suppress(metadata.PackageNotFoundError):
-        return metadata.version(package)
-    if package == "steepest":
-        import steepest
-
-        return str(steepest.__version__)
-    return "not installed"
-
-
 def versions() -> dict[str, Any]:
     """Return the versions of steepest and the packages it uses, and the number of threads."""
-    from steepest.core.threads import default_num_threads
-
-    names = ("steepest", "numba", "numpy", "pillow", "tifffile", "matplotlib", "constriction")
-    found: dict[str, Any] = {name: version(name) for name in names}
+    found: dict[str, Any] = {"steepest": steepest.__version__}
+    for name in ("numba", "numpy", "pillow", "tifffile", "matplotlib", "constriction"):
+        found[name] = "not installed"
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
     return {**found, "python": platform.python_version(), "threads": default_num_threads()}
 
 
@@ -115,20 +106,14 @@ def _stored(item: Item, source: str) -> None:
     item.lines += [("axes", ", ".join(image.axes)), ("pixel size", words)]
     if "t" in image.axes and image.units[0]:
         item.lines.append(("time step", f"{image.scale[0]:.4g} {image.units[0]}"))
+    s = getattr(image.array, "shards", None)
     item.lines += [
         ("levels", ", ".join(_times(level.shape) for level in levels)),
-        ("chunks", _times(image.array.chunks) + _shards(image.array)),
+        ("chunks", _times(image.array.chunks) + (f", in shards of {_times(s)}" if s else "")),
     ]
-    firsts = (
-        range(n if axis == "c" else 1)
-        for axis, n in zip(image.axes, image.array.shape, strict=True)
-    )
-    parts = []
-    for place in product(*firsts):
-        fixed = (
-            None if axis in image.space else k for axis, k in zip(image.axes, place, strict=True)
-        )
-        parts.append(Part(image.array, tuple(fixed)))
+    lengths = dict(zip(image.axes, image.array.shape, strict=True)) | {"t": 1}
+    every = ([None] if axis in image.space else range(lengths[axis]) for axis in image.axes)
+    parts = [Part(image.array, place) for place in product(*every)]
     noise = _noise(parts, len(image.space), None)
     _report_noise(item, noise, image.array.dtype)
     if made:
@@ -147,11 +132,6 @@ def _stored(item: Item, source: str) -> None:
 
 def _times(shape: Sequence[int]) -> str:
     return " x ".join(map(str, shape))
-
-
-def _shards(array: Any) -> str:
-    shards = getattr(array, "shards", None)
-    return f", in shards of {_times(shards)}" if shards else ""
 
 
 def _few(value: Any) -> str:
@@ -195,8 +175,6 @@ def _report_noise(item: Item, noise: float | None, dtype: np.dtype) -> None:
 
 def _noise(parts: Sequence[Any], ndim: int, channel_axis: int | None) -> float | None:
     """Estimate the noise from the middle of each part and average; None for tiny images."""
-    import steepest
-
     side = round(_ENOUGH ** (1 / ndim))
     estimates: Sequence[float] = []
     with suppress(InputError):

@@ -18,10 +18,9 @@ from steepest.io import Image, read_image, read_labels
 from steepest.io.stores import is_store, open_windows
 
 from .. import choices
-from ..certificates import Reached
+from ..certificates import residual
 from ..grey import values_of
 from ..runner import Batch, Item
-from ..tiles import Tiling
 from ..types import Count, FileName, Images, one_of
 
 _PLAIN = "diffusion"
@@ -69,11 +68,11 @@ def inpaint(
 
     Examples
     --------
-    steepest inpaint damaged.png --unknown scratches.png           white pixels are filled
-    steepest inpaint photo.png --known mask.png -o filled.png      black pixels are filled
-    steepest inpaint depth.tif                                     NaN pixels are filled
-    steepest inpaint frames/ --unknown logo.png -o clean           one mask for many images
-    steepest inpaint photo.jpg --unknown soft.png --threshold 128  a mask with smooth edges
+    steepest inpaint damaged.png --unknown scratches.png  white pixels are filled
+    steepest inpaint photo.png --known mask.png           black pixels are filled
+    steepest inpaint depth.tif                            NaN pixels are filled
+    steepest inpaint frames/ --unknown logo.png -o clean  one mask for many images
+    steepest inpaint photo.jpg --unknown soft.png --threshold 128  smooth edges
 
     Notes
     -----
@@ -90,57 +89,35 @@ def inpaint(
     if threshold and not name:
         raise InputError("--threshold: also give --known or --unknown")
     other = None if method == _PLAIN else method
-    if tiles.wanted(images, reading, pixels, threshold=threshold, method=other):
-
-        def solve(part: Any, out: Any, keywords: dict[str, Any]) -> Any:
-            with _by_windows(name, tiles, reading) as mask:
-                keywords |= {"known": mask} if known else {"unknown": mask}
-                return steepest.inpaint(part, out=out[0], **keywords)
-
-        return Tiling(
-            ["inpainted"], solve, lambda item, results: item.tell("method", method, method=method),
-            [spacing, solver], certify=_ByTiles, proves="residual",
-        ).batch(images, tiles, writing, "inpaint")  # fmt: skip
+    large = tiles.wanted(images, reading, pixels, threshold=threshold, method=other)
     equation = getattr(inpainting, inpainting.METHODS[method])()
+    if spacing.spacing is not None and "spacing" not in equation.takes:
+        raise InputError(f"--spacing: cannot be combined with --method {method}")
 
-    def compute(item: Item, image: Image) -> list[np.ndarray]:
-        marked = _marked_in(image, name, threshold, reading.max_pixels)
-        marked = marked if known or marked is None else ~marked
-        keywords = choices.keywords_of(image, spacing, solver)
-        if "spacing" in keywords and "spacing" not in equation.takes:
-            raise InputError(f"--spacing: cannot be combined with --method {method}")
-        results = []
-        keywords["channel_axis"] = image.channel_axis
-        for index, part in enumerate(image.parts):
-            with item.page(image, index) as keywords["on_step"]:
-                results.append(steepest.inpaint(part, marked, equation, **keywords))
-        _report(item, method, image, marked)
-        item.certify(_Solved(results, item.seconds), "residual")
-        return [result.image for result in results]
+    def work(item: Item) -> None:
+        def compute(page: Any, keywords: dict[str, Any]) -> Any:
+            result = steepest.inpaint(page, method=equation, **places, **keywords)
+            item.keep(["image"], [result.image])
+            return result
+
+        image = item.read(reading, values)
+        if large:
+            marked = item.resources.enter_context(_by_windows(name, tiles, reading))
+        else:
+            marked = _marked_in(image, name, threshold, reading.max_pixels)
+        places = {} if marked is None else {"known" if known else "unknown": marked}
+        results = item.solve(image, compute, spacing, solver, tiles=tiles, names=["inpainted"])
+        if not large:
+            _report(item, image, **places)
+        item.tell("method", method, method=method)
+        item.certify(results, residual(results), "residual", "pass" if large else "iteration")
 
     values = values_of(choices.RangeChoice(), floats=pixels.float)
-    return Batch.of_images(images, compute, "inpainted", values, reading, writing, pixels)
-
-
-class _Solved(Reached):
-    """The accuracy with which the equation is solved (the worst over several pages)."""
-
-    @property
-    def residual(self) -> float:
-        return max(float(result.residual) for result in self.results)
-
-    @property
-    def promise(self) -> str:
-        return f"{self.residual:.1e}, relative"
-
-    def as_json(self) -> dict[str, Any]:
-        return {"residual": self.residual, **super().as_json()}
-
-
-class _ByTiles(_Solved):
-    """The same by tiles, where an iteration is a pass over all of them."""
-
-    step = "pass"
+    sources = reading.sources(images, writing.output, large=large)
+    return Batch(
+        sources, work, lambda source: pixels.file(source, writing.output, "inpainted"),
+        writing.overwrite,
+    )  # fmt: skip
 
 
 @contextmanager
@@ -201,14 +178,15 @@ def _marked(name: str, ndim: int, threshold: int | None, max_pixels: int) -> np.
     return numbers != 0
 
 
-def _report(item: Item, method: str, image: Image, known: np.ndarray | None) -> None:
-    if known is None:
-        unknown = np.isnan(image.array)
-        if image.channel_axis is not None:
-            unknown = unknown.any(axis=image.channel_axis)
-    else:
-        unknown = ~known
-    number, share = int(unknown.sum()), float(unknown.mean())
-    text = f"{number} of {unknown.size} pixels, {100 * share:.2f} %"
+def _report(
+    item: Item, image: Image, known: np.ndarray | None = None, unknown: np.ndarray | None = None
+) -> None:
+    """Report how many pixels are filled; without a mask, those that are NaN."""
+    holes: np.ndarray = np.isnan(image.array) if known is None else ~known
+    if unknown is not None:
+        holes = unknown
+    elif known is None and image.channel_axis is not None:
+        holes = holes.any(axis=image.channel_axis)
+    number, share = int(holes.sum()), float(holes.mean())
+    text = f"{number} of {holes.size} pixels, {100 * share:.2f} %"
     item.tell("filled", text, unknown=number, share=share)
-    item.tell("method", method, method=method)

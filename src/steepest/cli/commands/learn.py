@@ -85,14 +85,13 @@ def learn(
 
     Examples
     --------
-    steepest learn -o runs/unet --preset paper-short       the U-Net, on the bundled photographs
+    steepest learn -o runs/unet --preset paper-short  on the bundled photographs
     steepest learn photos/ -o runs/lgd --network lgd --size 96 --epochs 100
-    steepest learn -o runs/flux --network mean-flux --seed 1 --max-minutes 60
-    steepest learn -o runs/flux --resume                   continue this training
-    steepest learn -o runs/mixed --size 32,256 --batch 4 --precision bfloat16 --device cuda
+    steepest learn -o runs/flux --network mean-flux --max-minutes 60
+    steepest learn -o runs/flux --resume              continue this training
 
     presets:
-      paper        the TVflowNET paper's: 625 images, 750 epochs, 1 image at 50 times per step
+      paper        the TVflowNET paper's: 625 images, 750 epochs
       paper-short  the same objective in hours on a CPU
       report       the preliminary report's loss: 55 epochs
       gap          the certificate itself, for the mean-flux network (its default)

@@ -12,14 +12,12 @@ import numpy as np
 
 import steepest
 from steepest.inpainting.masks import METHODS
-from steepest.io import Image, Metadata
+from steepest.io import Image, Metadata, from_float
 
 from .. import choices
-from ..certificates import Reached, duration
-from ..images import to_kind, without_channels
+from ..certificates import Accuracy, duration
 from ..runner import Batch, Item
 from ..sources import Source
-from ..tiles import Tiling
 from ..types import Density, FileName, FromZero, Images, one_of
 
 
@@ -60,13 +58,12 @@ def mask(
 
     Examples
     --------
-    steepest mask photo.jpg                                    5 % of the pixels -> photo_mask.png
-    steepest mask photo.jpg --density 0.1 -o mask.png          10 %
-    steepest mask sample:coffee --reconstruction coffee.png    also write the inpainted image
-    steepest mask photo.jpg --tonal --reconstruction best.png  with optimised pixel values
-    steepest mask photo.jpg --method laplacian-dither          faster, but lower quality
-    steepest mask photos/ -o masks --cycles 2                  slower, but better
-    steepest mask big.zarr -o mask.zarr --memory 2GB           larger than memory, tile by tile
+    steepest mask photo.jpg                            5 % -> photo_mask.png
+    steepest mask photo.jpg --density 0.1 -o mask.png  10 %
+    steepest mask sample:coffee --tonal --reconstruction best.png
+    steepest mask photo.jpg --method laplacian-dither  faster, but lower quality
+    steepest mask photos/ -o masks --cycles 2          slower, but better
+    steepest mask big.zarr -o mask.zarr                larger than memory
 
     Notes
     -----
@@ -75,29 +72,7 @@ def mask(
     """
     whole = {"cycles": cycles or None, "tonal": tonal, "reconstruction": reconstruction}
     other = None if method == METHODS[0] else method
-    if tiles.wanted(images, reading, method=other, **whole):
-        counts: list[int] = []
-
-        def solve(part: Any, out: Any, keywords: dict[str, Any]) -> Any:
-            how, axis = keywords["tiles"], keywords.get("channel_axis")
-            same = {"channel_axis": axis, "on_step": keywords["on_step"]}
-            first, second = (replace(how, work=how.work / name) for name in ("mask", "errors"))
-            chosen = steepest.inpainting.masks.echo(
-                part, density, out=out[0], rng=seed, tiles=first, **same
-            )
-            found = steepest.inpainting.reconstruct(part, chosen, tiles=second, **same)
-            counts.append(round(found.density * math.prod(chosen.shape)))
-            return found
-
-        def report(item: Item, results: list[Any]) -> None:
-            kept, share = sum(counts), results[0].density
-            counts.clear()
-            text = f"{kept} pixels, {100 * share:.2f} %, {method}, by tiles"
-            item.tell("mask", text, method=method, known=kept, density=share)
-
-        return Tiling(
-            ["mask"], solve, report, kind="mask", certify=_ByTiles, proves="inpainting",
-        ).batch(images, tiles, writing, "mask")  # fmt: skip
+    large = tiles.wanted(images, reading, method=other, **whole)
 
     def files(source: Source) -> dict[str, Path]:
         own = Path(source.name).suffix
@@ -109,21 +84,39 @@ def mask(
         return found
 
     def work(item: Item) -> None:
+        if large:
+            image = item.read(reading)
+            results = item.solve(image, by_tiles, tiles=tiles, kind="mask")
+            lengths = zip(image.axes, image.array.shape, strict=True)
+            size = math.prod(n for axis, n in lengths if axis != "c") / len(results)
+            kept, share = sum(round(r.density * size) for r in results), results[0].density
+            text = f"{kept} pixels, {100 * share:.2f} %, {method}, by tiles"
+            item.tell("mask", text, method=method, known=kept, density=share)
+            item.certify(results, _errors(results), "inpainting", "pass")
+            return
         image = item.read(
             reading, like=lambda i: {"mask": _blank(i), "reconstruction": i}, kept=False
         )
-        keywords, found = {"channel_axis": image.channel_axis, "rng": seed}, list[_Found]()
-        for index, part in enumerate(image.parts):
-            with item.page(image, index) as keywords["on_step"]:
-                found.append(_choose(part, density, method, cycles, tonal, keywords))
+        found = item.solve(image, in_memory)
         white = [np.where(each.mask, 255, 0).astype(np.uint8) for each in found]
         item.write(item.files["mask"], _blank(image, white))
         if reconstruction is not None:
-            content = to_kind(image, [each.best.image for each in found])
-            item.write(item.files["reconstruction"], content)
+            best = [from_float(each.best.image, image.array.dtype) for each in found]
+            item.write(item.files["reconstruction"], image.with_parts(best))
         _report(item, found, method, cycles, tonal)
 
-    sources = reading.sources(images, writing.output, reconstruction)
+    def by_tiles(page: Any, keywords: dict[str, Any]) -> Any:
+        plan, out = keywords.pop("tiles"), keywords.pop("out")
+        first, second = (replace(plan, work=plan.work / name) for name in ("mask", "errors"))
+        chosen = steepest.inpainting.masks.echo(
+            page, density, out=out, rng=seed, tiles=first, **keywords
+        )
+        return steepest.inpainting.reconstruct(page, chosen, tiles=second, **keywords)
+
+    def in_memory(page: Any, keywords: dict[str, Any]) -> _Found:
+        return _choose(page, density, method, cycles, tonal, {**keywords, "rng": seed})
+
+    sources = reading.sources(images, writing.output, reconstruction, large=large)
     return Batch(sources, work, files, writing.overwrite)
 
 
@@ -136,22 +129,9 @@ class _Found:
     best: Any
 
 
-class _ByTiles(Reached):
-    """The errors of the images inpainted from the masks, over all pixels."""
-
-    step = "pass"
-
-    @property
-    def promise(self) -> str:
-        return _errors(self.results)
-
-    def as_json(self) -> dict[str, Any]:
-        return {"psnr": _psnr(self.results), "mae": _mae(self.results), **super().as_json()}
-
-
 def _blank(image: Image, parts: list[np.ndarray] | None = None) -> Image:
     """A mask of the size of an image, without metadata."""
-    return replace(without_channels(image, parts), metadata=Metadata())
+    return replace(image.of_numbers(parts), metadata=Metadata())
 
 
 def _choose(
@@ -160,7 +140,7 @@ def _choose(
     from steepest import inpainting
     from steepest.inpainting import masks, reconstruct
 
-    axis = {"channel_axis": options["channel_axis"]}
+    axis = {"channel_axis": options.get("channel_axis")}
     mask = getattr(masks, method)(part, density, **options)
     if cycles:
         mask = masks.echo_exchange(part, mask, cycles=cycles, **options)
@@ -181,7 +161,7 @@ def _report(item: Item, found: list[_Found], method: str, cycles: int, tonal: bo
     gain = f" ({after - before:+.2f} dB by tonal optimisation)" if told else ""
     item.lines += [
         ("mask", f"{kept} of {size} pixels, {100 * kept / size:.2f} %, {words}"),
-        ("inpainting", _errors(best) + gain),
+        ("inpainting", _errors(best)[0] + gain),
         ("time", duration(item.seconds)),
     ]
     item.values.update(
@@ -190,8 +170,11 @@ def _report(item: Item, found: list[_Found], method: str, cycles: int, tonal: bo
     )  # fmt: skip
 
 
-def _errors(results: Sequence[Any]) -> str:
-    return f"PSNR {_psnr(results):.2f} dB, mean absolute error {_mae(results):.4g}"
+def _errors(results: Sequence[Any]) -> Accuracy:
+    """The errors of images inpainted from masks, over all pixels."""
+    psnr, mae = _psnr(results), _mae(results)
+    words = f"PSNR {psnr:.2f} dB, mean absolute error {mae:.4g}"
+    return words, {"psnr": psnr, "mae": mae}
 
 
 def _mae(results: Sequence[Any]) -> float:

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+import steepest
+from steepest.io import Image
+
 from .. import choices
 from ..decompositions import Decompositions
 from ..grey import values_of
-from ..images import without_copies
 from ..runner import Batch, Item
 from ..sizes import PixelSize, lengths_of
 from ..types import Images, Number
@@ -22,7 +24,7 @@ def objects(
     min_snr: Number = 8.0,
     grey: choices.RangeChoice = choices.RangeChoice(),
     bands: choices.Bands = choices.Bands(),
-    energy: choices.EnergyChoice = choices.EnergyChoice(),
+    energy: choices.VariationChoice = choices.VariationChoice(),
     solver: choices.SolverChoice = choices.SolverChoice(),
     reading: choices.Reading = choices.Reading(),
     writing: choices.Writing = choices.Writing(),
@@ -46,41 +48,37 @@ def objects(
 
     Examples
     --------
-    steepest objects cells.tif                         writes cells_objects.csv
+    steepest objects cells.tif                    writes cells_objects.csv
     steepest objects cells.tif --bands 4 -o cells.csv
-    steepest objects cells.tif --edges 0.5,2 --pixel-size 0.25     sizes in micrometres
-    steepest objects scan.tif --range 0 4095           12-bit data
-    steepest objects film.tif --pages                  a time series, with a column for the page
-    steepest objects scans/ -o tables                  one table for each image of a folder
+    steepest objects cells.tif --pixel-size 0.25  sizes in micrometres
+    steepest objects film.tif --pages             with a column for the page
 
     columns of the table:
-      page, channel, band   counted from 1; page and channel only where there are several
-      area                  (3-D: volume, 1-D: length) in the unit of the file or of --pixel-size,
-                            else in pixels
-      diameter              of the disc (3-D: ball) with the same area
-      contrast              object minus surroundings, negative for dark objects; on the scale from
-                            0 to 1 for 8- and 16-bit images and with --range, else in grey values
-      contrast_grey         the same in grey values of the file
-      scale                 radius of the disc with this contrast that vanishes at this time: half
-                            the diameter for discs, less for elongated shapes, clearly more if the
-                            edge of a band splits the object
-      time, peak_time       mean time at which the object vanishes; time at which most of it does
-      snr                   contrast times the square root of the number of pixels, divided by the
-                            noise
-      border                1 if the object touches the border of the image
-      z, y, x               centroid in pixels, from 0
-      unit                  unit of the sizes
+      page, channel, band  from 1; page and channel only where there are several
+      area                 (3-D: volume, 1-D: length) in the unit of the file, of
+                           --pixel-size, or in pixels
+      diameter             of the disc (3-D: ball) with the same area
+      contrast             object minus surroundings, negative for dark objects;
+                           from 0 to 1 for 8- and 16-bit images and with --range
+      contrast_grey        the same in grey values of the file
+      scale                radius of the disc with this contrast that vanishes at
+                           this time: half the diameter for discs, less for long
+                           shapes, more if the edge of a band splits the object
+      time, peak_time      mean time at which it vanishes; when most of it does
+      snr                  contrast times the root of the number of pixels, over
+                           the noise
+      border               1 if the object touches the border of the image
+      z, y, x              centroid in pixels, from 0
+      unit                 unit of the sizes
     """
     values = values_of(grey)
 
     def work(item: Item) -> None:
-        from steepest import spectral
-
-        image = item.read(reading, values, prepare=without_copies, kept=False)
+        image = item.read(reading, values, prepare=Image.without_copies, kept=False)
         lengths = lengths_of(item, image, pixel_size, energy)
         pages = Decompositions(item, image, values, bands, grey, energy, lengths, solver)
-        size = lengths.pixel_size
-        found = [spectral.objects(each, min_snr=min_snr, pixel_size=size) for each in pages]
+        keywords = {"min_snr": min_snr, "pixel_size": lengths.pixel_size}
+        found = [steepest.spectral.objects(each, **keywords) for each in pages]
         item.write(item.files["table"], _table(found, pages, lengths.unit))
         pages.report()
         _report(item, np.concatenate(found), len(pages.edges) - 1, lengths.unit)

@@ -22,10 +22,10 @@ from steepest.io import (
 from steepest.io.orientations import MAX_POINTS
 
 from .. import choices
-from ..certificates import ManifoldProof
+from ..certificates import manifold_bounds
 from ..extras import need_figures
 from ..runner import Batch, Item
-from ..sources import Source, expand
+from ..sources import Source, find_sources
 from ..types import Count, FileName, Positive
 
 _Angles = Sequence[tuple[np.ndarray, ...]]  # misorientations of neighbours, before and after
@@ -85,10 +85,10 @@ def orientations(
 
     Examples
     --------
-    steepest orientations sample:nickel --strength 0.5      writes nickel_denoised.ctf
+    steepest orientations sample:nickel --strength 0.5  writes nickel_denoised.ctf
     steepest orientations map.ang --strength 1 -o clean.ang
-    steepest orientations map.ctf --strength 0.5 --picture ipf.png --misorientation kam.png
-    steepest orientations map.ctf --strength 0.5 -o map.npy     quaternions (H, W, 4), scalar last
+    steepest orientations map.ctf --strength 0.5 --picture ipf.png
+    steepest orientations map.ctf --strength 0.5 -o map.npy  quaternions
     steepest orientations 'maps/*.ctf' --strength 0.5 -o clean
 
     Notes
@@ -99,11 +99,9 @@ def orientations(
     """
     if picture or misorientation:
         need_figures()
-    if folders := [name for name in maps if Path(name).is_dir()]:
-        raise InputError(
-            f"{folders[0]}: is a folder; give files, or a quoted glob ('{folders[0]}/*.ctf')"
-        )
-    names = expand(maps)
+    for name in maps:
+        if Path(name).is_dir():
+            raise InputError(f"{name}: is a folder; give files, or a quoted glob ('{name}/*.ctf')")
 
     def files(source: Source) -> dict[str, Path]:
         ending = Path(source.name).suffix.lower()
@@ -126,15 +124,18 @@ def orientations(
         angles = [_misorientations(before, each.quaternions) for each in (before, after)]
         after = _filled(after) if fill else after
         write_orientations(item.files["map"], after, outputs=item.outputs)
-        if "picture" in item.files:
+        if picture:
             item.write(item.files["picture"], _colours(before, after, direction))
-        if "angles" in item.files:
-            item.write(item.files["angles"], _angles(angles, boundary))
+        if misorientation:
+            means = (_local(each, angles[0], boundary) for each in angles)
+            images = dict(zip(("measured", "denoised"), means, strict=True))
+            title = "misorientation to the neighbours in the grain"
+            figure = steepest.plot.misorientation_figure(images, title=title)
+            item.write(item.files["angles"], figure)
         _report(item, before, after, angles, boundary)
-        item.certify(ManifoldProof(results, item.seconds))
+        item.certify(results, manifold_bounds(results))
 
-    sources = [Source(name, maps, len(names) > 1) for name in names]
-    return Batch(sources, work, files, writing.overwrite)
+    return Batch(find_sources(maps), work, files, writing.overwrite)
 
 
 def _denoised(
@@ -242,25 +243,12 @@ def _report(
 
 def _colours(before: OrientationMap, after: OrientationMap, direction: str) -> Any:
     """Draw inverse-pole-figure colours; of several phases, those of the most frequent one."""
-    from steepest import plot
-
     counts = [np.count_nonzero(before.phase == k + 1) for k in range(len(before.phases))]
     number = int(np.argmax(counts))
     phase, maps = before.phases[number], {"measured": before, "denoised": after}
-    return plot.orientation_figure(
-        {name: each.quaternions for name, each in maps.items()},
-        phase.symmetry,
+    return steepest.plot.orientation_figure(
+        {name: each.quaternions for name, each in maps.items()}, phase.symmetry,
         direction={"x": (1, 0, 0), "y": (0, 1, 0), "z": (0, 0, 1)}[direction],
         known={name: each.phase == number + 1 for name, each in maps.items()},
         title=f"{phase.name or 'crystal'}, inverse pole figure along {direction}",
-    )
-
-
-def _angles(angles: _Angles, boundary: float) -> Any:
-    from steepest import plot
-
-    images = {
-        name: _local(each, angles[0], boundary)
-        for name, each in zip(("measured", "denoised"), angles, strict=True)
-    }
-    return plot.misorientation_figure(images, title="misorientation to the neighbours in the grain")
+    )  # fmt: skip

@@ -15,9 +15,8 @@ from steepest.core.errors import InputError
 from steepest.io import Image
 
 from .. import choices
-from ..certificates import ManifoldProof
+from ..certificates import manifold_bounds
 from ..extras import need_figures
-from ..images import without_copies
 from ..runner import Batch, Item
 from ..sources import SAMPLE, Source
 from ..types import FileName, Images, Positive
@@ -69,11 +68,10 @@ def phase(
 
     Examples
     --------
-    steepest phase sample:interferogram --strength 0.35     writes interferogram_denoised.tif
-    steepest phase scan.tif --strength 0.3 --picture p.png  also a picture, before and after
-    steepest phase holo.png --period 256 --strength 0.5     8-bit phases: 256 is 0 again
-    steepest phase a.tif --strength 0.1 --second-order 0.2  keeps slopes, without staircases
-    steepest phase echoes.tif --pages --strength 0.3        each page of a time series
+    steepest phase sample:interferogram --strength 0.35
+    steepest phase scan.tif --strength 0.3 --picture p.png  also a picture
+    steepest phase holo.png --period 256 --strength 0.5     8-bit phases
+    steepest phase a.tif --strength 0.1 --second-order 0.2  keeps slopes
 
     Notes
     -----
@@ -84,6 +82,12 @@ def phase(
     """
     if picture:
         need_figures()
+    norm: Any = "anisotropic" if anisotropic else "isotropic"
+    energy: Any = steepest.TotalVariation(norm=norm, huber=huber or 0.0)
+    if second_order:
+        energy = steepest.CombinedTotalVariation(
+            beta=second_order / strength, norm=norm, huber=huber or 0.0
+        )
 
     def files(source: Source) -> dict[str, Path]:
         name = source.name.lower()
@@ -97,33 +101,25 @@ def phase(
     def work(item: Item) -> None:
         from steepest.manifold import denoise
 
-        image = item.read(reading, prepare=without_copies)
-        turn = _turn_of(image, period)
-        norm: Any = "anisotropic" if anisotropic else "isotropic"
-        energy: Any = steepest.TotalVariation(norm=norm, huber=huber or 0.0)
-        if second_order:
-            energy = steepest.CombinedTotalVariation(
-                beta=second_order / strength, norm=norm, huber=huber or 0.0
-            )
-        options = choices.keywords_of(image, spacing, solver)
-        results, pages = [], []
-        for index, page in enumerate(image.parts):
+        def compute(page: np.ndarray, keywords: dict[str, Any]) -> Any:
             before = turn.radians(page)
             known = ~np.isnan(before)
-            with item.page(image, index) as on_step:
-                result = denoise(
-                    np.where(known, before, 0.0), strength, "circle", energy,
-                    known=None if known.all() else known, embedded=embedded, on_step=on_step,
-                    **options,
-                )  # fmt: skip
-            results.append(result)
+            result = denoise(
+                np.where(known, before, 0.0), strength, "circle", energy, embedded=embedded,
+                known=None if known.all() else known, **keywords,
+            )  # fmt: skip
             pages.append((before, np.where(known, result.image, np.nan)))
+            return result
+
+        image = item.read(reading, prepare=Image.without_copies)
+        turn, pages = _turn_of(image, period), list[tuple[np.ndarray, np.ndarray]]()
+        results = item.solve(image, compute, spacing, solver)
         parts = [turn.back(after, image.array.dtype) for _, after in pages]
         item.write(item.files["image"], image.with_parts(parts))
         if "picture" in item.files:
             item.write(item.files["picture"], _picture(*pages[0]))
         _report(item, pages, turn)
-        item.certify(ManifoldProof(results, item.seconds))
+        item.certify(results, manifold_bounds(results))
 
     return Batch(reading.sources(images, writing.output), work, files, writing.overwrite)
 
@@ -210,12 +206,10 @@ def _residues(phase: np.ndarray) -> int:
 
 def _picture(before: np.ndarray, after: np.ndarray) -> Any:
     """Draw the first page, of a volume the middle slice, before and after."""
-    from steepest import plot
-
     if before.ndim not in (2, 3):
         raise InputError("--picture: signals have no picture")
     if before.ndim == 3:
         before, after = before[len(before) // 2], after[len(after) // 2]
     known = ~np.isnan(before)
     images = {"measured": np.nan_to_num(before), "denoised": np.nan_to_num(after)}
-    return plot.phase_figure(images, known=known)
+    return steepest.plot.phase_figure(images, known=known)

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
+import steepest
 from steepest.io import Image
 
 from .. import choices
 from ..decompositions import Decompositions, Stack
 from ..grey import values_of
-from ..images import without_channels, without_copies
 from ..runner import Batch, Item
 from ..sizes import PixelSize, lengths_of
 from ..types import Images
@@ -22,7 +22,7 @@ def scale_map(
     pixel_size: PixelSize = None,
     grey: choices.RangeChoice = choices.RangeChoice(),
     times: choices.FlowTimes = choices.FlowTimes(),
-    energy: choices.EnergyChoice = choices.EnergyChoice(),
+    energy: choices.VariationChoice = choices.VariationChoice(),
     solver: choices.SolverChoice = choices.SolverChoice(),
     reading: choices.Reading = choices.Reading(),
     writing: choices.Writing = choices.Writing(),
@@ -45,37 +45,34 @@ def scale_map(
 
     Examples
     --------
-    steepest scale-map cells.tif                        writes cells_scale.tif
+    steepest scale-map cells.tif                     writes cells_scale.tif
     steepest scale-map cells.tif -o scale.tif --pixel-size 0.25
-    steepest scale-map stack.tif --pixel-size 0.75,0.25,0.25      a volume, slices 0.75 um apart
-    steepest scale-map film.tif --pages                 a time series: one map per page
-    steepest scale-map grains.png --pixel-size 4nm      a unit other than micrometres
+    steepest scale-map stack.tif --pixel-size 0.75,0.25,0.25  slices 0.75 um apart
+    steepest scale-map grains.png --pixel-size 4nm   another unit than micrometres
     """
     values = values_of(grey)
 
     def blank(image: Image) -> Image:
-        grey = without_channels(image)
+        grey = image.of_numbers()
         return replace(grey, array=grey.array.astype(np.float32))
 
     def like(image: Image) -> dict[str, Image]:
         return {} if image.axes == "X" and writing.output is None else {"scale": blank(image)}
 
     def work(item: Item) -> None:
-        from steepest import spectral
-
-        image = item.read(reading, values, prepare=without_copies, like=like)
+        image = item.read(reading, values, prepare=Image.without_copies, like=like)
         target = item.files["scale"] if like(image) else item.files["scale"].with_suffix(".npy")
         lengths = lengths_of(item, image, pixel_size, energy)
         pages, middles = (
             Decompositions(item, image, values, times, grey, energy, lengths, solver),
             [],
         )
-        stack = Stack(without_channels(image), np.float32, target.parent)
+        stack = Stack(image.of_numbers(), np.float32, target.parent)
         for decomposition in pages:
-            sizes = spectral.scale_map(decomposition, "length") * lengths.pixel_size
+            sizes = steepest.spectral.scale_map(decomposition, "length") * lengths.pixel_size
             middles.append(float(np.median(sizes)))
             stack.add(sizes)
-        item.write(target, replace(without_channels(image), array=stack.array))
+        item.write(target, replace(image.of_numbers(), array=stack.array))
         text = f"median {np.median(middles):.4g} {lengths.unit}"
         item.tell("scale", text, median=middles if pages.series else middles[0])
         pages.certify()

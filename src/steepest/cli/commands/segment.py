@@ -15,14 +15,13 @@ from steepest.core.grey import LUMA
 from steepest.io import Image
 
 from .. import choices
+from ..certificates import label_bounds
 from ..extras import need_figures
 from ..grey import values_of
-from ..images import without_channels, without_copies
-from ..labels import LabelProof, Labels, report_tiles
+from ..labels import Labels, report_tiles
 from ..runner import Batch, Item
 from ..sizes import PixelSize, lengths_of
 from ..sources import Source
-from ..tiles import Tiling
 from ..types import Count, FileName, FromZero, Images, Numbers, Positive
 
 _STRENGTH = 0.1  # default, relative to the range of the image
@@ -96,15 +95,13 @@ def segment(
 
     Examples
     --------
-    steepest segment cells.tif                           writes cells_labels.tif: 0 and 1
+    steepest segment cells.tif                    writes cells_labels.tif: 0 and 1
     steepest segment photo.tif --classes 3 --strength 0.3
-    steepest segment photo.png --mu 0.25                 two classes, as scikit-image's chan_vese
-    steepest segment nuclei.png --objects --areas nuclei.csv      a number for each object
-    steepest segment stained.png --objects --background 1         dark nuclei on a bright slide
+    steepest segment nuclei.png --objects --areas nuclei.csv  a number for each
+    steepest segment stained.png --objects --background 1  dark nuclei
     steepest segment cells.tif --overlay cells.png --doubt doubt.png
     steepest segment scan.tif --range 0 4095 --thresholds 0.2,0.6
-    steepest segment scans/ -o labels --overlay pics     one result for each image of a folder
-    steepest segment big.zarr --strength 0.1 -o labels.zarr     larger than memory, tile by tile
+    steepest segment big.zarr --strength 0.1 -o labels.zarr  larger than memory
 
     Notes
     -----
@@ -123,29 +120,14 @@ def segment(
     if overlay is not None:
         need_figures()
     values = values_of(grey)
-    if tiles.wanted(
+    large = tiles.wanted(
         images, reading, grey, objects=objects, overlay=overlay, areas=areas,
         background=background or None, pixel_size=pixel_size,
-    ):  # fmt: skip
-        if strength is None and mu is None:
-            raise InputError("--strength: a positive number is needed for images computed by tiles")
-        if connectivity != 1:
-            raise InputError("--connectivity 2: not available for images computed by tiles")
-
-        def solve(part: Any, out: Any, keywords: dict[str, Any]) -> Any:
-            if part.dtype.kind == "u":
-                _check_thresholds(thresholds)
-            keywords = {**keywords, "out": (out[0], out[1]) if doubt else out[0]}
-            if mu is not None:
-                return steepest.segmentation.chan_vese(part, mu, **keywords)
-            return steepest.segmentation.threshold_rof(
-                part, strength, classes or 2, thresholds=thresholds, **keywords
-            )
-
-        return Tiling(
-            ["labels", "doubt"] if doubt else ["labels"], solve, report_tiles, [spacing, threads],
-            kind="labels", places={"doubt": doubt}, certify=LabelProof, separate=True,
-        ).batch(images, tiles, writing, "segment")  # fmt: skip
+    )  # fmt: skip
+    if large and strength is None and mu is None:
+        raise InputError("--strength: a positive number is needed for images computed by tiles")
+    if large and connectivity != 1:
+        raise InputError("--connectivity 2: not available for images computed by tiles")
 
     def files(source: Source) -> dict[str, Path]:
         own = Path(source.name).suffix
@@ -159,44 +141,57 @@ def segment(
         return found
 
     def like(image: Image) -> dict[str, Image]:
-        return dict.fromkeys(("labels", "doubt"), without_channels(image))
+        return dict.fromkeys(("labels", "doubt"), image.of_numbers())
 
     def work(item: Item) -> None:
-        image = item.read(reading, values, prepare=without_copies, like=like)
-        lengths = lengths_of(item, image, pixel_size, spacing)
-        keywords = choices.keywords_of(image, lengths, threads)
-        if connectivity == 2:
-            keywords["energy"] = steepest.CroftonTotalVariation()
-        pages = []
-        for index, part in enumerate(image.parts):
-            with item.page(image, index) as keywords["on_step"]:
-                page = values.compute(part.astype(np.float64)) if grey.range else part
-                pages.append(solved(image, page, keywords))
-        found = Labels(image, lengths, pages, background)
-        found.write(item, objects=objects)
-        found.report(item)
-        item.certify(LabelProof(pages, item.seconds))
+        def compute(page: Any, keywords: dict[str, Any]) -> Any:
+            if connectivity == 2:
+                keywords["energy"] = steepest.CroftonTotalVariation()
+            if grey.range:
+                page = values.compute(page.astype(np.float64))
+            if mu is not None:
+                return steepest.segmentation.chan_vese(page, mu, **keywords)
+            keywords.pop("channel_axis", None)
+            if page.dtype.kind == "u":
+                _check_thresholds(thresholds)
+            weight = strength or 0.0
+            if not large:
+                page = _brightness(page, image)
+                finite = page[np.isfinite(page)]  # threshold_rof tells of the others
+                weight = strength or _STRENGTH * float(np.ptp(finite) if finite.size else 0)
+            return steepest.segmentation.threshold_rof(
+                page, weight, classes or 2, thresholds=thresholds, **keywords
+            )
 
-    def solved(image: Image, page: np.ndarray, keywords: dict[str, Any]) -> Any:
-        axis = image.channel_axis
-        if mu is not None:
-            return steepest.segmentation.chan_vese(page, mu, channel_axis=axis, **keywords)
-        if page.dtype.kind == "u":
-            page = page / np.iinfo(page.dtype).max
-            _check_thresholds(thresholds)
-        page = page.astype(np.float64, copy=False)
-        if axis is not None:
-            if page.shape[-1] != 3:
-                channels = f"{image.name}: {page.shape[-1]} channels"
-                raise InputError(f"{channels}; give --mu M to segment them together")
-            page = page @ np.array(LUMA)
-        finite = page[np.isfinite(page)]  # threshold_rof tells of the others
-        weight = strength or _STRENGTH * float(np.ptp(finite) if finite.size else 0)
-        return steepest.segmentation.threshold_rof(
-            page, weight, classes or 2, thresholds=thresholds, **keywords
-        )
+        image = item.read(reading, values, prepare=Image.without_copies, like=like)
+        if large:
+            results = item.solve(
+                image, compute, spacing, threads, tiles=tiles, kind="labels", separate=True
+            )
+            report_tiles(item, results)
+        else:
+            lengths = lengths_of(item, image, pixel_size, spacing)
+            results = item.solve(image, compute, lengths, threads)
+            found = Labels(image, lengths, results, background)
+            found.write(item, objects=objects)
+            found.report(item)
+        item.certify(results, label_bounds(results))
 
-    return Batch(reading.sources(images, writing.output), work, files, writing.overwrite)
+    sources = reading.sources(images, writing.output, large=large)
+    return Batch(sources, work, files, writing.overwrite)
+
+
+def _brightness(page: np.ndarray, image: Image) -> np.ndarray:
+    """The brightness of a page in floating point; from 0 to 1 where the image holds integers."""
+    if page.dtype.kind == "u":
+        page = page / np.iinfo(page.dtype).max
+    page = page.astype(np.float64, copy=False)
+    if image.channel_axis is None:
+        return page
+    if page.shape[-1] != 3:
+        channels = f"{image.name}: {page.shape[-1]} channels"
+        raise InputError(f"{channels}; give --mu M to segment them together")
+    return np.asarray(page @ np.array(LUMA))
 
 
 def _check_thresholds(thresholds: Sequence[float] | None) -> None:

@@ -46,12 +46,10 @@ def spectrum(
 
     Examples
     --------
-    steepest spectrum photo.png                  writes photo_spectrum.png
-    steepest spectrum photo.png --csv            also the numbers, photo_spectrum.csv
-    steepest spectrum photo.png --bands 5        with five bands shaded
-    steepest spectrum scans/ -o spectra          every image of a folder
-    steepest spectrum film.tif --pages --csv     a time series: one spectrum per page
-    steepest spectrum photo.png --json           print the numbers
+    steepest spectrum photo.png            writes photo_spectrum.png
+    steepest spectrum photo.png --csv      also the numbers, photo_spectrum.csv
+    steepest spectrum photo.png --bands 5  with five bands shaded
+    steepest spectrum scans/ -o spectra    every image of a folder
     """
     if not no_figures:
         need_figures()

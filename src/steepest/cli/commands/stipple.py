@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from cyclopts import Parameter
@@ -12,7 +12,6 @@ from steepest.core.errors import InputError
 from steepest.io import write_dots
 
 from .. import choices
-from ..certificates import Reached
 from ..runner import Batch, Item
 from ..sources import check_format
 from ..types import Count, FromZero, Images, Number, Positive
@@ -74,14 +73,12 @@ def stipple(
 
     Examples
     --------
-    steepest stipple photo.jpg                            10,000 dots -> photo_dots.svg
+    steepest stipple photo.jpg                       10,000 dots -> photo_dots.svg
     steepest stipple photo.jpg --points 50000 -o dots.pdf
-    steepest stipple photo.jpg -o dots.svg --width 200    200 mm wide, for a plotter or an engraver
-    steepest stipple photo.jpg -o dots.png --scale 8      8 pixels along one of the photograph
-    steepest stipple photo.jpg -o dots.csv                positions x,y in pixels
-    steepest stipple photo.jpg --size-by-tone 0.5         larger dots where it is dark
-    steepest stipple photo.jpg --invert -o stars.png      white dots on black
-    steepest stipple photos/ -o dots --format pdf
+    steepest stipple photo.jpg -o dots.svg --width 200  for a plotter, 200 mm wide
+    steepest stipple photo.jpg -o dots.csv           positions x,y in pixels
+    steepest stipple photo.jpg --size-by-tone 0.5    larger dots where it is dark
+    steepest stipple photos/ -o dots --format pdf --invert  white on black
 
     Notes
     -----
@@ -98,14 +95,12 @@ def stipple(
         raise InputError("--width: only for SVG and PDF files; --scale sets the size of PNG files")
 
     def work(item: Item) -> None:
-        from steepest import particles
-
         image = item.read(reading, kept=False)
         if image.space != "YX" or image.axes.startswith("T"):
             name = item.source.name
             raise InputError(f"{name}: has axes {image.axes}; a single 2-D image is needed")
         with item.progress() as on_step:
-            dots = particles.stipple(
+            dots = steepest.particles.stipple(
                 _on_paper(image.array, image.alpha, invert), points, invert=invert, gamma=gamma,
                 size_by_tone=size_by_tone, rng=seed, on_step=on_step,
                 solver=steepest.Solver(tol, max_steps, threads.threads),
@@ -121,24 +116,11 @@ def stipple(
             sizes = f"radii {radii.min():.3g} to {radii.max():.3g}"
         count = len(dots.points)
         item.tell("dots", f"{count}, {sizes} pixels", points=count, radius=mean)
-        item.certify(_Even([dots], item.seconds), "discrepancy")
+        words = f"{dots.discrepancy:.3g} pixels, {dots.quality:.3f} times that of a perfect pattern"
+        numbers = {"discrepancy": dots.discrepancy, "quality": dots.quality}
+        item.certify([dots], (words, numbers), "discrepancy", step="step")
 
     return Batch(sources, work, lambda source: {"dots": files[source]}, writing.overwrite)
-
-
-class _Even(Reached):
-    """How evenly the dots are spread."""
-
-    step = "step"
-
-    @property
-    def promise(self) -> str:
-        (dots,) = self.results
-        return f"{dots.discrepancy:.3g} pixels, {dots.quality:.3f} times that of a perfect pattern"
-
-    def as_json(self) -> dict[str, Any]:
-        (dots,) = self.results
-        return {"discrepancy": dots.discrepancy, "quality": dots.quality, **super().as_json()}
 
 
 def _on_paper(array: np.ndarray, alpha: np.ndarray | None, invert: bool) -> np.ndarray:

@@ -1,11 +1,10 @@
-"""The Zarr stores of results that are computed tile by tile."""
+"""The Zarr stores of several results of one image, which appear together."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from itertools import groupby
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -14,57 +13,10 @@ import numpy as np
 
 from steepest.core.errors import InputError
 from steepest.core.views import Part
-from steepest.io.stores import StoredImage, check_new_store, create_store
 
-from .choices import Writing
-from .sources import Source
+from .stores import StoredImage, create_store
 
 Kind = Literal["image", "bands", "labels", "mask"]
-
-
-def store_targets(
-    sources: Sequence[Source],
-    writing: Writing,
-    tags: Sequence[str],
-    kind: Kind,
-    places: Mapping[str, str | None],
-) -> dict[Source, list[Path]]:
-    """The new stores of the results of each image, after checking them.
-
-    There is one for each tag, or a single one for all bands. ``places`` are the options that say
-    where the results of a tag go, in place of -o.
-    """
-
-    def named(source: Source) -> list[Path]:
-        targets: list[Path] = []
-        for given, group in groupby(tags, lambda tag: places.get(tag, writing.output)):
-            files = [tag if kind == "bands" else f"{source.stem}_{tag}" for tag in group]
-            several = source.several or (len(files) > 1 and kind != "bands")
-            folder = _store_or_folder(given, several)
-            if folder.suffix == ".zarr":
-                targets.append(folder)
-                continue
-            if kind == "bands":  # a folder of their own for each image
-                folder = source.folder(writing.output, "bands", own=True)
-            targets += [folder / f"{file}.zarr" for file in files]
-        return targets
-
-    found = {source: named(source) for source in sources}
-    every = [target for group in found.values() for target in group]
-    if len(set(every)) < len(every):
-        raise InputError("two results would have the same name; process them separately")
-    for target in every:
-        check_new_store(target, writing.overwrite)
-    return found
-
-
-def _store_or_folder(given: str | None, several: bool) -> Path:
-    output = Path(given or ".")
-    if output.suffix == ".zarr" and several:
-        raise InputError(f"{output}: a folder is needed for several results, not a store")
-    if output.suffix.lower() in (".tif", ".tiff", ".png", ".npy", ".jpg"):
-        raise InputError(f"{output}: results of tiles are Zarr stores; give a name in .zarr")
-    return output
 
 
 @contextmanager
