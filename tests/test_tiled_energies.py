@@ -107,7 +107,7 @@ def test_options_that_need_the_whole_image_are_named(options, name):
         steepest.flow(noisy((20, 30)), 0.1, tiles=Tiles(), **options)
     with pytest.raises(InputError, match="strength"):
         steepest.denoise(noisy((20, 30)), tiles=Tiles())
-    with pytest.raises(InputError, match="tiles='2GB' must be a steepest.Tiles"):
+    with pytest.raises(InputError, match=r"tiles='2GB' must be a steepest\.Tiles"):
         steepest.denoise(noisy((20, 30)), 0.1, tiles="2GB")
     with pytest.raises(InputError, match="keep=True"):
         Tiles(keep=True)
