@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,8 @@ import steepest
 from cases.terminal import one_error
 from steepest.cli.main import main
 from steepest.cli.progress import progress
+from steepest.core.progress import Progress
+from steepest.inpainting.masks import MaskStep
 from steepest.io import sample
 
 pytestmark = pytest.mark.usefixtures("here")
@@ -179,35 +182,31 @@ def test_progress_is_drawn_on_terminals_after_a_second(monkeypatch, terminal, se
     assert ("photo.png" in stream.drawn) == visible
 
 
-def test_progress_counts_steps(monkeypatch):
-    from types import SimpleNamespace
-
+@pytest.mark.parametrize(
+    ("reports", "words"),
+    [
+        ([SimpleNamespace(step=k, num_steps=5, gap=1e-3) for k in (1, 2, 3)], ["3/5", "gap 1.0e"]),
+        (  # of iterations that nobody can count; then of another page
+            [Progress(k, 0, 0.0123) for k in (1, 2, 3, 1)],
+            ["step 3, residual 1.2e-02", "step 1, residual 1.2e-02"],
+        ),
+        ([MaskStep(1, 0, 500, 100, 0.0123)], ["500 pixels, goal 100, error 0.0123"]),
+        ([Progress(3, 3, stage="choosing the time steps")], ["choosing the time steps"]),
+    ],
+)
+def test_progress_says_what_reports_hold(monkeypatch, reports, words):
     stream = Terminal(True)
     monkeypatch.setattr(sys, "stderr", stream)
-    with progress("photo.png") as on_step:
-        for step in range(1, 4):
-            on_step(SimpleNamespace(step=step, num_steps=5, gap=1e-3))
-            time.sleep(0.6)
-    assert "3/5" in stream.drawn
-    assert "gap 1.0e-03" in stream.drawn
-
-
-def test_progress_of_iterations_that_nobody_can_count(monkeypatch):
-    from steepest.core.progress import Progress
-
-    stream = Terminal(True)
-    monkeypatch.setattr(sys, "stderr", stream)
-    with progress("photo.png") as on_step:
-        for step in (1, 2, 3, 1):  # then another page
-            on_step(Progress(step, 0, 0.0123))
-            time.sleep(0.6)
-    assert "step 3, residual 1.2e-02" in stream.drawn
-    assert "step 1, residual 1.2e-02" in stream.drawn
+    monkeypatch.setattr("steepest.cli.progress._DELAY", 0.0)
+    with progress("photo.png", then="bands") as on_step:
+        for report in reports:
+            on_step(report)
+            time.sleep(0.3)
+    assert all(word in stream.drawn for word in words)
+    assert "bands" not in stream.drawn  # no stage before the last is the end
 
 
 def test_progress_names_the_stages_and_what_follows_them(monkeypatch):
-    from steepest.core.progress import Progress
-
     stream = Terminal(True)
     monkeypatch.setattr(sys, "stderr", stream)
     with progress("photo.png", then="bands") as on_step:
@@ -227,18 +226,6 @@ def test_progress_names_the_stages_and_what_follows_them(monkeypatch):
     assert "left]" in stream.drawn
     assert "100 %" not in stream.drawn
     assert not drawn[-1].strip()  # wiped
-
-
-def test_a_stage_before_the_last_is_no_end(monkeypatch):
-    from steepest.core.progress import Progress
-
-    stream = Terminal(True)
-    monkeypatch.setattr(sys, "stderr", stream)
-    with progress("photo.png", then="bands") as on_step:
-        on_step(Progress(3, 3, stage="choosing the time steps"))
-        time.sleep(1.6)
-    assert "choosing the time steps" in stream.drawn
-    assert "bands" not in stream.drawn
 
 
 def test_compiling_is_told_of_where_a_function_is_not_in_the_cache(monkeypatch):
@@ -266,8 +253,6 @@ def test_compiling_is_told_of_where_a_function_is_not_in_the_cache(monkeypatch):
 
 @pytest.mark.parametrize(("num_steps", "times"), [(0, 1), (1000, 1), (1, 0)])
 def test_what_would_be_faster_is_said_once_where_much_is_left(monkeypatch, num_steps, times):
-    from steepest.core.progress import Progress
-
     stream = Terminal(True)
     monkeypatch.setattr(sys, "stderr", stream)
     for name, seconds in {"_DELAY": 0.0, "_PATIENCE": 0.1}.items():
@@ -284,18 +269,6 @@ def test_nobody_listens_where_nothing_is_drawn(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal(False))
     with progress("photo.png") as on_step:
         assert on_step is None
-
-
-def test_progress_of_a_mask(monkeypatch):
-    from steepest.inpainting.masks import MaskStep
-
-    stream = Terminal(True)
-    monkeypatch.setattr(sys, "stderr", stream)
-    with progress("photo.png") as on_step:
-        for step, known in enumerate((900, 500, 100), 1):
-            on_step(MaskStep(step, 0, known, 100, 0.0123))
-            time.sleep(0.6)
-    assert "500 pixels, goal 100, error 0.0123" in stream.drawn
 
 
 @pytest.mark.parametrize(
