@@ -30,7 +30,7 @@ RNG = np.random.default_rng(0)
 KNOWN = RNG.random(COLOUR.shape[:2]) < 0.1
 PHASES = np.linspace(0, 9, 30)[:, None] + RNG.normal(scale=0.2, size=(30, 24))
 SIGNAL = np.cumsum(RNG.normal(size=40))
-WITHOUT = {"paper_loss"}  # ``**options`` that are no on_step
+WITHOUT = {"energy_named", "paper_loss"}  # ``**options`` that are no on_step
 
 
 @dataclass(frozen=True)
@@ -231,10 +231,7 @@ BY_TILES = {
         lambda **given: tiled.inpaint(COLOUR[..., 0], KNOWN, memory="20MB", **given),
         finite=False,
     ),
-    "echo by tiles": Case(
-        lambda **given: tiled.echo(LARGE, 0.1, rng=0, memory="20MB", **given),
-        finite=False,
-    ),
+    "echo by tiles": Case(lambda **given: tiled.echo(LARGE, 0.1, rng=0, memory="20MB", **given)),
     "threshold_rof by tiles": Case(
         lambda **given: tiled.threshold_rof(LARGE / 255, 0.1, memory="20MB", **given),
         finite=False,
@@ -290,19 +287,8 @@ def numbers(result: Any) -> list[np.ndarray]:
         return [array for part in result for array in numbers(part)]
     if hasattr(result, "network"):
         return [p.detach().numpy() for p in result.network.parameters()]
-    names = (
-        "image",
-        "images",
-        "out",
-        "points",
-        "frames",
-        "bands",
-        "residual",
-        "mae",
-        "gap",
-        "flux",
-    )
-    names += ("error_bound",)
+    names = ("image", "images", "parts", "points", "frames", "bands", "residual", "mae", "gap")
+    names += ("flux", "error_bound")
     found = [getattr(result, name, None) for name in names]
     return [np.asarray(value) for value in found if value is not None]
 
