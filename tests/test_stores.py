@@ -498,3 +498,37 @@ def test_command_continues_interrupted_work(tmp_path, monkeypatch):
     before = len(jobs)
     assert run(*command) == 0
     assert again < len(jobs) - before
+
+
+def test_a_full_disk_while_the_pyramid_is_written_loses_no_computation(tmp_path, monkeypatch):
+    stored(tmp_path / "a.zarr", picture((600, 610)), "yx")
+    real, jobs = PassJob.run, []
+
+    def full(*levels):
+        raise OSError(28, "No space left on device")
+
+    command = ["denoise", tmp_path / "a.zarr", "--strength", 0.1, "--memory", "30MB",
+               "--work", tmp_path / "w", "-o", tmp_path / "o.zarr", "--workers", 1]  # fmt: skip
+    with monkeypatch.context() as patch:
+        patch.setattr("steepest.io.stores._halve", full)
+        assert run(*command) == 1
+    assert not (tmp_path / "o.zarr").exists()
+    assert list((tmp_path / "w").iterdir())
+    monkeypatch.setattr(PassJob, "run", lambda job: jobs.append(job) or real(job))
+    assert run(*command) == 0
+    assert jobs == []
+    assert not list((tmp_path / "w").iterdir())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals as on Unix")
+def test_leftovers_of_killed_processes_are_removed(tmp_path):
+    dead, alive, other = (
+        tmp_path / name
+        for name in (f".o.zarr.{2**22 + 7}.part", f".o.zarr.{os.getppid()}.part", ".o.zarr.x.part")
+    )
+    for path in (dead, alive, other):
+        path.mkdir()
+    like = stored(tmp_path / "a.zarr", picture((60, 61)), "yx")
+    with create_store(tmp_path / "o.zarr", like) as store:
+        store.array[:] = 0
+    assert [path.exists() for path in (dead, alive, other)] == [False, True, True]

@@ -28,7 +28,7 @@ from steepest.tiled.pass_job import CoarseFlux, Iterations
 from steepest.tiled.passes import CorrectionGrid, Passes
 from steepest.tiled.picture import check_picture
 from steepest.tiled.windows import Tiling, halo_share, make_tiling, slabs
-from steepest.tiled.workspace import Workspace, read
+from steepest.tiled.workspace import Workspace, read, remove_work
 
 FEASIBLE = {np.float32: None, np.float64: 1 - 1e-15}
 
@@ -569,3 +569,31 @@ def test_bad_input():
         tiled.denoise_tv(np.zeros((9000, 9000)), 0.1, memory="2MB")
     with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
         tiled.denoise_tv(np.zeros((9, 9)), 0.1, colour=1)
+
+
+def test_full_disk_at_the_end_loses_no_computation(tmp_path):
+    """With ``keep``, the folder stays until the caller has what it needs."""
+    image, seen = noisy((200, 210), np.float32), []
+    options = dict(memory="12MB", halo=24, num_workers=1, work=tmp_path / "w", keep=True)
+    first = tiled.denoise_tv(image, 0.1, **options)
+    held = sum(path.stat().st_size for path in (tmp_path / "w").rglob("*.npy"))
+    assert held < 2.2 * image.nbytes  # the result, and hardly more
+    again = tiled.denoise_tv(image, 0.1, on_step=lambda s: seen.append(s.stage), **options)
+    assert np.array_equal(first.image, again.image)
+    assert set(seen) == {"survey"}
+    remove_work(tmp_path / "w")
+    assert not (tmp_path / "w").exists()
+
+
+def test_an_image_that_was_being_overwritten_is_named(tmp_path, monkeypatch):
+    image, options = noisy((100, 110), np.float32), dict(work=tmp_path / "w", halo=24)
+
+    class Full(np.ndarray):
+        def __setitem__(self, index, values):
+            super().__setitem__((0, 0), 7)
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        tiled.denoise_tv(image, 0.1, image.view(Full), **options)
+    with pytest.raises(InputError, match=r"image: other values.*overwritten: restore it"):
+        tiled.denoise_tv(image, 0.1, image, **options)

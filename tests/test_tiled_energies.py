@@ -107,7 +107,7 @@ def test_options_that_need_the_whole_image_are_named(options, name):
         steepest.flow(noisy((20, 30)), 0.1, tiles=Tiles(), **options)
     with pytest.raises(InputError, match="strength"):
         steepest.denoise(noisy((20, 30)), tiles=Tiles())
-    with pytest.raises(InputError, match=r"tiles='2GB' must be a steepest\.Tiles"):
+    with pytest.raises(InputError, match=r"must be a steepest\.Tiles"):
         steepest.denoise(noisy((20, 30)), 0.1, tiles="2GB")
     with pytest.raises(InputError, match="keep=True"):
         Tiles(keep=True)
@@ -130,7 +130,7 @@ def test_arrays_that_are_not_in_memory_are_read_by_windows():
     image = noisy((200, 210)).astype(np.float32)
     lazy, weights = Lazy(image), Lazy(np.linspace(0.5, 1, 210) * np.ones((200, 1)))
     energy = TotalVariation(weights=weights)
-    small = Tiles("12MB", halo=24, num_workers=1)
+    small = Tiles("3MB", halo=24, num_workers=1)
     result = steepest.denoise(lazy, 0.1, energy, tiles=small)
     assert max(lazy.most, weights.most) < image.size
     same = TotalVariation(weights=weights._array)

@@ -139,5 +139,5 @@ def _report(item: Item, labels: np.ndarray, numbers: np.ndarray) -> None:
     named = zip(numbers, pixels / labels.size, strict=True)
     shares = {str(number): float(share) for number, share in named}
     words = ", ".join(f"{number}: {100 * share:.1f} %" for number, share in shares.items())
-    item.tell("classes", words, classes=shares)
-    item.tell("effort", duration(item.seconds), seconds=item.seconds)
+    item.report("classes", words, classes=shares)
+    item.report("effort", duration(item.seconds), seconds=item.seconds)

@@ -43,7 +43,7 @@ def options(title: str, text: str = "") -> Callable[[type], Any]:
     return lambda kind: shown(dataclass(frozen=True)(kind))
 
 
-def given(*choices: Any, besides: Collection[str] = (), **values: Any) -> list[str]:
+def options_given(*choices: Any, besides: Collection[str] = (), **values: Any) -> list[str]:
     """The options of these dataclasses, and those with these values, that are not as by default."""
     for choice in choices:
         for each in fields(choice):
@@ -59,13 +59,13 @@ def _hyphens(name: str) -> str:
 
 def refuse(why: str, *choices: Any, besides: Collection[str] = (), **values: Any) -> None:
     """Raise `InputError` if one of these options was given."""
-    if names := given(*choices, besides=besides, **values):
+    if names := options_given(*choices, besides=besides, **values):
         raise InputError(f"{', '.join(names)}: {why}")
 
 
 def only_one(**values: Any) -> None:
     """Raise `InputError` if several of these options were given."""
-    if len(names := given(**values)) > 1:
+    if len(names := options_given(**values)) > 1:
         raise InputError(f"{names[0]}: cannot be combined with {names[1]}")
 
 
@@ -87,7 +87,7 @@ class RangeChoice:
         if self.range is not None and self.range[0] >= self.range[1]:
             raise InputError(f"--range: {self.range[0]:g} is not below {self.range[1]:g}")
 
-    def measured(self, result: Any) -> Any:
+    def with_range(self, result: Any) -> Any:
         """A result whose PSNR refers to this range, if it is given."""
         return replace(result, data_range=1.0) if self.range else result
 
@@ -190,7 +190,7 @@ class VariationChoice(Spacing):
     """treat each channel on its own"""
 
     def __post_init__(self) -> None:
-        if given(self, besides=["spacing"]):
+        if options_given(self, besides=["spacing"]):
             self.make()  # refuses options that the energy does not take
 
     def make(self) -> Any:
@@ -231,7 +231,7 @@ class EnergyChoice(VariationChoice):
     def report(self, item: Any) -> None:
         """Report the energy, unless it is total variation."""
         if self.energy != "tv":
-            item.tell("energy", energies()[self.energy].title, energy=self.energy)
+            item.report("energy", energies()[self.energy].title, energy=self.energy)
 
 
 @options("Energy")
@@ -373,41 +373,13 @@ class Reading(FileReading):
 
 
 @options("Writing and reporting")
-class Writing:
+class Output:
     """Where results are written."""
 
     output: Annotated[FileName | None, Parameter(alias="-o")] = None
     """file, or folder for several images"""
     overwrite: bool = False
     """replace existing files"""
-
-
-@options("Writing and reporting")
-class PixelChoice:
-    """The format of images that are written."""
-
-    format: Literal["png", "jpg", "tif", "npy"] | None = None
-    """format of the results (default: as the image)"""
-    float: bool = False
-    """compute and write 32-bit floats (TIFF or NPY), neither rounded nor clipped"""
-
-    def suffix(self, name: str) -> str:
-        """Return the suffix of results: that of --format, or by default that of the image.
-
-        With --float, results of PNG and JPEG images get the suffix .tif.
-        """
-        if self.format:
-            return f".{self.format}"
-        own = Path(name).suffix if Path(name).suffix.lower() in SUFFIXES else ""
-        own = own or (".png" if name.startswith(SAMPLE) else ".tif")
-        return ".tif" if self.float and SUFFIXES[own.lower()] in ("png", "jpeg") else own
-
-    def file(self, source: Source, output: str | None, tag: str) -> dict[str, Path]:
-        """The file for the one image that results, after checking it."""
-        if source.large:
-            return {"image": source.file(output, tag, ".zarr")}
-        check_format(output, self.format)
-        return {"image": source.file(output, tag, self.suffix(source.name))}
 
 
 @options("Writing and reporting")
@@ -422,3 +394,43 @@ class Reporting:
     """exit with code 1 if an image did not converge"""
     traceback: bool = False
     """show where an error arose (for bug reports)"""
+
+
+@options("Writing and reporting")
+class Writing(Reporting, Output):
+    """Where results are written, and what is printed."""
+
+
+@options("Writing and reporting")
+class ImageWriting(Writing):
+    """The same for images, with their format."""
+
+    format: Literal["png", "jpg", "tif", "npy"] | None = None
+    """format of the results (default: as the image)"""
+    float: bool = False
+    """compute and write 32-bit floats (TIFF or NPY), neither rounded nor clipped"""
+
+    @property
+    def of_pixels(self) -> dict[str, Any]:
+        """The options that say what pixels are like."""
+        return {"format": self.format, "float": self.float}
+
+    def suffix(self, name: str) -> str:
+        """Return the suffix of results: that of --format, or by default that of the image.
+
+        With --float, results of PNG and JPEG images get the suffix .tif.
+        """
+        if self.format:
+            return f".{self.format}"
+        own = Path(name).suffix if Path(name).suffix.lower() in SUFFIXES else ""
+        own = own or (".png" if name.startswith(SAMPLE) else ".tif")
+        return ".tif" if self.float and SUFFIXES[own.lower()] in ("png", "jpeg") else own
+
+    def file(self, source: Source, tag: str) -> Path:
+        """The file for an image, after checking it."""
+        check_format(self.output, self.format)
+        return source.file(self.output, tag, self.suffix(source.name))
+
+    def one_image(self, tag: str) -> Callable[[Source], dict[str, Path]]:
+        """The names of files of a command that writes one image."""
+        return lambda source: {"image": self.file(source, tag)}

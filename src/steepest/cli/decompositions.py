@@ -16,7 +16,7 @@ from steepest.io import Image
 
 from .certificates import bounds, without_pixels
 from .choices import FlowTimes, MethodChoice, keywords_of
-from .grey import Computed, Values
+from .grey import ComputedPages, Values
 from .runner import Item
 
 
@@ -36,7 +36,7 @@ class Decompositions:
         *choices: Any,
         method: MethodChoice = MethodChoice(),
     ) -> None:
-        self.item, self.image, self.parts = item, image, Computed(image, values)
+        self.item, self.image, self.parts = item, image, ComputedPages(image, values)
         self._grey, *self._choices = choices
         self._bands, self._method = bands, method
         self.series = image.axes.startswith("T")
@@ -52,7 +52,7 @@ class Decompositions:
             start = perf_counter()
             for decomposition in self._decompositions(on_step):
                 self._seconds += perf_counter() - start
-                flow = self._grey.measured(decomposition.flow)
+                flow = self._grey.with_range(decomposition.flow)
                 self._flows.append(without_pixels(flow))
                 self.edges = [float(edge) for edge in decomposition.edges]
                 yield decomposition
@@ -86,7 +86,7 @@ class Decompositions:
 
     def report(self) -> None:
         """Report the bands of all pages."""
-        self.item.tell("bands", bands_in_words(self.edges), edges=self.edges)
+        self.item.report("bands", bands_in_words(self.edges), edges=self.edges)
         self.report_edges()
 
     def report_edges(self) -> None:
@@ -94,12 +94,12 @@ class Decompositions:
         if self.edge_pages:
             pages = ", ".join(map(str, self.edge_pages))
             words = f"chosen from the spectra of pages {pages}, the same on all pages"
-            self.item.tell("edges", words, edge_pages=self.edge_pages)
+            self.item.report("edges", words, edge_pages=self.edge_pages)
 
     def certify(self) -> None:
         """Report the combined certificate of all pages."""
         self.item.seconds = self._seconds  # without those of the command between the pages
-        self.item.certify(self._flows, bounds(self._flows))
+        self.item.certify(self._flows, bounds)
 
     def spectrum_figure(self, spectra: Sequence[tuple[Any, Any]]) -> Any:
         """Draw the spectra (times, S) of all pages."""

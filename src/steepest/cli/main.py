@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 
 from cyclopts import App
 
@@ -57,8 +55,8 @@ Exit codes: 0 all done; 1 an image failed, or did not converge with --strict; 2 
 
 
 def make_parser(names: Sequence[str] = COMMANDS) -> App:
-    """Make the program; of commands that are not named, it knows the first line of the help."""
-    commands = {name: _command(name) if name in names else _summary(name) for name in COMMANDS}
+    """Make the program with these commands, which are imported."""
+    commands = {name: _command(name) for name in names}
     version = f"steepest {steepest.__version__}"
     options = {"version": version, "version_flags": ["--version"]}
     app = make_program("steepest", commands, DESCRIPTION, **options)
@@ -72,16 +70,8 @@ def _command(name: str) -> Command:
     return command
 
 
-def _summary(name: str) -> str:
-    """The first line of the docstring of a command, which is not imported."""
-    word = name.replace("-", "_")
-    text = Path(__file__).with_name("commands").joinpath(f"{word}.py").read_text(encoding="utf-8")
-    found = re.search(rf'^def {word}\(.*?"""(.*?)$', text, re.DOTALL | re.MULTILINE)
-    return found[1] if found else ""
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a ``steepest`` command and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    names = COMMANDS if words[:1] == ["--install-completion"] else words[:1]
-    return run(make_parser(names), words)
+    one = words[0] if words and words[0] in COMMANDS else None
+    return run(make_parser(COMMANDS if one is None else [one]), words)

@@ -30,14 +30,14 @@ def _shown(default: Any) -> str | None:
 
 
 def make_program(
-    name: str, commands: Command | Mapping[str, Command | str], text: str = "", **options: Any
+    name: str, commands: Command | Mapping[str, Command], text: str = "", **options: Any
 ) -> App:
     """Make a program of one command, or of several with their names.
 
     A command is a function whose docstring is the help, and whose keywords are the options: their
     types say how they are parsed, and dataclasses are groups of options. It returns a `Batch` to
     process, an exit code, or None. ``text`` describes a program of several commands, in the form
-    of a docstring. Where only the list of commands is needed, they may be their first lines.
+    of a docstring.
     """
     if callable(commands):
         app = _app(name, commands.__doc__ or "", **options)
@@ -45,10 +45,8 @@ def make_program(
         return app
     program = _app(name, text, **options)
     for order, (word, command) in enumerate(commands.items()):
-        docstring = command if isinstance(command, str) else command.__doc__ or ""
-        app = _app(word, docstring, sort_key=order)
-        if callable(command):
-            app.default(command)
+        app = _app(word, command.__doc__ or "", sort_key=order)
+        app.default(command)
         program.command(app)
     return program
 

@@ -34,7 +34,7 @@ def progress(
         return
     line = Line(label, then, hint)
     try:
-        with _told_of_compiling(line):
+        with _watch_compiling(line):
             yield line
     finally:
         line.stop()
@@ -86,9 +86,9 @@ class Line:
             words = f"{share}, {done}/{total}, {words}".removesuffix(", ")
         self._words = words
         self._bar.update(self._task, completed=done, total=total if step.num_steps else None)
-        self.tell()
+        self.update()
 
-    def tell(self) -> None:
+    def update(self) -> None:
         """Update the words, and print the hint if it takes long."""
         (task,) = self._bar.tasks
         words = COMPILING if self.compiling else self._words
@@ -143,18 +143,18 @@ def _clock(seconds: float) -> str:
 
 
 @contextmanager
-def _told_of_compiling(line: Line) -> Iterator[None]:
+def _watch_compiling(line: Line) -> Iterator[None]:
     """Notify the line when numba compiles a function, that is, when its cache does not hold it."""
     from numba.core import event
 
     class Listener(event.Listener):  # type: ignore[misc]
         def on_start(self, event: Any) -> None:
             line.compiling += 1
-            line.tell()
+            line.update()
 
         def on_end(self, event: Any) -> None:
             line.compiling -= 1
-            line.tell()
+            line.update()
 
     with event.install_listener("numba:compile", Listener()):
         yield

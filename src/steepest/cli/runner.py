@@ -79,7 +79,7 @@ class Item:
         if self.source.large:
             return open_large(self)
         image = prepare(reading.read(self.source.name))
-        image = image if values is None else values.opened(image)
+        image = image if values is None else values.prepare(image)
         self._grey, self._dtype = values or Values(), image.array.dtype
         for name, content in like(image).items():
             if name in self.files:
@@ -93,7 +93,7 @@ class Item:
         """Add the shape and dtype of an image, and if ``kept``, what the first file cannot hold."""
         self._image = image if kept else None
         shape, dtype = image.array.shape, image.array.dtype.name
-        self.tell("image", describe(image), shape=shape, dtype=dtype, axes=image.axes)
+        self.report("image", describe(image), shape=shape, dtype=dtype, axes=image.axes)
 
     def solve(
         self, image: Any, compute: Callable[[Any, dict[str, Any]], Any], *choices: Any, **tiled: Any
@@ -142,7 +142,7 @@ class Item:
             yield on_step
         self.seconds += perf_counter() - start
 
-    def tell(self, key: str, text: str, /, **values: Any) -> None:
+    def report(self, key: str, text: str, /, **values: Any) -> None:
         """Add a line to print, and values for JSON."""
         self.lines.append((key, text))
         self.values.update(values)
@@ -150,21 +150,21 @@ class Item:
     def certify(
         self,
         results: Sequence[Any],
-        accuracy: Accuracy,
+        accuracy: Callable[[Sequence[Any]], Accuracy],
         name: str = "certificate",
         step: str = "iteration",
     ) -> None:
         """Add the accuracy of results under a name, their effort in steps, and the worst status."""
-        words, numbers = accuracy
+        words, numbers = accuracy(results)
         self.status = Status.worst([result.status for result in results])
         iterations = sum(int(result.iterations) for result in results)
         effort = {
             "iterations": iterations, "converged": self.status.converged,
             "status": str(self.status), "seconds": self.seconds,
         }  # fmt: skip
-        self.tell(name, words, **{name: {**numbers, **effort}})
-        self.tell("effort", f"{counted(iterations, step)}, {duration(self.seconds)}")
-        self.tell("status", str(self.status))
+        self.report(name, words, **{name: {**numbers, **effort}})
+        self.report("effort", f"{counted(iterations, step)}, {duration(self.seconds)}")
+        self.report("status", str(self.status))
         if self.stores is not None:
             self.stores.note(self.values, results, name)
 
@@ -188,7 +188,7 @@ class Item:
             return
         self.values["not_kept"] = names = not_kept(self._image, self.written[0])
         if names:
-            self.tell("not kept", ", ".join(names))
+            self.report("not kept", ", ".join(names))
 
 
 def describe(image: Image) -> str:

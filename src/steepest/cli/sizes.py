@@ -46,7 +46,7 @@ class Lengths:
         """Report the pixel size."""
         if self.unit != "px":
             sizes = [step * self.pixel_size for step in self.spacing or ()]
-            item.tell("pixel size", f"{' x '.join(f'{size:.4g}' for size in sizes)} {self.unit}")
+            item.report("pixel size", f"{' x '.join(f'{size:.4g}' for size in sizes)} {self.unit}")
         item.values["unit"] = self.unit
 
 

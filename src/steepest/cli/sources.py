@@ -46,12 +46,12 @@ class Source:
         the current folder.
         """
         if output is not None:
-            return self.placed(output, ending, kind)
+            return self.file_at(output, ending, kind)
         if self.several:
             raise InputError(_MANY)
-        return self._checked(Path(f"{self.stem}_{tag}{ending}"), kind)
+        return self._checked(Path(f"{self.stem}_{tag}{self._ending(ending)}"), kind)
 
-    def placed(self, output: str, ending: str, kind: str = "image") -> Path:
+    def file_at(self, output: str, ending: str, kind: str = "image") -> Path:
         """Return ``output`` if it names a file, or else a file in it with the name of the image.
 
         Results of images in subfolders are placed in subfolders of the same name.
@@ -61,7 +61,7 @@ class Source:
             if self.several:
                 raise InputError(f"{path}: a folder is needed for several images, not a file")
             return self._checked(path, kind)
-        return self._checked(self._in_folder(path) / f"{self.stem}{ending}", kind)
+        return self._checked(self._in_folder(path) / f"{self.stem}{self._ending(ending)}", kind)
 
     def folder(self, output: str | None, tag: str, *, own: bool) -> Path:
         """Return the folder for several results.
@@ -82,6 +82,9 @@ class Source:
     def names_a_result(self, output: str) -> bool:
         """Whether ``output`` is the name of a file or store, and not of a folder for images."""
         return names_a_file(output) or (self.large and Path(output).suffix == ".zarr")
+
+    def _ending(self, ending: str) -> str:
+        return f"{ending.rpartition('.')[0]}.zarr" if self.large else ending
 
     def _in_folder(self, path: Path) -> Path:
         if path.suffix.lower() == ".zarr":

@@ -114,7 +114,7 @@ def _places(image: StoredImage, separate: bool) -> Iterator[tuple[int | None, ..
 @contextmanager
 def _workers(tiles: TilesChoice) -> Iterator[tuple[steepest.Tiles, int | None]]:
     """How to work on the tiles, and the threads of each worker that is not of this process."""
-    plan = steepest.Tiles(memory=tiles.memory or "2GB", num_workers=tiles.workers)
+    plan = steepest.Tiles(tiles.memory or steepest.Tiles.memory, num_workers=tiles.workers)
     if tiles.scheduler is None:
         yield plan, None
         return

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -313,6 +314,7 @@ def create_store(
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     aside = _aside(target)
     _discard(aside, temporary)
+    _remove_leftovers(target)
     old = like.version.startswith("0.4")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -335,6 +337,20 @@ def create_store(
     finally:
         _put_back(target)
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Delete what processes that were killed have left of stores of this name."""
+    for path in target.parent.glob(f".{target.name}.*.part"):
+        number = path.name.split(".")[-2]
+        if sys.platform == "win32" or not number.isdigit():
+            continue
+        try:
+            os.kill(int(number), 0)
+        except (ProcessLookupError, OverflowError):
+            shutil.rmtree(path, ignore_errors=True)
+        except PermissionError:
+            pass
 
 
 def _aside(target: Path) -> Path:

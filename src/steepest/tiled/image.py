@@ -47,7 +47,7 @@ from .windows import (
     share_of,
     slabs,
 )
-from .workspace import open_workspace
+from .workspace import WRITING, open_workspace
 
 _HALOS = (144, 96, 80, 64, 48, 32, 24, 16)
 USUAL = 72  # iterations that many images need
@@ -290,6 +290,7 @@ class TiledImage:
 
     def write(self, out: Any, passes: Passes) -> None:
         """Write the frames into ``out``: the frame of number k into ``out[k]``, or the only one."""
+        self.workspace.once(WRITING, True)
         for frame, name in passes.frames.items():
             lead = (frame,) if len(out.shape) > len(self.picture.shape) else ()
             values = frame_reader(self.workspace, name, self.tiling, self.picture)
@@ -330,14 +331,17 @@ class TiledImage:
             SurveyJob, 0, "", "survey", picture=picture, weights=self.weights, levels=levels
         )
         rows, digests = np.array([found[0] for found in surveyed]), [found[3] for found in surveyed]
-        for tile, (_, part, own, _) in zip(self.tiling.tiles(0), surveyed, strict=True):
+        for tile, (_, part, own, *_) in zip(self.tiling.tiles(0), surveyed, strict=True):
             cells = tuple(slice(c.start // block, -(-c.stop // block)) for c in tile.core)
             means[(slice(None), *cells)] = part
             if weights is not None:
                 weights[(slice(None), *cells)] = own
         for name, every in zip(("image", "weights"), zip(*digests, strict=True), strict=True):
             self.workspace.check_same(name, every)
-        self._mean_weights = None if weights is None else weights[0]
+        if weights is not None:
+            self._mean_weights = weights[0]
+            heaviest = max(found[4] for found in surveyed)  # bounds the flux in the certificate
+            self.energy = replace(self.energy, weights=np.array([heaviest]))
         low, high = rows[:, 0].min(), rows[:, 1].max()
         count = math.prod(space)
         mean, square = rows[:, 2].sum(0) / count, rows[:, 3].sum(0) / count

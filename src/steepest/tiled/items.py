@@ -76,34 +76,6 @@ def one_by_one(
     return _merge(every, counts[0], batch is not None, out)
 
 
-def image_by_image(
-    compute: Callable[[Request, Any], Any],
-    request: Request,
-    besides: Any,
-    batch_axis: int,
-) -> list[Any]:
-    """``compute(request of the item, its part of besides)`` for each image, until one stops.
-
-    ``out`` and ``besides``, a second result, have the shape of the image, or are None.
-    """
-    shape = tuple(getattr(request.image, "shape", ()))
-    axis = normalize_axis(batch_axis, len(shape), "batch_axis")
-    if not all(shape):
-        raise InputError(f"image of shape {shape} has no pixels")
-    results: list[Any] = []
-    with _folders(request.how, f"items {shape} {axis}") as folder_of:
-        for item in range(shape[axis or 0]):
-            fixed = tuple(item if k == axis else None for k in range(len(shape)))
-            part, out, other = (
-                None if array is None else view(array, fixed)
-                for array in (request.image, request.out, besides)
-            )
-            results.append(compute(request.at(part, out, folder_of(f"item-{item}")), other))
-            if results[-1].status is Status.STOPPED:
-                raise Stopped
-    return results
-
-
 @contextmanager
 def _folders(how: Tiles, signature: str) -> Iterator[Callable[[str], Path | None]]:
     """The folder of each item in the folder of work, which is kept if `Stopped` is raised."""

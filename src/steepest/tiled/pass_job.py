@@ -248,22 +248,24 @@ class SurveyJob(TileJob):
     weights: Picture | None
     levels: int
 
-    def run(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, list[str]]:
+    def run(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, list[str], float]:
         """Smallest and largest value, sums and sums of squares (4, channels), means and digests.
 
-        The means over blocks, and the digests, are those of the image and of the weights.
+        The means over blocks, and the digests, are those of the image and of the weights. The last
+        number is the largest weight.
         """
         u = self.picture.read(self.tile.core)
         space = tuple(range(1, u.ndim))
         wide = u.astype(np.float64)
         facts = np.array([u.min(space), u.max(space), wide.sum(space), (wide * wide).sum(space)])
         del wide
-        w, digests = None, [digest(u), ""]
+        w, digests, heaviest = None, [digest(u), ""], 0.0
         if self.weights is not None:
             given = read_weights(self.weights, self.tile.core)
             digests[1] = digest(np.asarray(given, np.float64))
             w = np.asarray(check_weights(given, u.shape[1:], u), u.dtype)[None]
+            heaviest = float(w.max())
         for _ in range(self.levels):
             u = average(u)
             w = None if w is None else average(w)
-        return facts, u, w, digests
+        return facts, u, w, digests, heaviest

@@ -136,6 +136,27 @@ class Floats:
         return self.picture.read(index[1:])[index[0]]
 
 
+@dataclass(frozen=True)
+class Affine:
+    """The array ``(array - shift) / divisor``, read by windows."""
+
+    array: Any
+    shift: float
+    divisor: float
+    dtype: np.dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the image."""
+        return tuple(map(int, self.array.shape))
+
+    def __getitem__(self, window: Any) -> np.ndarray:
+        values = np.asarray(self.array[window], np.float64)
+        if self.shift != 0 or self.divisor != 1:
+            values = (values - self.shift) / self.divisor
+        return values.astype(self.dtype, copy=False)
+
+
 def check_picture(image: Any, channel_axis: int | None, name: str = "image") -> Picture:
     """Check shape and dtype, without reading a pixel; return the picture.
 

@@ -25,6 +25,8 @@ from .claim import MARK, Mark, claim
 from .sealed import UNFINISHED, is_sound, write_file
 from .windows import Tiling, Window
 
+WRITING = "writing the result"  # the name of the fact that this has begun
+
 
 def digest(*arrays: np.ndarray) -> str:
     """A number by which the values of arrays are told apart, as text."""
@@ -117,9 +119,12 @@ class Workspace:
         """
         found = digest(np.array([*digests]))
         if self.once(f"digest of {name}", found) != found:
+            hint = ""
+            if WRITING in Mark.read(self.folder).facts:
+                hint = " (if out is the image itself, it was being overwritten: restore it)"
             raise InputError(
                 f"{name}: other values than when the work in {self.folder} began; give the same, "
-                "or another folder"
+                f"or another folder{hint}"
             )
 
     def ensure(self, name: str, make: Callable[[], np.ndarray]) -> None:

@@ -39,7 +39,6 @@ def decompose(
     tiles: choices.TilesChoice = choices.TilesChoice(),
     reading: choices.Reading = choices.Reading(),
     writing: choices.Writing = choices.Writing(),
-    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """Split an image into its structures by contrast and size.
 
@@ -117,7 +116,7 @@ def decompose(
         pages.report()
         text = "exact" if np.isinf(min(decibels)) else f"{min(decibels):.0f} dB"
         text = f"bands + residual reproduce the image: {text}"
-        item.tell("sum", text, reconstruction_psnr=min(decibels))
+        item.report("sum", text, reconstruction_psnr=min(decibels))
         pages.certify()
 
     def remove_older(item: Item) -> None:
@@ -163,8 +162,8 @@ def _by_tiles(
             stacked=True,
         )  # fmt: skip
         inner = [float(edge) for edge in edges if np.isfinite(edge)]
-        item.tell("bands", bands_in_words(edges), edges=inner)
-        item.certify(results, bounds(results))
+        item.report("bands", bands_in_words(edges), edges=inner)
+        item.certify(results, bounds)
 
     return work, files
 

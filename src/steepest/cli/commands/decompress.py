@@ -73,8 +73,8 @@ def decompress(
         item.write(target, image)
         item.describe(image)
         share = f"{header.count} known, {100 * header.density:.2f} %"
-        item.tell("pixels", share, bytes=len(data), density=header.density)
-        item.tell("time", f"{item.seconds:.2f} s", seconds=item.seconds)
+        item.report("pixels", share, bytes=len(data), density=header.density)
+        item.report("time", f"{item.seconds:.2f} s", seconds=item.seconds)
 
     return Batch([Source(file)], work, overwrite=overwrite)
 

@@ -33,9 +33,7 @@ def denoise(
     solver: choices.SolverChoice = choices.SolverChoice(),
     tiles: choices.TilesChoice = choices.TilesChoice(),
     reading: choices.Reading = choices.Reading(),
-    writing: choices.Writing = choices.Writing(),
-    pixels: choices.PixelChoice = choices.PixelChoice(),
-    reporting: choices.Reporting = choices.Reporting(),
+    writing: choices.ImageWriting = choices.ImageWriting(),
 ) -> Batch:
     """Remove noise; the strength is found automatically.
 
@@ -76,12 +74,12 @@ def denoise(
     noise has a standard deviation of 1 (less where there are few photons). Results are grey values
     as in the file, also with --float.
     """
-    values = values_of(grey, noise, floats=pixels.float)
+    values = values_of(grey, noise, floats=writing.float)
     if noise.noise == "poisson":
         why = "cannot be combined with --noise poisson, whose noise follows from the image; see "
         choices.refuse(f"{why}--gain and --read-noise", sigma=sigma)
     weight: Any = None if strength == "auto" else strength
-    large = tiles.wanted(images, reading, grey, noise, pixels, sigma=sigma)
+    large = tiles.wanted(images, reading, grey, noise, sigma=sigma, **writing.of_pixels)
     if large and not weight:
         raise InputError("--strength: a positive number is needed for images computed by tiles")
 
@@ -95,20 +93,17 @@ def denoise(
             else:
                 result = steepest.denoise(part, weight, **keywords)
             item.keep(["image"], [result.image])
-            return without_pixels(grey.measured(result))
+            return without_pixels(grey.with_range(result))
 
         image = item.read(reading, values)
         energy.report(item)
         results = item.solve(image, compute, energy, solver, tiles=tiles, names=["denoised"])
         _report(item, results, values, image.array.dtype)
         values.report_clipping(item, image)
-        item.certify(results, bounds(results))
+        item.certify(results, bounds)
 
     sources = reading.sources(images, writing.output, large=large)
-    return Batch(
-        sources, work, lambda source: pixels.file(source, writing.output, "denoised"),
-        writing.overwrite,
-    )  # fmt: skip
+    return Batch(sources, work, writing.one_image("denoised"), writing.overwrite)
 
 
 def _report(item: Item, results: list[Any], values: Values, dtype: np.dtype) -> None:
@@ -127,14 +122,14 @@ def _report(item: Item, results: list[Any], values: Values, dtype: np.dtype) -> 
         text = _few(strengths, 4)
         if automatic:
             text += f" ({_noise(strengths, table('sigma')[channel], values, dtype)})"
-        item.tell(f"strength{several}", text)
+        item.report(f"strength{several}", text)
     names = ["strength", "sigma"]
     if results[0].noise_share is not None:
         names.append("noise_share")
         shares = table("noise_share")
         if (partly := shares[(shares > 0) & (shares < 1)]).size:
             share = _few(100 * partly, 3)
-            item.tell(
+            item.report(
                 "noise", f"estimated from {share} % of the image; the rest is flat or saturated"
             )
     for name in names:

@@ -45,9 +45,7 @@ def filter(
     solver: choices.SolverChoice = choices.SolverChoice(),
     tiles: choices.TilesChoice = choices.TilesChoice(),
     reading: choices.Reading = choices.Reading(),
-    writing: choices.Writing = choices.Writing(),
-    pixels: choices.PixelChoice = choices.PixelChoice(),
-    reporting: choices.Reporting = choices.Reporting(),
+    writing: choices.ImageWriting = choices.ImageWriting(),
 ) -> Batch:
     """Keep, remove or amplify structures by their contrast and size.
 
@@ -98,8 +96,8 @@ def filter(
     else:
         bands, apply = _with_gains(gains, residual_gain, bands)
     centred = bool(high_pass or band_pass or residual_gain == 0)
-    values = values_of(grey, floats=pixels.float)
-    large = tiles.wanted(images, reading, grey, pixels)
+    values = values_of(grey, floats=writing.float)
+    large = tiles.wanted(images, reading, grey, **writing.of_pixels)
 
     def work(item: Item) -> None:
         image = item.read(reading, values)
@@ -116,7 +114,7 @@ def filter(
             outside += values.outside(array, dtype)
             results.append(values.back(array, dtype))
         item.write(item.files["image"], image.with_parts(results))
-        item.tell("filter", words, filter=words)
+        item.report("filter", words, filter=words)
         if gains is not None:
             pages.report_edges()
         _report_clipping(item, outside / image.array.size, dtype, " (--float keeps them)")
@@ -138,15 +136,12 @@ def filter(
         results = item.solve(image, compute, bands, energy, solver, tiles=tiles, names=["filtered"])
         dtype = image.array.dtype
         words += "; zero is mid-grey" if centred and dtype.kind == "u" else ""
-        item.tell("filter", words, filter=words)
+        item.report("filter", words, filter=words)
         _report_clipping(item, sum(each.outside for each in written) / image.array.size, dtype)
-        item.certify(results, bounds(results))
+        item.certify(results, bounds)
 
     sources = reading.sources(images, writing.output, large=large)
-    return Batch(
-        sources, work, lambda source: pixels.file(source, writing.output, "filtered"),
-        writing.overwrite,
-    )  # fmt: skip
+    return Batch(sources, work, writing.one_image("filtered"), writing.overwrite)
 
 
 def _with_gains(
@@ -210,4 +205,6 @@ def _report_clipping(item: Item, share: float, dtype: np.dtype, advice: str = ""
         return
     item.values["clipped_share"] = share
     if share > 0:
-        item.tell("clipped", f"{100 * share:.2g} % of the values did not fit into {dtype}{advice}")
+        item.report(
+            "clipped", f"{100 * share:.2g} % of the values did not fit into {dtype}{advice}"
+        )

@@ -35,9 +35,7 @@ def flow(
     solver: choices.SolverChoice = choices.SolverChoice(),
     tiles: choices.TilesChoice = choices.TilesChoice(),
     reading: choices.Reading = choices.Reading(),
-    writing: choices.Writing = choices.Writing(),
-    pixels: choices.PixelChoice = choices.PixelChoice(),
-    reporting: choices.Reporting = choices.Reporting(),
+    writing: choices.ImageWriting = choices.ImageWriting(),
 ) -> Batch:
     """Compute the total variation flow of an image at given times.
 
@@ -89,19 +87,26 @@ def flow(
         cut = {"steps": goal}
     names = [f"t{time:g}" for time in times]
     large = tiles.wanted(
-        images, reading, grey, method, pixels, accuracy=accuracy, max_steps=max_steps, strip=strip
+        images,
+        reading,
+        grey,
+        method,
+        accuracy=accuracy,
+        max_steps=max_steps,
+        strip=strip,
+        **writing.of_pixels,
     )
     if strip:
         need_figures()
-    values = values_of(grey, floats=pixels.float)
+    values = values_of(grey, floats=writing.float)
 
     def files(source: Source) -> dict[str, Path]:
         if len(set(names)) < len(names):
             raise InputError("--times: two times are too close to be told apart in file names")
         if len(names) == 1:
-            found = {names[0]: pixels.file(source, writing.output, names[0])["image"]}
+            found = {names[0]: writing.file(source, names[0])}
         else:
-            ending = ".zarr" if source.large else pixels.suffix(source.name)
+            ending = ".zarr" if source.large else writing.suffix(source.name)
             folder = source.folder(writing.output, "flow", own=False)
             found = {name: folder / f"{source.stem}_{name}{ending}" for name in names}
         if strip:
@@ -114,7 +119,7 @@ def flow(
             with _advice(accuracy):
                 result = solve(values.compute(page), times, **cut, **keywords)
             item.keep(names, result.images)
-            return grey.measured(result)
+            return grey.with_range(result)
 
         image = item.read(reading, values, like=lambda image: dict.fromkeys(names, image))
         energy.report(item)
@@ -125,7 +130,7 @@ def flow(
             figure = _strip(page, image.channel_axis, results[0], limits, item.source.stem)
             item.write(item.files["strip"], figure)
         _report(item, times, results)
-        item.certify(results, bounds(results))
+        item.certify(results, bounds)
 
     sources = reading.sources(images, writing.output, large=large)
     return Batch(sources, work, files, writing.overwrite)
@@ -166,5 +171,5 @@ def _report(item: Item, times: Sequence[float], results: Sequence[Any]) -> None:
         gap = max(float(result.gap[i]) for result in results)
         rows.append({"time": time, "psnr_bound": psnr, "error_bound": error, "gap": gap})
         if len(times) > 1:
-            item.tell(f"t = {time:g}", in_words(psnr, error, gap))
+            item.report(f"t = {time:g}", in_words(psnr, error, gap))
     item.values["times"] = rows

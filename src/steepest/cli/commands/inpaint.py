@@ -40,9 +40,7 @@ def inpaint(
     solver: choices.SolverChoice = choices.SolverChoice(),
     tiles: choices.TilesChoice = choices.TilesChoice(),
     reading: choices.Reading = choices.Reading(),
-    writing: choices.Writing = choices.Writing(),
-    pixels: choices.PixelChoice = choices.PixelChoice(),
-    reporting: choices.Reporting = choices.Reporting(),
+    writing: choices.ImageWriting = choices.ImageWriting(),
 ) -> Batch:
     """Fill in unknown pixels: scratches, holes, text, or most of the image.
 
@@ -89,7 +87,7 @@ def inpaint(
     if threshold and not name:
         raise InputError("--threshold: also give --known or --unknown")
     other = None if method == _PLAIN else method
-    large = tiles.wanted(images, reading, pixels, threshold=threshold, method=other)
+    large = tiles.wanted(images, reading, threshold=threshold, method=other, **writing.of_pixels)
     equation = getattr(inpainting, inpainting.METHODS[method])()
     if spacing.spacing is not None and "spacing" not in equation.takes:
         raise InputError(f"--spacing: cannot be combined with --method {method}")
@@ -105,19 +103,16 @@ def inpaint(
             marked = item.resources.enter_context(_by_windows(name, tiles, reading))
         else:
             marked = _marked_in(image, name, threshold, reading.max_pixels)
-        places = {} if marked is None else {"known" if known else "unknown": marked}
+            marked = ~marked if unknown and marked is not None else marked
+            _report(item, image, marked)
+        places = {"unknown" if large and unknown else "known": marked}
         results = item.solve(image, compute, spacing, solver, tiles=tiles, names=["inpainted"])
-        if not large:
-            _report(item, image, **places)
-        item.tell("method", method, method=method)
-        item.certify(results, residual(results), "residual", "pass" if large else "iteration")
+        item.report("method", method, method=method)
+        item.certify(results, residual, "residual", "pass" if large else "iteration")
 
-    values = values_of(choices.RangeChoice(), floats=pixels.float)
+    values = values_of(choices.RangeChoice(), floats=writing.float)
     sources = reading.sources(images, writing.output, large=large)
-    return Batch(
-        sources, work, lambda source: pixels.file(source, writing.output, "inpainted"),
-        writing.overwrite,
-    )  # fmt: skip
+    return Batch(sources, work, writing.one_image("inpainted"), writing.overwrite)
 
 
 @contextmanager
@@ -178,15 +173,11 @@ def _marked(name: str, ndim: int, threshold: int | None, max_pixels: int) -> np.
     return numbers != 0
 
 
-def _report(
-    item: Item, image: Image, known: np.ndarray | None = None, unknown: np.ndarray | None = None
-) -> None:
+def _report(item: Item, image: Image, known: np.ndarray | None) -> None:
     """Report how many pixels are filled; without a mask, those that are NaN."""
-    holes: np.ndarray = np.isnan(image.array) if known is None else ~known
-    if unknown is not None:
-        holes = unknown
-    elif known is None and image.channel_axis is not None:
-        holes = holes.any(axis=image.channel_axis)
-    number, share = int(holes.sum()), float(holes.mean())
-    text = f"{number} of {holes.size} pixels, {100 * share:.2f} %"
-    item.tell("filled", text, unknown=number, share=share)
+    unknown = np.isnan(image.array) if known is None else ~known
+    if known is None and image.channel_axis is not None:
+        unknown = unknown.any(axis=image.channel_axis)
+    number, share = int(unknown.sum()), float(unknown.mean())
+    text = f"{number} of {unknown.size} pixels, {100 * share:.2f} %"
+    item.report("filled", text, unknown=number, share=share)

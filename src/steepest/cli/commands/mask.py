@@ -32,7 +32,6 @@ def mask(
     tiles: choices.TilesChoice = choices.TilesChoice(),
     reading: choices.Reading = choices.Reading(),
     writing: choices.Writing = choices.Writing(),
-    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """Choose a few pixels from which the rest can be inpainted well.
 
@@ -79,8 +78,8 @@ def mask(
         ending = own if own.lower() in (".tif", ".tiff", ".npy") else ".png"
         found = {"mask": source.file(writing.output, "mask", ending, "mask")}
         if reconstruction is not None:
-            ending = choices.PixelChoice().suffix(source.name)
-            found["reconstruction"] = source.placed(reconstruction, ending)
+            ending = choices.ImageWriting().suffix(source.name)
+            found["reconstruction"] = source.file_at(reconstruction, ending)
         return found
 
     def work(item: Item) -> None:
@@ -91,8 +90,8 @@ def mask(
             size = math.prod(n for axis, n in lengths if axis != "c") / len(results)
             kept, share = sum(round(r.density * size) for r in results), results[0].density
             text = f"{kept} pixels, {100 * share:.2f} %, {method}, by tiles"
-            item.tell("mask", text, method=method, known=kept, density=share)
-            item.certify(results, _errors(results), "inpainting", "pass")
+            item.report("mask", text, method=method, known=kept, density=share)
+            item.certify(results, _errors, "inpainting", "pass")
             return
         image = item.read(
             reading, like=lambda i: {"mask": _blank(i), "reconstruction": i}, kept=False

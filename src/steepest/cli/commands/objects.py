@@ -28,7 +28,6 @@ def objects(
     solver: choices.SolverChoice = choices.SolverChoice(),
     reading: choices.Reading = choices.Reading(),
     writing: choices.Writing = choices.Writing(),
-    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """A table of all objects: size, contrast and position (CSV).
 
@@ -86,7 +85,7 @@ def objects(
 
     return Batch(
         reading.sources(images, writing.output), work,
-        lambda source: {"table": source.placed(writing.output or ".", "_objects.csv", "table")},
+        lambda source: {"table": source.file_at(writing.output or ".", "_objects.csv", "table")},
         writing.overwrite,
     )  # fmt: skip
 
@@ -129,7 +128,7 @@ def _report(item: Item, objects: np.ndarray, num_bands: int, unit: str) -> None:
             count = f"{len(own)} objects"
             sizes = f"diameter {low:.3g} to {high:.3g} {unit}, median {middle:.3g}"
         bright, dark = np.sum(own["contrast"] > 0), np.sum(own["contrast"] < 0)
-        item.tell(f"band {band + 1}", f"{count} ({bright} bright, {dark} dark), {sizes}")
+        item.report(f"band {band + 1}", f"{count} ({bright} bright, {dark} dark), {sizes}")
     if not len(objects):
-        item.tell("objects", "none")
+        item.report("objects", "none")
     item.values["objects"] = counts

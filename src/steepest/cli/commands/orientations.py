@@ -46,7 +46,6 @@ def orientations(
     max_pixels: Count = MAX_POINTS,
     solver: choices.SolverChoice = choices.SolverChoice(),
     writing: choices.Writing = choices.Writing(),
-    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """Remove noise from maps of crystal orientations (EBSD).
 
@@ -108,9 +107,9 @@ def orientations(
         ending = ending if ending in (".ctf", ".ang") else ".ctf"  # samples, files named otherwise
         found = {"map": source.file(writing.output, "denoised", ending, "orientation map")}
         if picture:
-            found["picture"] = source.placed(picture, "_ipf.png", "figure")
+            found["picture"] = source.file_at(picture, "_ipf.png", "figure")
         if misorientation:
-            found["angles"] = source.placed(misorientation, "_misorientation.png", "figure")
+            found["angles"] = source.file_at(misorientation, "_misorientation.png", "figure")
         return found
 
     def work(item: Item) -> None:
@@ -120,9 +119,9 @@ def orientations(
             norm: Any = "anisotropic" if anisotropic else "isotropic"
             energy = steepest.TotalVariation(norm=norm, huber=math.radians(huber or 0.0))
             options = {**solver.keywords(before), "on_step": on_step}
-            after, results = _denoised(before, math.radians(strength), energy, options)
+            after, results = _denoise_phases(before, math.radians(strength), energy, options)
         angles = [_misorientations(before, each.quaternions) for each in (before, after)]
-        after = _filled(after) if fill else after
+        after = _fill(after) if fill else after
         write_orientations(item.files["map"], after, outputs=item.outputs)
         if picture:
             item.write(item.files["picture"], _colours(before, after, direction))
@@ -133,12 +132,12 @@ def orientations(
             figure = steepest.plot.misorientation_figure(images, title=title)
             item.write(item.files["angles"], figure)
         _report(item, before, after, angles, boundary)
-        item.certify(results, manifold_bounds(results))
+        item.certify(results, manifold_bounds)
 
     return Batch(find_sources(maps), work, files, writing.overwrite)
 
 
-def _denoised(
+def _denoise_phases(
     given: OrientationMap, strength: float, energy: Any, options: dict[str, Any]
 ) -> tuple[OrientationMap, list[Any]]:
     """Denoise each crystal phase; return the map and the results."""
@@ -165,7 +164,7 @@ def _denoised(
     return replace(given, quaternions=values), results
 
 
-def _filled(clean: OrientationMap) -> OrientationMap:
+def _fill(clean: OrientationMap) -> OrientationMap:
     """Give each point the phase and orientation of the indexed point nearest to it."""
     from steepest.manifold.neighbours import nearest_known
 
@@ -217,11 +216,11 @@ def _report(
     share = 100 * float(given.indexed.mean())
     filled = int(np.count_nonzero(clean.indexed & ~given.indexed))
     text = f"{width} x {height} points, step {step} \u00b5m, {share:.4g} % indexed"
-    item.tell("map", text + (f", {filled} points filled" if filled else ""))
+    item.report("map", text + (f", {filled} points filled" if filled else ""))
     for number, phase in enumerate(given.phases, 1):
         part = 100 * float((given.phase == number).mean())
         text = f"{phase.name}, {phase.symmetry}, {part:.4g} % of the points"
-        item.tell(f"phase {number}", text)
+        item.report(f"phase {number}", text)
     before, after = (np.concatenate([each.ravel() for each in faces]) for faces in angles)
     before, after = before[~np.isnan(before)], after[~np.isnan(before)]
     across = before > limit
@@ -230,9 +229,9 @@ def _report(
     inside = [float(np.median(each[~across])) if (~across).any() else math.nan
               for each in (before, after)]  # fmt: skip
     text = f"{inside[0]:.3g}\u00b0 before, {inside[1]:.2g}\u00b0 after"
-    item.tell("in grains", f"median misorientation of neighbours {text}", misorientation=inside)
+    item.report("in grains", f"median misorientation of neighbours {text}", misorientation=inside)
     text = f"{np.count_nonzero(across)} above {limit:g}\u00b0 between neighbours, {kept} kept"
-    item.tell("boundaries", text + (f", {new} new" if new else ""), boundary=limit)
+    item.report("boundaries", text + (f", {new} new" if new else ""), boundary=limit)
     item.values.update(
         shape=[height, width], spacing=list(given.spacing), indexed=float(given.indexed.mean()),
         filled=filled,

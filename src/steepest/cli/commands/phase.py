@@ -35,7 +35,6 @@ def phase(
     solver: choices.SolverChoice = choices.SolverChoice(),
     reading: choices.Reading = choices.Reading(),
     writing: choices.Writing = choices.Writing(),
-    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """Remove noise from phases (InSAR, MRI, holography).
 
@@ -95,7 +94,7 @@ def phase(
         ending = ".tif" if plain else Path(name).suffix
         found = {"image": source.file(writing.output, "denoised", ending)}
         return found | (
-            {"picture": source.placed(picture, "_phases.png", "figure")} if picture else {}
+            {"picture": source.file_at(picture, "_phases.png", "figure")} if picture else {}
         )
 
     def work(item: Item) -> None:
@@ -119,7 +118,7 @@ def phase(
         if "picture" in item.files:
             item.write(item.files["picture"], _picture(*pages[0]))
         _report(item, pages, turn)
-        item.certify(results, manifold_bounds(results))
+        item.certify(results, manifold_bounds)
 
     return Batch(reading.sources(images, writing.output), work, files, writing.overwrite)
 
@@ -178,13 +177,13 @@ def _turn_of(image: Image, period: float | None) -> _Turn:
 def _report(item: Item, pages: list[tuple[np.ndarray, np.ndarray]], turn: _Turn) -> None:
     """Report wraps and residues before and after."""
     if abs(turn.period - 2 * math.pi) > 1e-9:
-        item.tell("period", f"{turn.period:g} stands for a full turn")
+        item.report("period", f"{turn.period:g} stands for a full turn")
     wraps = [sum(_wraps(page[k], turn) for page in pages) for k in range(2)]
     text = f"{wraps[0]} between neighbours before, {wraps[1]} after"
-    item.tell("wraps", text, period=turn.period, wraps=wraps)
+    item.report("wraps", text, period=turn.period, wraps=wraps)
     if pages[0][0].ndim == 2:
         residues = [sum(_residues(page[k]) for page in pages) for k in range(2)]
-        item.tell("residues", f"{residues[0]} before, {residues[1]} after", residues=residues)
+        item.report("residues", f"{residues[0]} before, {residues[1]} after", residues=residues)
 
 
 def _wraps(phase: np.ndarray, turn: _Turn) -> int:

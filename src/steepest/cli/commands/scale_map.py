@@ -26,7 +26,6 @@ def scale_map(
     solver: choices.SolverChoice = choices.SolverChoice(),
     reading: choices.Reading = choices.Reading(),
     writing: choices.Writing = choices.Writing(),
-    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """The size of the structure at each pixel.
 
@@ -74,7 +73,7 @@ def scale_map(
             stack.add(sizes)
         item.write(target, replace(image.of_numbers(), array=stack.array))
         text = f"median {np.median(middles):.4g} {lengths.unit}"
-        item.tell("scale", text, median=middles if pages.series else middles[0])
+        item.report("scale", text, median=middles if pages.series else middles[0])
         pages.certify()
 
     return Batch(

@@ -49,7 +49,6 @@ def segment(
     tiles: choices.TilesChoice = choices.TilesChoice(),
     reading: choices.Reading = choices.Reading(),
     writing: choices.Writing = choices.Writing(),
-    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """Classes by brightness, with a proof for each label.
 
@@ -137,7 +136,7 @@ def segment(
         for name, (output, suffix) in more.items():
             if output is not None:
                 tag = "" if source.several else f"_{name}"
-                found[name] = source.placed(output, tag + suffix, _KINDS[name])
+                found[name] = source.file_at(output, tag + suffix, _KINDS[name])
         return found
 
     def like(image: Image) -> dict[str, Image]:
@@ -175,7 +174,7 @@ def segment(
             found = Labels(image, lengths, results, background)
             found.write(item, objects=objects)
             found.report(item)
-        item.certify(results, label_bounds(results))
+        item.certify(results, label_bounds)
 
     sources = reading.sources(images, writing.output, large=large)
     return Batch(sources, work, files, writing.overwrite)

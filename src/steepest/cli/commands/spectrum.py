@@ -26,7 +26,6 @@ def spectrum(
     solver: choices.SolverChoice = choices.SolverChoice(),
     reading: choices.Reading = choices.Reading(),
     writing: choices.Writing = choices.Writing(),
-    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """Show how much structure an image has at each scale, as a figure and a table.
 
@@ -58,7 +57,7 @@ def spectrum(
     def files(source: Source) -> dict[str, Path]:
         kind = "table" if no_figures else "figure"
         ending = "_spectrum.csv" if no_figures else "_spectrum.png"
-        first = source.placed(writing.output or ".", ending, kind)
+        first = source.file_at(writing.output or ".", ending, kind)
         found = {} if no_figures else {"figure": first}
         return found | ({"table": first.with_suffix(".csv")} if csv else {})
 
@@ -100,7 +99,7 @@ def _report(item: Item, spectra: list[Any], pages: Decompositions) -> None:
     ]
     if peaks:
         where = " (mean over the pages)" if pages.series else ""
-        item.tell("peaks", "t = " + ", ".join(f"{t:.3g}" for t in peaks) + where)
+        item.report("peaks", "t = " + ", ".join(f"{t:.3g}" for t in peaks) + where)
     pages.report()
     spectrum = (values if pages.series else values[0]).tolist()
     item.values.update(times=times, spectrum=spectrum, peaks=peaks)

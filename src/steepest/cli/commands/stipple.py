@@ -35,7 +35,6 @@ def stipple(
     format: Annotated[Literal["svg", "pdf", "png", "csv", "npy"] | None, _DRAWING] = None,
     reading: choices.Reading = choices.Reading(),
     writing: choices.Writing = choices.Writing(),
-    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """Turn a photograph into dots, for print, plotters and engravers.
 
@@ -115,10 +114,10 @@ def stipple(
         if size_by_tone:
             sizes = f"radii {radii.min():.3g} to {radii.max():.3g}"
         count = len(dots.points)
-        item.tell("dots", f"{count}, {sizes} pixels", points=count, radius=mean)
+        item.report("dots", f"{count}, {sizes} pixels", points=count, radius=mean)
         words = f"{dots.discrepancy:.3g} pixels, {dots.quality:.3f} times that of a perfect pattern"
         numbers = {"discrepancy": dots.discrepancy, "quality": dots.quality}
-        item.certify([dots], (words, numbers), "discrepancy", step="step")
+        item.certify([dots], lambda _: (words, numbers), "discrepancy", step="step")
 
     return Batch(sources, work, lambda source: {"dots": files[source]}, writing.overwrite)
 

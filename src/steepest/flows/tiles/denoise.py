@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ...convex.solve import Goal, Momentum, needs_double, rounding_floor, solve
+from ...core.errors import InputError
 from ...core.numbers import check_number
 from ...core.status import Status, finished
 from ...tiled.dual import TiledDual
@@ -24,6 +25,8 @@ def denoise_by_tiles(
     The iteration is that of the solver in memory: step size, restarts, momentum and corrections are
     decided for the whole image.
     """
+    if strength is None:
+        raise InputError("strength=None: by tiles, it must be given (find one on a crop)")
     strength = check_number(strength, "strength", positive=True)
     own = request.own
     name = f"denoise {strength} {own.tol} {energy} {own.max_num_iter}"

@@ -20,14 +20,14 @@ from ...core.errors import InputError
 from ...core.rng import Rng, generator
 from ...tiled.image import TiledImage
 from ...tiled.jobs import Stopped
-from ...tiled.picture import Picture, check_array, check_picture, write_result
+from ...tiled.picture import Affine, Floats, Picture, check_array, check_picture, write_result
 from ...tiled.request import Request
 from ...tiled.windows import Window
 from ...tiled.workspace import read
 from .. import masks
 from ..masks.checks import count_of, exponent
 from ..problem import check_largest
-from .thinning_jobs import Scaled, put_mask, thinned
+from .thinning_jobs import put_mask, thin_in_passes
 
 _HALO = 32
 _BYTES = 330, 120  # memory per pixel, and more per value (measured)
@@ -85,6 +85,7 @@ def _choose(
         tiled.workspace.made_once("mask", in_memory)
         return
     seed = tiled.workspace.once("seed", int(random.integers(1 << 62)))
-    scaled = Scaled(picture, facts.low / 2 + facts.high / 2, facts.high / 2 - facts.low / 2 or 1.0)
-    name = thinned(tiled, scaled, count, seed, exponent(norm) == 1)
+    middle, unit = facts.low / 2 + facts.high / 2, facts.high / 2 - facts.low / 2 or 1.0
+    scaled = Affine(Floats(picture), middle, unit, np.dtype(np.float32))
+    name = thin_in_passes(tiled, scaled, count, seed, exponent(norm) == 1)
     put_mask(tiled, name, count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +11,7 @@ import numpy as np
 
 from ...tiled.image import TiledImage
 from ...tiled.jobs import TileJob
-from ...tiled.picture import Picture
+from ...tiled.picture import Affine
 from ...tiled.sample import sample
 from ...tiled.windows import Window
 from ...tiled.workspace import read
@@ -24,28 +25,16 @@ _PATCHES = 4  # of the sample, along each axis
 
 
 @dataclass(frozen=True)
-class Scaled:
-    """An image with values from about -1 to 1, on which a limit means the same in all tiles."""
-
-    picture: Picture
-    middle: float
-    unit: float
-
-    def read(self, window: Window) -> np.ndarray:
-        """A window (C, \\*window), float32."""
-        values = (self.picture.read(window).astype(np.float64) - self.middle) / self.unit
-        return values.astype(np.float32)
-
-
-@dataclass(frozen=True)
 class ThinningJob(TileJob):
-    """Thin one tile with its halo; the journal holds the number of pixels left in its core.
+    """Thin one tile with its halo, of an image from about -1 to 1.
+
+    The journal holds the number of pixels left in its core.
 
     It begins with the pixels whose values under the name ``source`` are at least ``floor``, or with
     all. The values of `thin_below` are put under the name ``target``.
     """
 
-    image: Scaled
+    image: Affine
     seed: int
     absolute: bool
     source: str | None
@@ -56,7 +45,7 @@ class ThinningJob(TileJob):
     def run(self) -> np.ndarray:
         """Thin the tile."""
         window, width = self.tile.window, self.tiling.space[1]
-        image, ties = self.image.read(window), _ties(window, width, self.seed)
+        image, ties = self.image[(slice(None), *window)], _ties(window, width, self.seed)
         value = np.full(ties.size, -np.inf, np.float32)
         options = (self.absolute, self.num_threads)
         if self.source is None:
@@ -81,14 +70,14 @@ def _ties(window: Window, width: int, seed: int) -> np.ndarray:
     return np.concatenate(numbers) * np.float32(2 * JITTER)
 
 
-def thinned(tiled: TiledImage, image: Scaled, count: int, seed: int, absolute: bool) -> str:
+def thin_in_passes(tiled: TiledImage, image: Affine, count: int, seed: int, absolute: bool) -> str:
     """The name of values of which the ``count`` largest are the mask.
 
     Each pass removes the pixels below a limit, which is the same for all tiles and is chosen from
     the values of all of them.
     """
     store = tiled.workspace
-    size = image.picture.space[0] * image.picture.space[1]
+    size = math.prod(tiled.tiling.space)
     source, floor, passes = None, -np.inf, 0
     find: Callable[[], float] = partial(_first_limit, tiled, image, count / size, seed, absolute)
     while True:
@@ -110,10 +99,12 @@ def thinned(tiled: TiledImage, image: Scaled, count: int, seed: int, absolute: b
 
 
 def _first_limit(
-    tiled: TiledImage, image: Scaled, density: float, seed: int, absolute: bool
+    tiled: TiledImage, image: Affine, density: float, seed: int, absolute: bool
 ) -> float:
     """The limit at which a sample of the image has a few pixels more than wanted."""
-    part = sample(image.picture.space, image.read, patches=_PATCHES)
+    part = sample(
+        tiled.tiling.space, lambda window: image[(slice(None), *window)], patches=_PATCHES
+    )
     options = (absolute, tiled.workers.num_threads)
     wanted = max(round(min(_FIRST * density, 1) * part[0].size), 1)
     echoes = echoes_of_all(part, jitter(part, np.random.default_rng(seed)), *options)
@@ -153,7 +144,7 @@ def _code(values: np.ndarray) -> np.ndarray:
 
 def put_mask(tiled: TiledImage, name: str, count: int) -> None:
     """Put the pixels with the ``count`` largest values under the name "mask"; ties by number."""
-    size = tiled.tiling.space[0] * tiled.tiling.space[1]
+    size = math.prod(tiled.tiling.space)
     cut = np.float32(ranked(tiled, name, size - count))
     spare = count - sum(np.count_nonzero(field > cut) for field in _fields(tiled, name))
     for number, field in enumerate(_fields(tiled, name)):

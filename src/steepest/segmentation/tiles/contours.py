@@ -28,27 +28,6 @@ _AROUND = 64  # pixels around a tile that it may change, at most
 _RIM = 2  # pixels around a window whose u and faces are not all known
 
 
-@dataclass(frozen=True)
-class Affine:
-    """The image ``(array - shift) / divisor`` without channels, read by windows."""
-
-    array: Any
-    shift: float
-    divisor: float
-    dtype: np.dtype
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of the image."""
-        return tuple(map(int, self.array.shape))
-
-    def __getitem__(self, window: Any) -> np.ndarray:
-        values = np.asarray(self.array[window], np.float64)
-        if self.shift != 0 or self.divisor != 1:
-            values = (values - self.shift) / self.divisor
-        return values.astype(self.dtype, copy=False)
-
-
 class _First(Workspace):
     """The first of two fields: the flux without the momentum."""
 

@@ -17,12 +17,11 @@ from ...core.views import Part
 from ...tiled.dual import TiledDual
 from ...tiled.image import USUAL, ShapeAndDtype, Statistics, TiledImage
 from ...tiled.passes import Passes
-from ...tiled.picture import Floats
+from ...tiled.picture import Affine, Floats
 from ..classes import centres
 from ..proof import CONSTANT, MORE, THOROUGH, Faces
 from ..rof import FINEST, centre, step_of, watched
 from .contours import (
-    Affine,
     Chosen,
     ContourJob,
     ContourSums,
@@ -214,7 +213,7 @@ class TiledRof:
         self._middle = middle
         self._means = ((means - shift) / divisor - middle) * self._scale
         self._double = False
-        self._passes: Passes | None = None
+        self.passes: Passes | None = None
 
     def look(
         self,
@@ -243,7 +242,7 @@ class TiledRof:
         if tau == 0:
             look(TiledState(self, strength, None), 0.0)
             return Status.CONVERGED
-        known = self._passes  # a pass takes longer than to complete the flux of another strength
+        known = self.passes  # a pass takes longer than to complete the flux of another strength
         if known is not None and look(TiledState(self, strength, known.flux), np.inf):
             return Status.CONVERGED
         while True:
@@ -261,12 +260,12 @@ class TiledRof:
         divisor = 1 / self._scale
         pixels = Affine(self.image, self._middle, divisor, like.dtype)
         picture = replace(tiled.picture, array=pixels, double=False, channel_axis=None)
-        fresh = self._passes is None
-        if self._passes is None:
+        fresh = self.passes is None
+        if self.passes is None:
             tiled.picture = picture
             start = tiled.coarse_start(self._means.astype(like.dtype), tau, 1e-3, self._levels)
-            self._passes = tiled.passes(start)
-        passes = self._passes
+            self.passes = tiled.passes(start)
+        passes = self.passes
         passes.picture = picture
         dual = TiledDual(passes, tiled.depth)
         dual.chunk = tiled.halo - 2  # whole passes

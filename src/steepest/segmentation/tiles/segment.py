@@ -154,6 +154,8 @@ class _Work:
             rof = TiledRof(tiled, facts, means, levels, most, shift, divisor)
             found = run(rof)
             areas, number, wrong = self._painted(found)
+            if rof.passes is not None:
+                tiled.release(rof.passes)
             status = self.inputs.status(found.status, found.proven)
             if status.ok and np.count_nonzero(areas[:, 0]) < wanted:
                 status = Status.EMPTY_CLASS
