@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -55,3 +57,8 @@ def test_the_table_has_all_places_and_reasons() -> None:
     for row in ROWS.values():
         for why in row.refuses.values():
             assert sum(line.endswith(f". {why}") for line in lines) == 1
+
+
+def test_the_documentation_holds_the_table() -> None:
+    docs = Path(__file__).parents[1] / "docs" / "energies.md"
+    assert markdown() in docs.read_text(encoding="utf-8")

@@ -412,7 +412,7 @@ def test_a_state_is_of_one_problem(other: dict[str, Any]) -> None:
     assert again.times.tolist() == [0.2]
 
 
-@pytest.mark.parametrize("energy", [ENERGIES[3], ENERGIES[4], ENERGIES[2]], ids=repr)
+@pytest.mark.parametrize("energy", ENERGIES, ids=repr)
 def test_torch_takes_every_energy(energy: Any) -> None:
     torch = pytest.importorskip("torch")
     image = RNG.random((6, 7))
@@ -425,36 +425,12 @@ def test_torch_takes_every_energy(energy: Any) -> None:
     assert apart <= one.error_bound[0] + two.error_bound[0]
 
 
-@pytest.mark.parametrize("energy", ENERGIES[:3], ids=repr)
-def test_gradients_of_every_total_variation(energy: Any) -> None:
-    torch = pytest.importorskip("torch")
-    image = torch.from_numpy(RNG.random((4, 5))).requires_grad_()
-
-    def solve(x: Any) -> Any:
-        return steepest.denoise(x, 0.2, energy, solver=steepest.Solver(tol=1e-12)).image
-
-    assert torch.autograd.gradcheck(solve, (image,), atol=1e-4, rtol=1e-3)
-
-
-@pytest.mark.parametrize(
-    "energy",
-    [e() for e in (TotalGeneralisedVariation, SecondOrderTotalVariation, CombinedTotalVariation)],
-)
-def test_energies_of_second_order_have_no_gradients_and_say_so(energy: Any) -> None:
-    torch = pytest.importorskip("torch")
-    image = torch.rand(4, 5, dtype=torch.float64, requires_grad=True)
-    with pytest.raises(steepest.InputError, match="energy"):
-        steepest.denoise(image, 0.1, energy)
-
-
 def test_only_total_variation_on_numpy_with_neumann_boundary_is_compiled() -> None:
     image = RNG.random((1, 5, 6))
-    kinds = {
-        type(make_dual(image, energy.on(image, (1.0, 1.0)))).__name__ for energy in ENERGIES[2:8]
-    }
-    assert kinds == {"ReferenceDual"}
-    plain = TotalVariation().on(image, (1.0, 1.0))
-    assert type(make_dual(image, plain)).__name__ == "CompiledDual"
+    for energy in ENERGIES:
+        name = type(make_dual(image, energy.on(image, (1.0, 1.0)))).__name__
+        compiled = isinstance(energy, TotalVariation) and energy.boundary == "neumann"
+        assert (name == "CompiledDual") == compiled
 
 
 # ---------------------------------------------------------------- a new energy
@@ -600,9 +576,8 @@ def test_flux_of_generalised_variation_is_feasible_and_its_guess_costs_no_accura
         assert np.sqrt((q**2).sum((0, 1))).max() <= energy.alpha0
         assert np.sqrt((energy.unbend(q) ** 2).sum((0, 1))).max() <= energy.alpha1
     one = steepest.denoise(ramp, 0.05, energy)
-    np.testing.assert_allclose(
-        one.image, ramp - 0.05 * energy.adjoint(one.flux[:, None])[0], atol=1e-12
-    )
+    primal = ramp - 0.05 * energy.adjoint(one.flux[:, None])[0]
+    assert np.linalg.norm(one.image - primal) <= 2**0.5 * one.error_bound
 
 
 def test_single_precision_is_not_an_excuse_for_long_plateaus() -> None:

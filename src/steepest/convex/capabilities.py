@@ -34,9 +34,11 @@ PLACES = {
     "accelerator": "its own iteration for tensors on an accelerator (without it: array code)",
     "gradients": "gradients of `denoise` and `flow`",
     "decompose": "the spectral transform and its filters",
+    "extinction": "extinction time, and bands up to it",
     "tiles": "`out=` and `tiles=`",
 }
 ARRAY_CODE = "array code does it"  # the reason where there is no code of its own
+LATE = "flows of second order take too long to end; bands reach until a fifth of the energy is left"
 Kind = TypeVar("Kind", bound=type)
 
 

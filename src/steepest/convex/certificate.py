@@ -17,7 +17,7 @@ non-expansive, the bound becomes ``E <- sqrt(E^2 + 2 int g) + ||r||``. Proof: do
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,9 @@ class StepTerms:
         ``J(u1)`` and ``J(u0)``.
     allowance : float
         Bound on the rounding errors of the float64 evaluation; not part of ``gap``.
+    excesses : float
+        The squared distance to the minimiser, as a multiple of the gap, at most: 1 if ``u1`` is the
+        primal image of the flux, 2 for any other image.
     """
 
     gap: float
@@ -58,15 +61,16 @@ class StepTerms:
     value: float
     start_value: float
     allowance: float
+    excesses: float = 1.0
 
     @property
     def distance(self) -> float:
         """Bound of the distance from the stored image to the minimiser of the step.
 
         ``||u1 - u*||^2 <= gap``, because the primal and the dual energy are 1-strongly convex, and
-        the gap is the sum of their excesses.
+        the gap is the sum of their excesses, each at least half the squared distance.
         """
-        return math.sqrt(self.gap + self.allowance) + self.residual
+        return math.sqrt(self.excesses * self.gap + self.allowance) + self.residual
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,29 @@ def step_terms(
         squares=(sum64((u1 - u0) ** 2), sum64(u1 * u1), sum64(u0 * u0), sum64((stored - u1) ** 2)),
         dual=energy.conjugate(p),
     )
+
+
+def near_terms(
+    energy: Energy, start: Array, image: Array, flux: Array, tau: float, witness: Any
+) -> StepTerms:
+    """The terms of a single step with an image other than the primal image u1 of its flux.
+
+    The gap at u is ``1/2||u - u1||^2 + tau (J(u) + R(p) - <A u, p>)``. For a flow, the image must
+    be u1; ``integral`` is then that of a flow which ends within ``residual`` of the image.
+    """
+    u0, u, p = to_float64(start), to_float64(image), energy.feasible(flux)
+    u1 = u0 - tau * energy.adjoint(p)
+    value, slack = energy.slack(u, p, witness)
+    squares = (sum64((u - u0) ** 2), sum64(u1 * u1), sum64(u0 * u0), 0.0)
+    apart = math.sqrt(sum64((u - u1) ** 2)) * (1 + 1e-9) + 4 * _EPS * (
+        math.sqrt(squares[1]) + math.sqrt(squares[2])
+    )
+    gap = 0.5 * apart**2 + tau * slack
+    terms = assemble(
+        energy, tuple(start.shape), tau, gap=gap, integral=math.inf,
+        values=(value, value), squares=squares, dual=energy.conjugate(p),
+    )  # fmt: skip
+    return replace(terms, excesses=2.0)
 
 
 def assemble(

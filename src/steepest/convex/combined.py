@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..core.errors import InputError
 from ..core.namespace import Array, namespace
 from ..core.numbers import check_number
-from .capabilities import ARRAY_CODE, register
+from .capabilities import ARRAY_CODE, LATE, register
 from .pointwise import PointwiseEnergy
 from .second_order import SecondOrderTotalVariation
 from .total_variation import TotalVariation
@@ -17,7 +17,7 @@ from .total_variation import TotalVariation
 @register(
     "combined",
     "total variation of first and second order",
-    {"compiled": ARRAY_CODE, "accelerator": ARRAY_CODE},
+    {"compiled": ARRAY_CODE, "extinction": LATE, "accelerator": ARRAY_CODE},
 )
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CombinedTotalVariation(PointwiseEnergy):
@@ -95,6 +95,13 @@ class CombinedTotalVariation(PointwiseEnergy):
     def reach(self) -> float:
         """The weighted sum of both."""
         return sum(weight * part.reach for weight, part in self.parts)
+
+    def groups(self, components: int) -> list[slice]:
+        """Those of the first order, then those of the second."""
+        if not self.isotropic:
+            return super().groups(components)
+        first = {2: 1, 5: 2, 9: 3}[components]
+        return [slice(0, first), slice(first, None)]
 
     def project(self, v: Array) -> Array:
         """The nearest field in both dual balls."""

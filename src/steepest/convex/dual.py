@@ -63,9 +63,11 @@ class Dual(Iterative):
 
     ``measure`` sets ``image``; ``write_image`` writes that into an array of any dtype. If that is
     ``target``, `measure` may have done it already: nothing else may write there. ``advance``
-    makes this image the data of the next step. ``warm`` is the state, which can be assigned to
-    another solver for the same image and energy. What is defined here is for solvers with the
-    state flux and extrapolated flux, the measured image in ``_image``, and no coarser grids.
+    makes this image the data of the next step. If the step stands ``alone``, not in a flow, the
+    image may be any with a small gap instead of ``f - tau A* p``. ``warm`` is the state, which can
+    be assigned to another solver for the same image and energy. What is defined here is for solvers
+    with the state flux and extrapolated flux, the measured image in ``_image``, and no coarser
+    grids.
     """
 
     patience = 400
@@ -73,6 +75,7 @@ class Dual(Iterative):
     pause = NO_PAUSE
     correction_cost = math.inf
     target: Array | None = None
+    alone = False
     tau: float
     warm: Warm
     _image: Array

@@ -41,11 +41,11 @@ class Linearized:
     normal: Array
     compliance: Array
     free: Array | None
-    axes: tuple[int, ...]
 
     def tangential(self, y: Array) -> Array:
         """``T y``."""
-        y = y - self.normal * (self.normal * y).sum(self.axes, keepdims=True)
+        along = _over_groups(self.energy, self.normal * y)
+        y = y - self.normal * along
         return y if self.free is None else y * self.free
 
     def operator(self, y: Array) -> Array:
@@ -75,8 +75,7 @@ def linearize(energy: PointwiseEnergy, image: Array, flux: Array, tau: float) ->
     image, flux = to_float64(image), to_float64(flux)
     step = 1.0 / (tau * energy.norm_squared(tuple(image.shape[2:])))
     q = flux + step * energy.operator(image)
-    axes = (0, 2) if energy.isotropic else (2,)
-    length = xp.sqrt((q * q).sum(axes, keepdims=True))
+    length = xp.sqrt(_over_groups(energy, q * q))
     weights = xp.ones_like(image[0, 0])
     if energy.weights is not None:
         weights = to_float64(energy.weights)
@@ -92,8 +91,14 @@ def linearize(energy: PointwiseEnergy, image: Array, flux: Array, tau: float) ->
         normal=xp.where(outside, q / xp.where(outside, length, one), xp.zeros_like(q)),
         compliance=compliance,
         free=None if energy.weights is None else to_float64(free),
-        axes=axes,
     )
+
+
+def _over_groups(energy: PointwiseEnergy, v: Array) -> Array:
+    """Sums over the channels and over the components that share a norm, for each component."""
+    sums = v.sum(2, keepdims=True)
+    parts = [sums[group] for group in energy.groups(len(v))]
+    return namespace(v).concatenate([part.sum(0, keepdims=True) + 0 * part for part in parts])
 
 
 def differentiate(step: Linearized, data: Array, tol: float, max_num_iter: int) -> Derivative:

@@ -91,6 +91,12 @@ class PointwiseEnergy(ProximalEnergy):
         """The largest weight."""
         return 1.0 if self.weights is None else float(self.weights.max())
 
+    def groups(self, components: int) -> list[slice]:
+        """The components that share a Euclidean norm: all if isotropic, else each by itself."""
+        if self.isotropic:
+            return [slice(None)]
+        return [slice(k, k + 1) for k in range(components)]
+
     def magnitude(self, v: Array) -> Array:
         """The pointwise norm of a field: (\\*space) if isotropic, else (components, \\*space)."""
         squares = v * v

@@ -14,7 +14,7 @@ from ..core.namespace import Array, is_torch
 from .crofton import CroftonTotalVariation
 from .dual import Dual
 from .energy import Energy, ProximalEnergy
-from .reference import ReferenceDual
+from .primal_dual import PrimalDual
 from .saddle import SaddleDual
 from .second_order import SecondOrderTotalVariation
 from .total_generalised_variation import TotalGeneralisedVariation
@@ -64,4 +64,4 @@ def make_dual(f: Array, energy: Any, num_threads: int | None = None) -> Dual:
         return CroftonDual(f, energy, num_threads)
     if not hasattr(energy, "prox"):
         raise InputError(f"energy={energy!r} has no method prox, which its solver needs")
-    return ReferenceDual(f, cast(ProximalEnergy, energy))
+    return PrimalDual(f, cast(ProximalEnergy, energy))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from ..core.namespace import Array, namespace, sum64, to_float64
 from ..core.numbers import check_choice, check_flag, check_number
-from ..grid.differences import FLUX_BOUNDARIES, gradient
+from ..grid.differences import FLUX_BOUNDARIES, divergence, gradient, gradient_norm_squared
 from ..grid.second_order import (
     hessian,
     hessian_adjoint,
@@ -17,7 +18,7 @@ from ..grid.second_order import (
     symmetrised_divergence,
     symmetrised_gradient,
 )
-from .capabilities import ARRAY_CODE, register
+from .capabilities import ARRAY_CODE, LATE, register
 from .energy import Energy, own_spacing, steps_of
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -30,6 +31,7 @@ _EPS = float(np.finfo(np.float64).eps)
         "weights": "total generalised variation has a weight for each order, none per pixel",
         "huber": "total generalised variation has no quadratic zone",
         "compiled": ARRAY_CODE,
+        "extinction": LATE,
         "accelerator": ARRAY_CODE,
     },
 )
@@ -112,6 +114,10 @@ class TotalGeneralisedVariation(Energy):
         """The gradient of u."""
         return gradient(u, self.steps, self.boundary)
 
+    def adjoint_gradient(self, p: Array) -> Array:
+        """The exact adjoint of the gradient."""
+        return -divergence(p, self.steps, self.boundary)
+
     def bend(self, w: Array) -> Array:
         """``E w``."""
         return symmetrised_gradient(w, self.steps, self.boundary)
@@ -119,6 +125,26 @@ class TotalGeneralisedVariation(Energy):
     def unbend(self, q: Array) -> Array:
         """``E* q``."""
         return -symmetrised_divergence(q, self.steps, self.boundary)
+
+    def repaired(self, q: Array, margin: float = 0.0, steps: int = 12) -> Array:
+        """A field in ``|q| <= alpha0`` near q, which ``|E* q| <= alpha1`` by a margin, nearly.
+
+        Nesterov's gradient steps on half the squared distance of ``E* q`` to the ball of radius
+        ``alpha1 (1 - margin)``. A field in K with that margin does not change.
+        """
+        aim, length = self.alpha1 * (1 - margin), self._bend_norm(q) or 1.0
+        y = old = shorten(q, self.alpha0)
+        t = 1.0
+        for _ in range(steps):
+            r = self.unbend(y)
+            new = shorten(y - self.bend(r - shorten(r, aim)) / length, self.alpha0)
+            following = (1 + math.sqrt(1 + 4 * t * t)) / 2
+            y, old, t = new + ((t - 1) / following) * (new - old), new, following
+        return old
+
+    def _bend_norm(self, q: Array) -> float:
+        """Upper bound of ``||E||^2`` on the grid of a field."""
+        return gradient_norm_squared(self.steps, q.shape[2:])
 
     def feasible(self, p: Array) -> Array:
         """``p`` in float64, projected to ``|p| <= alpha0`` and scaled to ``|E* p| <= alpha1``."""

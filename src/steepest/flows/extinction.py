@@ -1,18 +1,21 @@
-"""Extinction time: the time after which a total variation flow is constant."""
+"""Extinction time: the time after which a flow is constant."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ..convex.capabilities import require, row_of
 from ..convex.certificate import Bound
+from ..convex.check import as_energy
 from ..convex.energy import Energy
 from ..convex.solve import Goal
+from ..convex.total_generalised_variation import TotalGeneralisedVariation
 from ..convex.total_variation import TotalVariation
 from ..core.errors import InputError, NotConverged
 from ..core.namespace import epsilon
@@ -24,6 +27,7 @@ from .problem import Problem, make_problem
 
 _FIRST = 1e-3  # share of the largest deviation from the mean; nothing vanishes before it is lost
 FLAT = 1e-3  # relative contrast left at extinction
+_FADED = 0.2  # share of the energy left at the last time where extinction takes too long
 _LONGEST = 64  # largest number of pixels per axis of the averages used for an estimate
 _DOUBLINGS = 60
 _MOST_ITERATIONS = 1000
@@ -41,17 +45,20 @@ def extinction_time(
     solver: Solver | None = None,
     on_step: Callback | None = None,
 ) -> float:
-    """Find a time after which the TV flow of ``image`` is constant.
+    """Find a time after which the flow of ``image`` is constant.
 
-    The result is at most about twice the exact extinction time. The flow is computed at times that
-    double from step to step, until its contrast is below 1e-3 of the contrast of the image.
+    The result is at most about twice the
+    exact extinction time. The flow is computed at times that double from step to step, until its
+    contrast is below 1e-3 of the contrast of the image.
 
     Parameters
     ----------
     image, channel_axis, batch_axis, spacing
         As in `flow`.
-    energy : TotalVariation, optional
-        With positive weights and ``huber=0``, because the flow of Huber-TV never becomes constant.
+    energy : Energy, optional
+        One-homogeneous (``huber=0``), because other flows never end, with positive
+        weights, and not of second order, whose flows take too long to come to rest. The default is
+        `TotalVariation`.
     solver : Solver, optional
         ``tol`` is the relative duality gap of the steps (default 3e-3), ``max_num_iter`` the limit
         for each (default 1000).
@@ -68,8 +75,7 @@ def extinction_time(
     Raises
     ------
     InputError
-        If ``energy`` is not a `TotalVariation` with ``huber=0`` and positive weights, or for bad
-        images or options.
+        If ``energy`` does not allow it, or for bad images or options.
     NotConverged
         If the flow is not constant after 60 doublings of the time, because the weights are very
         unequal.
@@ -82,29 +88,30 @@ def extinction_time(
         batch_axis=batch_axis,
         spacing=spacing,
     )
+    require(problem.energy, "extinction")
     check_callback(on_step)
     return extinction_of(problem, own, on_step)
 
 
-def check_homogeneous(energy: Energy | None) -> TotalVariation:
-    """A total variation that becomes extinct: without a quadratic zone.
+def check_homogeneous(energy: Energy | None) -> Energy:
+    """The energy, if it is one-homogeneous, so that its flow ends after a finite time.
 
     Raises `InputError` for another energy.
     """
-    if energy is None:
-        return TotalVariation()
-    if not isinstance(energy, TotalVariation):
-        raise InputError(f"energy={energy!r}; allowed here is TotalVariation")
-    if energy.huber:
+    energy = as_energy(TotalVariation() if energy is None else energy)
+    require(energy, "decompose")
+    if not energy.one_homogeneous:
+        huber = getattr(energy, "huber", 0)
         raise InputError(
-            f"huber={energy.huber:g} of the energy must be 0 here: the Huber-TV flow never becomes "
-            "constant"
+            f"huber={huber:g} of the energy must be 0 here: its flow never becomes constant"
+            if huber
+            else f"energy={energy!r} is not one-homogeneous: its flow never becomes constant"
         )
     return energy
 
 
 def extinction_of(problem: Problem, solver: Limits, on_step: Callback | None = None) -> float:
-    """Compute `extinction_time` for a prepared total variation problem.
+    """Compute `extinction_time` for a prepared problem.
 
     Returns the time reached if the callback stops the search.
     """
@@ -124,29 +131,40 @@ def extinction_estimate(
 ) -> float:
     """Estimate the result of `extinction_of` in about a hundredth of its computing time.
 
+    For energies whose extinction takes too long, it is the time until a fifth of the energy is
+    left.
+
     The estimate is the extinction time of an image of block averages, with at most 64 blocks per
-    axis, plus an upper bound on the time in which the details within the blocks vanish. Details d
-    in blocks of two pixels per axis, with side lengths s, vanish under a flux that does not cross
-    the block boundaries and is at most ``|s| max|d| / 2``.
+    axis, plus the time in which the details within the blocks vanish. For total variation, that is
+    an upper bound: details d in blocks of two pixels per axis, with side lengths s, vanish under a
+    flux that does not cross the block boundaries and is at most ``|s| max|d| / 2``.
     """
     _check_weights(problem)
     reporter, times = Reporter(on_step), [0.0]
     solver = limits(Solver(num_threads=num_threads), tol=DEFAULT_TOL, max_num_iter=_MOST_ITERATIONS)
-    find = partial(_extinction, problem.scale, solver, reporter)
+    fades = not becomes_constant(problem.energy)
+    find = partial(_fading if fades else _extinction, problem.scale, solver, reporter)
+    longest = _LONGEST // 2 if fades else _LONGEST
     for part in problem.parts:
         if reporter.stopped:
             break
         energy: Any = problem.energy
-        means, details = part, 0.0
-        while max(means.shape[1:]) > _LONGEST:
+        means, details, coarsens = part, 0.0, hasattr(energy, "spacing") and is_dataclass(energy)
+        while coarsens and max(means.shape[1:]) > longest:
             fine, means = means, average(means)
             halved = [n > 1 for n in fine.shape[1:]]
             sides = tuple(h * (1 + two) for h, two in zip(energy.steps, halved, strict=True))
-            weights = None if energy.weights is None else average(energy.weights[None])[0]
-            energy = replace(energy, spacing=sides, weights=weights)
-            weight = 1.0 if weights is None else float(weights.mean())
+            weights = getattr(energy, "weights", None)
+            if weights is not None:
+                weights = average(weights[None])[0]
+                energy = replace(energy, weights=weights)
+            energy = replace(energy, spacing=sides)
             largest = float(abs(fine - _repeated(means, fine.shape)).max())
-            details += 0.5 * largest * math.hypot(*sides) / weight
+            if isinstance(energy, TotalVariation):
+                weight = 1.0 if weights is None else float(weights.mean())
+                details += 0.5 * largest * math.hypot(*sides) / weight
+            else:  # about as fast as the flow can change a pixel
+                details += 0.5 * largest * math.sqrt(len(sides)) / pace(energy)
         times.append(find(energy, means) + details)
     return max(times) / problem.scale
 
@@ -166,19 +184,31 @@ def contrast(u: Any) -> float:
     return found if found > 4 * epsilon(u) * float(abs(u).max()) else 0.0
 
 
+def becomes_constant(energy: Any) -> bool:
+    """Whether the extinction of the flow can be computed."""
+    row = row_of(energy)
+    return row is None or row.allows("extinction")
+
+
+def pace(energy: Any) -> float:
+    """Half the largest rate at which the flow can change a pixel, about."""
+    if isinstance(energy, (TotalVariation, TotalGeneralisedVariation)):
+        weight = getattr(energy, "alpha1", energy.radius)
+        return float(weight * max(1 / h for h in energy.steps))
+    return float(energy.reach * energy.radius)
+
+
 def shortest_of(problem: Problem) -> float:
     """Return a time before which no structure of the image vanishes.
 
-    It is 1e-3 of the contrast divided by half the largest rate at which the flow can change a pixel
-    (that rate is 2 w / h for TV). It is 0 for a constant image, or if the flow does not move.
+    It is 1e-3 of the contrast divided by the `pace` of the flow. It is 0 for a constant image, or
+    if the flow does not move.
     """
     return min(_shortest(problem.energy, part) for part in problem.parts) / problem.scale
 
 
 def _shortest(energy: Any, part: Any) -> float:
-    weights = getattr(energy, "weights", None)
-    heaviest = 1.0 if weights is None else float(weights.max())
-    steepest = heaviest * max(1 / h for h in energy.steps)
+    steepest = pace(energy)
     return _FIRST * contrast(part) / steepest if steepest > 0 else 0.0
 
 
@@ -194,6 +224,31 @@ def _extinction(scale: float, solver: Limits, reporter: Reporter, energy: Any, p
         reached, left = time, contrast(image())
         return reporter(Progress(0, 0, left / scale, STAGE)) or left <= FLAT * start
 
+    _march(energy, part, nodes, solver, watch)
+    if not reporter.stopped and left > FLAT * start:
+        raise NotConverged(f"the flow is not constant at t={reached / scale:g}")
+    return reached
+
+
+def _fading(scale: float, solver: Limits, reporter: Reporter, energy: Any, part: Any) -> float:
+    """Return the time after which at most a fifth of the energy of one part is left."""
+    if contrast(part) == 0 or reporter.stopped:
+        return 0.0
+    first, reached = math.inf, 0.0
+
+    def watch(index: int, time: float, outcome: Any, bound: Bound, image: Any) -> bool:
+        nonlocal first, reached
+        first = outcome.terms.start_value if index == 0 else first
+        reached = time
+        left = outcome.terms.value
+        return reporter(Progress(0, 0, left / scale, STAGE)) or left <= _FADED * first
+
+    _march(energy, part, _shortest(energy, part) * 2.0 ** np.arange(_DOUBLINGS), solver, watch)
+    return reached
+
+
+def _march(energy: Any, part: Any, nodes: np.ndarray, solver: Limits, watch: Any) -> None:
+    """March one part through ``nodes`` until ``watch`` returns True; keep no frames."""
     march(
         energy,
         fresh_state(part),
@@ -204,6 +259,3 @@ def _extinction(scale: float, solver: Limits, reporter: Reporter, energy: Any, p
         num_threads=solver.threads,
         hooks=Hooks(after_step=watch),
     )
-    if not reporter.stopped and left > FLAT * start:
-        raise NotConverged(f"the flow is not constant at t={reached / scale:g}")
-    return reached

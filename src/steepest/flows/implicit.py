@@ -22,8 +22,11 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ..convex.linearized import differentiate, linearize
-from ..convex.total_variation import TotalVariation
+from ..convex.dual import Warm
+from ..convex.linearized import Derivative, differentiate, linearize
+from ..convex.linearized_saddle import differentiate_saddle
+from ..convex.pointwise import PointwiseEnergy
+from ..convex.total_generalised_variation import TotalGeneralisedVariation
 from ..core.errors import InputError
 from ..core.namespace import Array, is_torch
 from .problem import Problem
@@ -34,6 +37,7 @@ _LOOSEST, _TIGHTEST = 1e-2, 1e-11  # relative accuracy of the linear systems
 # Tolerance of the linear systems, relative to sqrt(tol). The error that an inexact solution causes
 # in the derivative is larger than this (measured).
 _SHARE = 0.5
+_MOST_SADDLE = 20000  # limit for the differentiated iteration
 _MOST_ITERATIONS = 5000  # limit for the linear systems, the same as the default for a step
 
 
@@ -45,6 +49,7 @@ class _Solved:
     tau: float
     image: Array
     flux: Array
+    warm: Warm | None
 
 
 class Tape:
@@ -79,7 +84,7 @@ class Tape:
 
     def check(self, problem: Problem, state: FlowState | None = None) -> None:
         """Refuse an energy that has no derivatives here, and a ``state`` to continue from."""
-        if not isinstance(problem.energy, TotalVariation):
+        if not isinstance(problem.energy, (PointwiseEnergy, TotalGeneralisedVariation)):
             raise InputError(
                 f"energy={type(problem.energy).__name__}() has no derivatives here, so image and "
                 f"{self._name} must not require grad"
@@ -98,7 +103,7 @@ class Tape:
         def remember(index: int, time: float, tau: float, dual: Any) -> None:
             if index == 0:
                 self._steps[part] = []
-            self._steps[part].append(_Solved(time, tau, dual.image, dual.flux))
+            self._steps[part].append(_Solved(time, tau, dual.image, dual.flux, dual.warm))
 
         return remember
 
@@ -111,7 +116,7 @@ class Tape:
         if result.strength == 0 and self._parameter is not None and self._parameter.requires_grad:
             raise InputError("strength=0 requires grad; allowed are positive strengths")
         tau = result.strength * problem.scale
-        steps = [[_Solved(tau, tau, part.image, part.flux)] for part in solved]
+        steps = [[_Solved(tau, tau, part.image, part.flux, part.warm)] for part in solved]
         wanted = np.array([result.strength])
         chain = _Chain(problem, steps, wanted, wanted, None, tol)
         image = self._attach(result.image[None], chain)[0]
@@ -240,8 +245,11 @@ class _Chain:
             return gradient, 0.0
         image = _stack([part.image for part in parts], 0, gradient)
         flux = _stack([part.flux for part in parts], 1, gradient)
-        step = linearize(self._energy, image, flux, tau)
-        found = differentiate(step, gradient, self._tol, _MOST_ITERATIONS)
+        if isinstance(self._energy, TotalGeneralisedVariation):
+            found = self._saddle(parts, gradient)
+        else:
+            step = linearize(self._energy, image, flux, tau)
+            found = differentiate(step, gradient, self._tol, _MOST_ITERATIONS)
         if not found.converged:
             warnings.warn(
                 f"steepest: a gradient was not converged after {found.iterations} iterations",
@@ -251,10 +259,26 @@ class _Chain:
         rate = (found.image * self._energy.adjoint(flux)).sum()
         return found.image, -float(rate)
 
+    def _saddle(self, parts: list[_Solved], gradient: Tensor) -> Derivative:
+        """Differentiate the iteration of total generalised variation, part by part."""
+        found = []
+        for part, r in zip(parts, gradient, strict=True):
+            assert part.warm is not None
+            state = tuple(torch.as_tensor(array).to(r) for array in part.warm)
+            found.append(
+                differentiate_saddle(self._energy, part.tau, state, r, self._tol, _MOST_SADDLE)
+            )
+        return Derivative(
+            torch.stack([each.image for each in found]),
+            torch.stack([each.flux for each in found], 1),
+            max(each.iterations for each in found),
+            all(each.converged for each in found),
+        )
+
 
 def _on_tensors(energy: Any) -> Any:
     """Return the energy with its weights, if any, converted to a tensor."""
-    weights = energy.weights
+    weights = getattr(energy, "weights", None)
     if weights is None or is_torch(weights):
         return energy
     return replace(energy, weights=torch.from_numpy(weights))

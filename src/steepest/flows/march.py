@@ -98,12 +98,12 @@ def march(
     """March through ``nodes`` from time ``begin``, and keep the frames at the nodes in ``keep``.
 
     ``gap_budget`` is the absolute gap allowed in each step, in addition to the relative tolerance
-    of ``goal``. With ``cold``, the steps do not start from the previous flux. Frames have the given
-    ``dtype`` (default: the dtype of the state). If a step is too long for float32 (see
+    of ``goal``. ``cold``: this is a single step that stands alone, not a flow. Frames have the
+    given ``dtype`` (default: the dtype of the state). If a step is too long for float32 (see
     `needs_double`), the flow continues in float64, and only the frames are converted.
     """
     dtype = state.image.dtype if dtype is None else dtype
-    dual = _resume(state, energy, num_threads)
+    dual = _resume(state, energy, num_threads, cold)
     working, momentum, bound, time = state.image, state.momentum, state.bound, begin
     size = float(abs(state.image).max())
     record, worst = Record(_room(state.image, 2 + int(np.sum(keep)), dtype)), 0.0
@@ -112,7 +112,7 @@ def march(
         tau = float(node - time)
         if needs_double(working, energy, tau, size):
             standing = state if last is None else _standing(dual, bound, momentum)
-            dual = _resume(in_double(standing), energy, num_threads)
+            dual = _resume(in_double(standing), energy, num_threads, cold)
             working = to_float64(working)
         budget = goal.gap if gap_budget is None else float(gap_budget[index])
         floor = rounding_floor(working, energy, tau, size)
@@ -208,9 +208,10 @@ def _image_of(dual: Dual) -> Array:
     return dual.image
 
 
-def _resume(state: PartState, energy: Energy, num_threads: int | None) -> Dual:
+def _resume(state: PartState, energy: Energy, num_threads: int | None, alone: bool) -> Dual:
     """Create a dual solver that continues from ``state``."""
     dual = make_dual(state.image, energy, num_threads)
+    dual.alone = alone
     if state.warm is not None:
         dual.warm = state.warm
     return dual

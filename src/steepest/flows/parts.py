@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..convex.certificate import StepTerms
+from ..convex.dual import Warm
 from ..convex.solve import Goal
 from ..core.namespace import Array, cast, namespace
 from ..core.progress import Callback, Reporter
@@ -50,11 +51,13 @@ def make_plan(solver: Limits, on_step: Callback | None) -> Plan:
 class Solved:
     """The solution of one part, at its own scale.
 
-    ``rounding`` is the distance between the stored image and the image of the solver.
+    ``rounding`` is the distance between the stored image and the image of the solver, ``warm`` the
+    state of the solver (None where nothing was solved).
     """
 
     image: Array
     flux: Array
+    warm: Warm | None
     terms: StepTerms
     rounding: float
     iterations: int
@@ -72,7 +75,7 @@ def solve_part(
     if strength == 0:
         zero = namespace(f).stack([f * 0] * energy.num_components(f.ndim - 1))
         nothing = StepTerms(0, 0, 0, 0, 0, 0, 0, 0)
-        return Solved(f * 1, zero, nothing, 0.0, 0, Status.NOTHING_REMOVED)
+        return Solved(f * 1, zero, None, nothing, 0.0, 0, Status.NOTHING_REMOVED)
     guess = None if start is None else (lambda step, begin, end: start)
     stopped = plan.reporter.stopped
     record = march(
@@ -86,7 +89,8 @@ def solve_part(
     image, flux = cast(record.state.image, f.dtype), cast(record.state.flux, f.dtype)
     rounding = distance(image, record.state.image)
     status = Status.STOPPED if stopped else record.statuses[-1]
-    return Solved(image, flux, record.last, rounding, record.iterations, status)
+    warm = record.state.warm
+    return Solved(image, flux, warm, record.last, rounding, record.iterations, status)
 
 
 def collect(problem: Problem, solved: list[Solved], strength: Any) -> DenoiseResult:

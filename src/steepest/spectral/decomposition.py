@@ -1,4 +1,4 @@
-"""The spectral TV transform ``phi(t) = t u_tt(t)``, which is exactly invertible by construction.
+"""The spectral transform ``phi(t) = t u_tt(t)``, which is exactly invertible by construction.
 
 With frames ``u_0 .. u_N`` of the flow at nodes ``0 = t_0 < .. < t_N`` and velocities
 ``v_n = (u_n - u_{n-1}) / (t_n - t_{n-1})``, the second time derivative of the piecewise linear
@@ -31,6 +31,7 @@ from ..core.solver import Limits, Solver, limits
 from ..core.tiles import Tiles, works_by_tiles
 from ..flows.extinction import (
     FLAT,
+    becomes_constant,
     check_homogeneous,
     contrast,
     extinction_estimate,
@@ -83,7 +84,7 @@ class Bands:
 
 @dataclass(frozen=True, eq=False)
 class Decomposition(Bands):
-    """An image split into bands of structures, by the time at which they vanish under the TV flow.
+    """An image split into bands of structures, by the time at which they vanish under a flow.
 
     Attributes
     ----------
@@ -292,17 +293,18 @@ def decompose(
     out: Any = None,
     tiles: Tiles | None = None,
 ) -> Any:
-    r"""Compute the spectral TV decomposition of an image.
+    r"""Compute the spectral decomposition of an image under the flow of an energy.
 
-    The decomposition sorts structures by contrast x size.
+    The decomposition sorts structures by the time at which they vanish; for total variation, that
+    is contrast x size.
 
     Parameters
     ----------
     image : array, 1-D to 3-D plus an optional channel axis
         Floating-point images are used as they are. uint8 and uint16 images are scaled to [0, 1] and
         processed in float32.
-    energy : TotalVariation, optional
-        With ``huber=0``, because the transform requires a one-homogeneous functional.
+    energy : Energy, optional
+        Any one-homogeneous energy (``huber=0``). The default is `TotalVariation`.
     bands : int or increasing sequence of times, optional
         Number of bands, whose edges are then chosen from the spectrum (see
         `steepest.spectral.edges`); or the times that separate the bands. 0 and infinity are added
@@ -310,6 +312,8 @@ def decompose(
         there are at most 6 bands, and bands with almost no content are merged.
     t_max : float, optional
         Last time of the flow. The default is the extinction time, so that the residual is the mean.
+        Flows of second order and of total generalised variation take too long to end; there, it is
+        about the time after which a fifth of the energy is left, and the rest is in the residual.
     steps : int or TimeGrid, optional
         Number of steps of the flow (default 60), in geometric progression from the time before
         which nothing vanishes; or a `TimeGrid`. Times are resolved to about one step.
@@ -367,6 +371,7 @@ def decompose(
             on_step=(lambda _: True) if tell.stopped else tell.stage,
         )  # fmt: skip
         given = t_max is not None or (isinstance(steps, TimeGrid) and bool(steps.nodes))
+        given = given or not becomes_constant(problem.energy)
         left, start = (contrast(planes_of(u, channel_axis)) for u in (flow.images[-1], values))
         found = given or tell.stopped or left <= FLAT * start
         last = 2 * float(nodes[-1])
@@ -414,7 +419,7 @@ def from_flow(
 
 
 def problem_of(image: Any, energy: Energy | None, **described: Any) -> Problem:
-    """Check an image and its options; return the problem of its total variation flow."""
+    """Check an image and its options; return the problem of its flow."""
     return make_problem(image, check_homogeneous(energy), **described)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 import steepest
 from steepest import InputError
+from steepest.convex.capabilities import energies
 from steepest.core.views import Part
 
 from ._large import by_tiles
@@ -24,10 +25,7 @@ Outcome = tuple[list[LayerData], str]
 _LOOK = 2**22  # pixels from which the contrast of a band is found
 _LARGE = "{} is so large that it is processed tile by tile."
 OnStep = Callable[[Any], object]
-ENERGIES = {
-    "total variation": steepest.TotalVariation,
-    "total generalised variation": steepest.TotalGeneralisedVariation,
-}
+ENERGIES = {row.title: row for row in energies().values()}
 FILLS = {
     "diffusion (smooth)": steepest.inpainting.Diffusion,
     "total variation": steepest.inpainting.MinimalTotalVariation,
@@ -54,7 +52,7 @@ def denoise(
     else:
         results = [
             steepest.denoise(
-                frame, strength or None, ENERGIES[energy](), spacing=source.spacing,
+                frame, strength or None, ENERGIES[energy].kind(), spacing=source.spacing,
                 channel_axis=source.channel_axis, on_step=on_step,
             )
             for frame in source.frames()
