@@ -18,6 +18,7 @@ import argparse
 import json
 import time
 from collections.abc import Mapping
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -45,21 +46,20 @@ def _echo_exchanged(image: np.ndarray, density: float) -> np.ndarray:
     return masks.echo_exchange(image, masks.echo(image, density, **options), **options)
 
 
-def _named(name: str, **options: Any) -> Method:
+def _of_library(name: str) -> Method:
     def method(image: np.ndarray, density: float) -> np.ndarray:
-        return np.asarray(getattr(masks, name)(image, density, channel_axis=-1, rng=0, **options))
+        choose = getattr(masks, name)
+        options = {"num_threads": 1} if "num_threads" in signature(choose).parameters else {}
+        return np.asarray(choose(image, density, channel_axis=-1, rng=0, **options))
 
     return method
 
 
 PAPERS_SOLVER = {"reconstruct": cold_conjugate_gradients}
+LABELS = {"laplacian_dither": "Laplacian dithering", "densify": "densification"}
 FAST: dict[str, Method] = {
-    "random": _named("random"),
-    "regular": _named("regular"),
-    "Laplacian dithering": _named("laplacian_dither"),
-    "densification": _named("densify"),
+    **{LABELS.get(name, name): _of_library(name) for name in reversed(masks.METHODS)},
     "PS": _sparsified,
-    "echo": _named("echo", num_threads=1),
     "echo, 5 cycles of exchange": _echo_exchanged,
 }
 

@@ -5,7 +5,7 @@ geometric grid, for the 256 x 256 centres of five images of scikit-image, grey, 
 With ``--colour``, the files and three images of scikit-image are taken in colour.
 
 The true error is measured against 3000 steps of the same flow, solved to a relative gap of 3e-6 in
-float64. Another scheme (``over-relaxed`` in docs/solver) agrees with this reference to 98 dB.
+float64. Another scheme (``over-relaxed`` in docs/solver_methods) agrees with it to 98 dB.
 """
 
 from __future__ import annotations

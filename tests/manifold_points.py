@@ -1,9 +1,12 @@
-"""Random points of every manifold, for its tests."""
+"""Every manifold, and random points of it; manifolds that are new are found by themselves."""
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 
+from steepest import manifold as public
 from steepest.manifold import SPD, Circle, Euclidean, Product, Rotations, Sphere
 from steepest.manifold.geometry import as_manifold
 
@@ -20,6 +23,13 @@ MANIFOLDS = [
     SPD(3, "log-euclidean"),
     Product((Circle(), Sphere(2), SPD(2))),
 ]
+KINDS = [kind for name in public.__all__ if inspect.isclass(kind := getattr(public, name))]
+NEW = [
+    kind()
+    for kind in KINDS
+    if hasattr(kind, "transport") and kind not in {type(known) for known in MANIFOLDS}
+]
+MANIFOLDS += NEW
 
 
 def random_points(manifold, count, rng):
@@ -31,6 +41,8 @@ def random_points(manifold, count, rng):
     if isinstance(manifold, SPD):
         factor = rng.normal(size=(count, *manifold.point_shape))
         return factor @ factor.transpose(0, 2, 1) + 0.05 * np.eye(manifold.size)
+    if manifold in NEW:
+        return manifold.project(rng.normal(size=(count, *manifold.embedding_shape)))
     points = rng.normal(size=(count, *manifold.point_shape))
     if isinstance(manifold, Euclidean):
         return points

@@ -407,12 +407,6 @@ def test_arrays_need_neither_torch_nor_triton() -> None:
     subprocess.run([sys.executable, "-c", program], check=True, timeout=300)
 
 
-def test_tensors_on_the_cpu_never_use_the_kernel() -> None:
-    f = torch.rand(1, 4, 4)
-    energy = TotalVariation().on(f, (1.0, 1.0))
-    assert type(choice.tensor_dual(f, energy)) is dual.TensorDual
-
-
 def test_the_kernel_compiles_for_real_devices() -> None:
     """To machine code, for NVIDIA's Ampere and Hopper and AMD's CDNA 3; needs no device."""
     pytest.importorskip("triton")

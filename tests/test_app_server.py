@@ -1,17 +1,14 @@
 """What the server of the equaliser refuses, and what its answers say to the browser."""
 
 import http.client
-import io
 import socket
-import struct
 import threading
 import time
-import zlib
 
 import numpy as np
 import pytest
-import tifffile
 
+from cases import bombs
 from steepest.app.session import Session
 from steepest.app.wire import pack, unpack
 from steepest.core.errors import InputError
@@ -100,11 +97,6 @@ def test_images_are_opened_from_the_request(address):
     assert unpack(body)[0]["image"]["width"] == 6
 
 
-@pytest.mark.parametrize("token", ["", "wrong", "secre", "secret2"])
-def test_403_without_the_token(address, token):
-    assert send(address, "state", X_Steepest_Token=token)[0] == 403
-
-
 FOREIGN = ["http://evil.example", "null", "", "http://127.0.0.1:1", "http://[::1", "http://[x]"]
 
 
@@ -117,15 +109,19 @@ def test_403_from_another_origin(address):
     assert raw(address, "/api/state", two, pack({})).startswith(b"HTTP/1.1 403")
 
 
-def test_415_for_what_forms_of_other_pages_can_send(address):
-    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""):
-        assert send(address, "state", Content_Type=kind)[0] == 415
-
-
-@pytest.mark.parametrize("host", ["evil.example", "localhost", "127.0.0.1", "127.0.0.1:1", ""])
-def test_421_for_another_host(address, host):
-    for path in ("/", "/api/state"):
-        assert ask(address, path, Host=host)[0] == 421
+@pytest.mark.parametrize(
+    ("status", "header", "values"),
+    [
+        (403, "X_Steepest_Token", ["", "wrong", "secre", "secret2"]),
+        (415, "Content_Type", [  # what forms of other pages can send
+            "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""]),
+        (421, "Host", ["evil.example", "localhost", "127.0.0.1", "127.0.0.1:1", ""]),
+    ],
+)  # fmt: skip
+def test_headers_that_are_refused(address, status, header, values):
+    for value in values:
+        assert send(address, "state", **{header: value})[0] == status
+        assert status != 421 or ask(address, "/", Host=value)[0] == 421
 
 
 def test_413_for_a_long_body(address):
@@ -172,10 +168,6 @@ def test_404_for_anything_but_the_page(address, path):
     assert ask(address, path)[0] == 404
 
 
-def test_405_for_reading_the_api_with_get(address):
-    assert ask(address, "/api/state", X_Steepest_Token=TOKEN)[0] == 405
-
-
 @pytest.mark.parametrize(
     "body",
     [b"", b"abc", b"\xff\xff\xff\xff", b"\x02\0\0\0{", b"\x02\0\0\0[]", b"\x03\0\0\0{a}",
@@ -195,48 +187,19 @@ def test_400_for_unknown_operations(address):
         assert "op=" in unpack(body)[0]["error"]
 
 
-def png(width, height):
-    """A PNG file of a few bytes that claims this size."""
-    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(b"\0" * 100)), (b"IEND", b"")]
-    parts = [
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks
-    ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
-
-
-def npy(header):
-    """An NPY file that holds nothing but this header."""
-    text = header.encode().ljust(118) + b"\n"
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
-
-
-def tiff(pixels):
-    file = io.BytesIO()
-    tifffile.imwrite(file, pixels, compression="zlib")
-    return file.getvalue()
-
-
-FLAT = np.zeros((3000, 3000), np.uint8)
 BOMBS = [
-    ("a.png", encode_image(Image(FLAT, "YX"), "a.png"), "max_pixels"),
-    ("a.png", png(60000, 60000), "max_pixels"),
-    ("a.png", png(80, 50), "a.png"),  # claims more than it holds
-    ("a.tif", tiff(FLAT), "max_pixels"),
-    ("a.npy", npy("{'descr': '|u1', 'fortran_order': False, 'shape': (60000, 60000)}"), "a.npy"),
-    ("a.npy", npy("{'descr': '|O', 'fortran_order': False, 'shape': (3, 3)}"), "a.npy"),
-    ("a.npy", npy("__import__('os').system('true')"), "a.npy"),
-    ("a.png", encode_image(Image(FLAT[:64, :64], "YX"), "a.png"), "max_pixels"),  # 96 too many
+    *((name, file, "max_pixels") for name, file in bombs.too_large().items()),
+    ("a.png", bombs.png(80, 50, 8, 0)[:50], "a.png"),  # claims more than it holds
+    ("a.npy", bombs.npy((3, 3), "|O"), "a.npy"),
+    ("a.png", encode_image(Image(np.zeros((64, 64), np.uint8), "YX"), "a.png"), "max_pixels"),
     ("a.gif", b"GIF89a" + bytes(99), "not a supported image"),
     ("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a supported image"),
     ("a.png", b"", "a.png"),
 ]
 
 
-@pytest.mark.parametrize(("name", "file", "message"), BOMBS)
+@pytest.mark.parametrize(("name", "file", "message"), BOMBS, ids=[name for name, *_ in BOMBS])
 def test_400_for_bombs_and_files_of_other_kinds(address, name, file, message):
-    assert len(file) < 20_000
     status, body, _ = send(address, "open", {"name": name}, [file])
     assert status == 400
     assert message in unpack(body)[0]["error"]
@@ -246,7 +209,7 @@ def test_400_for_bombs_and_files_of_other_kinds(address, name, file, message):
     "name", ["", "a\nb.png", "a\0.png", "\x1b[31m.png", "a" * 256, 3, None, ["a"]]
 )
 def test_400_for_names_that_are_not_names(address, name):
-    file = encode_image(Image(FLAT[:5, :5], "YX"), "a.png")
+    file = encode_image(Image(np.zeros((5, 5), np.uint8), "YX"), "a.png")
     status, body, _ = send(address, "open", {"name": name}, [file])
     assert status == 400
     assert "name=" in unpack(body)[0]["error"]

@@ -138,13 +138,6 @@ def test_results_of_one_image_are_that_image() -> None:
     np.testing.assert_array_equal(again, steepest.denoise_tv(result.image, 0.05))
 
 
-def test_results_of_tensors_are_arrays_for_numpy() -> None:
-    torch = pytest.importorskip("torch")
-    image = torch.from_numpy(IMAGE).requires_grad_()
-    result = steepest.denoise_tv(image, STRENGTH)
-    np.testing.assert_array_equal(np.asarray(result), result.image.detach().numpy())
-
-
 def test_a_strength_left_out_is_found() -> None:
     noisy = 0.1 * RNG.standard_normal((20, 20)) + np.pad(np.ones((10, 10)), 5)
     result = steepest.denoise_tv(noisy)

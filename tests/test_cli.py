@@ -172,14 +172,6 @@ def test_12_bit_data_are_as_on_a_scale_of_their_own(photo, capsys):
     assert "standard deviation 0.1; 410 in the file" in capsys.readouterr().out
 
 
-def test_floats_keep_their_values_with_a_range():
-    array = 1000 + 500 * np.random.default_rng(0).standard_normal((12, 16))
-    np.save("a.npy", array)
-    assert main(["denoise", "a.npy", "--range", "0", "2000", "--strength", "0.1", "-q"]) == 0
-    expected = steepest.denoise_tv(array, 200.0).image
-    assert np.load("a_denoised.npy") == pytest.approx(expected, abs=1)
-
-
 def test_16_bit_tiff_stays_so_and_keeps_its_spacing():
     volume = np.random.default_rng(0).integers(0, 65536, (6, 16, 18)).astype(np.uint16)
     tifffile.imwrite(
@@ -295,15 +287,6 @@ def test_existing_files_stop_it_before_it_computes(photo, capsys, monkeypatch):
     one_error(capsys, "clean/c.tif", "exists already", "--overwrite")
     monkeypatch.undo()
     assert os.listdir("clean") == ["c.tif"] if os.path.isdir("clean") else True
-
-
-def test_overwrite(photo, capsys):
-    assert main(["denoise", "photo.png", "--strength", "0.1", "-q"]) == 0
-    assert main(["denoise", "photo.png", "--strength", "0.2", "-q"]) == 2
-    one_error(capsys, "photo_denoised.png", "exists already")
-    assert main(["denoise", "photo.png", "--strength", "0.2", "-q", "--overwrite"]) == 0
-    expected = steepest.denoise_tv(photo, 0.2).image
-    assert np.array_equal(read_image("photo_denoised.png").array, expected)
 
 
 def test_nothing_is_half_written(photo, capsys, monkeypatch):

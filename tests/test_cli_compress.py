@@ -98,16 +98,6 @@ def test_16_bit_and_floats(capsys):
     one_error(capsys, "x.png", "float32")
 
 
-def test_nothing_is_replaced_unasked(photo, capsys):
-    Path("out.stp").write_bytes(b"mine")
-    assert main(["compress", "grey.png", "out.stp", *FAST]) == 2
-    one_error(capsys, "out.stp: exists already")
-    assert Path("out.stp").read_bytes() == b"mine"
-    assert main(["compress", "grey.png", "out.stp", "--overwrite", "-q", *FAST]) == 0
-    assert main(["decompress", "out.stp", "grey.png"]) == 2
-    one_error(capsys, "grey.png: exists already")
-
-
 def test_damaged_files_are_one_line_and_write_nothing(photo, capsys):
     assert main(["compress", "grey.png", "out.stp", "-q", *FAST]) == 0
     data = Path("out.stp").read_bytes()

@@ -97,16 +97,6 @@ def test_grey_saved_as_colour_is_grey_and_channels_are_told_apart():
     assert {c: channels.count(c) for c in "123"} == {"1": 3, "2": 3, "3": 3}
 
 
-def test_an_empty_image_has_a_table_without_rows(capsys):
-    np.save("flat.npy", np.ones((8, 8)))
-    assert main(["objects", "flat.npy"]) == 0
-    assert "objects      none" in capsys.readouterr().out
-    with open("flat_objects.csv") as file:
-        assert file.read() == (
-            "band,area,diameter,contrast,contrast_grey,scale,time,peak_time,snr,border,y,x,unit\n"
-        )
-
-
 def test_a_scale_map_is_in_the_unit_of_the_file(capsys):
     tifffile.imwrite("cells.tif", cells(), imagej=True, resolution=(4, 4), metadata={"unit": "um"})
     assert main(["scale-map", "cells.tif"]) == 0

@@ -117,23 +117,6 @@ def test_thresholds_in_grey_values_of_the_file_are_refused(capsys):
     assert main(["segment", "c.png", "--thresholds", "120", "--range", "0", "1"]) == 0
 
 
-@pytest.mark.parametrize("options", [[], ["--range", "0", "4095"]])
-def test_a_grey_value_that_is_the_threshold_is_a_tie(options, capsys):
-    tifffile.imwrite("flat.tif", np.full((20, 30), 1000, np.uint16))
-    level = 1000 / (4095 if options else 65535)
-    command = ["segment", "flat.tif", *options, "--strength", "0.1", "--thresholds", f"{level!r}"]
-    main([*command, "--json"])
-    assert json.loads(capsys.readouterr().out)["results"][0]["certificate"]["doubtful"] == 600
-
-
-def test_pixels_that_are_nan_are_named(capsys):
-    image = np.random.default_rng(0).random((20, 20))
-    image[3, 4] = np.nan
-    np.save("nan.npy", image)
-    assert main(["segment", "nan.npy"]) == 2
-    assert "image holds 1 NaN or infinite pixels" in one_error(capsys)
-
-
 def test_small_pixels_in_centimetres_are_reported_in_micrometres(capsys):
     size = (40_000, 40_000)  # pixels per cm: 0.25 micrometres each
     tifffile.imwrite("cells.tif", cells(), resolution=size, resolutionunit=3)

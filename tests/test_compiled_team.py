@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import steepest
-from steepest.convex.compiled import dual, strip_dual, strips, team
+from steepest.convex.compiled import strips, team
 from steepest.convex.compiled.dual import CompiledDual
-from steepest.convex.compiled.team import Team, run_together
+from steepest.convex.compiled.team import Team
 from steepest.convex.reference import ReferenceDual
 
 
@@ -198,33 +198,3 @@ def test_frames_are_the_same_to_the_last_bit(
         found.append(result.images)
     np.testing.assert_array_equal(found[1], found[0])
     np.testing.assert_array_equal(found[2], found[0])
-
-
-def test_alone_without_threads() -> None:
-    seen = []
-    run_together(lambda item, flags, member, ticket: seen.append((item, flags.size)), ["one"])
-    assert seen == [("one", 0)]
-
-
-@pytest.mark.parametrize("shape", [(1, 50, 40), (2, 33, 17), (1, 9, 5, 20)])
-@pytest.mark.parametrize("num_threads", [1, 2])
-def test_stretches_of_a_sweep_and_of_a_measurement(
-    shape: tuple[int, ...], num_threads: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Images so large that Ctrl-C would wait are worked on in stretches, with the same result."""
-    monkeypatch.setattr(strips, "_PIXELS_PER_THREAD", 1)
-    f = np.random.default_rng(3).random(shape)
-    energy = steepest.TotalVariation().on(f, 1.0)
-    found = []
-    for at_once in (2**24, 200):
-        for module in (dual, strip_dual):
-            monkeypatch.setattr(module, "AT_ONCE", at_once)
-        solver = CompiledDual(f, energy, num_threads)
-        solver.set_step(0.5)
-        solver.iterate(np.linspace(0, 0.8, 11))
-        found.append((solver.measure(), solver.flux, solver.image))
-    (terms, *arrays), (others, *other_arrays) = found
-    np.testing.assert_array_equal(arrays[0], other_arrays[0])
-    np.testing.assert_array_equal(arrays[1], other_arrays[1])
-    for name in ("gap", "primal", "integral", "value", "residual"):
-        assert getattr(terms, name) == pytest.approx(getattr(others, name), rel=1e-12), name

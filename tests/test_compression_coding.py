@@ -13,7 +13,7 @@ pytest.importorskip("constriction")
 
 from steepest.compression import streams
 from steepest.compression.coder import encode_bits, next_bit, start, used_up
-from steepest.compression.logistic import LARGEST, LOGIT_UNIT, ONE, SMALLEST, tables
+from steepest.compression.logistic import ONE, SMALLEST
 from steepest.compression.mask_model import SLANT, neighbours, wave_rows
 from steepest.compression.nearest import FAR, NEAREST, nearest
 
@@ -88,26 +88,11 @@ def test_structure_is_found() -> None:
     assert code_length(mask, smooth, 32)[1] < 2 * mask.sum()
 
 
-def test_channels_alike_are_cheaper_than_channels_apart() -> None:
-    mask, values = random_case(80, 80, 1, 64, 0.2, 3)
-    alike = code_length(mask, np.repeat(values, 3, axis=0), 64)
-    assert sum(alike[2:]) < 0.4 * alike[1]
-
-
 def test_the_code_of_version_1_stays_as_it_is() -> None:
     """Old files must stay readable: another length or checksum is another format."""
     mask, values = random_case(40, 50, 3, 20, 0.08, 5)
     data = streams.encode(mask, values, 20)
     assert (len(data), zlib.crc32(data)) == GOLDEN
-
-
-def test_tables_are_logistic() -> None:
-    squash, stretch = tables()
-    logits = np.arange(-LARGEST, LARGEST + 1) / LOGIT_UNIT
-    exact = np.clip(ONE / (1 + np.exp(-logits)), SMALLEST, ONE - SMALLEST)
-    assert np.abs(squash - exact).max() <= 0.5 + 1e-6
-    p = (np.arange(4096) + 0.5) / 4096
-    assert np.abs(stretch - LOGIT_UNIT * np.log(p / (1 - p))).max() <= 0.5 + 1e-6
 
 
 @given(st.integers(1, 40), st.integers(1, 40))

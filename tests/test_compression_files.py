@@ -27,7 +27,7 @@ from steepest.compression import (
     read_header,
     streams,
 )
-from steepest.compression.filling import fill, mask_chooser
+from steepest.compression.filling import mask_chooser
 from steepest.core.errors import InputError
 from steepest.core.solver import Solver
 from steepest.inpainting import inpaint, masks, reconstruct, tonal
@@ -102,20 +102,6 @@ def test_rounded_values_make_up_for_each_other() -> None:
     assert own.psnr > plain.psnr + 0.03
 
 
-def test_progress_is_that_of_the_mask_method() -> None:
-    steps: list[Any] = []
-    packed = pack(GREY, 0.1, mask_method="densify", on_step=steps.append)
-    choosing = [step for step in steps if isinstance(step, masks.MaskStep)]
-    assert steps[: len(choosing)] == choosing  # then the values are
-    assert [step.target for step in choosing] == [packed.header.count] * len(choosing)
-    assert choosing[-1].known == packed.header.count
-    steps.clear()
-    data = compress(GREY, max_bytes=600, mask_method="densify", on_step=steps.append)
-    assert len(data) <= 600
-    # a mask for each trial
-    assert len({step.target for step in steps if isinstance(step, masks.MaskStep)}) > 1
-
-
 def test_searches_rank_echoes_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Masks are nested, have the requested size, and are as good as those chosen separately."""
     ranking, lowest = masks.echo_ranking, []
@@ -141,13 +127,6 @@ def test_searches_rank_echoes_once(monkeypatch: pytest.MonkeyPatch) -> None:
     packed = pack(GREY, max_bytes=600, rng=0)
     assert 0.9 * 600 <= len(packed.data) <= 600
     assert len(lowest) == 3
-
-
-@pytest.mark.parametrize("value", [0.0, -3.5, 1e150, 1e-150])
-def test_constant_images(value: float) -> None:
-    image = np.full((12, 14), value)
-    data = compress(image, 0.1, mask_method="random", rng=0)
-    assert np.allclose(decompress(data), image, rtol=1e-6, atol=0)
 
 
 def test_floats_of_any_scale() -> None:
@@ -235,13 +214,6 @@ def test_every_flipped_bit_is_noticed(bit: int) -> None:
         decompress(bytes(data))
 
 
-@given(st.binary(max_size=80))
-def test_random_bytes_are_refused(data: bytes) -> None:
-    for prefix in (b"", container.MAGIC, container.MAGIC + b"\1"):
-        with pytest.raises(InputError):
-            decompress(prefix + data, max_pixels=LIMIT)
-
-
 @settings(max_examples=60)
 @given(st.integers(5, len(FILE) - 5), st.binary(min_size=1, max_size=6), st.booleans())
 def test_hostile_files_give_an_image_or_an_error(at: int, put: bytes, cut: bool) -> None:
@@ -302,17 +274,6 @@ def test_trailing_zeros_take_no_room(rows: int, columns: int, channels: int, dat
     assert not back.any()
 
 
-def test_lines_are_interpolated_linearly() -> None:
-    mask = np.zeros(1 << 20, bool)
-    mask[[7, 1 << 19]] = True
-    values = np.zeros((1, mask.size))
-    values[0, 7] = 1.0
-    expected = np.interp(np.arange(mask.size), [7, 1 << 19], [1.0, 0.0])
-    for shape in ((mask.size,), (1, mask.size), (mask.size, 1), (1, mask.size, 1)):
-        filled = fill(values.reshape(1, *shape), mask.reshape(shape))
-        assert np.allclose(filled.ravel(), expected, rtol=0, atol=1e-12)
-
-
 def test_decompressing_needs_no_other_package(tmp_path: Path) -> None:
     (tmp_path / "a.stp").write_bytes(FILE)
     code = (
@@ -322,11 +283,6 @@ def test_decompressing_needs_no_other_package(tmp_path: Path) -> None:
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
     assert np.array_equal(np.load(tmp_path / "a.npy"), decompress(FILE))
-
-
-def test_channels_are_not_without_number() -> None:
-    with pytest.raises(InputError, match="image has 65537 channels; allowed are at most 65536"):
-        container.Header("uint8", (3, 4), 65537, 2, 1, 16)
 
 
 @settings(max_examples=60)

@@ -19,10 +19,12 @@ from scipy.optimize import lsq_linear, minimize, minimize_scalar
 import steepest
 from steepest import (
     CombinedTotalVariation,
+    CroftonTotalVariation,
     SecondOrderTotalVariation,
     TotalGeneralisedVariation,
     TotalVariation,
 )
+from steepest.convex.capabilities import energies
 from steepest.convex.pointwise import PointwiseEnergy
 from steepest.convex.registry import make_dual
 
@@ -39,6 +41,8 @@ ENERGIES = [
     TotalGeneralisedVariation(),
     TotalGeneralisedVariation(alpha1=0.7, alpha0=0.5, boundary="periodic"),
 ]
+KNOWN = {*map(type, ENERGIES), CroftonTotalVariation}  # the latter has a file of its own
+ENERGIES += [row.kind() for row in energies().values() if row.kind not in KNOWN]
 SPACES = [(9,), (5, 6), (3, 4, 5), (2, 1), (1,)]
 
 

@@ -198,7 +198,7 @@ COMMON: dict[str, Any] = {
 }
 
 
-@settings(max_examples=2000, derandomize=True, **COMMON)
+@settings(max_examples=800, derandomize=True, **COMMON)
 @given(calls())
 def test_random_calls_give_finite_results_or_name_an_argument(call: Any) -> None:
     check(*call)

@@ -188,16 +188,6 @@ def test_unknown_pixels_may_hold_anything(anything: float, soft: bool) -> None:
     np.testing.assert_allclose(found, expected, atol=1e-8)
 
 
-def test_everything_known_is_returned_as_it_is() -> None:
-    image = np.random.default_rng(5).normal(size=(7, 8))
-    for known in (None, np.ones((7, 8), bool), np.ones((7, 8))):
-        found = inpaint(image, known)
-        assert np.array_equal(found.image, image)
-        assert found.residual == 0
-        assert found.iterations == 0
-        assert found.status is Status.CONVERGED
-
-
 @pytest.mark.parametrize("space", [(1, 1), (1,), (1, 50), (33, 40), (4, 5, 6)])
 def test_one_known_pixel_fills_all(space: tuple[int, ...]) -> None:
     image = np.random.default_rng(6).normal(size=space)
@@ -205,15 +195,6 @@ def test_one_known_pixel_fills_all(space: tuple[int, ...]) -> None:
     mask.flat[-1] = True
     found = inpaint(image, mask)
     np.testing.assert_allclose(found.image, image.flat[-1], rtol=1e-6)
-
-
-@pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, -3])
-def test_channels_may_be_on_any_axis(axis: int) -> None:
-    rng = np.random.default_rng(7)
-    image, mask = rng.random((3, 14, 11)), random_mask((14, 11), rng)
-    found = inpaint(np.moveaxis(image, 0, axis), mask, channel_axis=axis)
-    alone = [inpaint(channel, mask).image for channel in image]
-    assert np.array_equal(np.moveaxis(found.image, axis, 0), alone)
 
 
 def test_confidences_of_zero_and_one_are_a_mask() -> None:

@@ -12,6 +12,7 @@ from numpy.linalg import eigvalsh, norm, solve
 from scipy.ndimage import gaussian_filter
 
 import steepest
+from cases.dense_grids import minus_laplacian
 from steepest import Solver, inpaint, inpainting
 from steepest.convex.total_variation import TotalVariation
 from steepest.elliptic.nine_point import couplings
@@ -40,19 +41,6 @@ def framed(*space: int) -> np.ndarray:
     known = np.ones(space, bool)
     known[(slice(2, -2),) * len(space)] = False
     return known
-
-
-def minus_laplacian(space: tuple[int, ...]) -> np.ndarray:
-    """Dense, reflecting boundary."""
-    total = np.zeros((np.prod(space),) * 2)
-    for axis, n in enumerate(space):
-        d = np.diff(np.eye(n), axis=0)
-        before, after = (
-            np.eye(np.prod(space[:axis], dtype=int)),
-            np.eye(np.prod(space[axis + 1 :], dtype=int)),
-        )
-        total += np.kron(np.kron(before, d.T @ d), after)
-    return total
 
 
 def fill_densely(matrix: np.ndarray, image: np.ndarray, known: np.ndarray) -> np.ndarray:

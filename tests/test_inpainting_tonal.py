@@ -105,12 +105,6 @@ def test_scaling_by_powers_of_two_is_exact(exponent: int) -> None:
     np.testing.assert_array_equal(found, np.ldexp(tonal(image[0], mask), exponent))
 
 
-def test_threads_do_not_change_a_bit() -> None:
-    image, mask = problem((30, 31), 10, channels=5)
-    one, two = (tonal(image, mask, channel_axis=0, solver=Solver(num_threads=n)) for n in (1, 2))
-    assert np.array_equal(one, two)
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

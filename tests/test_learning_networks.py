@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from steepest import learning  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
 from steepest.learning.flows.fields import divergence, drop_unused, project  # noqa: E402
 from steepest.learning.flows.units import CONTRAST  # noqa: E402
@@ -50,12 +48,6 @@ TIMES = torch.tensor([0.0, 0.13], dtype=torch.float64)
 def test_parameters(name: str) -> None:
     network = make(name)
     assert sum(p.numel() for p in network.parameters()) == COUNTS[name]
-
-
-def test_default_configuration_is_the_constructor_s(name: str) -> None:
-    kind = REGISTRY.networks[name]
-    assert kind().config() == kind(**json.loads(json.dumps(kind().config()))).config()
-    assert REGISTRY.network_name(kind()) == name
 
 
 @pytest.mark.parametrize("size", [(8, 8), (9, 16), (31, 33), (13, 40)])
@@ -190,14 +182,6 @@ def test_compiled(name: str) -> None:
         torch.testing.assert_close(a, b)
 
 
-def test_channels_last(name: str) -> None:
-    network, u0 = make(name), images(2, 1, 16, 16)
-    straight = network(u0, TIMES)
-    turned = network.to(memory_format=torch.channels_last)(u0, TIMES)
-    for a, b in zip(straight, turned, strict=True):
-        torch.testing.assert_close(a, b)
-
-
 def test_autocast_keeps_the_dtype_and_the_residual_connection(name: str) -> None:
     network, u0 = make(name, torch.float32), images(2, 1, 16, 16, dtype=torch.float32)
     t = TIMES.float()
@@ -209,14 +193,6 @@ def test_autocast_keeps_the_dtype_and_the_residual_connection(name: str) -> None
     silence(network, name)
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(network.solve(u0, t), u0)
-
-
-@pytest.mark.parametrize("activations", ["relu-softplus", "softplus", "relu"])
-def test_activations(activations: str) -> None:
-    network = make("semi-resnet", activations=activations)
-    kinds = [type(m).__name__.lower() for m in network.layers if not hasattr(m, "weight")]
-    first, rest = (activations.split("-") * 2)[:2]
-    assert kinds == [first] + [rest] * 6
 
 
 @pytest.mark.parametrize(
@@ -283,11 +259,3 @@ def test_solve_takes_one_time_for_all_images(every: str) -> None:
     for bad in (-0.1, float("nan"), "soon", [0.1, 0.2, 0.3], torch.full((2,), 0.1).float(), True):
         with pytest.raises(InputError, match=r"^t\b"):
             network.solve(u0.float(), bad)
-
-
-def test_lazy_names() -> None:
-    for name in ("SemiResNet", "UNet", "LGD", "load", "save"):
-        assert callable(getattr(learning, name))
-    assert {"MeanFluxNet", "certify", "training"} <= set(dir(learning))
-    with pytest.raises(AttributeError, match="nothing_like_it"):
-        learning.nothing_like_it  # noqa: B018

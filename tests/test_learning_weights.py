@@ -164,11 +164,6 @@ def test_what_is_not_saved(name: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_unknown_names() -> None:
-    with pytest.raises(InputError, match="semi-resnet, unet, lgd, mean-flux"):
-        learning.load("no-such-weights")
-
-
 def test_names_win_over_files(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file with the name of a shipped network is only read if it is given as a path."""
     (tmp_path / "shipped").mkdir()
@@ -216,9 +211,3 @@ def test_nothing_is_allocated_for_a_description_that_does_not_fit(
     with pytest.raises(InputError, match=r"as configured: (size|Missing|Unexpected)"):
         learning.load(saved)
     assert made == []
-
-
-def test_a_device_that_is_not_there(saved: Path) -> None:
-    missing = "cuda:7" if not torch.cuda.is_available() else "xpu"
-    with pytest.raises(InputError, match=f"map_location='{missing}' cannot be used here"):
-        learning.load(saved, missing)

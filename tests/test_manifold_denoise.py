@@ -22,7 +22,7 @@ from steepest import (
 )
 from steepest.manifold.arguments import prepare
 from steepest.manifold.problem import linearise
-from tests.manifold_points import near_points
+from tests.manifold_points import NEW, near_points
 
 MANIFOLDS = {
     "circle": manifold.Circle(),
@@ -35,6 +35,7 @@ MANIFOLDS = {
     "spd2": manifold.SPD(2),
     "log-euclidean": manifold.SPD(metric="log-euclidean"),
     "product": manifold.Product((manifold.Circle(), manifold.Sphere())),
+    **{repr(space): space for space in NEW},
 }
 NORMS = ["isotropic", "anisotropic"]
 

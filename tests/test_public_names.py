@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import re
+import tomllib
 from enum import Enum
 from importlib import import_module
+from pathlib import Path
 from pkgutil import walk_packages
 from typing import Any
 
@@ -14,6 +17,7 @@ import pytest
 import steepest
 from steepest.core.numbers import counted
 
+ROOT = Path(__file__).parents[1]
 PACKAGES = [each.name for each in walk_packages(steepest.__path__, "steepest.") if each.ispkg]
 
 
@@ -22,6 +26,20 @@ def test_packages_show_their_public_names_only(name: str) -> None:
     package = import_module(name)
     if hasattr(package, "__all__"):
         assert set(dir(package)) == set(package.__all__) - {"__version__"}
+
+
+def test_contributing_lists_all_packages_in_the_order_of_imports() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    layout = text[text.index("src/steepest/\n") : text.index("\nexperiments/ ")]
+    listed = re.findall(r"^  ([a-z]+)/(?:, ([a-z]+)/)?", layout, re.MULTILINE)
+    rooms = [name for pair in listed for name in pair if name]
+    folders = [path for path in (ROOT / "src/steepest").iterdir() if path.is_dir()]
+    assert sorted(rooms) == sorted(path.name for path in folders if path.name != "__pycache__")
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = contracts["tool"]["importlinter"]["contracts"][0]["layers"]
+    order = [set(layer.replace("steepest.", "").split(" | ")) for layer in layers]
+    places = [k for room in rooms for k, layer in enumerate(order) if room in layer]
+    assert places == sorted(places)
 
 
 def test_results_count_in_words() -> None:

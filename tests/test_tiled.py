@@ -4,9 +4,7 @@ import io
 import math
 import os
 import shutil
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -288,32 +286,6 @@ def test_huber_anisotropic_spacing_and_extreme_values():
     assert np.linalg.norm(scaled.image / 1e9 - exact.image) <= 1.01 * scaled.error_bound / 1e9
 
 
-def test_interrupted_work_resumes(tmp_path):
-    image = noisy((256, 256), np.float32)
-    work, seen = tmp_path / "work", []
-
-    def stop(step):
-        seen.append(step.stage)
-        return len(seen) == 25
-
-    options = dict(memory="12MB", halo=24, num_workers=1, work=work)
-    whole = tiled.tv_flow(image, 0.1, **{**options, "work": None})
-    stopped = tiled.tv_flow(image, 0.1, on_step=stop, **options)
-    assert stopped.status is Status.STOPPED
-    assert np.all(np.isinf(stopped.error_bound))
-    assert work.exists()
-    with pytest.raises(InputError, match="belongs to other work"):
-        tiled.tv_flow(image, 0.2, **options)
-    again = []
-    rest = tiled.tv_flow(image, 0.1, on_step=lambda s: again.append((s.stage, s.step)), **options)
-    done = seen.count("pass 1")
-    assert done > 0
-    assert [stage for stage, _ in again].count("pass 1") < seen.count("survey")
-    assert np.array_equal(rest.images, whole.images)
-    assert rest.error_bound == pytest.approx(whole.error_bound)
-    assert not work.exists()
-
-
 def test_work_goes_on_with_other_memory_and_workers_but_not_with_another_image(tmp_path):
     image = noisy((256, 256), np.float32)
     whole = tiled.denoise_tv(image, 0.1, memory="14MB", halo=24, num_workers=2)
@@ -497,35 +469,6 @@ def test_batches_and_separate_channels_are_those_in_memory(shape, options):
     np.testing.assert_allclose(flow.time_error, memory.time_error, rtol=0.1)
 
 
-def test_batch_in_a_store_resumes(tmp_path):
-    zarr = pytest.importorskip("zarr")
-    image = noisy((2, 128, 140), np.float32)
-    source = zarr.create_array(
-        tmp_path / "i.zarr", shape=image.shape, chunks=(1, 64, 64), dtype="f4"
-    )
-    source[:] = image
-    out = zarr.create_array(tmp_path / "o.zarr", shape=image.shape, chunks=(1, 64, 64), dtype="f4")
-    options = dict(batch_axis=0, work=tmp_path / "w", memory="12MB", num_workers=1, halo=24)
-    calls = []
-
-    def stop(step):  # in the second image
-        calls.append(step.stage)
-        return step.stage == "survey" and "pass 1" in calls
-
-    stopped = tiled.denoise_tv(source, 0.1, out, on_step=stop, **options)
-    assert stopped.status is Status.STOPPED
-    assert np.isinf(stopped.error_bound[1])
-    assert [path.name for path in (tmp_path / "w").glob("item-*")] == ["item-1-0"]
-    tiled.denoise_tv(source, 0.1, out, **options)
-    assert not (tmp_path / "w").exists()
-    for k in range(2):
-        assert np.array_equal(out[k], tiled.denoise_tv(image[k], 0.1, memory="12MB", halo=24).image)
-    with pytest.raises(InputError, match="out must have the shape"):
-        tiled.denoise_tv(image, 0.1, np.zeros((3, 128, 140), np.float32), batch_axis=0)
-    with pytest.raises(InputError, match="are the same"):
-        tiled.denoise_tv(image, 0.1, batch_axis=0, channel_axis=0)
-
-
 def test_passes_are_not_split_within_measurements():
     image = noisy((128, 128), np.float32)
     few = tiled.tv_flow(
@@ -548,25 +491,6 @@ def test_dtypes_of_files(tmp_path):
     assert np.array_equal(out, tiled.denoise_tv(counts.astype(np.uint16), 0.01).image)
     with pytest.raises(InputError, match="masked"):
         tiled.denoise_tv(np.ma.masked_equal(image.astype(float), 0), 0.1)
-
-
-def test_processes_give_the_same_result(tmp_path):
-    np.save(tmp_path / "in.npy", noisy((200, 200), np.float32))
-    image = np.load(tmp_path / "in.npy", mmap_mode="r")
-    shape, dtype = image.shape, image.dtype
-    here = tiled.denoise_tv(image, 0.1, memory="20MB", halo=24)
-    zarr = pytest.importorskip("zarr")
-    store = zarr.open_group(tmp_path / "z.zarr", mode="w")
-    source = store.create_array("in", shape=shape, chunks=(64, 64), dtype=dtype)
-    source[:] = image
-    out = store.create_array("out", shape=shape, chunks=(64, 64), dtype=dtype)
-    options = dict(memory="20MB", halo=24, num_threads=1, num_workers=2)
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        there = tiled.denoise_tv(source, 0.1, out, executor=pool, **options)
-        arrays = tiled.denoise_tv(image, 0.1, executor=pool, **options)
-    assert np.array_equal(np.asarray(out), here.image)
-    assert np.array_equal(arrays.image, here.image)
-    assert there.gap == pytest.approx(here.gap)
 
 
 def test_no_tile_needs_more_than_its_share_of_the_memory():

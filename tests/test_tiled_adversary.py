@@ -37,6 +37,28 @@ def stopped(job, work, after):
     assert work.exists()
 
 
+@pytest.mark.parametrize("job", JOBS)
+def test_interrupted_work_goes_on_where_it_was(tmp_path, job):
+    """In the last pass: no pass before it is computed again, and other options are refused."""
+    expected, steps = whole(job)
+    work, stages, again = tmp_path / "work", [], []
+    result = compute(
+        job, INPUTS, work=work, on_step=lambda s: stages.append(s.stage) or len(stages) == steps - 1
+    )
+    assert not same(result, expected)
+    bounds = [getattr(result, name, np.inf) for name in ("error_bound", "residual")]
+    assert all(np.isinf(np.ravel(bound)[-1]) for bound in bounds)
+    names, function = JOBS[job]
+    given = {name: INPUTS[name] for name in names}
+    with pytest.raises(InputError, match="belongs to other work"):
+        function(**given, work=work, **({"norm": "l2"} if job == "echo" else {"spacing": 3.0}))
+    assert same(compute(job, INPUTS, work=work, on_step=lambda s: again.append(s.stage)), expected)
+    assert not work.exists()
+    if job != "batch":  # whose first image is finished, and computed again
+        passes = [stage for stage in stages if stage != "survey"]
+        assert len(again) - again.count("survey") <= passes.count(passes[-1]) + 1
+
+
 @pytest.mark.parametrize(("job", "name"), PAIRS)
 def test_changed_inputs_are_refused_by_name(tmp_path, job, name):
     expected, steps = whole(job)

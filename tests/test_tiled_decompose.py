@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cases import tiled
-from steepest import InputError, Solver, Status, TimeGrid, spectral
+from steepest import InputError, Solver, TimeGrid, spectral
 
 EDGES = [0.01, 0.1]
 
@@ -100,36 +100,6 @@ def test_bands_and_last_time_are_found_where_not_given():
     flat = tiled.decompose(np.full((40, 50), 0.5), bands=3)
     assert np.all(flat.parts[:3] == 0)
     assert np.all(flat.parts[3] == 0.5)
-
-
-def test_interrupted_decomposition_resumes(tmp_path):
-    image, seen = picture((256, 256), np.float32), []
-    options = dict(bands=2, t_max=0.2, steps=12, memory="25MB", halo=24, num_workers=1)
-    whole = tiled.decompose(image, **options)
-
-    def stop(step):
-        seen.append(step.stage)
-        return step.stage == "pass 3"
-
-    out = np.full((3, *image.shape), 7, np.float32)
-    stopped = tiled.decompose(image, out, on_step=stop, work=tmp_path / "w", **options)
-    assert stopped.flow.status is Status.STOPPED
-    assert np.all(out == 7)
-    again = []
-    rest = tiled.decompose(
-        image, out, work=tmp_path / "w", on_step=lambda s: again.append(s.stage),
-        **{**options, "memory": "1GB"},
-    )  # fmt: skip
-    assert "pass 1" not in again
-    assert np.array_equal(out, whole.parts)
-    assert np.array_equal(rest.edges, whole.edges)
-    assert not (tmp_path / "w").exists()
-    options = dict(t_max=0.2, steps=3, work=tmp_path / "v")
-    tiled.apply_filter(
-        image, lambda d: spectral.low_pass(d, 0.1), on_step=lambda s: s.stage == "pass 1", **options
-    )
-    with pytest.raises(InputError, match="linear: other values"):
-        tiled.apply_filter(image, lambda d: spectral.high_pass(d, 0.1), **options)
 
 
 @pytest.mark.parametrize(

@@ -86,27 +86,6 @@ def test_mask_does_not_depend_on_who_works(photo, chosen):
     assert np.array_equal(found, chosen)
 
 
-@pytest.mark.parametrize("stage", ["survey", "thinning 1", "thinning 2"])
-def test_interrupted_work_resumes(photo, chosen, tmp_path, stage):
-    seen = []
-
-    def stop(report):
-        seen.append(report.stage)
-        return seen.count(stage) == 2
-
-    work = tmp_path / "work"
-    stopped = tiled.echo(photo, 0.05, work=work, on_step=stop, **SMALL)
-    with pytest.raises(InputError, match="belongs to other work"):
-        tiled.echo(photo, 0.06, work=work, **SMALL)
-    assert not stopped.any()
-    again = []
-    found = tiled.echo(photo, 0.05, work=work, on_step=lambda r: again.append(r.stage), **SMALL)
-    assert np.array_equal(found, chosen)
-    assert not work.exists()
-    if stage == "thinning 2":
-        assert "thinning 1" not in again
-
-
 def test_where_results_are_written(photo, chosen, tmp_path):
     out = zarr.create_array(str(tmp_path / "mask.zarr"), shape=photo.shape, dtype="uint8")
     assert tiled.echo(photo, 0.05, out, **SMALL) is out

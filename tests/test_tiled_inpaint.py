@@ -1,9 +1,5 @@
 """Inpainting by tiles: that of one piece, with the residual of the whole image."""
 
-import shutil
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-
 import numpy as np
 import pytest
 import zarr
@@ -133,44 +129,6 @@ def test_unreached_tolerance_is_reported():
     assert impossible.status is Status.ROUNDING
     with pytest.raises(NotConverged):
         tiled.inpaint(image, known, tol=1e-9, max_num_iter=1, raise_on_failure=True, **SMALL)
-
-
-@pytest.mark.parametrize("stage", ["survey", "pass 1", "residual 1", "correction 1", "pass 2"])
-def test_interrupted_work_resumes(tmp_path, stage):
-    image, known = smooth((200, 260)), sparse((200, 260), 0.002)
-    whole = tiled.inpaint(image, known, **SMALL)
-    seen = []
-
-    def stop(report):
-        seen.append(report.stage)
-        return seen.count(stage) == 2
-
-    work = tmp_path / "work"
-    stopped = tiled.inpaint(image, known, work=work, on_step=stop, **SMALL)
-    assert stopped.status is Status.STOPPED
-    assert stopped.residual == np.inf
-    copy = tmp_path / "copy"
-    shutil.copytree(work, copy)
-    again = tiled.inpaint(image, known, work=work, **SMALL)
-    assert np.array_equal(again.image, whole.image)
-    assert (again.residual, again.iterations) == (whole.residual, whole.iterations)
-    assert not work.exists()
-    if stage == "survey":
-        return
-    other = known.copy()
-    other[:3, :3] ^= True
-    with pytest.raises(InputError, match="known: other values"):
-        tiled.inpaint(image, other, work=copy, **SMALL)
-
-
-def test_processes_give_the_same_result():
-    image, known = smooth((150, 200)), sparse((150, 200))
-    options = {**SMALL, "num_workers": 1, "num_threads": 1}  # and so the same tiles
-    one = tiled.inpaint(image, known, **options)
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        many = tiled.inpaint(image, known, executor=pool, **options)
-    np.testing.assert_allclose(many.image, one.image, rtol=0, atol=1e-10)
-    assert many.residual == pytest.approx(one.residual, rel=1e-4)
 
 
 @settings(max_examples=20, deadline=None)

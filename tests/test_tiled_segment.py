@@ -158,30 +158,6 @@ def test_tiles_complete_a_flow_that_crosses_several_of_them(monkeypatch):
     assert exact.energy == pytest.approx(once.energy, abs=once.gap)
 
 
-@pytest.mark.parametrize("stage", ["survey", "pass 2", "labels"])
-def test_interrupted_segmentation_resumes(tmp_path, stage):
-    image, options = blobs((200, 220), np.float32), dict(memory="6MB", halo=24, num_workers=1)
-    whole = tiled.chan_vese(image, 0.5, **options)
-    seen = []
-
-    def stop(step):
-        seen.append(step.stage)
-        return seen.count(stage) == 3
-
-    stopped = tiled.chan_vese(image, 0.5, work=tmp_path / "w", on_step=stop, **options)
-    assert stopped.status is Status.STOPPED
-    assert stopped.num_doubtful == image.size
-    again = []
-    result = tiled.chan_vese(
-        image, 0.5, work=tmp_path / "w", on_step=lambda s: again.append(s.stage), **options
-    )
-    assert np.array_equal(result.labels, whole.labels)
-    assert (result.energy, result.gap) == (whole.energy, whole.gap)
-    if stage == "pass 2":
-        assert again.count("pass 1") == 0
-    assert not (tmp_path / "w").exists()
-
-
 def test_constant_and_thresholded_images():
     flat = tiled.threshold_rof(np.full((70, 80), 0.5), 0.1)
     assert flat.status is Status.EMPTY_CLASS

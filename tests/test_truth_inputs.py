@@ -194,25 +194,3 @@ def test_the_callers_arrays_are_not_written_to() -> None:
     steepest.flow(image, times, energy=steepest.TotalVariation(weights=weights), steps=3)
     steepest.denoise(image, 0.1, energy=steepest.TotalVariation(weights=weights))
     np.testing.assert_array_equal(image, IMAGE)
-
-
-def test_memory_order_and_strides_do_not_matter() -> None:
-    big = np.random.default_rng(3).random((12, 14))
-    view = big[::2, ::-2]
-    straight = steepest.tv_flow(np.ascontiguousarray(view), TIMES, steps=4)
-    for image in (view, np.asfortranarray(view)):
-        np.testing.assert_array_equal(
-            steepest.tv_flow(image, TIMES, steps=4).images, straight.images
-        )
-    swapped = view.astype(view.dtype.newbyteorder())
-    try:
-        result = steepest.tv_flow(swapped, TIMES, steps=4)
-    except steepest.InputError as error:
-        assert "dtype" in str(error)
-    else:
-        np.testing.assert_array_equal(result.images, straight.images)
-
-
-def test_a_list_of_numbers_is_an_image() -> None:
-    result = steepest.tv_flow([0.0, 1.0, 0.0], [0.1], steps=1, solver=steepest.Solver(tol=1e-9))
-    np.testing.assert_allclose(result.images[0], [0.1, 0.8, 0.1], atol=1e-4)

@@ -158,11 +158,6 @@ def test_bad_guesses_are_refused(guess: Any, message: str) -> None:
         flow(IMAGE, start=guess)
 
 
-def test_bad_start_of_denoising_is_refused() -> None:
-    with pytest.raises(steepest.InputError, match="start of shape"):
-        steepest.denoise_tv(IMAGE, 0.1, start=np.zeros(IMAGE.shape))
-
-
 def test_tensors_suggest_and_are_suggested_to() -> None:
     torch = pytest.importorskip("torch")
     fluxes = np.stack(converged_fluxes(IMAGE))

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from experiments.inverse_layers import IGNORE, Classes, fit_size, open_pairs, split
-from experiments.inverse_layers.matching import match
 from steepest.core.errors import InputError
 from steepest.core.pixels import to_planes
 
@@ -59,17 +58,6 @@ def test_two_folders_with_instances(tmp_path: Path) -> None:
     assert image.shape == (1, 6, 8)
     assert pairs.num_classes == 2
     assert np.array_equal(labels, numbers > 0)
-
-
-def test_endings(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        save(tmp_path / f"{name}.png", photo())
-        save(tmp_path / f"{name}_mask.png", mask(0, 1))
-    found = match(tmp_path, ending="_mask")
-    assert [(a.name, b.name) for a, b in found] == [
-        ("a.png", "a_mask.png"),
-        ("b.png", "b_mask.png"),
-    ]
 
 
 @given(st.permutations([0, 3, 7, 200, 90]), st.integers(0, 2**31))
@@ -217,15 +205,6 @@ def test_crop_takes_a_window_and_ignores_what_is_outside(
     assert np.array_equal(kept[: window.shape[0], : window.shape[1]], window)
 
 
-def test_crops_without_a_generator_are_central_and_random_ones_reach_everywhere() -> None:
-    labels = np.arange(100).reshape(10, 10)
-    image = labels[None].astype(np.float32)
-    assert fit_size(image, labels, (4, 4))[1][0, 0] == 33
-    rng = np.random.default_rng(0)
-    corners = {int(fit_size(image, labels, (9, 9), "crop", rng)[1][0, 0]) for _ in range(60)}
-    assert corners == {0, 1, 10, 11}
-
-
 @given(st.integers(1, 5), st.integers(1, 5), st.integers(0, 2**31))
 def test_resizing_labels_by_a_factor_repeats_them(rows: int, columns: int, seed: int) -> None:
     labels = np.random.default_rng(seed).integers(0, 3, (4, 5))
@@ -242,15 +221,3 @@ def test_resizing_keeps_a_linear_image_and_its_labels_together() -> None:
     ramp = np.tile(np.arange(40, dtype=np.float32), (40, 1))
     image, labels = fit_size(ramp[None], ramp.astype(np.int64), (30, 27), "resize")
     assert np.abs(image[0, :, 2:-2] - labels[:, 2:-2]).max() <= 0.55
-
-
-def test_bad_sizes() -> None:
-    image, labels = np.zeros((1, 5, 6), np.float32), np.zeros((5, 6), int)
-    for arguments, words in (
-        (((4, 4), "stretch"), "allowed are resize, crop, pad"),
-        (((4, 0), "crop"), "positive integer"),
-        (((4,), "crop"), "height, width"),
-        (((5, 5), "pad"), "smaller than an image of 5x6"),
-    ):
-        with pytest.raises(InputError, match=words):
-            fit_size(image, labels, *arguments)  # type: ignore[arg-type]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,7 +16,6 @@ from experiments.inverse_layers import (
     scores,
 )
 from experiments.inverse_layers.drawing import COLOURS
-from steepest.core.errors import InputError
 
 
 def random_labels(seed: int, num_classes: int, shape: tuple[int, ...] = (5, 6)) -> np.ndarray:
@@ -40,13 +37,6 @@ def test_against_sets_of_pixels(num_classes: int, seed: int) -> None:
             assert intersection_over_union(counts)[k] == len(t & p) / len(t | p)
             if k:
                 assert dice(counts)[k - 1] == 2 * len(t & p) / (len(t) + len(p))
-
-
-@given(st.integers(2, 5), st.integers(0, 2**31))
-def test_dice_and_intersection_determine_each_other(num_classes: int, seed: int) -> None:
-    counts = random_labels(seed, 50, (num_classes, num_classes)) + 1
-    iou = intersection_over_union(counts)[1:]
-    assert np.allclose(dice(counts), 2 * iou / (1 + iou))
 
 
 def test_a_perfect_and_a_wrong_prediction() -> None:
@@ -82,34 +72,12 @@ def test_nothing_to_measure() -> None:
         assert all(np.isnan(value) for value in scores(counts).values())
 
 
-@pytest.mark.parametrize(
-    ("guess", "truth", "words"),
-    [
-        (np.zeros((2, 3)), np.zeros((3, 2)), "shape"),
-        (np.full((2, 2), 3), np.zeros((2, 2)), "predicted: classes 3 to 3; allowed are 0 to 2"),
-        (np.zeros((2, 2)), np.full((2, 2), -1), "labels: classes -1 to -1"),
-    ],
-)
-def test_bad_classes(guess: np.ndarray, truth: np.ndarray, words: str) -> None:
-    with pytest.raises(InputError, match=words):
-        confusion(guess, truth, 3)
-
-
 # ------------------------------------------------------------------------- overlays
 
 
 def disc(size: int = 40, radius: float = 12) -> np.ndarray:
     rows, columns = np.mgrid[:size, :size] - (size - 1) / 2
     return (rows**2 + columns**2 < radius**2).astype(np.int64)
-
-
-@pytest.mark.parametrize("colour", [False, True])
-def test_background_shows_the_image(colour: bool) -> None:
-    rng = np.random.default_rng(0)
-    image = rng.integers(0, 256, (20, 30, 3) if colour else (20, 30), np.uint8)
-    drawn = overlay(image, np.zeros((20, 30), int), 4)
-    assert drawn.dtype == np.uint8
-    assert np.array_equal(drawn, image if colour else np.stack([image] * 3, -1))
 
 
 @pytest.mark.parametrize("scale", [1, 3])
@@ -136,42 +104,3 @@ def test_contours_have_the_width_and_place_asked_for(scale: int, line: float) ->
     centres = np.arange(ink.size) + 0.5
     assert ink.sum() == pytest.approx(line, abs=0.15)
     assert (ink * centres).sum() / ink.sum() == pytest.approx(17 * scale, abs=0.05)
-
-
-@pytest.mark.parametrize("scale", [1, 2, 4])
-def test_a_single_pixel_is_seen(scale: int) -> None:
-    labels = np.zeros((9, 9), np.int64)
-    labels[4, 4] = 1
-    drawn = overlay(np.zeros((9, 9), np.uint8), labels, 2, scale=scale, fill=1.0, line=0)
-    area = drawn[..., 2].sum() / COLOURS[0][2] / scale**2
-    assert 0.25 < area <= 1
-
-
-def test_classes_have_colours_of_their_own() -> None:
-    labels = np.repeat(np.arange(9), 8)[None].repeat(8, 0)
-    drawn = overlay(np.zeros(labels.shape), labels, 9, fill=1.0, line=0)
-    assert [tuple(drawn[4, 8 * k + 4]) for k in range(1, 8)] == list(COLOURS)
-    assert tuple(drawn[4, 68]) == COLOURS[0]
-    own = overlay(np.zeros(labels.shape), labels, 9, fill=1.0, line=0, colours=[(1, 2, 3)])
-    assert tuple(own[4, 20]) == (1, 2, 3)
-
-
-def test_ignored_pixels_are_greyed() -> None:
-    drawn = overlay(np.zeros((6, 6)), np.full((6, 6), IGNORE), 2)
-    assert np.array_equal(drawn, np.full((6, 6, 3), 64))
-
-
-@pytest.mark.parametrize(
-    ("labels", "options", "words"),
-    [
-        (np.zeros((4, 5), int), {}, "for an image of"),
-        (np.full((4, 4), 2), {}, "labels contain 2; allowed are 0 to 1"),
-        (np.full((4, 4), -1), {}, "labels contain -1"),
-        (np.zeros((4, 4), int), {"fill": 1.5}, "fill=1.5"),
-        (np.zeros((4, 4), int), {"line": -1}, "line=-1"),
-        (np.zeros((4, 4), int), {"scale": 0}, "scale=0"),
-    ],
-)
-def test_bad_overlays(labels: np.ndarray, options: dict[str, Any], words: str) -> None:
-    with pytest.raises(InputError, match=words):
-        overlay(np.zeros((4, 4)), labels, 2, **options)

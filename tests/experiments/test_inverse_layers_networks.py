@@ -13,7 +13,6 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from experiments import inverse_layers  # noqa: E402
 from experiments.inverse_layers import (  # noqa: E402
     SegmentationUNet,
     load,
@@ -63,33 +62,12 @@ def test_images_of_any_size(size: tuple[int, int], depth: int) -> None:
     assert bool(torch.isfinite(logits).all())
 
 
-def test_enlarging_repeats_the_last_row_and_column() -> None:
-    network, image = small(), torch.rand(1, 1, 13, 10)
-    by_hand = torch.nn.functional.pad(image, (0, 2, 0, 3), mode="replicate")
-    assert torch.equal(network(image), network(by_hand)[..., :13, :10])
-
-
 def test_every_level_is_used() -> None:
     """Each parameter but those a normalisation cancels has a gradient."""
     network = small(depth=4).double()
     x = torch.rand(1, 1, 32, 32, dtype=torch.float64)
     make_loss("cross-entropy")(network(x), torch.ones(1, 32, 32, dtype=torch.int64)).backward()
     assert all(bool(p.grad.abs().max() > 1e-9) for p in network.parameters())
-
-
-def test_brightness_and_contrast_hardly_matter_inside() -> None:
-    """Instance normalisation after a first layer without bias: a factor of the image goes out."""
-    network, image = small().double(), torch.rand(1, 1, 16, 16, dtype=torch.float64)
-    torch.testing.assert_close(network(image), network(0.5 * image), rtol=1e-2, atol=1e-3)
-
-
-def test_compiled_and_channels_last_agree() -> None:
-    network, image = small(), torch.rand(2, 1, 20, 17)
-    plain = network(image)
-    compiled = torch.compile(network, backend="aot_eager", fullgraph=True)
-    torch.testing.assert_close(compiled(image), plain)
-    turned = network.to(memory_format=torch.channels_last)(image)
-    torch.testing.assert_close(turned, plain, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -104,12 +82,6 @@ def test_compiled_and_channels_last_agree() -> None:
 def test_bad_architectures(arguments: tuple[Any, ...], words: str) -> None:
     with pytest.raises(InputError, match=words):
         SegmentationUNet(*arguments)
-
-
-@pytest.mark.parametrize("shape", [(1, 3, 8, 8), (1, 8, 8)])
-def test_bad_batches(shape: tuple[int, ...]) -> None:
-    with pytest.raises(InputError, match=r"allowed is \(N, 1, H, W\)"):
-        small()(torch.zeros(shape))
 
 
 # ------------------------------------------------------------------------- weights
@@ -175,11 +147,6 @@ def test_integers_in_the_state_come_back(tmp_path: Path) -> None:
     assert again.norm.num_batches_tracked.dtype == torch.int64
     assert int(again.norm.num_batches_tracked) == 1
     assert torch.equal(again.norm.running_mean, network.norm.running_mean.float())
-
-
-def test_the_registry_names_the_class() -> None:
-    assert REGISTRY.network_name(small()) == "segmentation-unet"
-    assert REGISTRY.networks["segmentation-unet"] is SegmentationUNet
 
 
 # ------------------------------------------------------------------------- predictions
@@ -257,28 +224,3 @@ def test_small_logits_are_enlarged() -> None:
     labels = predict(Quarter(), image)
     assert labels.shape == (16, 16)
     assert np.array_equal(labels[::15, ::15], [[1, 0], [0, 1]])
-
-
-@pytest.mark.parametrize(
-    ("output", "words"),
-    [
-        ({"masks": torch.zeros(1, 2, 4, 4)}, "network returns no logits"),
-        ([], "network returns no logits"),
-        (torch.zeros(1, 1, 4, 4), r"shape \(1, 1, 4, 4\)"),
-        (torch.zeros(4, 4), r"shape \(4, 4\)"),
-    ],
-)
-def test_outputs_that_are_no_segmentation(output: Any, words: str) -> None:
-    class Constant(torch.nn.Module):
-        def forward(self, images: torch.Tensor) -> Any:
-            return output
-
-    with pytest.raises(InputError, match=words):
-        predict(Constant(), np.zeros((4, 4)))
-
-
-def test_lazy_names() -> None:
-    for name in inverse_layers.__all__:
-        assert getattr(inverse_layers, name) is not None
-    with pytest.raises(AttributeError, match="nothing_like_it"):
-        inverse_layers.nothing_like_it  # noqa: B018

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from cases.cells import write
-from experiments.inverse_layers import IGNORE, Classes, open_pairs, overlay
+from experiments.inverse_layers import IGNORE, Classes, open_pairs
 from experiments.inverse_layers.matching import match
 from experiments.inverse_layers.palettes import label_colours
 from steepest.core.errors import InputError
@@ -123,31 +123,3 @@ def test_palettes_must_agree_where_they_are_used(tmp_path: Path, suffix: str) ->
     assert open_pairs(images, masks, instances=True).num_classes == 2
     write(masks / "plain.png", LABELS.astype(np.uint8))
     assert label_colours(masks / "plain.png") is None
-
-
-def test_palettes_are_read_without_the_pixels(tmp_path: Path) -> None:
-    save_palette(tmp_path / "a.png", {1: (255, 0, 0)})
-    data = bytearray((tmp_path / "a.png").read_bytes())
-    pixels = data.index(b"IDAT") + 4
-    data[pixels : pixels + 4] = b"none"
-    (tmp_path / "b.png").write_bytes(data)
-    with pytest.raises(InputError):
-        read_image(tmp_path / "b.png")
-    assert np.array_equal(label_colours(tmp_path / "b.png"), label_colours(tmp_path / "a.png"))
-
-
-# ----------------------------------------------------------------------------- display
-
-
-@pytest.mark.parametrize("dtype", ["uint16", "float32", "float64"])
-def test_overlays_are_stretched(dtype: str) -> None:
-    """A ramp over a hundredth of the range, and two pixels far out."""
-    ramp = np.linspace(0.02, 0.03, 100 * 100).reshape(100, 100)
-    image = ramp.copy()
-    image[0, 0], image[-1, -1] = 0, 1
-    stored = np.rint(65535 * image).astype(dtype) if dtype == "uint16" else image.astype(dtype)
-    shown = overlay(stored, np.zeros((100, 100), int), 2)[..., 0].astype(float)
-    expected = 255 * np.clip((ramp - 0.02) / 0.01, 0, 1)
-    assert np.abs(shown - expected).max() < 2
-    flat = np.full((4, 5), 6554 if dtype == "uint16" else 0.1, dtype)
-    assert np.array_equal(overlay(flat, np.zeros((4, 5), int), 2), np.full((4, 5, 3), 26))

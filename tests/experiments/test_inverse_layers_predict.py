@@ -79,22 +79,6 @@ def test_class_numbers_and_json(trained: Any, capsys: pytest.CaptureFixture[str]
         assert list(record["classes"]) == ["0", "1", "2"]
 
 
-@pytest.mark.parametrize(
-    ("values", "words"),
-    [
-        ((0, 7, 65536), "0 to 65535"),
-        ((-1, 0, 1), "numbers -1, 0, 1"),
-        ((), "not contain the numbers of its 3"),
-    ],
-)
-def test_numbers_that_no_png_holds(
-    trained: Any, values: tuple[int, ...], words: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    inverse_layers.save(trained, "run/weights", {"classes": values})
-    assert words in refused([*PREDICT, "--values", "original"], capsys)
-    assert main([*PREDICT, "--values", "classes", "-q"]) == 0
-
-
 def test_large_numbers_are_16_bit(trained: Any) -> None:
     inverse_layers.save(trained, "run/weights", {"classes": [0, 300, 65535]})
     assert main([*PREDICT, "-q"]) == 0
@@ -118,18 +102,6 @@ def test_stretched_as_in_its_training(trained: Any) -> None:
     save(trained, fit="resize", size=image.shape[:2])
     same = open_trained(WEIGHTS).labels(image)  # nothing to stretch
     assert np.array_equal(same, predict(trained, image))
-
-
-def test_existing_files_are_kept(trained: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    Path("results").mkdir()
-    Path("results/c1.png").write_text("mine")
-    assert "results/c1.png: exists already" in refused(PREDICT, capsys)
-    assert main([*PREDICT, "--overwrite", "-q"]) == 0
-    assert read_labels("results/c1.png").shape == (40, 26)
-    err = refused([*PREDICT[:-1], "photos", "--overwrite"], capsys)
-    assert "photos/c0.png is an input image" in err
-    twice = ["predict", WEIGHTS, "photos", "images/c0.png", "-o", "new"]
-    assert "new/c0.png: two results would have the same name" in refused(twice, capsys)
 
 
 def test_all_files_of_an_image_or_none(
@@ -161,13 +133,3 @@ def test_grey_and_16_bit_photographs(trained: Any) -> None:
     write_image("grey.tif", grey)
     assert main(["predict", WEIGHTS, "grey.tif", "-o", "out", "-q", "--overlay"]) == 0
     assert np.array_equal(read_labels("out/grey.png"), np.array(VALUES)[predict(trained, grey)])
-
-
-@pytest.mark.parametrize(
-    "notes", [{"classes": 3}, {"classes": ["a"]}, {"training": 3}, {"training": {"fit": "resize"}}]
-)
-def test_notes_that_are_damaged(
-    trained: Any, notes: dict[str, Any], capsys: pytest.CaptureFixture[str]
-) -> None:
-    inverse_layers.save(trained, "run/weights", notes)
-    assert "its metadata are not those of a training" in refused(PREDICT, capsys)

@@ -126,18 +126,6 @@ def test_options_become_settings(words: str, expected: dict[str, Any]) -> None:
     assert {name: getattr(config, name) for name in expected} == expected
 
 
-def test_one_json_document(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*TRAIN, "--json", "--noise", "flip"]) == 0
-    out, err = capsys.readouterr()
-    assert err == ""
-    report = json.loads(out)
-    assert report["command"] == "train"
-    assert report["weights"] == WEIGHTS
-    assert report["best_score"] == pytest.approx(1 - report["dice"])
-    assert (report["images"], report["validation_images"]) == (5, 1)
-    assert 0 <= report["mean_iou"] <= 1
-
-
 def test_resume_is_as_if_nothing_had_happened(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*TRAIN, "--layer", "default", "--max-minutes", "1e-9"]) == 0
     assert re.search(
@@ -154,112 +142,81 @@ def test_resume_is_as_if_nothing_had_happened(capsys: pytest.CaptureFixture[str]
     assert "the training there has other settings (layer: {}" in refused(TRAIN, capsys)
 
 
-def test_unstable_layer_stops_with_advice(capsys: pytest.CaptureFixture[str]) -> None:
-    err = refused([*TRAIN, "--layer", "paper-wbc"], capsys)
-    assert "steps=20, dt=0.1 amplifies up to 1.3e+05 times" in err
-    assert "Set max_gain=100, or dt <= 0.073" in err
-    assert main([*TRAIN, "--layer", "paper-wbc", "--gain-limit", "none"]) == 0
-    err = capsys.readouterr().err
-    assert err.startswith("steepest: warning: InverseHeat with steps=20")
-    assert err.count("\n") == 1
-
-
-def test_divergence_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    wild = ["--steps", "200", "--dt", "1", "--max-gain", "none", "--gain-limit", "none"]
-    assert main([*TRAIN, *wild, "-q"]) == 1
-    *_, last = capsys.readouterr().err.splitlines()
-    assert last.startswith("steepest: error: the loss is ")
-    assert "Set max_gain=100" in last
-
-
-def test_ctrl_c_says_how_to_go_on(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupted(*_: Any, **__: Any) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(inverse_layers, "train", interrupted)
-    assert main(TRAIN) == 130
-    assert "before the first checkpoint: nothing to go on with" in capsys.readouterr().err
-    assert main([*TRAIN, "-o", "my run"]) == 130
-    assert "--resume" not in capsys.readouterr().err
-    Path("my run").mkdir()
-    Path("my run/checkpoint.safetensors").touch()
-    assert main([*TRAIN, "-o", "my run"]) == 130
-    assert (
-        "go on with: python -m experiments.inverse_layers train -o 'my run' --resume"
-        in capsys.readouterr().err
-    )
-
-
 # ----------------------------------------------------------------------------- mistakes
 
 
-def spoil(how: str) -> None:
-    """One mistake in the folders."""
-    if how == "unmatched":
-        Path("masks/c3.png").unlink()
-        write(Path("masks/other.png"), np.zeros((4, 4), np.uint8))
-    if how == "value":
-        write(Path("masks/c2.png"), np.full((24, 24), 7, np.uint8))
-    if how == "one class":
-        for path in Path("masks").iterdir():
-            write(path, np.zeros((24, 24), np.uint8))
-    if how == "size":
-        write(Path("masks/c2.png"), np.zeros((20, 24), np.uint8))
-    if how == "grey":
-        write(Path("images/c2.png"), np.zeros((24, 24), np.uint8))
-    if how == "single":
-        for path in [*Path("images").iterdir(), *Path("masks").iterdir()]:
-            path.unlink() if path.stem != "c0" else None
-
-
 @pytest.mark.parametrize(
-    ("how", "options", "words"),
+    ("options", "words"),
     [
-        ("unmatched", [], "images without a mask: c3; masks without an image: other"),
-        ("value", ["--values", "0,128,255"], "masks/c2.png: has the values 7; allowed are 0, 1"),
-        ("one class", [], "masks: only one class in all masks (every pixel is 0)"),
-        ("size", [], "masks/c2.png: 20x24 pixels, but its image c2.png has 24x24"),
-        ("grey", [], "images are partly greyscale and partly colour (grey: c2.png)"),
-        ("single", [], "images: only one pair"),
-        ("", ["--size", "8", "--fit", "pad"], "size=(8, 8) is smaller than an image of 24x24"),
-        ("", ["--noise", "shared", "--noise-window", "25"], "window=25; allowed are 1 to 24"),
-        ("", ["--noise-area", "0.2"], "also give --noise"),
-        ("", ["--validation", "6"], "num_validation=6; allowed are 1 to 5"),
-        ("", ["--layer", "default", "--dt", "0.1"], "--layer default cannot be combined"),
-        ("", ["--dt", "0.1"], "needs steps"),
-        ("", ["--loss-options", '{"q": 1}'], "'cross-entropy' has no option q"),
-        ("", ["--loss-options", "q"], "is not a JSON object"),
-        ("", ["--values", "0,a"], "'a' must be a whole number"),
-        ("", ["--size", "1,2,3"], "must be a side, or HEIGHT,WIDTH"),
-        ("", ["--max-gain", "-1"], "must be positive"),
-        ("", ["--device", "abacus"], "device='abacus' cannot be used"),
-        ("", ["--resume"], "run: holds no training to resume"),
+        (["--size", "8", "--fit", "pad"], "size=(8, 8) is smaller than an image of 24x24"),
+        (["--noise", "shared", "--noise-window", "25"], "window=25; allowed are 1 to 24"),
+        (["--noise-area", "0.2"], "also give --noise"),
+        (["--validation", "6"], "num_validation=6; allowed are 1 to 5"),
+        (["--layer", "default", "--dt", "0.1"], "--layer default cannot be combined"),
+        (["--layer", "paper-wbc"], "Set max_gain=100, or dt <= 0.073"),
+        (["--loss-options", '{"q": 1}'], "'cross-entropy' has no option q"),
+        (["--loss-options", "q"], "is not a JSON object"),
+        (["--values", "0,a"], "'a' must be a whole number"),
+        (["--size", "1,2,3"], "must be a side, or HEIGHT,WIDTH"),
+        (["--max-gain", "-1"], "must be positive"),
+        (["--device", "abacus"], "device='abacus' cannot be used"),
+        (["--resume"], "run: holds no training to resume"),
     ],
 )
 def test_mistakes_in_one_line(
-    how: str, options: list[str], words: str, capsys: pytest.CaptureFixture[str]
+    options: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    spoil(how)
     assert words in refused([*TRAIN, *options], capsys)
 
 
+# ----------------------------------------------------------------------------- resuming
+
+
+def rewrite_masks(change: Any) -> None:
+    from steepest.io import read_labels
+
+    for path in Path("masks").iterdir():
+        write(path, change(read_labels(path)).astype(np.uint8))
+
+
+def test_moved_folders_are_resumed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main([*TRAIN, "--max-minutes", "1e-9", "-q"]) == 0
+    Path("elsewhere").mkdir()
+    Path("images").rename("elsewhere/images")
+    Path("masks").rename("elsewhere/masks")
+    resume = ["train", "-o", "run", "--resume", "--max-minutes", "9", "-q"]
+    assert "images: no such folder" in refused(resume, capsys)
+    assert main([*resume, "elsewhere/images", "elsewhere/masks"]) == 0
+    monkeypatch.chdir("elsewhere")
+    assert main([*resume, "images", "masks", "-o", "../run"]) == 0
+
+
 @pytest.mark.parametrize(
-    ("command", "words"),
+    ("how", "words"),
     [
-        (["train", "-o", "run"], "a folder of images is needed (or --resume"),
-        (["train", "images"], "--output"),
-        (["train", "nowhere", "-o", "run"], "nowhere: no such folder"),
-        (["train", "images", "-o", "run"], "images and masks cannot be told apart"),
-        (["predict", "x", "-o", "y"], "parameter IMAGE requires"),
-        (["predict", "x", "images", "-o", "y"], "x.json: cannot be read"),
+        ("removed", "missing: c2"),
+        ("renamed", "new: z; missing: c2"),
+        ("added", "new: c6"),
+        ("classes", "classes 0, 128, 255 then, 0, 128, 254 now"),
     ],
 )
-def test_what_is_missing(
-    command: list[str], words: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert words in refused(command, capsys)
+def test_other_pairs_are_refused(how: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*TRAIN, "-q"]) == 0
+    if how == "classes":
+        rewrite_masks(lambda mask: np.where(mask == 255, 254, mask))
+    for folder in ("images", "masks"):
+        path = Path(folder, "c2.png")
+        if how == "renamed":
+            path.rename(Path(folder, "z.png"))
+        if how == "removed":
+            path.unlink()
+        if how == "added":
+            Path(folder, "c6.png").write_bytes(path.read_bytes())
+    err = refused(["train", "-o", "run", "--resume"], capsys)
+    assert "run: pairs or classes are not those the training began with" in err
+    assert words in err
 
 
 # ----------------------------------------------------------------------------- names
@@ -296,20 +253,3 @@ def test_the_command_starts_without_torch() -> None:
     places = [Path(inverse_layers.__file__).parents[2], Path(steepest.__file__).parents[1]]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places))}
     assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0
-
-
-@pytest.mark.parametrize("module", ["torch", "safetensors"])
-@pytest.mark.parametrize(
-    ("command", "what"),
-    [(TRAIN, "training"), (PREDICT, "prediction")],
-    ids=["train", "predict"],
-)
-def test_without_torch(
-    module: str,
-    command: list[str],
-    what: str,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(sys.modules, module, None)
-    assert f"{what} needs {module}, which is not installed" in refused(command, capsys)

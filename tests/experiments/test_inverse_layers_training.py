@@ -29,7 +29,7 @@ from experiments.inverse_layers import (  # noqa: E402
     split,
     train,
 )
-from experiments.inverse_layers.batches import Samples, draw  # noqa: E402
+from experiments.inverse_layers.batches import draw  # noqa: E402
 from experiments.inverse_layers.losses import cross_entropy  # noqa: E402
 from experiments.inverse_layers.presets import PRESETS  # noqa: E402
 from experiments.inverse_layers.task import SegmentationTask, make_task, open_split  # noqa: E402
@@ -168,15 +168,6 @@ def test_loss_sees_the_layer_and_weights_do_not() -> None:
     assert not list(inverse_layers(loaded))
 
 
-def test_layer_changes_the_training_only() -> None:
-    config = CELLS.replace(epochs=1)
-    plain, layered = train(config, "plain"), train(config.replace(layer=HEAT), "layered")
-    assert plain.history[0]["total"] != layered.history[0]["total"]
-    assert type(layered.network) is SegmentationUNet
-    image = np.full((9, 11, 3), 0.5, np.float32)
-    assert np.array_equal(predict(load("layered/weights"), image), predict(layered.network, image))
-
-
 def test_presets_are_the_layers_of_the_paper() -> None:
     table = {"wbc": 20, "dsb": 30, "deeplabv3+": 35, "hrnetv2-w48": 30}  # Table 1 of the paper
     assert len(PRESETS) == 2 * len(table) + 1
@@ -196,19 +187,6 @@ def test_unstable_layer_is_refused_before_anything_is_written() -> None:
     with pytest.raises(InputError, match=words):
         train(CELLS.replace(layer=UNSTABLE), "run")
     assert not Path("run").exists()
-
-
-@pytest.mark.parametrize(
-    "layer",
-    [
-        {"steps": 20, "dt": 0.1, "max_gain": 100.0},
-        {"steps": 20, "dt": 0.073, "max_gain": None},
-        {"steps": 15, "dt": 0.1, "max_gain": None},
-        {},
-    ],
-)
-def test_what_the_advice_says_is_accepted(layer: dict[str, Any]) -> None:
-    trained(task_of(layer=layer))
 
 
 def test_unstable_layer_with_the_limit_off() -> None:
@@ -321,22 +299,6 @@ def test_padding_is_ignored() -> None:
     assert (labels[0, :24, :24] != IGNORE).all()
 
 
-def test_samples_read_a_file_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    pairs = open_pairs("images", "masks")
-    reads: list[int] = []
-    original = type(pairs).read
-
-    def counted(self: Any, index: int) -> Any:
-        reads.append(index)
-        return original(self, index)
-
-    monkeypatch.setattr(type(pairs), "read", counted)
-    samples = Samples(pairs)
-    for _ in range(2):
-        assert all(samples.read(i)[1].dtype == np.uint8 for i in range(len(samples)))
-    assert reads == list(range(6))
-
-
 # ----------------------------------------------------------------------------- refusals
 
 
@@ -374,24 +336,6 @@ def test_settings_that_are_refused(settings: dict[str, Any], words: str) -> None
     with pytest.raises(InputError, match=words):
         train(CELLS.replace(**settings), "run")
     assert not Path("run").exists()
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"ramp": -0.5},
-        {"gain_limit": 0.5},
-        {"size": (16,)},
-        {"size": (0, 16)},
-        {"fit": "stretch"},
-        {"num_training": 0},
-        {"criterion": "accuracy"},
-    ],
-)
-def test_values_that_are_refused(settings: dict[str, Any]) -> None:
-    (name,) = settings
-    with pytest.raises(InputError, match=f"^{name}="):
-        CELLS.replace(**settings)
 
 
 def test_resuming_with_another_layer_is_refused() -> None:

@@ -11,8 +11,7 @@ pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 pytest.importorskip("skimage")
 
-from cases.terminal import refusal
-from experiments.mask_gan import MaskGAN, operators, save, sizes
+from experiments.mask_gan import MaskGAN, operators, save
 from experiments.mask_gan.__main__ import main
 from experiments.mask_gan.learned_masks import choosers
 from experiments.mask_gan.presets import PRESETS
@@ -41,17 +40,6 @@ def weights(here: None) -> Path:
     return Path("joint.safetensors")
 
 
-def test_sizes_has_a_row_for_each(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["sizes", "photos", str(weights), "--sides", "32", "64", "-o", "sizes.md"]) == 0
-    head, _, *rows = Path("sizes.md").read_text().split("\n\n")[0].splitlines()
-    assert head == f"| {' | '.join(sizes.HEAD)} |"
-    assert [row.split(" | ")[:2] for row in rows] == [
-        ["| joint 10% hard", side] for side in ("32", "64")
-    ]
-    random, dithered, echo = (float(cell) for cell in rows[1].strip("| ").split(" | ")[-3:])
-    assert echo < min(random, dithered)
-
-
 def test_networks_are_compared_with_their_own_inpainting(weights: Path) -> None:
     rows = choosers([weights])
     image = sample("coffee")[100:164, 100:164]
@@ -61,14 +49,6 @@ def test_networks_are_compared_with_their_own_inpainting(weights: Path) -> None:
         assert (fill is None) == name.endswith("diffusion")
     filled = rows["mask GAN, small"][1](image, mask, 0.1)
     assert np.array_equal(filled[mask], image[mask].astype(np.float32) / 255)
-
-
-@pytest.mark.parametrize("command", [["sizes", "photos"], ["masks", "photos", "-o", "runs"]])
-def test_weights_of_no_training(
-    weights: Path, command: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    save(MaskGAN(base_channels=4), "joint")
-    assert "not written by a training" in refusal(main, [*command, str(weights)], capsys)
 
 
 def test_operators_on_networks_of_their_own(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,34 +125,6 @@ def test_colour_and_grey_come_from_the_same_images() -> None:
     assert colour @ [0.299, 0.587, 0.114] == pytest.approx(grey, abs=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("mode", "all"),
-        ("density", 0.0),
-        ("density", 1.0),
-        ("channels", 2),
-        ("base_channels", 6),
-        ("binarisation", "soft"),
-        ("alpha", -1.0),
-        ("beta", float("nan")),
-        ("crop", 0),
-        ("validation_batches", 0),
-    ],
-)
-def test_settings_that_are_not_allowed(name: str, value: Any) -> None:
-    with pytest.raises(InputError, match=f"^{name}="):
-        TINY.replace(**{name: value})
-
-
-def test_data_that_cannot_be_used() -> None:
-    with pytest.raises(InputError, match="no image in photos that is as large as the crops, 64x64"):
-        train(TINY.replace(crop=64), "run")
-    with pytest.raises(InputError, match="data='generated': no such folder; allowed are"):
-        train(TINY.replace(data="generated"), "run")
-    assert not Path("run").exists()
-
-
 # ------------------------------------------------------------------------------------- prediction
 
 
@@ -203,13 +175,6 @@ def test_stochastic_rounding_draws_the_mask_with_the_confidence() -> None:
     image = picture(128, 128)[..., 0]
     deviation = (0.2 * 0.8 / image.size) ** 0.5
     assert propose_mask(network, image).mean() == pytest.approx(0.2, abs=5 * deviation)
-
-
-def test_bytes_and_floats(network: MaskGAN) -> None:
-    image = picture(16, 16)
-    first = propose_mask(network, image, 0.1, channel_axis=-1)
-    floats = np.moveaxis(image / 255, -1, 0)
-    assert np.array_equal(first, propose_mask(network, floats, 0.1, channel_axis=0))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -15,7 +13,6 @@ from experiments.tvflownet.joint_optimisation import (  # noqa: E402
     default_iterations,
     joint_optimisation,
 )
-from steepest.core.errors import InputError  # noqa: E402
 from steepest.learning.flows import losses  # noqa: E402
 from steepest.learning.flows.fields import gradient  # noqa: E402
 from steepest.learning.flows.units import CONTRAST  # noqa: E402
@@ -98,25 +95,3 @@ def test_joint_optimisation_stops_when_asked_and_keeps_the_dtype() -> None:
 )
 def test_iterations_of_the_paper(side: int, count: int) -> None:
     assert default_iterations((side, side // 2)) == default_iterations((side, side)) == count
-
-
-@pytest.mark.parametrize(
-    ("arguments", "word"),
-    [
-        ({"image": np.zeros((4, 4, 3))}, "image"),
-        ({"image": np.full((4, 4), np.nan)}, "NaN"),
-        ({"times": [0.1, 0.2]}, "first 0"),
-        ({"times": [0.0]}, "at least two"),
-        ({"times": [0.0, 0.2, 0.1]}, "increase"),
-        ({"times": [0.0, np.inf]}, "finite"),
-        ({"times": "now"}, "times"),
-        ({"num_iter": 0}, "num_iter"),
-        ({"lr": -1}, "lr"),
-        ({"alpha1": -1}, "alpha1"),
-        ({"tv_term": "both"}, "tv_term"),
-    ],
-)
-def test_bad_arguments_of_the_joint_optimisation(arguments: dict[str, Any], word: str) -> None:
-    given_ = {"image": np.zeros((4, 4)), "times": GRID, "num_iter": 1, **arguments}
-    with pytest.raises(InputError, match=word):
-        joint_optimisation(given_.pop("image"), given_.pop("times"), **given_)

@@ -17,7 +17,6 @@ from experiments.tvflownet.__main__ import main
 from experiments.tvflownet.methods import BASELINE, Still
 from experiments.tvflownet.paper import Figure
 from experiments.tvflownet.reconstruction import by_bands, by_quadrature
-from experiments.tvflownet.runner import Evaluation
 from experiments.tvflownet.truth import TIMES, TruthSource
 
 METRICS = pytest.importorskip("skimage.metrics")
@@ -115,45 +114,6 @@ def test_certificates_are_counted() -> None:
     assert report.from_json(report.to_json([table])) == [table]
 
 
-def test_certificates_of_networks_are_stored(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from experiments.tvflownet import runner
-    from experiments.tvflownet.certificates import CertificateCheck
-    from experiments.tvflownet.methods import Learned
-
-    check = CertificateCheck(((2.0, math.inf),), ((1.0, 1.0),), ((0.1, 0.1),), (1024,))
-    calls = []
-    monkeypatch.setattr(
-        runner, "check_certificates", lambda *given, **more: calls.append(1) or check
-    )
-    for _ in range(2):
-        methods = [Still(), Learned(smooth_network(), "smooth", "32", digest="1")]
-        chosen = Evaluation(methods, folder, count=1, store=tmp_path)
-        table, checks = chosen.certificates(["32"])
-        assert checks == [check]
-        assert table.rows[0].network == "smooth-32, 32"
-    assert len(calls) == 1
-
-
-def test_second_derivatives_through_silu() -> None:
-    torch = pytest.importorskip("torch")
-    from experiments.tvflownet.methods import Learned
-
-    class Silu(torch.nn.Module):  # type: ignore[name-defined, misc]
-        def solve(self, u0: Any, t: Any) -> Any:
-            return torch.nn.functional.silu(u0 + t.view(-1, 1, 1, 1))
-
-    image = crops_of_camera(8)
-    u, u_t, u_tt = Learned(Silu(), "silu").derivatives(image, np.array([0.3]))
-    x = image.astype(float) + 0.3
-    s = 1 / (1 + np.exp(-x))
-    slope = s * (1 - s)
-    assert np.allclose(u[0], x * s, atol=1e-6)
-    assert np.allclose(u_t[0], s + x * slope, atol=1e-6)
-    assert np.allclose(u_tt[0], 2 * slope + x * slope * (1 - 2 * s), atol=1e-5)
-
-
 def test_networks_are_loaded_into_their_rows(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("safetensors")
@@ -214,14 +174,6 @@ def _frames(image: np.ndarray) -> np.ndarray:
 # ---------------------------------------------------------------- the command and pictures
 
 
-def test_command_lists_bad_usage(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--images", str(folder), "--tables", "2,12"]) == 2
-    assert "numbers from 1 to 9" in capsys.readouterr().err
-    both = ["--images", str(folder), "--quick", "--count", "3"]
-    assert main(both) == 2
-    assert "--quick" in capsys.readouterr().err
-
-
 def test_command_writes_and_goes_on(
     folder: Path,
     tmp_path: Path,
@@ -246,47 +198,3 @@ def test_command_writes_and_goes_on(
     assert document["tables"][0]["columns"] == list(paper.COLUMNS[2])
     assert [file.stat().st_mtime_ns for file in stored] == before
     assert (tmp_path / "out" / "tables.md").read_text("utf-8") in printed + "\n"
-
-
-def test_table_4_is_followed_by_the_flux(
-    folder: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    from experiments.tvflownet.methods import Learned
-
-    pytest.importorskip("safetensors")
-    method = Learned(smooth_network(), "unet", "64")
-    monkeypatch.setattr("experiments.tvflownet.load_method", lambda name, device: method)
-    monkeypatch.setitem(protocol.NEEDS, 4, (("divergence", "32"),))
-    command = ["--images", str(folder), "--networks", "any", "--tables", "4,8"]
-    command += ["--count", "1", "--no-certificates", "-o", str(tmp_path / "out")]
-    assert main(command) == 0
-    headings = [line for line in capsys.readouterr().out.splitlines() if line.startswith("###")]
-    assert [line.partition(":")[0] for line in headings] == [
-        "### Table 4",
-        "### Section 3.1",
-        "### Table 8",
-    ]
-    tables = report.from_json((tmp_path / "out" / "tables.json").read_text("utf-8"))
-    assert tables[1].rows[-1].cells[0].paper == Figure(10.98, ssim=0.107)
-
-
-def test_pictures_show_every_row() -> None:
-    pytest.importorskip("matplotlib")
-    from experiments.tvflownet import pictures
-    from steepest.plot import figure_png
-
-    image = crops_of_camera(32)
-    truth, methods = TruthSource(), [Still(), Solver()]
-    flow = pictures.flow_comparison(methods, image, truth)
-    assert len(flow.axes) == 5 * (1 + 2 * 2)
-    assert figure_png(flow).startswith(b"\x89PNG")
-    fields = pictures.divergence_comparison([Solver()], image, truth)
-    assert len(fields.axes) == 15
-    assert len(pictures.homogeneity_comparison(Solver(), image, truth).axes) == 25
-    decay = pictures.decay_figure(methods, image, [(4, 4), (9, 9)], truth)
-    assert [len(axes.lines) for axes in decay.axes] == [3, 3]
-    with pytest.raises(steepest.InputError, match="same shape"):
-        pictures.comparison({"a": image[None], "b": image[None, 1:]}, [0.1])

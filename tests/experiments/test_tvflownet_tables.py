@@ -15,7 +15,6 @@ from experiments.tvflownet import measures, paper, protocol, report
 from experiments.tvflownet.methods import BASELINE, Still
 from experiments.tvflownet.paper import Figure
 from experiments.tvflownet.runner import Evaluation
-from experiments.tvflownet.speed import Runner, speed_images, table_9, time_all
 from experiments.tvflownet.table import Cell, Row, Scores, Table, make_rows, over_repeats
 from experiments.tvflownet.truth import STEP, TIMES, TruthSource, time_derivative
 
@@ -158,20 +157,3 @@ def test_markdown_has_ours_beside_the_papers() -> None:
     assert lines[5] == "| unet | 32 | 43.10 ± 0.10 / 42.05 (0.990) | \u2013 |"
     assert lines[6] == "| lgd | 32 | ∞ (1.000) | \u2013 / 1.00 |"
     assert len({line.count("|") for line in lines if line.startswith("|")}) == 1
-
-
-def test_times_are_medians_and_projections() -> None:
-    images = speed_images([np.eye(40, dtype=np.float32)], (32, 96))
-    assert images[96].shape == (96, 96)
-    calls: list[int] = []
-    runners = {
-        "unet": Runner(lambda image: calls.append(len(image))),
-        "joint": Runner(lambda image: None, lambda side: 1e6),
-    }
-    seconds = time_all(runners, images, repeats=3)
-    assert calls == [32] * 4 + [96] * 4
-    assert seconds["joint", 32] > seconds["unet", 32]
-    table = table_9(seconds)
-    assert table.cell("unet", "", "96").paper == Figure(0.01)
-    assert table.cell("unet", "", "96").ours == Figure(seconds["unet", 96])
-    assert table.cell("unet", "", "512").ours is None

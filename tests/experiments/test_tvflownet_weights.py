@@ -28,7 +28,6 @@ from experiments.tvflownet.weights import (  # noqa: E402
     load_method,
     split_spec,
     training_size,
-    training_times,
 )
 from steepest.learning import SemiResNet, save  # noqa: E402
 from steepest.learning.flows import weights  # noqa: E402
@@ -46,14 +45,6 @@ def test_two_trainings_can_be_compared(tmp_path: Path, folder: Path) -> None:
     methods = [load_method(str(tmp_path / name / "weights")) for name in ("one", "two")]
     assert [method.label for method in methods] == ["one-96", "two-96"]
     assert len(Evaluation(methods, folder).methods) == 2
-
-
-def test_the_folder_one_stands_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "unet-256").mkdir()
-    monkeypatch.chdir(tmp_path / "unet-256")
-    save(small(), "weights")
-    method = load_method("weights.safetensors")
-    assert (method.label, method.training) == ("unet-256", "256")
 
 
 @pytest.mark.parametrize(
@@ -92,22 +83,6 @@ def test_signs_in_paths(spec: str, parts: tuple[str, str]) -> None:
     assert split_spec(spec) == parts
 
 
-def test_weights_in_a_folder_with_a_sign(tmp_path: Path) -> None:
-    save(small(), tmp_path / "me@home" / "net@2", {"training": {"crop": 64}})
-    method = load_method(str(tmp_path / "me@home" / "net@2"))  # there is a file of that name
-    assert (method.training, method.label) == ("64", "net@2-64")
-    assert load_method(f"{tmp_path}/me@home/net@2.json@96").training == "96"
-
-
-@pytest.mark.parametrize(("images", "batch"), [(625, 1), (10, 4), (3, 8)])
-def test_seconds_of_an_epoch_are_those_of_its_steps(images: int, batch: int) -> None:
-    from steepest.learning.flows.training import TrainingConfig
-
-    config = TrainingConfig().replace(images=images, batch=batch, epochs=7)
-    metadata = {"training": config.as_json(), "seconds": 84.0, "steps": config.recipe.num_steps}
-    assert training_times(metadata)["epoch (s)"] == pytest.approx(84 / 7)
-
-
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_networks(name: str) -> None:
     """A name is enough; at time 0 nothing has moved much, and later the variation is smaller."""
@@ -121,13 +96,6 @@ def test_shipped_networks(name: str) -> None:
     frames = method.frames(image, TIMES[[0, 25]])
     assert float(np.sqrt(np.mean((frames[0] - image) ** 2))) < 0.04
     assert steepest.total_variation(frames[1]) < 0.8 * steepest.total_variation(image)
-
-
-def test_a_device_that_is_not_there(tmp_path: Path) -> None:
-    save(small(), tmp_path / "net")
-    missing = "cuda:7" if not torch.cuda.is_available() else "xpu"
-    with pytest.raises(steepest.InputError, match=f"^device='{missing}' cannot be used here"):
-        load_method(str(tmp_path / "net"), missing)
 
 
 # ---------------------------------------------------------------- batches and stored scores

@@ -1,7 +1,7 @@
 """Solve one ROF problem (one implicit Euler step) to a relative duality gap.
 
 The method is accelerated projected gradient ascent on the dual (FISTA: Beck & Teboulle 2009) with
-three changes, all based on measurements (docs/solver):
+three changes, all based on measurements (docs/solver_methods):
 
 - The dual step is 4/3 of ``1/L``, the largest for which every momentum factor below one is stable
   on a quadratic. If the dual energy rises twice in a row, the step falls back to ``1/L``.

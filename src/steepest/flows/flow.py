@@ -109,9 +109,9 @@ def flow(
     -----
     Total variation with a Neumann boundary has compiled kernels for NumPy arrays and tensors on the
     CPU. An iteration then costs about 30 operations per pixel. Other energies use the array code.
-    For tensors on another device, see docs/solver; there, the images of a batch (and channels that
-    are not coupled) share their iterations, which end when every image meets ``tol``. The flow
-    needs memory for about 12 images, plus the returned frames. The certificate bounds the
+    For tensors on another device, see docs/solver_methods; there, the images of a batch (and
+    channels that are not coupled) share their iterations, which end when every image meets ``tol``.
+    The flow needs memory for about 12 images, plus the returned frames. The certificate bounds the
     distance to the flow that is exact in time (docs/certificate).
 
     Gradients with respect to ``image`` and ``times`` (docs/gradients) are computed by implicit

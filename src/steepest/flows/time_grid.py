@@ -14,7 +14,7 @@ from ..core.errors import InputError
 from ..core.numbers import check_count, check_number, check_numbers
 
 DEFAULT_NUM_STEPS = 50
-GRADING = 1.5  # exponent of a graded grid; chosen by measurement (docs/solver)
+GRADING = 1.5  # exponent of a graded grid; chosen by measurement (docs/solver_methods)
 MOST_STEPS = 1_000_000
 DEFAULT_MAX_STEPS = 20000  # of a flow that is certified to an accuracy
 _BEST = 300.0  # largest accuracy in dB, about the precision of float64
