@@ -188,8 +188,9 @@ def test_the_noise_can_be_given() -> None:
     assert weak.strength < 0.5 * right.strength
     assert right.noise == (NoiseModel(0.01),)
     assert right.noise_share is None
-    with pytest.raises(InputError, match="noise"):
-        steepest.denoise_least_risk(image, -1.0)
+    for bad in (-1.0, [0.1, 0.1]):
+        with pytest.raises(InputError, match="noise"):
+            steepest.denoise_least_risk(image, bad)
 
 
 def test_a_stopped_search_returns_the_current_trial() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
@@ -238,9 +238,7 @@ def _quantiles(ndim: int, blur: float) -> tuple[np.ndarray, np.ndarray]:
         own = np.correlate(kernel, kernel, "full")[24:]
         line[: min(side, 25)] = (own / own[0])[:side]
     one = line[np.abs(np.subtract.outer(np.arange(side), np.arange(side)))]
-    covariance = one
-    for _ in range(ndim - 1):
-        covariance = np.kron(covariance, one)
+    covariance: np.ndarray = reduce(np.kron, [one] * ndim)
     plane = _planes(ndim)
     rest = covariance - plane @ (plane.T @ covariance)
     rest = rest - (rest @ plane) @ plane.T

@@ -71,11 +71,11 @@ def solve_part(
     plan: Plan,
     start: Array | None,
     *,
-    warm: bool = False,
+    near: bool = False,
 ) -> Solved:
     """Solve one part by a march of one step, without a previous step.
 
-    With ``warm``, no coarser grids are solved first: ``start`` is good enough. If the callback has
+    With ``near``, no coarser grids are solved first: ``start`` is good enough. If the callback has
     asked to stop before, it is a single iteration.
     """
     f, energy = problem.parts[index], problem.energy
@@ -88,7 +88,7 @@ def solve_part(
     record = march(
         energy, fresh_state(f, _FIRST_LOOK), 0.0, np.array([strength * problem.scale]),
         np.array([False]), replace(plan.goal, max_num_iter=1) if stopped else plan.goal,
-        num_threads=plan.num_threads, cold=not warm,
+        num_threads=plan.num_threads, cold=not near,
         hooks=Hooks(guess=guess, watch=plan.watch(strength, problem.scale)),
     )  # fmt: skip
     assert record.last is not None
@@ -96,8 +96,7 @@ def solve_part(
     image, flux = cast(record.state.image, f.dtype), cast(record.state.flux, f.dtype)
     rounding = distance(image, record.state.image)
     status = Status.STOPPED if stopped else record.statuses[-1]
-    warm = record.state.warm
-    return Solved(image, flux, warm, record.last, rounding, record.iterations, status)
+    return Solved(image, flux, record.state.warm, record.last, rounding, record.iterations, status)
 
 
 def collect(problem: Problem, solved: list[Solved], strength: Any) -> DenoiseResult:

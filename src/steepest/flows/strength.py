@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..convex.energy import Energy
+from ..core.errors import InputError
 from ..core.namespace import Array, detached, is_torch, to_float64
 from ..core.numbers import check_number
 from ..core.progress import Callback
@@ -34,7 +35,7 @@ _SMALLEST, _LARGEST = 2e-5, 3.0  # strengths, relative to the range of the image
 
 def denoise_least_risk(
     image: Any,
-    noise: NoiseModel | float | None = None,
+    noise: NoiseModel | float | Sequence[NoiseModel | float] | None = None,
     energy: Energy | None = None,
     *,
     channel_axis: int | None = None,
@@ -57,7 +58,7 @@ def denoise_least_risk(
     ----------
     image : array
         As in `denoise`, but without batches and gradients.
-    noise : NoiseModel or float, optional
+    noise : NoiseModel or float, or one for each channel, optional
         The noise, or its standard deviation if it is white, on the [0, 1] scale for uint8 and
         uint16 images. By default it is estimated in each channel as by `estimate_noise_model`.
     energy, channel_axis, spacing, solver, on_step
@@ -95,10 +96,8 @@ def denoise_least_risk(
     )
     own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
     plan = make_plan(own, on_step)
-    if noise is not None and not isinstance(noise, NoiseModel):
-        noise = NoiseModel(check_number(noise, "noise") ** 2)
-    given = None if noise is None else noise.scaled(problem.scale)
-    found = [_least_risk(problem, i, plan, given) for i in range(len(problem.parts))]
+    models = _given(noise, problem)
+    found = [_least_risk(problem, i, plan, own) for i, own in enumerate(models)]
     separate = problem.layout.channel_axis is not None and not problem.energy.coupled
 
     def combined(values: Sequence[float]) -> float | np.ndarray:
@@ -107,12 +106,11 @@ def denoise_least_risk(
     result = collect(
         problem, [each.solved for each in found], combined([e.strength for e in found])
     )
-    models = tuple(m.scaled(1 / problem.scale) for each in found for m in each.noise)
     result = replace(
         result,
         sigma=combined([each.level.sigma / problem.scale for each in found]),
         noise_share=combined([each.level.share for each in found]) if noise is None else None,
-        noise=models if noise is None else (noise,),
+        noise=tuple(m.scaled(1 / problem.scale) for each in found for m in each.noise),
     )
     return finished(result, own.raise_on_failure)
 
@@ -127,18 +125,36 @@ class _Found:
     level: Noise
 
 
-def _least_risk(problem: Problem, index: int, plan: Plan, given: NoiseModel | None) -> _Found:
+def _given(noise: Any, problem: Problem) -> list[list[NoiseModel] | None]:
+    """The given noise of the channels of each part; None where it is to be estimated."""
+    sizes = [len(part) for part in problem.parts]
+    if noise is None:
+        return [None] * len(sizes)
+    several = np.ndim(noise) == 1 or isinstance(noise, list | tuple)
+    each = list(noise) if several else [noise] * sum(sizes)
+    if len(each) != sum(sizes):
+        raise InputError(f"noise for {len(each)} channels; allowed are one and {sum(sizes)}")
+    models = [
+        (m if isinstance(m, NoiseModel) else NoiseModel(check_number(m, "noise") ** 2)).scaled(
+            problem.scale
+        )
+        for m in each
+    ]
+    ends = np.cumsum(sizes)
+    return [models[end - size : end] for size, end in zip(sizes, ends, strict=True)]
+
+
+def _least_risk(problem: Problem, index: int, plan: Plan, given: list[NoiseModel] | None) -> _Found:
     """Minimise the estimated risk of one part."""
     part = problem.parts[index]
     values = np.asarray(detached(to_float64(part)))
     span = float(np.ptp(values))
-    models = [noise_of_channel(each) for each in values] if given is None else [given]
+    models = [noise_of_channel(each) for each in values] if given is None else given
     rng = np.random.default_rng(_SEED)
-    each_model = models if given is None else models * len(values)
-    pairs = zip(each_model, values, strict=True)
+    pairs = zip(models, values, strict=True)
     sample = np.stack([model.sample(each[None], rng)[0] for model, each in pairs])
     sample[constant_in(values)] = 0
-    level = level_of(each_model, values)
+    level = level_of(models, values)
     if span == 0 or level.total <= 1e-6 * span:
         nothing = solve_part(problem, index, 0.0, plan, None)
         return _Found(nothing, 0.0, models, Noise(0.0, 0.0, 0.0))
@@ -151,12 +167,12 @@ def _least_risk(problem: Problem, index: int, plan: Plan, given: NoiseModel | No
 
     def risk(log_strength: float) -> float:
         strength = math.exp(log_strength) / problem.scale
-        solved = solve_part(problem, index, strength, rough, flux[0], warm=flux[0] is not None)
+        solved = solve_part(problem, index, strength, rough, flux[0], near=flux[0] is not None)
         flux[0], found[log_strength] = solved.flux, solved
         if plan.reporter.stopped:
             return math.nan
         # from its own earlier flux: that of the image would bias the difference
-        shifted = solve_part(other, index, strength, rough, flux[1], warm=flux[1] is not None)
+        shifted = solve_part(other, index, strength, rough, flux[1], near=flux[1] is not None)
         flux[1] = shifted.flux
         image = np.asarray(detached(to_float64(solved.image)))
         change = np.asarray(detached(to_float64(shifted.image))) - image
@@ -170,7 +186,7 @@ def _least_risk(problem: Problem, index: int, plan: Plan, given: NoiseModel | No
         solved, best = replace(found[near], status=Status.STOPPED), near
     else:
         solved = solve_part(
-            problem, index, math.exp(best) / problem.scale, plan, found[near].flux, warm=True
+            problem, index, math.exp(best) / problem.scale, plan, found[near].flux, near=True
         )
     iterations = solved.iterations + sum(each.iterations for each in found.values())
     solved = replace(solved, iterations=iterations)

@@ -39,8 +39,8 @@ def denoise(
 
     Denoise images: the minimiser v of 1/2 ||v - image||^2 + strength * TV(v), certified.
 
-    By default the noise is estimated from the image, and the strength is chosen so that exactly
-    this much is removed (discrepancy principle). Each page of a time series has its own strength,
+    By default the noise is estimated from the flattest parts of the image, and the strength is
+    the one of the least estimated error (Stein's unbiased risk estimate). Each page of a time series has its own strength,
     and with --separate-channels so has each channel. Results have the format and the type of the
     image: 16-bit stays 16-bit, and metadata is kept.
 
@@ -89,7 +89,7 @@ def denoise(
             if weight is None:
                 axis = keywords.get("channel_axis")
                 own = sigma or values.noise(page, axis, separate=energy.separate_channels)
-                result = steepest.denoise_discrepancy(part, own, **keywords)
+                result = steepest.denoise_least_risk(part, own, **keywords)
             else:
                 result = steepest.denoise(part, weight, **keywords)
             item.keep(["image"], [result.image])
