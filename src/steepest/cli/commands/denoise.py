@@ -40,9 +40,9 @@ def denoise(
     Denoise images: the minimiser v of 1/2 ||v - image||^2 + strength * TV(v), certified.
 
     By default the noise is estimated from the flattest parts of the image, and the strength is
-    the one of the least estimated error (Stein's unbiased risk estimate). Each page of a time series has its own strength,
-    and with --separate-channels so has each channel. Results have the format and the type of the
-    image: 16-bit stays 16-bit, and metadata is kept.
+    the one of the least estimated error (Stein's unbiased risk estimate). Each page of a time
+    series has its own strength, and with --separate-channels so has each channel. Results have the
+    format and the type of the image: 16-bit stays 16-bit, and metadata is kept.
 
     Parameters
     ----------
