@@ -103,7 +103,8 @@ class Tape:
         def remember(index: int, time: float, tau: float, dual: Any) -> None:
             if index == 0:
                 self._steps[part] = []
-            self._steps[part].append(_Solved(time, tau, dual.image, dual.flux, dual.warm))
+            warm = getattr(dual, "warm", None)  # not there where several images march together
+            self._steps[part].append(_Solved(time, tau, dual.image, dual.flux, warm))
 
         return remember
 
