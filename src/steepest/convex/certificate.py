@@ -167,13 +167,27 @@ def near_terms(
     u1 = u0 - tau * energy.adjoint(p)
     value, slack = energy.slack(u, p, witness)
     squares = (sum64((u - u0) ** 2), sum64(u1 * u1), sum64(u0 * u0), 0.0)
-    apart = math.sqrt(sum64((u - u1) ** 2)) * (1 + 1e-9) + 4 * _EPS * (
+    apart, dual = sum64((u - u1) ** 2), energy.conjugate(p)
+    return assemble_near(energy, tuple(start.shape), tau, value, slack, squares, apart, dual)
+
+
+def assemble_near(
+    energy: Energy,
+    shape: tuple[int, ...],
+    tau: float,
+    value: float,
+    slack: float,
+    squares: tuple[float, float, float, float],
+    apart: float,
+    dual: float,
+) -> StepTerms:
+    """`near_terms` from its sums: J and slack at u, the ``squares`` of `assemble`, ``||u-u1||^2``."""
+    distance = math.sqrt(apart) * (1 + 1e-9) + 4 * _EPS * (
         math.sqrt(squares[1]) + math.sqrt(squares[2])
     )
-    gap = 0.5 * apart**2 + tau * slack
     terms = assemble(
-        energy, tuple(start.shape), tau, gap=gap, integral=math.inf,
-        values=(value, value), squares=squares, dual=energy.conjugate(p),
+        energy, shape, tau, gap=0.5 * distance**2 + tau * slack, integral=math.inf,
+        values=(value, value), squares=squares, dual=dual,
     )  # fmt: skip
     return replace(terms, excesses=2.0)
 

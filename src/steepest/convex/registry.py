@@ -52,7 +52,11 @@ def make_dual(f: Array, energy: Any, num_threads: int | None = None) -> Dual:
 
         return tensor_dual(f, energy)
     if type(energy) is TotalGeneralisedVariation:
-        return SaddleDual(f, energy)
+        if is_torch(f) or f.ndim != 3 or f.shape[0] > 1 or energy.boundary != "neumann":
+            return SaddleDual(f, energy)
+        from .compiled.saddle import CompiledSaddle
+
+        return CompiledSaddle(f, energy)
     if is_compiled(energy) and not is_torch(f):
         from .compiled.dual import CompiledDual
 

@@ -11,8 +11,9 @@ Optim. Theory Appl. 158 (2013) 460-479):
     p~ = project(p + c (grad(2 u~ - u) - (2 w~ - w)))  q~ = project(q + d E(2 w~ - w))
     z  = z + 1.9 (z~ - z)   for z = u, w, p, q
 
-It converges for ``tau c (a |grad|^2 + 9 b) <= 1`` and ``tau d 9/8 b |E|^2 <= 1``, because of
-``|p - E* q|^2 <= 9 |p|^2 + 9/8 |E* q|^2``. A measurement *repairs* q~, which then almost satisfies
+In the last iteration before a measurement, the factor is 1: p and q are then in their balls. It
+converges for ``tau c (a |grad|^2 + 9 b) <= 1`` and ``tau d 9/8 b |E|^2 <= 1``, because of
+``|p - E* q|^2 <= 9 |p|^2 + 9/8 |E* q|^2``. A measurement *repairs* q, which then almost satisfies
 ``|E* q| <= alpha1``: that is where an iterate is far from feasible, at a percent of the pixels.
 """
 
@@ -44,14 +45,8 @@ class SaddleDual(Dual):
 
     def __init__(self, f: Array, energy: TotalGeneralisedVariation) -> None:
         self.energy = energy
-        self.f = self._image = self.u = f
-        self.pause = pause_of(f)
-        xp, ndim, space = namespace(f), f.ndim - 1, tuple(f.shape[1:])
-        self.q = xp.stack([f * 0] * energy.num_components(ndim))
-        self.p = xp.stack([f * 0] * ndim)
-        self.w = 0 * self.p
-        self._reached = (self.u, self.w, self.q)  # u~, w~, q~ of the last iteration
-        self._before: Array | None = None  # w of f
+        space = tuple(f.shape[1:])
+        self._begin(f)
         self._norm = gradient_norm_squared(energy.steps, space) or 1.0  # of E, too
         self._axes = max(sum(n > 1 for n in space), 1)
         # of q, which is an integral of p: bounded by alpha0, and by alpha1 times a length
@@ -60,6 +55,16 @@ class SaddleDual(Dual):
         self._slope = self._first_slope = self._mean_slope()
         self._share, self._margin = 1.0, _MOST_MARGIN
         self.set_step(1.0)
+
+    def _begin(self, f: Array) -> None:
+        """The state before the first step."""
+        self.f = self._image = self.u = f
+        self.pause = pause_of(f)
+        xp, ndim = namespace(f), f.ndim - 1
+        self.q = xp.stack([f * 0] * self.energy.num_components(ndim))
+        self.p = xp.stack([f * 0] * ndim)
+        self.w = 0 * self.p
+        self._before: Array | None = None  # w of f
 
     def set_step(self, tau: float, relaxation: float = 1.0) -> None:
         """Set the length ``tau`` of the step; ``relaxation`` is ignored.
@@ -84,7 +89,6 @@ class SaddleDual(Dual):
         """Start from a given q and its p = E* q."""
         self.q, self.p = p, self.energy.unbend(p)
         self.u = self.f - self.tau * cast(self.energy.adjoint(p), self.f.dtype)
-        self._reached = (self.u, self.w, self.q)
 
     @property
     def warm(self) -> Warm:
@@ -95,11 +99,9 @@ class SaddleDual(Dual):
     def warm(self, arrays: Warm) -> None:
         self.q, self.p, self.w, self.u = arrays
         self._before = self.w
-        self._reached = (self.u, self.w, self.q)
 
     def shrink_flux(self, factor: float) -> None:
         self.q, self.p = self.q * factor, self.p * factor
-        self._reached = (self.u, self.w, self.q)
 
     def restart(self) -> None:
         """Do nothing: there is no momentum."""
@@ -108,15 +110,15 @@ class SaddleDual(Dual):
         """Do one iteration for each entry; its value is ignored."""
         energy, tau, a, b = self.energy, self.tau, self._a, self._b
         u, w, p, q = self.u, self.w, self.p, self.q
-        for _ in betas:
+        for left in range(len(betas) - 1, -1, -1):
+            relaxed = RELAXED if left else 1.0  # so that p and q are in their balls in the end
             du = (a / (1 + a)) * (self.f - tau * energy.adjoint_gradient(p) - u)
             dw = (b * tau) * (p - energy.unbend(q))
             bar = w + 2 * dw
             dp = shorten(p + self._c * (energy.gradient(u + 2 * du) - bar), energy.alpha1) - p
             dq = shorten(q + self._d * energy.bend(bar), energy.alpha0) - q
-            self._reached = (u + du, w + dw, q + dq)
-            u, w = u + RELAXED * du, w + RELAXED * dw
-            p, q = p + RELAXED * dp, q + RELAXED * dq
+            u, w = u + relaxed * du, w + relaxed * dw
+            p, q = p + relaxed * dp, q + relaxed * dq
         self.u, self.w, self.p, self.q = u, w, p, q
 
     @property
@@ -125,32 +127,36 @@ class SaddleDual(Dual):
         return cast(self._feasible(), self.f.dtype)
 
     def measure(self) -> StepTerms:
-        u, w, _ = self._reached
-        q, w = self._feasible(), to_float64(w)
-        if self.alone:
-            self._image = u
-            terms = near_terms(self.energy, self.f, u, q, self.tau, w)
-        else:
-            starts = [w] if self._before is None else [w, to_float64(self._before)]
-            before = min(starts, key=lambda one: self.energy.slack(self.f, q, one)[1])  # all hold
-            exact = to_float64(self.f) - self.tau * self.energy.adjoint(q)
-            self._image = cast(exact, self.f.dtype)
-            witnesses = (before, (before + w) / 2, w)
-            terms = step_terms(self.energy, self.f, self._image, q, self.tau, witnesses)
+        terms = self._measure()
         relative = terms.gap / terms.primal if terms.primal > 0 else 0.0
         self._margin = min(_MARGIN * relative, _MOST_MARGIN)
         self._share = min(self._share, max(relative / _FINE, _LEAST))
         self.set_step(self.tau)
         return terms
 
+    def _measure(self) -> StepTerms:
+        q, w = self._feasible(), to_float64(self.w)
+        if self.alone:
+            self._image = self.u
+            return near_terms(self.energy, self.f, self.u, q, self.tau, w)
+        starts = [w] if self._before is None else [w, to_float64(self._before)]
+        before = min(starts, key=lambda one: self.energy.slack(self.f, q, one)[1])  # all hold
+        exact = to_float64(self.f) - self.tau * self.energy.adjoint(q)
+        self._image = cast(exact, self.f.dtype)
+        witnesses = (before, (before + w) / 2, w)
+        return step_terms(self.energy, self.f, self._image, q, self.tau, witnesses)
+
     def advance(self) -> None:
-        self.f, self._before = self._image, self._reached[1]
-        self._slope = self._mean_slope()
-        self._share = 1.0
+        self.f, self._before = self._image, self.w
+        self._begin_step()
+
+    def _begin_step(self) -> None:
+        """Step sizes for the image as it is now."""
+        self._slope, self._share = self._mean_slope(), 1.0
 
     def _feasible(self) -> Array:
-        """q~ in K, in float64."""
-        return self.energy.feasible(self.energy.repaired(self._reached[2], self._margin))
+        """q in K, in float64."""
+        return self.energy.feasible(self.energy.repaired(self.q, self._margin))
 
     def _mean_slope(self) -> float:
         """The root of the mean square of the gradient."""

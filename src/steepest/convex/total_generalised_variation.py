@@ -126,20 +126,18 @@ class TotalGeneralisedVariation(Energy):
         """``E* q``."""
         return -symmetrised_divergence(q, self.steps, self.boundary)
 
-    def repaired(self, q: Array, margin: float = 0.0, steps: int = 12) -> Array:
+    def repaired(self, q: Array, margin: float = 0.0) -> Array:
         """A field in ``|q| <= alpha0`` near q, which ``|E* q| <= alpha1`` by a margin, nearly.
 
-        Nesterov's gradient steps on half the squared distance of ``E* q`` to the ball of radius
-        ``alpha1 (1 - margin)``. A field in K with that margin does not change.
+        Twelve of Nesterov's gradient steps on half the squared distance of ``E* q`` to the ball of
+        radius ``alpha1 (1 - margin)``. A field in K with that margin does not change.
         """
         aim, length = self.alpha1 * (1 - margin), self._bend_norm(q) or 1.0
         y = old = shorten(q, self.alpha0)
-        t = 1.0
-        for _ in range(steps):
+        for beta in momentum_factors():
             r = self.unbend(y)
             new = shorten(y - self.bend(r - shorten(r, aim)) / length, self.alpha0)
-            following = (1 + math.sqrt(1 + 4 * t * t)) / 2
-            y, old, t = new + ((t - 1) / following) * (new - old), new, following
+            y, old = new + beta * (new - old), new
         return old
 
     def _bend_norm(self, q: Array) -> float:
@@ -165,6 +163,16 @@ class TotalGeneralisedVariation(Energy):
             v, bent = v - witness, self.bend(witness)
         value = self.alpha1 * sum64(magnitude(v)) + self.alpha0 * sum64(magnitude(bent))
         return value, value - sum64(v * self.unbend(p)) - sum64(bent * p)
+
+
+def momentum_factors(steps: int = 12) -> list[float]:
+    """Nesterov's factors ``(t - 1) / t+`` of the steps of a repair."""
+    factors, t = [], 1.0
+    for _ in range(steps):
+        following = (1 + math.sqrt(1 + 4 * t * t)) / 2
+        factors.append((t - 1) / following)
+        t = following
+    return factors
 
 
 def magnitude(v: Array) -> Array:
