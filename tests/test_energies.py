@@ -425,12 +425,13 @@ def test_torch_takes_every_energy(energy: Any) -> None:
     assert apart <= one.error_bound[0] + two.error_bound[0]
 
 
-def test_only_total_variation_on_numpy_with_neumann_boundary_is_compiled() -> None:
+def test_grey_images_with_neumann_boundary_have_the_compiled_solver_of_their_energy() -> None:
+    solvers = {TotalVariation: "CompiledDual", TotalGeneralisedVariation: "CompiledSaddle"}
     image = RNG.random((1, 5, 6))
     for energy in ENERGIES:
         name = type(make_dual(image, energy.on(image, (1.0, 1.0)))).__name__
-        compiled = isinstance(energy, TotalVariation) and energy.boundary == "neumann"
-        assert (name == "CompiledDual") == compiled
+        compiled = type(energy) in solvers and energy.boundary == "neumann"
+        assert (name == solvers.get(type(energy))) == compiled
 
 
 # ---------------------------------------------------------------- a new energy

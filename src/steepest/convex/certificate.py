@@ -181,7 +181,7 @@ def assemble_near(
     apart: float,
     dual: float,
 ) -> StepTerms:
-    """`near_terms` from its sums: J and slack at u, the ``squares`` of `assemble`, ``||u-u1||^2``."""
+    """`near_terms` from sums: J and slack at u, ``squares`` (`assemble`), ``||u - u1||^2``."""
     distance = math.sqrt(apart) * (1 + 1e-9) + 4 * _EPS * (
         math.sqrt(squares[1]) + math.sqrt(squares[2])
     )

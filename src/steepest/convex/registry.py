@@ -26,6 +26,12 @@ def is_compiled(energy: Energy) -> bool:
     return type(energy) is TotalVariation and energy.boundary == "neumann"
 
 
+def is_compiled_saddle(f: Array, energy: Energy) -> bool:
+    """Whether the energy has a compiled primal-dual solver for arrays in main memory like f."""
+    grey = f.ndim == 3 and f.shape[0] == 1
+    return grey and type(energy) is TotalGeneralisedVariation and energy.boundary == "neumann"
+
+
 def on_accelerator(f: Array, energy: Energy) -> bool:
     """Whether the solvers for tensors on an accelerator take this array and energy."""
     pointwise = type(energy) in (TotalVariation, SecondOrderTotalVariation)
@@ -51,12 +57,12 @@ def make_dual(f: Array, energy: Any, num_threads: int | None = None) -> Dual:
         from .tensors.choice import tensor_dual
 
         return tensor_dual(f, energy)
-    if type(energy) is TotalGeneralisedVariation:
-        if is_torch(f) or f.ndim != 3 or f.shape[0] > 1 or energy.boundary != "neumann":
-            return SaddleDual(f, energy)
+    if is_compiled_saddle(f, energy) and not is_torch(f):
         from .compiled.saddle import CompiledSaddle
 
         return CompiledSaddle(f, energy)
+    if type(energy) is TotalGeneralisedVariation:
+        return SaddleDual(f, energy)
     if is_compiled(energy) and not is_torch(f):
         from .compiled.dual import CompiledDual
 

@@ -30,7 +30,6 @@ _EPS = float(np.finfo(np.float64).eps)
     {
         "weights": "total generalised variation has a weight for each order, none per pixel",
         "huber": "total generalised variation has no quadratic zone",
-        "compiled": ARRAY_CODE,
         "extinction": LATE,
         "accelerator": ARRAY_CODE,
     },
@@ -46,7 +45,8 @@ class TotalGeneralisedVariation(Energy):
     As a maximum, ``J(u) = max <H u, q>`` over tensor fields with ``|q| <= alpha0`` and
     ``|E* q| <= alpha1`` at every pixel, where H is the Hessian. The flux is q, stored as its
     ``d (d + 1) / 2`` different entries (see `steepest.grid.second_order`). ``-E* q`` is bounded
-    like the flux of total variation. The solver is `SaddleDual`, in array code.
+    like the flux of total variation. The solver is `SaddleDual`;
+    grey images in main memory have it in compiled code, unless the boundary is periodic.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from ..convex.registry import is_compiled
+from ..convex.registry import is_compiled, is_compiled_saddle
 from ..core.namespace import detached, is_torch, namespace
 
 March = TypeVar("March", bound=Callable[..., Any])
@@ -24,13 +24,15 @@ def tensors_as_arrays(march: March) -> March:
 
     @wraps(march)
     def marched(energy: Any, state: Any, *args: Any, **options: Any) -> Any:
-        if not in_main_memory(state.image) or not is_compiled(energy):
+        compiled = is_compiled(energy) or is_compiled_saddle(state.image, energy)
+        if not in_main_memory(state.image) or not compiled:
             return march(energy, state, *args, **options)
         xp, dtype = namespace(state.image), options.get("dtype") or state.image.dtype
         options["dtype"] = np.dtype(str(dtype).removeprefix("torch."))
         if options.get("hooks") is not None:
             options["hooks"] = _hooks(options["hooks"], xp.from_numpy)
-        energy = replace(energy, weights=detached(energy.weights))
+        if hasattr(energy, "weights"):
+            energy = replace(energy, weights=detached(energy.weights))
         record = march(energy, state.mapped(detached), *args, **options)
         room = xp.from_numpy(record.room)
         return replace(record, room=room, state=record.state.mapped(xp.from_numpy))

@@ -102,8 +102,17 @@ def iterate(f, state, work, masks, inverse, steps, radii, relaxation, count):
     height, stride = state.shape[1] - 2, state.shape[2]
     size, wide = (height + 2) * stride, work.shape[3]
     zero, one, two = fill(state, 0.0), fill(state, 1.0), fill(state, 2.0)
-    g, g_half, g_x = fill(state, inverse[0]), fill(state, inverse[0] * _HALF), fill(state, inverse[1])
-    a, b, c, d = fill(state, steps[0]), fill(state, steps[1]), fill(state, steps[2]), fill(state, steps[3])
+    g, g_half, g_x = (
+        fill(state, inverse[0]),
+        fill(state, inverse[0] * _HALF),
+        fill(state, inverse[1]),
+    )
+    a, b, c, d = (
+        fill(state, steps[0]),
+        fill(state, steps[1]),
+        fill(state, steps[2]),
+        fill(state, steps[3]),
+    )
     tau, alpha1, alpha0 = fill(state, steps[4]), fill(state, radii[0]), fill(state, radii[1])
     c_y, relax = c * g, fill(state, relaxation)
     waves = -(-count // work.shape[0])  # as even as possible
@@ -147,15 +156,27 @@ def iterate(f, state, work, masks, inverse, steps, radii, relaxation, count):
                     rows = g if 0 < i < height - 1 else zero
                     for j in range(0, stride, LANES):
                         x = (i + 1) * stride + j
-                        u, w0, w1 = load(work, here + j), load(work, here + wide + j), load(work, here + 2 * wide + j)
+                        u, w0, w1 = (
+                            load(work, here + j),
+                            load(work, here + wide + j),
+                            load(work, here + 2 * wide + j),
+                        )
                         p0, p1 = load(state, P * size + x), load(state, (P + 1) * size + x)
                         n0 = p0 + step * (load(work, new + j) - u) - c * w0
-                        n1 = p1 + c * (load(masks, RIGHT * stride + j) * (load(work, here + j + 1) - u) - w1)
+                        n1 = p1 + c * (
+                            load(masks, RIGHT * stride + j) * (load(work, here + j + 1) - u) - w1
+                        )
                         factor = _shrink(n0 * n0 + n1 * n1, alpha1, one)
                         store(state, P * size + x, p0 + rho * (factor * n0 - p0))
                         store(state, (P + 1) * size + x, p1 + rho * (factor * n1 - p1))
-                        e0, e1, e2 = _bend(work, wide, here + j, before + j, wide, masks, j, rows, top)
-                        q0, q1, q2 = load(state, Q * size + x), load(state, (Q + 1) * size + x), load(state, (Q + 2) * size + x)
+                        e0, e1, e2 = _bend(
+                            work, wide, here + j, before + j, wide, masks, j, rows, top
+                        )
+                        q0, q1, q2 = (
+                            load(state, Q * size + x),
+                            load(state, (Q + 1) * size + x),
+                            load(state, (Q + 2) * size + x),
+                        )
                         m0, m1, m2 = q0 + d * e0, q1 + d * e1, q2 + d * e2
                         factor = _shrink(m0 * m0 + m1 * m1 + m2 * m2, alpha0, one)
                         store(state, Q * size + x, q0 + rho * (factor * m0 - q0))
@@ -172,7 +193,12 @@ def repair(y, old, work, masks, inverse, aim, alpha0, step, betas):
     """
     height, stride = y.shape[1] - 2, y.shape[2]
     size, wide = (height + 2) * stride, work.shape[2]
-    zero, one, g, g_half = fill(y, 0.0), fill(y, 1.0), fill(y, inverse[0]), fill(y, inverse[0] * _HALF)
+    zero, one, g, g_half = (
+        fill(y, 0.0),
+        fill(y, 1.0),
+        fill(y, inverse[0]),
+        fill(y, inverse[0] * _HALF),
+    )
     target, radius, length = fill(y, aim), fill(y, alpha0), fill(y, step)
     for n in range(betas.shape[0]):
         beta = fill(y, betas[n])
@@ -206,10 +232,15 @@ def repair(y, old, work, masks, inverse, aim, alpha0, step, betas):
 
 @kernel
 def unbend(q, r, masks, inverse):
-    """Set ``r``, (2, height + 2, stride) in float64, to ``E* q``; the maxima of \\|q\\| and \\|r\\|."""
+    """Set ``r``, two components in float64, to ``E* q``. The maxima of \\|q\\| and \\|r\\|."""
     height, stride = q.shape[1] - 2, q.shape[2]
     size = (height + 2) * stride
-    zero, one, g, g_half = fill(r, 0.0), fill(r, 1.0), fill(r, inverse[0]), fill(r, inverse[0] * _HALF)
+    zero, one, g, g_half = (
+        fill(r, 0.0),
+        fill(r, 1.0),
+        fill(r, inverse[0]),
+        fill(r, inverse[0] * _HALF),
+    )
     most_q, most_r = zero, zero
     for i in range(height):
         top = g_half if i > 0 else zero
@@ -221,7 +252,11 @@ def unbend(q, r, masks, inverse):
             store(r, x, r0)
             store(r, size + x, r1)
             most_r = maximum(most_r, r0 * r0 + r1 * r1)
-            q0, q1, q2 = convert(load(q, x), r), convert(load(q, size + x), r), convert(load(q, 2 * size + x), r)
+            q0, q1, q2 = (
+                convert(load(q, x), r),
+                convert(load(q, size + x), r),
+                convert(load(q, 2 * size + x), r),
+            )
             most_q = maximum(most_q, q0 * q0 + q1 * q1 + q2 * q2)
     return largest(most_q) ** 0.5, largest(most_r) ** 0.5
 
@@ -270,9 +305,14 @@ def slacks(f, image, share, w, before, share_w, r, q, masks, inverse, theta, rad
     """
     height, stride = f.shape[0] - 2, f.shape[1]
     size = (height + 2) * stride
-    zero, one, scale = fill(r, 0.0), fill(r, 1.0), fill(r, theta)
+    zero, scale = fill(r, 0.0), fill(r, theta)
     g, g_half = fill(r, inverse[0]), fill(r, inverse[0] * _HALF)
-    new, old, new_w, old_w = fill(r, share), fill(r, 1.0 - share), fill(r, share_w), fill(r, 1.0 - share_w)
+    new, old, new_w, old_w = (
+        fill(r, share),
+        fill(r, 1.0 - share),
+        fill(r, share_w),
+        fill(r, 1.0 - share_w),
+    )
     alpha1, alpha0 = fill(r, radii[0]), fill(r, radii[1])
     sums[:] = 0.0
     for i in range(height):
@@ -288,7 +328,11 @@ def slacks(f, image, share, w, before, share_w, r, q, masks, inverse, theta, rad
             v0, v1 = lower * (below - v), load(masks, RIGHT * stride + j) * (after - v)
             s4 += v0 * v0 + v1 * v1
             v0 = v0 - new_w * convert(load(w, x), r) - old_w * convert(load(before, x), r)
-            v1 = v1 - new_w * convert(load(w, size + x), r) - old_w * convert(load(before, size + x), r)
+            v1 = (
+                v1
+                - new_w * convert(load(w, size + x), r)
+                - old_w * convert(load(before, size + x), r)
+            )
             norm = root(v0 * v0 + v1 * v1)
             s0 += norm
             s2 += alpha1 * norm - scale * (v0 * load(r, x) + v1 * load(r, size + x))

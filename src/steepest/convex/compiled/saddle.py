@@ -14,7 +14,7 @@ import numpy as np
 from ..certificate import StepTerms, assemble, assemble_near
 from ..dual import NO_PAUSE, Warm
 from ..saddle import RELAXED, SaddleDual
-from ..total_generalised_variation import TotalGeneralisedVariation, momentum_factors
+from ..total_generalised_variation import momentum_factors
 from .kernels_saddle import (
     INNER,
     LEFT,
@@ -124,7 +124,8 @@ class CompiledSaddle(SaddleDual):
     @property
     def flux(self) -> np.ndarray:
         """A feasible q, (components, channels, \\*space)."""
-        return self._inside(self._q[:, None]) * self._dtype.type(self._repair())
+        theta = self._repair()
+        return self._inside(self._q[:, None]) * self._dtype.type(theta)
 
     @property
     def image(self) -> np.ndarray:
@@ -138,10 +139,9 @@ class CompiledSaddle(SaddleDual):
         """Set the repaired q, and r = E* q; the factor for which they are in K."""
         energy = self.energy
         self._q[:] = self._y[:] = self._state[Q:]
-        length = self._norm if self._norm else 1.0
         repair(
             self._y, self._q, self._rows, self._masks, self._inverse,
-            energy.alpha1 * (1 - self._margin), energy.alpha0, 1 / length, self._betas,
+            energy.alpha1 * (1 - self._margin), energy.alpha0, 1 / self._norm, self._betas,
         )  # fmt: skip
         of_q, of_r = unbend(self._q, self._r, self._exact_masks, self._inverse)
         within = 1.0

@@ -1,0 +1,175 @@
+"""Compiled total generalised variation: the array code's iteration, and true certificates."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from functools import cache
+
+import numpy as np
+import pytest
+
+import steepest
+from steepest import TotalGeneralisedVariation
+from steepest.convex.certificate import StepTerms
+from steepest.convex.compiled.saddle import CompiledSaddle
+from steepest.convex.registry import make_dual
+from steepest.convex.saddle import SaddleDual
+
+SHAPES = [(23, 37), (16, 16), (1, 9), (9, 1), (1, 1), (2, 33), (3, 2)]
+
+
+def noisy(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
+    """A slope with a step, and noise."""
+    rows, columns = np.indices(shape)
+    clean = rows / shape[0] + (columns > shape[1] // 2) * 0.5
+    return clean + 0.1 * np.random.default_rng(seed).standard_normal(shape)
+
+
+def compared(one: SaddleDual, two: SaddleDual, scale: float) -> None:
+    """Both states, steps and certificates are the same up to ``scale``."""
+    first, second = one.measure(), two.measure()
+    for field in fields(StepTerms):
+        a, b = getattr(first, field.name), getattr(second, field.name)
+        assert a == b or abs(a - b) <= scale * max(first.primal, abs(a)), field.name
+    np.testing.assert_allclose(one.step_sizes, two.step_sizes, rtol=100 * scale)
+    for a, b in zip(one.warm, two.warm, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=scale)
+        assert a.shape == b.shape
+        assert a.dtype == b.dtype
+    np.testing.assert_allclose(one.image, two.image, rtol=0, atol=scale)
+    np.testing.assert_allclose(one.flux, two.flux, rtol=0, atol=10 * scale)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("alone", [True, False])
+@pytest.mark.parametrize(("dtype", "scale"), [(np.float64, 1e-11), (np.float32, 3e-4)])
+def test_the_array_code_is_the_definition(
+    shape: tuple[int, int], alone: bool, dtype: type, scale: float
+) -> None:
+    """Iterations, measurements, shrinking, time steps, a start from a flux, and warm starts."""
+    f = noisy(shape)[None].astype(dtype)
+    energy = TotalGeneralisedVariation(alpha1=0.8, alpha0=1.3).on(f, (1.3, 0.7))
+    array, compiled = SaddleDual(f, energy), make_dual(f, energy)
+    assert isinstance(compiled, CompiledSaddle)
+    array.alone = compiled.alone = alone
+    for tau, count in ((0.1, 1), (0.07, 7), (0.2, 20)):
+        for dual in (array, compiled):
+            dual.set_step(tau)
+            dual.iterate([0.0] * count)
+        compared(array, compiled, scale)
+        if not alone:
+            array.advance()
+            compiled.advance()
+    flux = array.flux
+    for dual in (array, compiled):
+        dual.shrink_flux(0.9)
+        dual.iterate([0.0] * 5)
+    compared(array, compiled, scale)
+    for dual in (array, compiled):
+        dual.set_flux(flux)
+        dual.iterate([0.0] * 5)
+    compared(array, compiled, scale)
+    fresh = CompiledSaddle(array.f, energy)
+    fresh.alone, fresh.warm = alone, array.warm
+    fresh.set_step(0.2)
+    assert fresh.measure().gap == pytest.approx(array.measure().gap, abs=scale, rel=scale)
+
+
+def test_what_the_discretisation_does_not_use_is_not_used() -> None:
+    f = noisy((6, 7))[None]
+    energy = TotalGeneralisedVariation().on(f, (1.0, 1.0))
+    random = np.random.default_rng(1)
+    dual = CompiledSaddle(f, energy)
+    dual.warm = tuple(0.1 * random.standard_normal(a.shape) for a in dual.warm)
+    q, p, w, u = dual.warm
+    again = [energy.bend(w), energy.unbend(q), energy.adjoint_gradient(p)]
+    dual.warm = (q, p, w, u)
+    for kept, a in zip((q, p, w, u), dual.warm, strict=True):
+        np.testing.assert_array_equal(kept, a)
+    dual.measure()
+    assert not p[0, 0, -1].any()
+    assert not p[1, 0, :, -1].any()
+    q[0, 0, [0, -1]], q[2, 0, :, [0, -1]] = 5, 5
+    np.testing.assert_array_equal(again[1], energy.unbend(q))
+
+
+@cache
+def reference() -> tuple[np.ndarray, SaddleDual, StepTerms]:
+    """An image, its array code after 4000 iterations in float64, and the certificate."""
+    f = noisy((21, 26), 2)
+    best = SaddleDual(f[None], TotalGeneralisedVariation().on(f[None], (1.0, 1.0)))
+    best.alone = True
+    best.set_step(0.1)
+    for _ in range(16):
+        best.iterate([0.0] * 250)
+        exact = best.measure()
+    return f, best, exact
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("tol", [1e-2, 1e-3, 1e-4])
+def test_gap_and_error_bound_hold_against_a_long_reference(dtype: type, tol: float) -> None:
+    f, best, exact = reference()
+    assert exact.gap <= 2e-6 * exact.primal
+    energy = best.energy
+    result = steepest.denoise(f.astype(dtype), 0.1, energy, solver=steepest.Solver(tol=tol))
+    assert result.converged
+    assert result.gap <= tol
+    apart = np.linalg.norm(result.image - best.image[0])
+    assert apart <= result.error_bound + exact.distance + 1e-6 * np.linalg.norm(f)
+    terms = CompiledSaddle(f.astype(dtype)[None], energy)
+    terms.alone = True
+    terms.set_step(0.1)
+    terms.iterate([0.0] * 50)
+    found = terms.measure()
+    rounding = 1e-6 * exact.primal  # of f
+    assert found.primal - found.gap <= exact.primal + rounding
+    assert found.primal >= exact.primal - exact.gap - rounding
+
+
+def test_a_flow_is_certified_and_agrees_with_array_code() -> None:
+    f = noisy((20, 24), 3)
+    energy = TotalGeneralisedVariation(boundary="neumann")
+    options = {"steps": 5, "solver": steepest.Solver(tol=1e-4)}
+    one = steepest.flow(f, [0.05, 0.1], energy, **options)
+    colour = steepest.flow(  # two equal channels are one image with weights divided by root 2
+        np.stack([f, f], -1), [0.05 * 2**0.5, 0.1 * 2**0.5], energy, channel_axis=-1, **options
+    )
+    for k in range(2):
+        apart = np.linalg.norm(one.images[k] - colour.images[k][..., 0])
+        assert apart <= one.error_bound[k] + colour.error_bound[k]
+        assert apart <= 2e-2 * np.linalg.norm(f - one.images[k])
+
+
+def test_threads_do_not_change_the_result() -> None:
+    f = noisy((70, 90), 4).astype(np.float32)
+    images = [
+        steepest.denoise(
+            f, 0.1, TotalGeneralisedVariation(), solver=steepest.Solver(num_threads=number)
+        ).image
+        for number in (1, 2)
+    ]
+    np.testing.assert_array_equal(*images)
+
+
+@pytest.mark.parametrize("case", ["spike", "strong", "stiff", "flat"])
+def test_hard_cases_end_with_an_honest_status(case: str) -> None:
+    f, strength, ratio = noisy((32, 32), 5), 0.1, 2.0
+    if case == "spike":
+        f = np.zeros((32, 32))
+        f[16, 16] = 1
+    if case == "flat":
+        f = np.full((32, 32), 0.3)
+    if case == "strong":
+        strength = 10.0
+    if case == "stiff":
+        ratio = 20.0
+    energy = TotalGeneralisedVariation(alpha0=ratio)
+    for dtype in (np.float32, np.float64):
+        solver = steepest.Solver(tol=1e-4, max_num_iter=3000)
+        result = steepest.denoise(f.astype(dtype), strength, energy, solver=solver)
+        assert result.converged == (result.gap <= 1e-4)
+        assert result.iterations <= 3000
+        better = steepest.denoise(f, strength, energy, solver=steepest.Solver(tol=1e-6))
+        apart = np.linalg.norm(result.image - better.image)
+        assert apart <= result.error_bound + better.error_bound + 1e-6
