@@ -425,7 +425,7 @@ def test_torch_takes_every_energy(energy: Any) -> None:
     assert apart <= one.error_bound[0] + two.error_bound[0]
 
 
-def test_grey_images_with_neumann_boundary_have_the_compiled_solver_of_their_energy() -> None:
+def test_images_with_neumann_boundary_have_the_compiled_solver_of_their_energy() -> None:
     solvers = {TotalVariation: "CompiledDual", TotalGeneralisedVariation: "CompiledSaddle"}
     image = RNG.random((1, 5, 6))
     for energy in ENERGIES:

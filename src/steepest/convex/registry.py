@@ -28,8 +28,8 @@ def is_compiled(energy: Energy) -> bool:
 
 def is_compiled_saddle(f: Array, energy: Energy) -> bool:
     """Whether the energy has a compiled primal-dual solver for arrays in main memory like f."""
-    grey = f.ndim == 3 and f.shape[0] == 1
-    return grey and type(energy) is TotalGeneralisedVariation and energy.boundary == "neumann"
+    plane = f.ndim == 3  # with channels
+    return plane and type(energy) is TotalGeneralisedVariation and energy.boundary == "neumann"
 
 
 def on_accelerator(f: Array, energy: Energy) -> bool:

@@ -46,7 +46,7 @@ class TotalGeneralisedVariation(Energy):
     ``|E* q| <= alpha1`` at every pixel, where H is the Hessian. The flux is q, stored as its
     ``d (d + 1) / 2`` different entries (see `steepest.grid.second_order`). ``-E* q`` is bounded
     like the flux of total variation. The solver is `SaddleDual`;
-    grey images in main memory have it in compiled code, unless the boundary is periodic.
+    images with two axes in main memory have it in compiled code, unless the boundary is periodic.
 
     Parameters
     ----------

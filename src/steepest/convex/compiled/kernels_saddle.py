@@ -1,16 +1,16 @@
 """Compiled kernels of total generalised variation: the iteration of `saddle`, and its certificate.
 
-An image is ``(height + 2, stride)``: a row of zeros above and below, and rows padded with zeros to
-whole vectors. ``state[slot]`` are u, the two components of w and of p, and the three of q. What the
-discretisation does not use is always zero: w0 and p0 in the last row, w1 and p1 in the last column,
-q00 in the first and the last row, q11 in the first and the last column. Column masks do the rest;
-they hold 1 over the spacing, too.
+An image is ``(channels, height + 2, stride)``: a row of zeros above and below, and rows padded with
+zeros to whole vectors. ``state[slot, channel]`` are u, the two components of w and of p, and the
+three of q. What the discretisation does not use is always zero: w0 and p0 in the last row, w1 and
+p1 in the last column, q00 in the first and the last row, q11 in the first and the last column.
+Column masks do the rest; they hold 1 over the spacing, too.
 
 One sweep runs several iterations as a wavefront: each updates u and w of a row, then p and q of the
 row above, and is two rows behind the one before. All are in place, with rolling rows of the
 extrapolated u and w. Iterations and repair are in the dtype of the state, the certificate is in
 float64. The loops never load at j - 1 what they stored at j: waiting for it takes longer than the
-arithmetic.
+arithmetic. Norms are over all channels; with several, what is projected is computed twice.
 """
 
 from __future__ import annotations
@@ -84,23 +84,48 @@ def _bend(w, slot, at, before, wide, masks, j, rows, top):
     return e0, e1, e2
 
 
+@helper
+def _ascent(state, work, size, x, new, here, before, wide, masks, j, step, c, d, rows, top):
+    """p and q of 16 pixels of a channel before the projection: a step from the rolling rows."""
+    u, w0, w1 = load(work, here + j), load(work, here + wide + j), load(work, here + 2 * wide + j)
+    along = load(masks, RIGHT * masks.shape[1] + j) * (load(work, here + j + 1) - u)
+    n0 = load(state, P * size + x) + step * (load(work, new + j) - u) - c * w0
+    n1 = load(state, (P + 1) * size + x) + c * (along - w1)
+    e0, e1, e2 = _bend(work, wide, here + j, before + j, wide, masks, j, rows, top)
+    m0 = load(state, Q * size + x) + d * e0
+    m1 = load(state, (Q + 1) * size + x) + d * e1
+    return n0, n1, m0, m1, load(state, (Q + 2) * size + x) + d * e2
+
+
+@helper
+def _relaxed(state, at, value, rho):
+    """``z + rho (value - z)`` in place."""
+    before = load(state, at)
+    store(state, at, before + rho * (value - before))
+
+
 @kernel
-def iterate(f, state, work, masks, inverse, steps, radii, relaxation, count):
+def iterate(f, state, work, masks, inverse, steps, radii, relaxation, count, coupled):
     """Do ``count`` iterations of `saddle`; the last one is not over-relaxed.
 
     Parameters
     ----------
-    f : (height + 2, stride)
-    state : (SLOTS, height + 2, stride)
-    work : (iterations of a wavefront, NUM_ROLLING, 3, stride + 2 LANES)
+    f : (C, height + 2, stride)
+    state : (SLOTS, C, height + 2, stride)
+    work : (iterations of a wavefront, NUM_ROLLING, 3, C, stride + 2 LANES)
         Rolling rows of 2 u~ - u and 2 w~ - w.
     masks : (NUM_MASKS, stride)
     inverse : 1 over the spacing along y and x.
     steps : a / (1 + a), b tau, c, d, tau
     radii : alpha1, alpha0
+    coupled : True for several channels, else None
     """
-    height, stride = state.shape[1] - 2, state.shape[2]
-    size, wide = (height + 2) * stride, work.shape[3]
+    height, stride, row = state.shape[2] - 2, state.shape[3], work.shape[4]
+    channels = 1
+    if coupled is not None:
+        channels = state.shape[1]
+    plane = (height + 2) * stride
+    size, wide = channels * plane, channels * row
     zero, one, two = fill(state, 0.0), fill(state, 1.0), fill(state, 2.0)
     g, g_half, g_x = (
         fill(state, inverse[0]),
@@ -133,66 +158,67 @@ def iterate(f, state, work, masks, inverse, steps, radii, relaxation, count):
                 if r < height:
                     top = g_half if r > 0 else zero
                     step = b if r < height - 1 else zero
-                    for j in range(0, stride, LANES):
-                        x = (r + 1) * stride + j
-                        p0, p1 = load(state, P * size + x), load(state, (P + 1) * size + x)
-                        flow = g * (p0 - load(state, P * size + x - stride))
-                        flow += g_x * (p1 - load(state, (P + 1) * size + x - 1))
-                        u = load(state, U * size + x)
-                        du = a * (load(f, x) + tau * flow - u)
-                        r0, r1 = _unbend(state, Q, size, x, stride, masks, j, top, g, g_half)
-                        d0, d1 = step * (p0 - r0), b * (p1 - r1)
-                        w0, w1 = load(state, W * size + x), load(state, (W + 1) * size + x)
-                        store(state, U * size + x, u + rho * du)
-                        store(state, W * size + x, w0 + rho * d0)
-                        store(state, (W + 1) * size + x, w1 + rho * d1)
-                        store(work, new + j, u + two * du)
-                        store(work, new + wide + j, w0 + two * d0)
-                        store(work, new + 2 * wide + j, w1 + two * d1)
+                    for n in range(channels):
+                        for j in range(0, stride, LANES):
+                            x = n * plane + (r + 1) * stride + j
+                            at = new + n * row + j
+                            p0, p1 = load(state, P * size + x), load(state, (P + 1) * size + x)
+                            flow = g * (p0 - load(state, P * size + x - stride))
+                            flow += g_x * (p1 - load(state, (P + 1) * size + x - 1))
+                            u = load(state, U * size + x)
+                            du = a * (load(f, x) + tau * flow - u)
+                            r0, r1 = _unbend(state, Q, size, x, stride, masks, j, top, g, g_half)
+                            d0, d1 = step * (p0 - r0), b * (p1 - r1)
+                            w0, w1 = load(state, W * size + x), load(state, (W + 1) * size + x)
+                            store(state, U * size + x, u + rho * du)
+                            store(state, W * size + x, w0 + rho * d0)
+                            store(state, (W + 1) * size + x, w1 + rho * d1)
+                            store(work, at, u + two * du)
+                            store(work, at + wide, w0 + two * d0)
+                            store(work, at + 2 * wide, w1 + two * d1)
                 if r > 0:  # p and q of the row above
                     i = r - 1
                     top = g_half if i > 0 else zero
                     step = c_y if i < height - 1 else zero
                     rows = g if 0 < i < height - 1 else zero
                     for j in range(0, stride, LANES):
-                        x = (i + 1) * stride + j
-                        u, w0, w1 = (
-                            load(work, here + j),
-                            load(work, here + wide + j),
-                            load(work, here + 2 * wide + j),
-                        )
-                        p0, p1 = load(state, P * size + x), load(state, (P + 1) * size + x)
-                        n0 = p0 + step * (load(work, new + j) - u) - c * w0
-                        n1 = p1 + c * (
-                            load(masks, RIGHT * stride + j) * (load(work, here + j + 1) - u) - w1
-                        )
-                        factor = _shrink(n0 * n0 + n1 * n1, alpha1, one)
-                        store(state, P * size + x, p0 + rho * (factor * n0 - p0))
-                        store(state, (P + 1) * size + x, p1 + rho * (factor * n1 - p1))
-                        e0, e1, e2 = _bend(
-                            work, wide, here + j, before + j, wide, masks, j, rows, top
-                        )
-                        q0, q1, q2 = (
-                            load(state, Q * size + x),
-                            load(state, (Q + 1) * size + x),
-                            load(state, (Q + 2) * size + x),
-                        )
-                        m0, m1, m2 = q0 + d * e0, q1 + d * e1, q2 + d * e2
-                        factor = _shrink(m0 * m0 + m1 * m1 + m2 * m2, alpha0, one)
-                        store(state, Q * size + x, q0 + rho * (factor * m0 - q0))
-                        store(state, (Q + 1) * size + x, q1 + rho * (factor * m1 - q1))
-                        store(state, (Q + 2) * size + x, q2 + rho * (factor * m2 - q2))
+                        of_p, of_q = zero, zero
+                        for n in range(channels):
+                            x = n * plane + (i + 1) * stride + j
+                            n0, n1, m0, m1, m2 = _ascent(
+                                state, work, size, x, new + n * row, here + n * row,
+                                before + n * row, wide, masks, j, step, c, d, rows, top,
+                            )  # fmt: skip
+                            of_p += n0 * n0 + n1 * n1
+                            of_q += m0 * m0 + m1 * m1 + m2 * m2
+                        of_p, of_q = _shrink(of_p, alpha1, one), _shrink(of_q, alpha0, one)
+                        for n in range(channels):
+                            x = n * plane + (i + 1) * stride + j
+                            if coupled is not None:
+                                n0, n1, m0, m1, m2 = _ascent(
+                                    state, work, size, x, new + n * row, here + n * row,
+                                    before + n * row, wide, masks, j, step, c, d, rows, top,
+                                )  # fmt: skip
+                            _relaxed(state, P * size + x, of_p * n0, rho)
+                            _relaxed(state, (P + 1) * size + x, of_p * n1, rho)
+                            _relaxed(state, Q * size + x, of_q * m0, rho)
+                            _relaxed(state, (Q + 1) * size + x, of_q * m1, rho)
+                            _relaxed(state, (Q + 2) * size + x, of_q * m2, rho)
 
 
 @kernel
-def repair(y, old, work, masks, inverse, aim, alpha0, step, betas):
+def repair(y, old, work, masks, inverse, aim, alpha0, step, betas, coupled):
     """`TotalGeneralisedVariation.repaired`, with a step and a momentum factor for each iteration.
 
-    ``y`` and ``old``, (3, height + 2, stride), hold q at first; the result is in ``old``. ``work``
-    are two rolling rows of a vector field, (2, 2, stride + 2 LANES).
+    ``y`` and ``old``, (3, C, height + 2, stride), hold q at first; the result is in ``old``.
+    ``work`` are two rolling rows of a vector field, (2, 2, C, stride + 2 LANES).
     """
-    height, stride = y.shape[1] - 2, y.shape[2]
-    size, wide = (height + 2) * stride, work.shape[2]
+    height, stride, row = y.shape[2] - 2, y.shape[3], work.shape[3]
+    channels = 1
+    if coupled is not None:
+        channels = y.shape[1]
+    plane = (height + 2) * stride
+    size, wide = channels * plane, channels * row
     zero, one, g, g_half = (
         fill(y, 0.0),
         fill(y, 1.0),
@@ -200,41 +226,55 @@ def repair(y, old, work, masks, inverse, aim, alpha0, step, betas):
         fill(y, inverse[0] * _HALF),
     )
     target, radius, length = fill(y, aim), fill(y, alpha0), fill(y, step)
-    for n in range(betas.shape[0]):
-        beta = fill(y, betas[n])
+    for k in range(betas.shape[0]):
+        beta = fill(y, betas[k])
         for i in range(height):
             here, before = (i & 1) * 2 * wide + LANES, ((i - 1) & 1) * 2 * wide + LANES
             top = g_half if i > 0 else zero
             lower = one if i < height - 1 else zero
             rows = g if 0 < i < height - 1 else zero
             for j in range(0, stride, LANES):
-                x = (i + 1) * stride + j
-                r0, r1 = _unbend(y, 0, size, x, stride, masks, j, top, g, g_half)
-                r0 = lower * r0
-                over = one - _shrink(r0 * r0 + r1 * r1, target, one)
-                store(work, here + j, over * r0)
-                store(work, here + wide + j, over * r1)
+                square = zero
+                for n in range(channels):
+                    x, at = n * plane + (i + 1) * stride + j, here + n * row + j
+                    r0, r1 = _unbend(y, 0, size, x, stride, masks, j, top, g, g_half)
+                    r0 = lower * r0
+                    square += r0 * r0 + r1 * r1
+                    store(work, at, r0)
+                    store(work, at + wide, r1)
+                over = one - _shrink(square, target, one)
+                for n in range(channels):
+                    at = here + n * row + j
+                    store(work, at, over * load(work, at))
+                    store(work, at + wide, over * load(work, at + wide))
             for j in range(0, stride, LANES):
-                x = (i + 1) * stride + j
-                e0, e1, e2 = _bend(work, 0, here + j, before + j, wide, masks, j, rows, top)
-                m0 = load(y, x) - length * e0
-                m1 = load(y, size + x) - length * e1
-                m2 = load(y, 2 * size + x) - length * e2
-                factor = _shrink(m0 * m0 + m1 * m1 + m2 * m2, radius, one)
-                m0, m1, m2 = factor * m0, factor * m1, factor * m2
-                store(y, x, m0 + beta * (m0 - load(old, x)))
-                store(y, size + x, m1 + beta * (m1 - load(old, size + x)))
-                store(y, 2 * size + x, m2 + beta * (m2 - load(old, 2 * size + x)))
-                store(old, x, m0)
-                store(old, size + x, m1)
-                store(old, 2 * size + x, m2)
+                square = zero
+                for n in range(channels):
+                    x, at = n * plane + (i + 1) * stride + j, here + n * row + j
+                    above = before + n * row + j
+                    e0, e1, e2 = _bend(work, 0, at, above, wide, masks, j, rows, top)
+                    m0 = load(y, x) - length * e0
+                    m1 = load(y, size + x) - length * e1
+                    m2 = load(y, 2 * size + x) - length * e2
+                    square += m0 * m0 + m1 * m1 + m2 * m2
+                    store(y, x, m0)
+                    store(y, size + x, m1)
+                    store(y, 2 * size + x, m2)
+                factor = _shrink(square, radius, one)
+                for n in range(channels):
+                    for slot in range(3):
+                        at = slot * size + n * plane + (i + 1) * stride + j
+                        value = factor * load(y, at)
+                        store(y, at, value + beta * (value - load(old, at)))
+                        store(old, at, value)
 
 
 @kernel
 def unbend(q, r, masks, inverse):
     """Set ``r``, two components in float64, to ``E* q``. The maxima of \\|q\\| and \\|r\\|."""
-    height, stride = q.shape[1] - 2, q.shape[2]
-    size = (height + 2) * stride
+    height, stride, channels = q.shape[2] - 2, q.shape[3], q.shape[1]
+    plane = (height + 2) * stride
+    size = channels * plane
     zero, one, g, g_half = (
         fill(r, 0.0),
         fill(r, 1.0),
@@ -246,18 +286,18 @@ def unbend(q, r, masks, inverse):
         top = g_half if i > 0 else zero
         lower = one if i < height - 1 else zero
         for j in range(0, stride, LANES):
-            x = (i + 1) * stride + j
-            r0, r1 = _unbend(q, 0, size, x, stride, masks, j, top, g, g_half)
-            r0 = lower * r0
-            store(r, x, r0)
-            store(r, size + x, r1)
-            most_r = maximum(most_r, r0 * r0 + r1 * r1)
-            q0, q1, q2 = (
-                convert(load(q, x), r),
-                convert(load(q, size + x), r),
-                convert(load(q, 2 * size + x), r),
-            )
-            most_q = maximum(most_q, q0 * q0 + q1 * q1 + q2 * q2)
+            of_q, of_r = zero, zero
+            for n in range(channels):
+                x = n * plane + (i + 1) * stride + j
+                r0, r1 = _unbend(q, 0, size, x, stride, masks, j, top, g, g_half)
+                r0 = lower * r0
+                store(r, x, r0)
+                store(r, size + x, r1)
+                of_r += r0 * r0 + r1 * r1
+                for slot in range(3):
+                    value = convert(load(q, slot * size + x), r)
+                    of_q += value * value
+            most_q, most_r = maximum(most_q, of_q), maximum(most_r, of_r)
     return largest(most_q) ** 0.5, largest(most_r) ** 0.5
 
 
@@ -268,14 +308,15 @@ def settle(f, u, r, image, stored, inverse, factor, near, sums):
     ``image``, in float64, and ``stored`` become u if ``near``, else u1. ``sums`` becomes the
     squares of image - f, u1, f, image - u1 and stored - image.
     """
-    height, stride = f.shape[0] - 2, f.shape[1]
-    size = (height + 2) * stride
+    height, stride = f.shape[1] - 2, f.shape[2]
+    size = f.shape[0] * (height + 2) * stride
     t_y, t_x = fill(r, factor * inverse[0]), fill(r, factor * inverse[1])
     sums[:] = 0.0
-    for i in range(height):
+    for i in range(f.shape[0] * height):
+        border = 2 * (i // height) + 1  # rows of zeros so far
         s0, s1, s2, s3, s4 = fill(r, 0.0), fill(r, 0.0), fill(r, 0.0), fill(r, 0.0), fill(r, 0.0)
         for j in range(0, stride, LANES):
-            x = (i + 1) * stride + j
+            x = (i + border) * stride + j
             start = convert(load(f, x), r)
             flow = t_y * (load(r, x) - load(r, x - stride))
             stop = start + flow + t_x * (load(r, size + x) - load(r, size + x - 1))
@@ -303,8 +344,9 @@ def slacks(f, image, share, w, before, share_w, r, q, masks, inverse, theta, rad
     ``alpha1 |grad v - w| - <grad v - w, theta r>`` and ``alpha0 |E w| - <E w, theta q>`` of the
     slack, and the square of grad v. ``w`` and ``before`` begin with the two components of w.
     """
-    height, stride = f.shape[0] - 2, f.shape[1]
-    size = (height + 2) * stride
+    height, stride, channels = f.shape[1] - 2, f.shape[2], f.shape[0]
+    plane = (height + 2) * stride
+    size = channels * plane
     zero, scale = fill(r, 0.0), fill(r, theta)
     g, g_half = fill(r, inverse[0]), fill(r, inverse[0] * _HALF)
     new, old, new_w, old_w = (
@@ -321,28 +363,29 @@ def slacks(f, image, share, w, before, share_w, r, q, masks, inverse, theta, rad
         rows = g if 0 < i < height - 1 else zero
         s0, s1, s2, s3, s4 = zero, zero, zero, zero, zero
         for j in range(0, stride, LANES):
-            x = (i + 1) * stride + j
-            v = old * convert(load(f, x), r) + new * load(image, x)
-            below = old * convert(load(f, x + stride), r) + new * load(image, x + stride)
-            after = old * convert(load(f, x + 1), r) + new * load(image, x + 1)
-            v0, v1 = lower * (below - v), load(masks, RIGHT * stride + j) * (after - v)
-            s4 += v0 * v0 + v1 * v1
-            v0 = v0 - new_w * convert(load(w, x), r) - old_w * convert(load(before, x), r)
-            v1 = (
-                v1
-                - new_w * convert(load(w, size + x), r)
-                - old_w * convert(load(before, size + x), r)
-            )
-            norm = root(v0 * v0 + v1 * v1)
-            s0 += norm
-            s2 += alpha1 * norm - scale * (v0 * load(r, x) + v1 * load(r, size + x))
-            a0, a1, a2 = _bend(w, 0, x, x - stride, size, masks, j, rows, top)
-            b0, b1, b2 = _bend(before, 0, x, x - stride, size, masks, j, rows, top)
-            e0, e1, e2 = new_w * a0 + old_w * b0, new_w * a1 + old_w * b1, new_w * a2 + old_w * b2
-            norm = root(e0 * e0 + e1 * e1 + e2 * e2)
-            s1 += norm
-            inner = e0 * convert(load(q, x), r) + e1 * convert(load(q, size + x), r)
-            s3 += alpha0 * norm - scale * (inner + e2 * convert(load(q, 2 * size + x), r))
+            first, second, flow, inner = zero, zero, zero, zero
+            for n in range(channels):
+                x = n * plane + (i + 1) * stride + j
+                v = old * convert(load(f, x), r) + new * load(image, x)
+                below = old * convert(load(f, x + stride), r) + new * load(image, x + stride)
+                after = old * convert(load(f, x + 1), r) + new * load(image, x + 1)
+                v0, v1 = lower * (below - v), load(masks, RIGHT * stride + j) * (after - v)
+                s4 += v0 * v0 + v1 * v1
+                v0 = v0 - new_w * convert(load(w, x), r) - old_w * convert(load(before, x), r)
+                v1 = v1 - new_w * convert(load(w, size + x), r)
+                v1 = v1 - old_w * convert(load(before, size + x), r)
+                first += v0 * v0 + v1 * v1
+                flow += v0 * load(r, x) + v1 * load(r, size + x)
+                a0, a1, a2 = _bend(w, 0, x, x - stride, size, masks, j, rows, top)
+                b0, b1, b2 = _bend(before, 0, x, x - stride, size, masks, j, rows, top)
+                e0, e1 = new_w * a0 + old_w * b0, new_w * a1 + old_w * b1
+                e2 = new_w * a2 + old_w * b2
+                second += e0 * e0 + e1 * e1 + e2 * e2
+                inner += e0 * convert(load(q, x), r) + e1 * convert(load(q, size + x), r)
+                inner += e2 * convert(load(q, 2 * size + x), r)
+            first, second = root(first), root(second)
+            s0, s1 = s0 + first, s1 + second
+            s2, s3 = s2 + (alpha1 * first - scale * flow), s3 + (alpha0 * second - scale * inner)
         sums[0] += total(s0)
         sums[1] += total(s1)
         sums[2] += total(s2)

@@ -1,4 +1,4 @@
-"""The compiled solver of total generalised variation, for grey images of two axes in main memory.
+"""The compiled solver of total generalised variation, for images of two axes in main memory.
 
 The iteration, the repair and the certificate are those of `steepest.convex.saddle`, with the same
 steps; only rounding differs. The iteration runs on one thread.
@@ -44,22 +44,24 @@ _DOUBLE = np.dtype(np.float64)
 
 
 class CompiledSaddle(SaddleDual):
-    """The state and methods of `SaddleDual` for a NumPy array (1, height, width)."""
+    """The state and methods of `SaddleDual` for a NumPy array (channels, height, width)."""
 
     pause = NO_PAUSE
 
     def _begin(self, f: np.ndarray) -> None:
         energy = self.energy
-        _, height, width = f.shape
-        self._width, self._dtype = width, f.dtype
+        channels, height, width = f.shape
+        # None keeps the loops over channels from being compiled
+        self._coupled = True if channels > 1 else None
+        self._shape, self._width, self._dtype = f.shape, width, f.dtype
         stride = -(-width // LANES) * LANES
-        plane = (height + 2, stride)
+        plane = (channels, height + 2, stride)
         self._f, self._stored = aligned_zeros(plane, f.dtype), aligned_zeros(plane, f.dtype)
         self._state = aligned_zeros((SLOTS, *plane), f.dtype)
-        self._inside(self._f)[:] = f[0]
+        self._inside(self._f)[:] = f
         self._state[U], self._measured = self._f, self._f
-        self._work = aligned_zeros((_WAVE, NUM_ROLLING, 3, stride + 2 * LANES), f.dtype)
-        self._rows = aligned_zeros((2, 2, stride + 2 * LANES), f.dtype)
+        self._work = aligned_zeros((_WAVE, NUM_ROLLING, 3, channels, stride + 2 * LANES), f.dtype)
+        self._rows = aligned_zeros((2, 2, channels, stride + 2 * LANES), f.dtype)
         self._q, self._y = aligned_zeros((3, *plane), f.dtype), aligned_zeros((3, *plane), f.dtype)
         self._r = aligned_zeros((2, *plane), _DOUBLE)
         self._exact = aligned_zeros(plane, _DOUBLE)  # the measured image
@@ -84,7 +86,7 @@ class CompiledSaddle(SaddleDual):
 
     def _slot(self, begin: int, count: int) -> np.ndarray:
         """Slots of the state, as a new array (components, channels, height, width)."""
-        return self._inside(self._state[begin : begin + count, None]).copy()
+        return self._inside(self._state[begin : begin + count]).copy()
 
     @property
     def warm(self) -> Warm:
@@ -94,18 +96,18 @@ class CompiledSaddle(SaddleDual):
     @warm.setter
     def warm(self, arrays: Warm) -> None:
         for begin, array in zip((Q, P, W), arrays, strict=False):
-            self._inside(self._state[begin : begin + array.shape[0]])[:] = array[:, 0]
-        self._inside(self._state[U])[:] = arrays[3][0]
+            self._inside(self._state[begin : begin + array.shape[0]])[:] = array
+        self._inside(self._state[U])[:] = arrays[3]
         # what the discretisation does not use
-        self._state[[W, P, Q], -2] = self._state[Q, 1] = 0
-        self._state[[W + 1, P + 1, Q + 2], :, self._width - 1] = self._state[Q + 2, :, 0] = 0
-        self._state[Q + 1, 1, 0] = self._state[Q + 1, -2, self._width - 1] = 0
+        self._state[[W, P, Q], :, -2] = self._state[Q, :, 1] = 0
+        self._state[[W + 1, P + 1, Q + 2], ..., self._width - 1] = self._state[Q + 2, ..., 0] = 0
+        self._state[Q + 1, :, 1, 0] = self._state[Q + 1, :, -2, self._width - 1] = 0
         self._w_before = self._state[W : W + 2].copy()
 
     def set_flux(self, p: np.ndarray) -> None:
         """Start from a given q and its p = E* q."""
         energy, before = self.energy, self._w_before
-        u = self._inside(self._f)[None] - self.tau * energy.adjoint(p)
+        u = self._inside(self._f) - self.tau * energy.adjoint(p)
         self.warm = (p, energy.unbend(p), self._slot(W, 2), u)
         self._w_before = before
 
@@ -118,22 +120,22 @@ class CompiledSaddle(SaddleDual):
         steps = np.array([a / (1 + a), b * self.tau, c, d, self.tau])
         iterate(
             self._f, self._state, self._work, self._masks, self._inverse, steps, self._radii,
-            RELAXED, len(betas),
+            RELAXED, len(betas), self._coupled,
         )  # fmt: skip
 
     @property
     def flux(self) -> np.ndarray:
         """A feasible q, (components, channels, \\*space)."""
         theta = self._repair()
-        return self._inside(self._q[:, None]) * self._dtype.type(theta)
+        return self._inside(self._q) * self._dtype.type(theta)
 
     @property
     def image(self) -> np.ndarray:
-        return self._inside(self._measured)[None].copy()
+        return self._inside(self._measured).copy()
 
     def write_image(self, out: np.ndarray) -> None:
         """Write the measured image into an array of any dtype."""
-        out[0] = self._inside(self._measured)
+        out[:] = self._inside(self._measured)
 
     def _repair(self) -> float:
         """Set the repaired q, and r = E* q; the factor for which they are in K."""
@@ -142,6 +144,7 @@ class CompiledSaddle(SaddleDual):
         repair(
             self._y, self._q, self._rows, self._masks, self._inverse,
             energy.alpha1 * (1 - self._margin), energy.alpha0, 1 / self._norm, self._betas,
+            self._coupled,
         )  # fmt: skip
         of_q, of_r = unbend(self._q, self._r, self._exact_masks, self._inverse)
         within = 1.0
@@ -168,13 +171,12 @@ class CompiledSaddle(SaddleDual):
             self.alone, self._sums,
         )  # fmt: skip
         self._measured = self._stored
-        shape = (1, self._f.shape[0] - 2, self._width)
         change, stop, start, apart, residual = self._sums.tolist()
         value, after, square = self._slack(1.0, 1.0, theta)
         self._square = square
         squares = (change, stop, start, residual)
         if self.alone:
-            return assemble_near(energy, shape, tau, value, after, squares, apart, 0.0)
+            return assemble_near(energy, self._shape, tau, value, after, squares, apart, 0.0)
         # all witnesses hold: that of the step before is often the better one
         share, at_start = 1.0, self._slack(0.0, 1.0, theta)
         if self._w_before is not None:
@@ -183,7 +185,7 @@ class CompiledSaddle(SaddleDual):
                 share, at_start = 0.0, older
         halfway = self._slack(0.5, (1 + share) / 2, theta)
         return assemble(
-            energy, shape, tau, gap=tau * after,
+            energy, self._shape, tau, gap=tau * after,
             integral=0.5 * tau * (at_start[1] + 2 * halfway[1] + after),
             values=(at_start[0], value), squares=squares, dual=0.0,
         )  # fmt: skip
@@ -194,4 +196,4 @@ class CompiledSaddle(SaddleDual):
         self._begin_step()
 
     def _mean_slope(self) -> float:
-        return math.sqrt(self._square / (self._f.shape[0] - 2) / self._width)
+        return math.sqrt(self._square / math.prod(self._shape[1:]))
