@@ -174,3 +174,11 @@ def test_hard_cases_end_with_an_honest_status(case: str) -> None:
         better = steepest.denoise(f, strength, energy, solver=steepest.Solver(tol=1e-6))
         apart = np.linalg.norm(result.image - better.image)
         assert apart <= result.error_bound + better.error_bound + 1e-6
+
+
+def test_tensors_in_main_memory_are_solved_as_arrays() -> None:
+    torch = pytest.importorskip("torch")
+    f, energy = noisy((18, 20), 6).astype(np.float32), TotalGeneralisedVariation()
+    found = steepest.denoise(torch.from_numpy(f), 0.1, energy)
+    assert isinstance(found.image, torch.Tensor)
+    np.testing.assert_array_equal(found.image, steepest.denoise(f, 0.1, energy).image)
