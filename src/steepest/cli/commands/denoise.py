@@ -128,7 +128,7 @@ def _report(item: Item, results: list[Any], values: Values, dtype: np.dtype) -> 
     if results[0].noise_share is not None:
         names.append("noise_share")
         shares = table("noise_share")
-        if (partly := shares[(shares > 0) & (shares < 1)]).size:
+        if (partly := shares[(shares > 0) & (shares < 0.995)]).size:
             share = _few(100 * partly, 3)
             words.append(f"estimated from {share} % of the image; the rest is flat or saturated")
         models = [model for result in results for model in result.noise]
