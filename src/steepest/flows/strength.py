@@ -30,6 +30,7 @@ _REFINEMENTS = 3
 _PROBE = 0.1  # length of the step of the divergence, relative to the noise
 _SEED = 0x57E1  # none that a user would choose for the noise of a simulation
 _TRIAL_TOL = 1e-3  # of all solutions but the last; 1e-4 finds the same strengths
+_TOO_LOUD = 2.0  # deviation of the noise, relative to that of the image, which has it
 _SMALLEST, _LARGEST = 2e-5, 3.0  # strengths, relative to the range of the image
 
 
@@ -75,7 +76,7 @@ def denoise_least_risk(
     Raises
     ------
     InputError
-        Bad image, noise or options.
+        Bad image or options, or noise that is larger than the image can hold.
     NotConverged
         If the last solution does not converge and the solver has ``raise_on_failure=True``.
 
@@ -140,6 +141,15 @@ def _given(noise: Any, problem: Problem) -> list[list[NoiseModel] | None]:
         )
         for m in each
     ]
+    channels = [c for part in problem.parts for c in np.asarray(detached(to_float64(part)))]
+    for number, (model, own) in enumerate(zip(models, channels, strict=True), 1):
+        sigma, most = np.sqrt(np.mean(model.deviation(own) ** 2)), own.std()
+        if sigma > _TOO_LOUD * most > 0:
+            whose = f"channel {number}" if len(models) > 1 else "the image"
+            raise InputError(
+                f"noise (sigma) {sigma / problem.scale:g} is too large: the standard deviation of "
+                f"{whose} is {most / problem.scale:g}"
+            )
     ends = np.cumsum(sizes)
     return [models[end - size : end] for size, end in zip(sizes, ends, strict=True)]
 
