@@ -29,16 +29,16 @@ def psnr(image):
     return -10 * np.log10(np.mean((image - clean) ** 2))
 
 
-strengths = np.geomspace(0.25, 4, 13) * result.strength
+strengths = np.geomspace(0.25, 3, 13) * result.strength
 quality = [psnr(steepest.denoise_tv(noisy, strength).image) for strength in strengths]
 
-figure, panels = plt.subplots(1, 3, figsize=(13, 4.4))
+figure, panels = plt.subplots(1, 3, figsize=(13, 4.9))
 both = {"noisy": noisy, "denoised": result.image}
 for axes, (name, picture) in zip(panels, both.items()):
     axes.imshow(picture, cmap="gray", vmin=0, vmax=1)
     axes.set_title(f"{name}: {psnr(picture):.1f} dB")
     axes.axis("off")
-panels[2].semilogx(strengths, quality)
+panels[2].plot(strengths, quality)
 panels[2].plot(result.strength, psnr(result.image), "o", label="chosen")
 panels[2].set_xlabel("strength")
 panels[2].set_ylabel("PSNR (dB)")

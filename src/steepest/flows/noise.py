@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from ..core.arrays import prepare_image
+from ..core.errors import InputError
 from ..core.namespace import Array, detached
+from ..core.numbers import check_number
 from .flat_blocks import (
     BLURS,
     LEAST,
@@ -47,12 +50,27 @@ class NoiseModel:
         this correlation. It is 0 for white noise.
     share : float
         Share of the image that is flat enough to show the noise. It is 0 if no noise was found.
+
+    Raises
+    ------
+    InputError
+        If a value is not a number, or the variance or blur is negative.
     """
 
     offset: float
     gain: float = 0.0
     blur: float = 0.0
     share: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("offset", "gain"):  # variances of tiny images may be below 1e-150
+            value = getattr(self, name)
+            if not isinstance(value, Real) or not math.isfinite(value):
+                raise InputError(f"{name}={value!r} must be a finite number")
+        if self.offset < 0 and self.gain == 0:
+            raise InputError(f"offset={self.offset!r}; without a gain, it must not be negative")
+        check_number(self.blur, "blur")
+        check_number(self.share, "share", most=1.0)
 
     def scaled(self, factor: float) -> NoiseModel:
         """The noise of the image multiplied by a positive factor."""

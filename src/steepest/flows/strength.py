@@ -134,7 +134,7 @@ def _given(noise: Any, problem: Problem) -> list[list[NoiseModel] | None]:
     several = np.ndim(noise) == 1 or isinstance(noise, list | tuple)
     each = list(noise) if several else [noise] * sum(sizes)
     if len(each) != sum(sizes):
-        raise InputError(f"noise for {len(each)} channels; allowed are one and {sum(sizes)}")
+        raise InputError(f"noise for {len(each)} channels; the image has {sum(sizes)}")
     models = [
         (m if isinstance(m, NoiseModel) else NoiseModel(check_number(m, "noise") ** 2)).scaled(
             problem.scale

@@ -49,7 +49,7 @@ def denoise(
     Parameters
     ----------
     strength
-        weight of the energy, or auto
+        weight of the energy, or auto: that of the least estimated error
     sigma
         standard deviation of the noise (default: estimated)
     writing.output
