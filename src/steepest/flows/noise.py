@@ -113,8 +113,8 @@ def estimate_noise_model(
     -------
     NoiseModel, or a tuple of one for each channel
         For grey values on the [0, 1] scale for uint8 and uint16 images. The ``share`` is 0 if no
-        noise is found, as in a drawing. Of images with fewer than 20 blocks, Haar details give a
-        model of white noise.
+        noise is found, as in a drawing. Of images with fewer than 20 blocks, or with more constant
+        blocks than flat ones, Haar details give a model of white noise.
 
     Raises
     ------
