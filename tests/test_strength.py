@@ -243,3 +243,14 @@ def test_noise_that_the_image_cannot_hold_is_refused() -> None:
     assert found.image.std() < 0.02
     with pytest.raises(InputError, match=r"noise .*0\.5 is too large: .* of channel 2 is 0\.[01]"):
         steepest.denoise_least_risk(noise, [0.1, 0.5], channel_axis=-1)
+
+
+def test_large_images_are_judged_by_tiles() -> None:
+    """The strength for nine tiles of an image is nearly that for all of it."""
+    clean = np.tile(photograph(), (4, 4))[:1000, :1000]
+    image = (clean + 0.05 * np.random.default_rng(18).standard_normal(clean.shape)).astype("f4")
+    solver = Solver(tol=1e-3)
+    tiles = steepest.denoise_tv(image, solver=solver)
+    whole = steepest.denoise_tv(image[:800, :800], solver=solver)
+    assert tiles.strength == pytest.approx(whole.strength, rel=0.1)
+    assert tiles.image.shape == image.shape
