@@ -241,8 +241,11 @@ def test_noise_that_the_image_cannot_hold_is_refused() -> None:
     noise = 0.1 * np.random.default_rng(0).standard_normal((32, 32, 2))
     found = steepest.denoise_least_risk(noise, 0.1, channel_axis=-1)
     assert found.image.std() < 0.02
-    with pytest.raises(InputError, match=r"noise .*0\.5 is too large: .* of channel 2 is 0\.[01]"):
-        steepest.denoise_least_risk(noise, [0.1, 0.5], channel_axis=-1)
+    noise[..., 1] *= 0.01  # coupled channels are judged together
+    steepest.denoise_least_risk(noise, 0.07, channel_axis=-1)
+    separate = steepest.TotalVariation(coupled=False)
+    with pytest.raises(InputError, match=r"noise .*0\.07 is too large: .* of channel 2 is 0\.00"):
+        steepest.denoise_least_risk(noise, 0.07, separate, channel_axis=-1)
 
 
 def test_large_images_are_judged_by_tiles() -> None:

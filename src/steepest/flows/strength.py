@@ -144,17 +144,24 @@ def _given(noise: Any, problem: Problem) -> list[list[NoiseModel] | None]:
         )
         for m in each
     ]
-    channels = [c for part in problem.parts for c in np.asarray(detached(to_float64(part)))]
-    for number, (model, own) in enumerate(zip(models, channels, strict=True), 1):
-        sigma, most = np.sqrt(np.mean(model.deviation(own) ** 2)), own.std()
-        if sigma > _TOO_LOUD * most > 0:
-            whose = f"channel {number}" if len(models) > 1 else "the image"
-            raise InputError(
-                f"noise (sigma) {sigma / problem.scale:g} is too large: the standard deviation of "
-                f"{whose} is {most / problem.scale:g}"
-            )
     ends = np.cumsum(sizes)
-    return [models[end - size : end] for size, end in zip(sizes, ends, strict=True)]
+    parts = [models[end - size : end] for size, end in zip(sizes, ends, strict=True)]
+    for index, (own, part) in enumerate(zip(parts, problem.parts, strict=True)):
+        _check_level(own, np.asarray(detached(to_float64(part))), index, problem)
+    return list(parts)
+
+
+def _check_level(models: list[NoiseModel], part: np.ndarray, index: int, problem: Problem) -> None:
+    """Refuse noise that is much larger than the image, which contains it."""
+    pairs = zip(models, part, strict=True)
+    sigma = np.sqrt(np.mean([model.deviation(each) ** 2 for model, each in pairs]))
+    most = np.sqrt(np.mean([each.var() for each in part]))
+    if sigma > _TOO_LOUD * most > 0:
+        whose = f"channel {index + 1}" if len(problem.parts) > 1 else "the image"
+        raise InputError(
+            f"noise (sigma) {sigma / problem.scale:g} is too large: the standard deviation of "
+            f"{whose} is {most / problem.scale:g}"
+        )
 
 
 def _least_risk(problem: Problem, index: int, plan: Plan, given: list[NoiseModel] | None) -> _Found:
