@@ -142,8 +142,8 @@ def _kind(models: list[NoiseModel]) -> str:
     """Say where the noise of all channels and pages was measured, and what it is like."""
     text = f"measured in the flattest {_few(np.array([100 * m.share for m in models]), 2)} %"
     if (blurs := np.array([m.blur for m in models if m.blur])).size:
-        text += f"; blurred by {_few(blurs, 2)} pixels"
-    return text + ("; it differs with the grey value" if any(m.gain for m in models) else "")
+        text += f"; correlated, like white noise blurred by {_few(blurs, 2)} pixels"
+    return text + ("; stronger where the image is bright" if any(m.gain for m in models) else "")
 
 
 def _noise(strengths: np.ndarray, sigmas: np.ndarray, values: Values, dtype: np.dtype) -> str:
