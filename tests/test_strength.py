@@ -223,3 +223,14 @@ def test_solver_options_are_taken() -> None:
     one, two = (steepest.denoise_tv(image, solver=Solver(num_threads=n)) for n in (1, 2))
     assert np.array_equal(one.image, two.image)
     assert one.strength == two.strength
+
+
+def test_large_images_are_judged_by_tiles() -> None:
+    """The strength for nine tiles of an image is nearly that for all of it."""
+    clean = np.tile(photograph(), (4, 4))[:1000, :1000]
+    image = (clean + 0.05 * np.random.default_rng(18).standard_normal(clean.shape)).astype("f4")
+    solver = Solver(tol=1e-3)
+    tiles = steepest.denoise_tv(image, solver=solver)
+    whole = steepest.denoise_tv(image[:800, :800], solver=solver)
+    assert tiles.strength == pytest.approx(whole.strength, rel=0.1)
+    assert tiles.image.shape == image.shape

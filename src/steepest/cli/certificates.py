@@ -75,7 +75,7 @@ def duration(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
 
 
-_NUMBERS = "error_bound gap iterations status data_range strength sigma noise_share"
+_NUMBERS = "error_bound gap iterations status data_range strength sigma noise_share noise"
 
 
 def without_pixels(result: Any) -> Any:

@@ -16,6 +16,7 @@ from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 from scipy.special import gammaincinv
 
 SIDE = {1: 32, 2: 8, 3: 4}  # pixels of a block along each axis
+_MOST = 40_000  # blocks that are used of a large image
 LEAST = 20  # blocks below which nothing can be said
 BLURS = (0.0, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.2, 1.5)  # widths for which noise is simulated
 _SHARES = 2.0 ** -np.arange(0, 7.6, 0.5)
@@ -115,7 +116,10 @@ def constant_in(array: np.ndarray) -> np.ndarray:
 def _windows(channel: np.ndarray, side: int) -> np.ndarray:
     r"""The blocks of an array (\*space), as rows."""
     windows = np.lib.stride_tricks.sliding_window_view(channel, (side,) * channel.ndim)
-    windows = windows[(slice(None, None, side // 2),) * channel.ndim]
+    step = side // 2
+    count = math.prod(n // step for n in windows.shape[: channel.ndim])
+    step *= math.ceil((count / _MOST) ** (1 / channel.ndim))
+    windows = windows[(slice(None, None, step),) * channel.ndim]
     return windows.reshape(-1, side**channel.ndim)
 
 

@@ -22,7 +22,7 @@ _WHERE = {
     "inpaint": "solve",
     "InpaintResult": "result",
     "reconstruct": "reconstruction",
-    "Reconstruction": "reconstruction",
+    "Reconstruction": "result",
     "tonal": "tonal_optimisation",
     **{kind: f"methods.{name}" for name, kind in METHODS.items()},
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,46 +10,13 @@ import numpy as np
 from ..core.arrays import check_data_range
 from ..core.errors import InputError
 from ..core.progress import Callback
-from ..core.result import ImageResult
 from ..core.solver import Solver, limits
-from ..core.status import Status
 from ..core.tiles import Tiles, refuse_by_tiles, works_by_tiles
 from ..tiled.request import TileRequest
 from .masks.checks import check_mask
 from .problem import prepare_numpy, unit_of
+from .result import Reconstruction
 from .solve import PASSES_BY_TILES, TOL_BY_TILES, inpaint
-
-
-@dataclass(frozen=True, eq=False)
-class Reconstruction(ImageResult):
-    """An image reconstructed from a few of its pixels.
-
-    Attributes
-    ----------
-    image : array
-        The inpainting, with the shape of the image, float32 or float64, not clipped. By tiles, what
-        was given as ``out``, or None.
-    mae, mse : float
-        Mean absolute and mean squared error over pixels and channels, on the [0, 1] scale for
-        integer images.
-    psnr : float
-        Peak signal-to-noise ratio in dB, ``10 log10(data_range^2 / mse)``; infinite if the error
-        is zero.
-    density : float
-        Number of known pixels divided by the number of all pixels.
-    status : Status
-        Outcome of the inpainting.
-    iterations : int
-        Number of its iterations; by tiles, of passes over the image.
-    """
-
-    image: np.ndarray
-    mae: float
-    mse: float
-    psnr: float
-    density: float
-    status: Status
-    iterations: int
 
 
 def reconstruct(

@@ -42,6 +42,38 @@ class InpaintResult(ImageResult):
     statuses: tuple[Status, ...] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class Reconstruction(ImageResult):
+    """An image reconstructed from a few of its pixels.
+
+    Attributes
+    ----------
+    image : array
+        The inpainting, with the shape of the image, float32 or float64, not clipped. By tiles, what
+        was given as ``out``, or None.
+    mae, mse : float
+        Mean absolute and mean squared error over pixels and channels, on the [0, 1] scale for
+        integer images.
+    psnr : float
+        Peak signal-to-noise ratio in dB, ``10 log10(data_range^2 / mse)``; infinite if the error
+        is zero.
+    density : float
+        Number of known pixels divided by the number of all pixels.
+    status : Status
+        Outcome of the inpainting.
+    iterations : int
+        Number of its iterations; by tiles, of passes over the image.
+    """
+
+    image: np.ndarray
+    mae: float
+    mse: float
+    psnr: float
+    density: float
+    status: Status
+    iterations: int
+
+
 def stack(results: Sequence[InpaintResult], axis: int) -> InpaintResult:
     """Combine the results of the images of a batch into one."""
     images = [result.image for result in results]

@@ -124,14 +124,21 @@ def _report(item: Item, results: list[Any], values: Values, dtype: np.dtype) -> 
             text += f" ({_noise(strengths, table('sigma')[channel], values, dtype)})"
         item.report(f"strength{several}", text)
     names = ["strength", "sigma"]
+    words = []
     if results[0].noise_share is not None:
         names.append("noise_share")
         shares = table("noise_share")
-        if (partly := shares[(shares > 0) & (shares < 1)]).size:
+        if (partly := shares[(shares > 0) & (shares < 0.995)]).size:
             share = _few(100 * partly, 3)
-            item.report(
-                "noise", f"estimated from {share} % of the image; the rest is flat or saturated"
-            )
+            words.append(f"estimated from {share} % of the image; the rest is flat or saturated")
+        models = [model for result in results for model in result.noise]
+        if any(model.blur for model in models):
+            width = _few(np.array([model.blur for model in models if model.blur]), 2)
+            words.append(f"correlated, like white noise blurred by {width} pixels")
+        if any(model.gain for model in models):
+            words.append("stronger where the image is bright")
+    if words:
+        item.report("noise", "; ".join(words))
     for name in names:
         found = [getattr(result, name) for result in results]
         item.values[name] = found if len(found) > 1 else found[0]

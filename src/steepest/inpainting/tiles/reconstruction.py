@@ -12,7 +12,7 @@ from ...core.numbers import check_number
 from ...core.status import Status
 from ...tiled.picture import Floats, Picture, check_out, check_picture, in_axes
 from ...tiled.request import TileRequest
-from ..reconstruction import Reconstruction
+from ..result import Reconstruction
 from .diffusion import inpaint_by_tiles
 
 

@@ -16,10 +16,10 @@ from ...core.tiles import refuse_by_tiles
 from ...tiled.image import ShapeAndDtype, TiledImage
 from ...tiled.picture import Picture, check_array, frame_reader, write_result
 from ...tiled.request import TileRequest
-from ..chan_vese import COARSE, MeansSearch
 from ..inputs import Inputs, check_inputs, contour_length
+from ..means import COARSE, MeansSearch
 from ..result import Segmentation
-from ..threshold_rof import MOST_CLASSES, ThresholdSearch, check_thresholds
+from ..thresholds import MOST_CLASSES, ThresholdSearch, check_thresholds
 from .contours import Paint, Squares
 from .rof import TiledLevel, TiledRof, TiledState
 
