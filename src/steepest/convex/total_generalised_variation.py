@@ -33,6 +33,7 @@ _EPS = float(np.finfo(np.float64).eps)
         "compiled": ARRAY_CODE,
         "extinction": LATE,
         "accelerator": ARRAY_CODE,
+        "tiles": "not available by tiles: its certificate is no sum over pixels",
     },
 )
 @dataclass(frozen=True, kw_only=True)
