@@ -21,6 +21,7 @@ from ..core.solver import Solver, limits
 from ..core.status import finished
 from ..flows.extinction import check_homogeneous, details_time, pace
 from ..flows.result import FlowResult
+from ..flows.run import DEFAULT_MAX_ITER
 from ..flows.tiles.flow import TiledMarch
 from ..flows.time_grid import TimeGrid, grid_of
 from ..tiled.image import PER_STEP, Statistics, TiledImage
@@ -39,7 +40,7 @@ from .decomposition import (
     FilteredImage,
     StoredDecomposition,
     check_bands,
-    decompose,
+    decompose_array,
     nodes_of,
     problem_of,
 )
@@ -218,14 +219,14 @@ def _edges(tiled: TiledImage, nodes: np.ndarray, count: int, tol: float) -> np.n
     shares = None
     if weights is not None:
         shares = sample(picture.space, lambda window: read_weights(weights, window), side, _PATCHES)
-    page = decompose(
+    page = decompose_array(
         sample(picture.space, picture.read, side, _PATCHES),
         replace(tiled.energy, spacing=None, weights=shares),
+        limits(Solver(num_threads=tiled.num_workers), tol=tol, max_num_iter=DEFAULT_MAX_ITER),
         bands=count,
         steps=TimeGrid(tuple(nodes[1:])),
         channel_axis=0,
         spacing=tiled.steps,
-        solver=Solver(tol=tol, num_threads=tiled.num_workers),
     )
     missing = count + 1 - page.edges.size
     return np.concatenate([page.edges, np.full(missing, np.inf)])
