@@ -1,4 +1,4 @@
-"""``--energy``: the commands give the energy and its options to the library."""
+"""``--energy`` and the options of energies (all commands: tests/test_energies_doors.py)."""
 
 from __future__ import annotations
 
@@ -39,34 +39,10 @@ def written(*words):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_images_are_those_of_the_library(name, image):
+def test_sigma_is_the_noise_of_the_library(name, image):
     energy = steepest.energy_named(name)
-    found = written("denoise", "a.tif", "--strength", "0.1", "--energy", name)
-    assert np.array_equal(found, steepest.denoise(image, 0.1, energy).image)
     found = written("denoise", "a.tif", "--sigma", "0.1", "--energy", name)
-    assert np.array_equal(found, steepest.denoise_discrepancy(image, 0.1, energy).image)
-    found = written("flow", "a.tif", "--times", "0.05", "--steps", "3", "--energy", name)
-    assert np.array_equal(found, steepest.flow(image, [0.05], energy, steps=3).images[0])
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_bands_are_those_of_the_library(name, image, capsys):
-    """An energy that `decompose` refuses is refused in the same words."""
-    bands = ["--edges", "0.02,0.1", "--t-max", "0.3", "--steps", "6", "--energy", name]
-    command = ["decompose", "a.tif", *bands, "--no-figures", "-o", "bands", "-q"]
-    try:
-        expected = steepest.spectral.decompose(
-            image, steepest.energy_named(name), bands=[0, 0.02, 0.1, np.inf], t_max=0.3, steps=6
-        )
-    except steepest.InputError as error:
-        assert main(command) == 2
-        one_error(capsys, str(error))
-        return
-    assert main(command) == 0
-    for k, band in enumerate(expected.bands, 1):
-        assert np.array_equal(read_image(f"bands/band_0{k}.tif").array, band)
-    found = written("filter", "a.tif", *bands, "--gains", "0,1,2")
-    assert np.array_equal(found, expected.recompose([0, 1, 2]))
+    assert np.array_equal(found, steepest.denoise_least_risk(image, 0.1, energy).image)
 
 
 @pytest.mark.parametrize("option", OPTIONS)

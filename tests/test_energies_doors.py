@@ -3,32 +3,49 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import steepest
+from cases.terminal import one_error
 from steepest import energy_named, spectral
+from steepest.cli.main import main
 from steepest.convex.capabilities import energies
+from steepest.core.solver import limits
+from steepest.spectral.decomposition import nodes_of, problem_of
 
 NAMES = list(energies())
-CAMERA = np.asarray(steepest.io.sample("camera"), np.float32)[224:288, 224:288] / 255
-NOISY = (CAMERA + 0.08 * np.random.default_rng(2).standard_normal(CAMERA.shape)).astype(np.float32)
-COLOUR = np.stack([NOISY, NOISY[::-1], NOISY.T], -1)
-VOLUME = np.random.default_rng(3).random((8, 10, 12))
+PHOTO = np.asarray(steepest.io.sample("camera"), np.float32)[192:320, 192:320] / 255
+CAMERA = PHOTO[32:96, 32:96]
 SOLVER = steepest.Solver(tol=1e-2)
-IMAGES: dict[str, dict[str, Any]] = {
-    "1-D": {"image": NOISY[20]},
-    "2-D": {"image": NOISY},
-    "3-D": {"image": VOLUME},
-    "channels": {"image": COLOUR, "channel_axis": -1},
-    "separate channels": {"image": COLOUR, "channel_axis": -1, "coupled": False},
-    "spacing": {"image": NOISY, "spacing": (1.0, 2.0)},
-    "weights": {"image": NOISY, "weights": np.linspace(0.5, 1, NOISY.size).reshape(NOISY.shape)},
-    "huber": {"image": NOISY, "huber": 0.02},
-    "periodic": {"image": NOISY, "boundary": "periodic"},
-}
+
+
+def noisy(image: Any) -> Any:
+    noise = 0.08 * np.random.default_rng(2).standard_normal(image.shape)
+    return (image + noise).astype(np.float32)
+
+
+def images_of(u: Any, volume: Any) -> dict[str, dict[str, Any]]:
+    """Every place, from a square image and a volume."""
+    colour = {"image": np.stack([u, u[::-1], u.T], -1), "channel_axis": -1}
+    return {
+        "1-D": {"image": u[20]},
+        "2-D": {"image": u},
+        "3-D": {"image": volume},
+        "channels": colour,
+        "separate channels": {**colour, "coupled": False},
+        "spacing": {"image": u, "spacing": (1.0, 2.0)},
+        "weights": {"image": u, "weights": np.linspace(0.5, 1, u.size).reshape(u.shape)},
+        "huber": {"image": u, "huber": 0.02},
+        "periodic": {"image": u, "boundary": "periodic"},
+    }
+
+
+NOISY = noisy(CAMERA)
+IMAGES = images_of(NOISY, np.random.default_rng(3).random((8, 10, 12)))
 OF_ENERGY = ("coupled", "weights", "huber", "boundary")
 
 
@@ -36,15 +53,23 @@ def refused(name: str, place: str) -> bool:
     return not energies()[name].allows(place)
 
 
-def call(name: str, place: str, function: Any, *arguments: Any, **more: Any) -> Any:
-    """``function(image, *arguments, energy, ...)``; a refusal must be that of the table."""
-    options = {**IMAGES[place], **more}
+def call(
+    name: str, place: str, function: Any, *arguments: Any, images: Any = IMAGES, **more: Any
+) -> Any:
+    """``function(image, *arguments, energy, ...)``; a refusal must be that of the table.
+
+    With ``tiles``, "tiles" is a place, too.
+    """
+    options = {**images[place], **more}
     own = {key: options.pop(key) for key in OF_ENERGY if key in options}
     image = options.pop("image")
-    if refused(name, place):
-        with pytest.raises(steepest.InputError):
+    places = [place, "tiles"] if "tiles" in options else [place]
+    reasons = [energies()[name].refuses[each] for each in places if refused(name, each)]
+    if reasons:
+        with pytest.raises(steepest.InputError) as error:
             function(image, *arguments, energy_named(name, **own), **options)
-        pytest.skip(energies()[name].refuses[place])
+        assert any(reason in str(error.value) for reason in reasons)
+        pytest.skip(reasons[0])
     return function(image, *arguments, energy_named(name, **own), **options)
 
 
@@ -133,3 +158,173 @@ def test_gradients(name: str) -> None:
     loss.backward()
     along = float((image.grad * image.detach()).sum()) + float(strength.grad * strength.detach())
     assert along == pytest.approx(2 * float(loss), rel=1e-3)
+
+
+BIG = noisy(PHOTO)
+# volumes have blocks of 32 pixels; what is periodic has no tiles (tests/test_tiled_energies.py)
+LARGE = images_of(BIG, noisy(np.pad(np.full((8, 10, 40), 0.5), ((8, 8), (7, 7), (20, 36)))))
+LARGE["1-D"] = {"image": BIG.ravel()[4000:12000]}
+del LARGE["periodic"]
+
+
+class Written:
+    """An array that can only be assigned to by slices."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.array = np.full(shape, np.nan, np.float32)
+        self.shape, self.dtype = shape, self.array.dtype
+
+    def __setitem__(self, index: Any, values: Any) -> None:
+        self.array[index] = values
+
+
+def by_tiles(name: str, place: str, function: Any, *arguments: Any, **more: Any) -> Any:
+    """`call` with the least memory that is allowed, and thus with several tiles."""
+    for memory in [int(1e6 * 1.1**k) for k in range(60)]:
+        counts: dict[str, int] = {}
+
+        def note(progress: Any, counts: dict[str, int] = counts) -> None:
+            counts[progress.stage] = progress.num_steps
+
+        tiles = steepest.Tiles(memory, halo=16, num_workers=1)
+        try:
+            result = call(
+                name, place, function, *arguments, images=LARGE, tiles=tiles, on_step=note, **more
+            )
+        except steepest.InputError as error:
+            if not str(error).startswith("memory"):
+                raise
+            continue
+        assert max(counts.values()) > len(counts)  # tiles of all passes; passes
+        return result
+    raise AssertionError("memory")
+
+
+@pytest.mark.parametrize("place", LARGE)
+@pytest.mark.parametrize("name", NAMES)
+def test_denoise_and_flow_by_tiles(name: str, place: str) -> None:
+    """The same as in memory, as closely as both certify; what is given as out is written."""
+    shape, times, solver = LARGE[place]["image"].shape, [0.02, 0.05], steepest.Solver(tol=1e-3)
+    out = Written(shape)
+    tiled = by_tiles(name, place, steepest.denoise, 0.05, out=out, solver=solver)
+    whole = call(name, place, steepest.denoise, 0.05, images=LARGE, solver=solver)
+    assert tiled.converged
+    assert tiled.image is out
+    apart = np.linalg.norm(out.array.astype(float) - whole.image)
+    assert apart <= tiled.error_bound + whole.error_bound
+    removed = np.linalg.norm(LARGE[place]["image"].astype(float) - whole.image)
+    assert tiled.error_bound < 0.2 * removed
+    frames = Written((2, *shape))
+    flow = by_tiles(name, place, steepest.flow, times, out=frames, steps=4, solver=solver)
+    one = call(name, place, steepest.flow, times, images=LARGE, steps=4, solver=solver)
+    assert flow.converged
+    assert flow.images is frames
+    for u, v in zip(frames.array, one.images, strict=True):
+        moved = np.linalg.norm(v.astype(float) - LARGE[place]["image"])
+        assert np.linalg.norm(u.astype(float) - v) < 0.02 * moved
+    np.testing.assert_allclose(flow.error_bound, one.error_bound, rtol=0.2)
+
+
+@pytest.mark.parametrize("place", ["2-D", "3-D", "separate channels"])
+@pytest.mark.parametrize("name", NAMES)
+def test_decompose_and_filter_by_tiles(name: str, place: str) -> None:
+    image = LARGE[place]["image"]
+    options: dict[str, Any] = {"steps": 6, "bands": [0.02, 0.1], "t_max": 0.3, "solver": SOLVER}
+    out = Written((4, *image.shape))
+    tiled = by_tiles(name, place, spectral.decompose, out=out, **options)
+    whole = call(name, place, spectral.decompose, images=LARGE, **options)
+    assert tiled.parts is out
+    assert tiled.flow.converged
+    np.testing.assert_allclose(tiled.nodes, whole.nodes, rtol=1e-6)
+    np.testing.assert_allclose(out.array.sum(0), image, atol=1e-5)
+    contrast = np.linalg.norm(image - image.mean())
+    for part, other in zip(out.array, [*whole.bands, whole.residual], strict=True):
+        assert np.linalg.norm(part.astype(float) - other) < 0.03 * contrast
+
+    def gained(found: Any) -> Any:
+        return found.recompose([2, 0, 1], 0.5)
+
+    def filtered(image: Any, energy: Any, **more: Any) -> Any:
+        return spectral.apply_filter(image, gained, energy, **more)
+
+    written = Written(image.shape)
+    by_tiles(name, place, filtered, out=written, **options)
+    expected = 2 * out.array[0] + out.array[2] + 0.5 * out.array[3]
+    np.testing.assert_allclose(written.array, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("place", ["2-D", "spacing", "weights"])
+@pytest.mark.parametrize("name", NAMES)
+def test_decompose_by_tiles_finds_its_times(name: str, place: str) -> None:
+    """First and last time are those in memory, although tiles only know averages over blocks."""
+    rough = steepest.Solver(tol=0.3, max_num_iter=50)  # only the times matter
+    options: dict[str, Any] = {"steps": 3, "bands": [0.1], "solver": rough}
+    tiled = by_tiles(name, place, spectral.decompose, **options)
+
+    def times(image: Any, energy: Any, **described: Any) -> Any:
+        own = limits(None, tol=1e-2, max_num_iter=1000)
+        return nodes_of([problem_of(image, energy, **described)], None, 3, own)
+
+    whole = call(name, place, times, images=LARGE)
+    assert tiled.nodes[1] == pytest.approx(whole[1], rel=1e-5)
+    assert 0.95 < tiled.nodes[-1] / whole[-1] < 1.2
+
+
+TIMES = ["--edges", "0.02,0.1", "--t-max", "0.3", "--steps", "6"]
+SPECTRAL = {"bands": [0, 0.02, 0.1, math.inf], "t_max": 0.3, "steps": 6}
+COMMANDS: dict[str, tuple[list[str], Any]] = {  # words, and what they stand for in the library
+    "denoise": (["--strength", "0.1"], lambda u, e, **o: steepest.denoise(u, 0.1, e, **o).image),
+    "flow": (
+        ["--times", "0.05", "--steps", "3"],
+        lambda u, e, **o: steepest.flow(u, [0.05], e, steps=3, **o).images[0],
+    ),
+    "filter": (
+        ["--gains", "0,1,2", *TIMES],
+        lambda u, e, **o: (
+            spectral.apply_filter(
+                u, lambda found: found.recompose([0, 1, 2]), e, **SPECTRAL, **o
+            ).image
+        ),
+    ),
+    "decompose": (
+        ["--no-figures", *TIMES],
+        lambda u, e, **o: bands_of(spectral.decompose(u, e, **SPECTRAL, **o)),
+    ),
+}
+
+
+def bands_of(found: Any) -> Any:
+    return found.parts if hasattr(found, "parts") else [*found.bands, found.residual]
+
+
+@pytest.mark.parametrize("carrier", ["file", "store"])
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("name", NAMES)
+def test_command_line(
+    name: str, command: str, carrier: str, tmp_path: Any, monkeypatch: Any, capsys: Any
+) -> None:
+    """``--energy``: to the last bit what the library finds, in memory and by tiles."""
+    monkeypatch.chdir(tmp_path)
+    image = NOISY[:24, :30]
+    steepest.io.write_image("a.tif", image)
+    words, function = COMMANDS[command]
+    words = [command, "a.tif", *words, "--energy", name, "-q"]
+    if carrier == "file":
+        target = "out" if command == "decompose" else "out.tif"
+        assert main([*words, "-o", target]) == 0
+        expected = function(image, energy_named(name))
+        files = sorted(Path("out").glob("*.tif")) if command == "decompose" else [Path(target)]
+        found = np.array([steepest.io.read_image(file).array for file in files])
+        assert np.array_equal(found, np.reshape(expected, found.shape))
+        return
+    pytest.importorskip("zarr")
+    from steepest.io.stores import open_store
+
+    words += ["--memory", "100MB", "-o", "out.zarr"]
+    if refused(name, "tiles"):
+        assert main(words) == 2
+        one_error(capsys, energies()[name].refuses["tiles"])
+        return
+    assert main(words) == 0
+    expected = function(image, energy_named(name), tiles=steepest.Tiles("100MB"))
+    assert np.array_equal(np.squeeze(open_store("out.zarr").array[:]), expected)

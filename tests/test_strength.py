@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -223,6 +224,28 @@ def test_solver_options_are_taken() -> None:
     one, two = (steepest.denoise_tv(image, solver=Solver(num_threads=n)) for n in (1, 2))
     assert np.array_equal(one.image, two.image)
     assert one.strength == two.strength
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [({"offset": "a"}, "offset"), ({"offset": -1}, "offset"), ({"offset": 1, "blur": -1}, "blur"),
+     ({"offset": 1, "gain": math.nan}, "gain"), ({"offset": 1, "share": 2}, "share")],
+)  # fmt: skip
+def test_bad_noise_is_refused(values: dict[str, Any], name: str) -> None:
+    with pytest.raises(InputError, match=name):
+        NoiseModel(**values)
+
+
+def test_noise_that_the_image_cannot_hold_is_refused() -> None:
+    """For noise alone, its own deviation is allowed; five times that is a mistake of scale."""
+    noise = 0.1 * np.random.default_rng(0).standard_normal((32, 32, 2))
+    found = steepest.denoise_least_risk(noise, 0.1, channel_axis=-1)
+    assert found.image.std() < 0.02
+    noise[..., 1] *= 0.01  # coupled channels are judged together
+    steepest.denoise_least_risk(noise, 0.07, channel_axis=-1)
+    separate = steepest.TotalVariation(coupled=False)
+    with pytest.raises(InputError, match=r"noise .*0\.07 is too large: .* of channel 2 is 0\.00"):
+        steepest.denoise_least_risk(noise, 0.07, separate, channel_axis=-1)
 
 
 def test_large_images_are_judged_by_tiles() -> None:

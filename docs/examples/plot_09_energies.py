@@ -23,10 +23,10 @@ energies = {
 }
 
 # %%
-# Each gets the strength that removes just the noise (the discrepancy principle), in one call.
+# Each gets its own strength of the least estimated error, for the noise that is known here.
 
 results = {
-    name: steepest.denoise_discrepancy(noisy, 0.08, energy, solver=steepest.Solver(tol=1e-3))
+    name: steepest.denoise_least_risk(noisy, 0.08, energy, solver=steepest.Solver(tol=1e-3))
     for name, energy in energies.items()
 }
 

@@ -20,7 +20,7 @@ def word(parse: Callable[[str], Any], metavar: str, *, count: int = 1) -> Parame
         values = tuple(parse(token.value) for token in tokens)
         return values[0] if count == 1 else values
 
-    return Parameter(converter=convert, n_tokens=count, metavar=metavar)
+    return Parameter(converter=convert, n_tokens=count, metavar=metavar, show_choices=False)
 
 
 def number(text: str) -> float:
@@ -93,7 +93,7 @@ def json_object(text: str) -> dict[str, Any]:
 
 def one_of(names: Sequence[str]) -> Parameter:
     """A choice of names of functions, which may be written with hyphens for underscores."""
-    choices = Parameter(choices=Enum("Choices", list(names)))
+    choices = Parameter(choices=Enum("Choices", list(names)), show_choices=True)
     return Parameter.combine(word(lambda text: text.replace("-", "_"), "NAME"), choices)
 
 

@@ -85,7 +85,7 @@ class CroftonTotalVariation(PointwiseEnergy):
 
     def _pairs(self) -> Iterator[tuple[int, float, tuple[slice, slice], tuple[slice, slice]]]:
         """Each component with its share, and the pixels at both ends of its differences."""
-        shares = self.faces(2)[1]
+        shares = self.faces(len(self.steps))[1]
         for a, (dy, dx) in enumerate(_DIRECTIONS):
             rows, ahead = slice(None, -dy or None), slice(dy, None)
             first = (rows, slice(max(0, -dx), -max(0, dx) or None))

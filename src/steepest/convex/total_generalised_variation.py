@@ -32,6 +32,7 @@ _EPS = float(np.finfo(np.float64).eps)
         "huber": "total generalised variation has no quadratic zone",
         "extinction": LATE,
         "accelerator": ARRAY_CODE,
+        "tiles": "not available by tiles: its certificate is no sum over pixels",
     },
 )
 @dataclass(frozen=True, kw_only=True)

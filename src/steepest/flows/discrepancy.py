@@ -66,8 +66,8 @@ def denoise_discrepancy(
     -------
     DenoiseResult
         ``strength`` is the strength found, and ``sigma`` the noise it was found for: floats, or
-        arrays (channels,) if channels are separate. ``noise_share`` is the share of the image that
-        the noise was estimated from. For ``sigma == 0``, and if no noise is found, the strength is
+        arrays (channels,) if channels are separate. ``noise_share`` is the share of the image with
+        noise, if that was estimated. For ``sigma == 0``, and if no noise is found, the strength is
         0, and the status is ``Status.NOTHING_REMOVED``. If no strength removes this amount of
         noise, ``converged`` is False.
 

@@ -160,13 +160,21 @@ def extinction_estimate(
                 energy = replace(energy, weights=weights)
             energy = replace(energy, spacing=sides)
             largest = float(abs(fine - _repeated(means, fine.shape)).max())
-            if isinstance(energy, TotalVariation):
-                weight = 1.0 if weights is None else float(weights.mean())
-                details += 0.5 * largest * math.hypot(*sides) / weight
-            else:  # about as fast as the flow can change a pixel
-                details += 0.5 * largest * math.sqrt(len(sides)) / pace(energy)
+            details += details_time(energy, largest)
         times.append(find(energy, means) + details)
     return max(times) / problem.scale
+
+
+def details_time(energy: Any, largest: float) -> float:
+    """The time in which details up to ``largest`` vanish within blocks of two pixels per axis.
+
+    The pixels of ``energy`` are those blocks. For total variation it is an upper bound.
+    """
+    if isinstance(energy, TotalVariation):
+        weight = 1.0 if energy.weights is None else float(energy.weights.mean())
+        return 0.5 * largest * math.hypot(*energy.steps) / weight
+    # about as fast as the flow can change a pixel
+    return 0.5 * largest * math.sqrt(len(energy.steps)) / pace(energy)
 
 
 def _repeated(means: Any, shape: tuple[int, ...]) -> Any:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from ..core.arrays import prepare_image
+from ..core.errors import InputError
 from ..core.namespace import Array, detached
+from ..core.numbers import check_number
 from .flat_blocks import (
     BLURS,
     LEAST,
@@ -27,6 +30,7 @@ from .haar_noise import Noise, haar_noise
 
 _BINS = 6  # of grey values, if there are enough blocks
 _SLOPES = np.array([0.0, 0.25, 0.5, 0.75, 1.0])  # of the line of variances, at its mean
+_DRAWN = 0.3  # constant share of an image from which it may be a drawing
 _TEXTURE_MISSES = 0.06  # error of correlations in texture, beyond that allowed in blurred noise
 _ENOUGH = 0.08  # share of flat blocks that tells blurred noise from texture
 _TEXTURE = 0.35  # correlation of neighbours in texture, beyond that of the noise
@@ -47,12 +51,27 @@ class NoiseModel:
         this correlation. It is 0 for white noise.
     share : float
         Share of the image that is flat enough to show the noise. It is 0 if no noise was found.
+
+    Raises
+    ------
+    InputError
+        If a value is not a number, or the variance or blur is negative.
     """
 
     offset: float
     gain: float = 0.0
     blur: float = 0.0
     share: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("offset", "gain"):  # variances of tiny images may be below 1e-150
+            value = getattr(self, name)
+            if not isinstance(value, Real) or not math.isfinite(value):
+                raise InputError(f"{name}={value!r} must be a finite number")
+        if self.offset < 0 and self.gain == 0:
+            raise InputError(f"offset={self.offset!r}; without a gain, it must not be negative")
+        check_number(self.blur, "blur")
+        check_number(self.share, "share", most=1.0)
 
     def scaled(self, factor: float) -> NoiseModel:
         """The noise of the image multiplied by a positive factor."""
@@ -95,8 +114,8 @@ def estimate_noise_model(
     -------
     NoiseModel, or a tuple of one for each channel
         For grey values on the [0, 1] scale for uint8 and uint16 images. The ``share`` is 0 if no
-        noise is found, as in a drawing. Of images with fewer than 20 blocks, Haar details give a
-        model of white noise.
+        noise is found, as in a drawing. Of images with fewer than 20 blocks, or with more constant
+        blocks than flat ones, Haar details give a model of white noise.
 
     Raises
     ------
@@ -175,7 +194,7 @@ def _noise_in_blocks(array: np.ndarray) -> NoiseModel | None:
     found = correlation(blocks, white.count)
     usual = expected(blocks.ndim, white.share)
     error = _error(blocks, white)
-    if not white.fits and blocks.constant > white.share:
+    if not white.fits and blocks.constant > _DRAWN:
         return None  # perhaps a drawing: what is not constant are its edges
     if float(found.near.mean()) > usual[0, 0] + 0.1 + 2 * error:
         blurred = _blurred(blocks, found, usual)

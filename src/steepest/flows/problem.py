@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convex.capabilities import require
 from ..convex.check import as_energy, assure
 from ..convex.energy import Energy
 from ..convex.total_variation import TotalVariation
@@ -154,6 +155,7 @@ def make_problem(
     items, batch, channel_axis = batch_items(image, batch_axis, channel_axis)
     prepared = [prepare_image(item, channel_axis) for item in items]
     arrays, layout = [array for array, _ in prepared], prepared[0][1]
+    require(energy, f"{arrays[0].ndim - 1}-D")
     if spacing is None:
         spacing = getattr(energy, "spacing", None)
     steps = check_spacing(spacing, arrays[0].ndim - 1)

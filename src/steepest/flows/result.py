@@ -203,10 +203,12 @@ class DenoiseResult(ImageResult):
         Standard deviation of the noise that the strength was chosen for. None if the strength was
         given.
     noise_share : float, array (channels,) or None
-        Share of the image from which ``sigma`` was estimated. The rest is flat or saturated. It is
-        0 if no noise was found, and None if the strength or ``sigma`` was given.
+        Share of the image, over all its channels, that has noise. The rest is constant or
+        saturated, or a channel without noise, and ``sigma`` does not refer to it. It is 0 if no
+        noise was found, and None if the strength or the noise was given.
     noise : tuple of NoiseModel, or None
-        The noise of each channel that the strength was chosen for by `denoise_least_risk`.
+        The noise of each channel that the strength was chosen for by `denoise_least_risk`. Its
+        ``share`` is the part of the image, the flattest, in which it was measured.
     """
 
     image: Array

@@ -30,6 +30,7 @@ _REFINEMENTS = 3
 _PROBE = 0.1  # length of the step of the divergence, relative to the noise
 _SEED = 0x57E1  # none that a user would choose for the noise of a simulation
 _TRIAL_TOL = 1e-3  # of all solutions but the last; 1e-4 finds the same strengths
+_TOO_LOUD = 2.0  # deviation of the noise, relative to that of the image, which has it
 _TILE = {1: 100_000, 2: 192, 3: 24}  # pixels along an axis of a tile of large images
 _SMALLEST, _LARGEST = 2e-5, 3.0  # strengths, relative to the range of the image
 
@@ -76,7 +77,7 @@ def denoise_least_risk(
     Raises
     ------
     InputError
-        Bad image, noise or options.
+        Bad image or options, or noise that is larger than the image can hold.
     NotConverged
         If the last solution does not converge and the solver has ``raise_on_failure=True``.
 
@@ -136,7 +137,7 @@ def _given(noise: Any, problem: Problem) -> list[list[NoiseModel] | None]:
     several = np.ndim(noise) == 1 or isinstance(noise, list | tuple)
     each = list(noise) if several else [noise] * sum(sizes)
     if len(each) != sum(sizes):
-        raise InputError(f"noise for {len(each)} channels; allowed are one and {sum(sizes)}")
+        raise InputError(f"noise for {len(each)} channels; the image has {sum(sizes)}")
     models = [
         (m if isinstance(m, NoiseModel) else NoiseModel(check_number(m, "noise") ** 2)).scaled(
             problem.scale
@@ -144,7 +145,23 @@ def _given(noise: Any, problem: Problem) -> list[list[NoiseModel] | None]:
         for m in each
     ]
     ends = np.cumsum(sizes)
-    return [models[end - size : end] for size, end in zip(sizes, ends, strict=True)]
+    parts = [models[end - size : end] for size, end in zip(sizes, ends, strict=True)]
+    for index, (own, part) in enumerate(zip(parts, problem.parts, strict=True)):
+        _check_level(own, np.asarray(detached(to_float64(part))), index, problem)
+    return list(parts)
+
+
+def _check_level(models: list[NoiseModel], part: np.ndarray, index: int, problem: Problem) -> None:
+    """Refuse noise that is much larger than the image, which contains it."""
+    pairs = zip(models, part, strict=True)
+    sigma = np.sqrt(np.mean([model.deviation(each) ** 2 for model, each in pairs]))
+    most = np.sqrt(np.mean([each.var() for each in part]))
+    if sigma > _TOO_LOUD * most > 0:
+        whose = f"channel {index + 1}" if len(problem.parts) > 1 else "the image"
+        raise InputError(
+            f"noise (sigma) {sigma / problem.scale:g} is too large: the standard deviation of "
+            f"{whose} is {most / problem.scale:g}"
+        )
 
 
 def _least_risk(problem: Problem, index: int, plan: Plan, given: list[NoiseModel] | None) -> _Found:

@@ -23,7 +23,9 @@ from ..core.tiles import Tiles, works_by_tiles
 from ..flows.run import DEFAULT_MAX_ITER
 from ..flows.time_grid import TimeGrid
 from ..tiled.request import TileRequest
-from .decomposition import DEFAULT_TOL, Decomposition, FilteredImage, decompose
+from .decomposition import DEFAULT_TOL, Decomposition, FilteredImage
+from .tiles import filter_by_tiles
+from .transform import decompose
 
 
 def low_pass(decomposition: Decomposition, time: float) -> np.ndarray:
@@ -106,8 +108,6 @@ def apply_filter(
         As `decompose`.
     """
     if works_by_tiles(image, out, tiles):
-        from .tiles import filter_by_tiles
-
         own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
         request = TileRequest(image, out, own, tiles or Tiles(), channel_axis, spacing, on_step)
         return filter_by_tiles(request, linear, energy, bands, t_max, steps)

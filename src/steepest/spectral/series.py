@@ -24,11 +24,11 @@ from .decomposition import (
     Decomposition,
     check_bands,
     check_edges,
-    decompose,
     nodes_of,
     problem_of,
 )
 from .edges import automatic_edges
+from .transform import decompose
 
 _PROBLEM = ("energy", "spacing", "channel_axis")
 

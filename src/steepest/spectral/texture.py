@@ -13,8 +13,8 @@ from ..core.numbers import check_number
 from ..core.progress import Reporter
 from ..flows.result import Step
 from ..flows.time_grid import TimeGrid, grid_of
-from .decomposition import decompose
 from .filters import low_pass
+from .transform import decompose
 
 
 def separate_texture(

@@ -19,8 +19,9 @@ from ..core.errors import InputError
 from ..core.numbers import check_number
 from ..core.solver import Solver, limits
 from ..core.status import finished
-from ..flows.extinction import check_homogeneous
+from ..flows.extinction import check_homogeneous, details_time, pace
 from ..flows.result import FlowResult
+from ..flows.run import DEFAULT_MAX_ITER
 from ..flows.tiles.flow import TiledMarch
 from ..flows.time_grid import TimeGrid, grid_of
 from ..tiled.image import PER_STEP, Statistics, TiledImage
@@ -39,7 +40,7 @@ from .decomposition import (
     FilteredImage,
     StoredDecomposition,
     check_bands,
-    decompose,
+    decompose_array,
     nodes_of,
     problem_of,
 )
@@ -202,12 +203,11 @@ def _nodes(
         last = nodes_of([coarse], None, TimeGrid.uniform(2), solver, report.stage)[-1]
         if report.stopped:
             raise Stopped
-        # details of blocks with sides h, 2 h, .. vanish soon (see `extinction_estimate`)
-        end = float(last) + facts.deviation * math.hypot(*energy.steps)
-    heaviest = 1.0 if energy.weights is None else float(energy.weights.max()) or 1.0
-    # two pixels, of which nothing vanishes sooner than of the image
+        # at least the sum over blocks of 2, 4, .. pixels, whose times double or more
+        end = float(last) + 2 * details_time(energy, facts.deviation)
+    # two pixels with total variation, of which nothing vanishes sooner than of the image
     pair = np.array([-facts.deviation, facts.deviation])
-    like = problem_of(pair, None, spacing=min(tiled.steps) / heaviest)
+    like = problem_of(pair, None, spacing=1 / (pace(tiled.energy) or 1.0))
     return nodes_of([like], end, grid, solver)
 
 
@@ -219,14 +219,14 @@ def _edges(tiled: TiledImage, nodes: np.ndarray, count: int, tol: float) -> np.n
     shares = None
     if weights is not None:
         shares = sample(picture.space, lambda window: read_weights(weights, window), side, _PATCHES)
-    page = decompose(
+    page = decompose_array(
         sample(picture.space, picture.read, side, _PATCHES),
         replace(tiled.energy, spacing=None, weights=shares),
+        limits(Solver(num_threads=tiled.num_workers), tol=tol, max_num_iter=DEFAULT_MAX_ITER),
         bands=count,
         steps=TimeGrid(tuple(nodes[1:])),
         channel_axis=0,
         spacing=tiled.steps,
-        solver=Solver(tol=tol, num_threads=tiled.num_workers),
     )
     missing = count + 1 - page.edges.size
     return np.concatenate([page.edges, np.full(missing, np.inf)])

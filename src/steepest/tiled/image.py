@@ -14,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 
 from .. import __version__
+from ..convex.capabilities import require
 from ..convex.check import assure
 from ..convex.registry import is_compiled, make_dual
 from ..convex.solve import Goal, Momentum
@@ -124,6 +125,7 @@ class TiledImage:
         how = request.tiles
         picture = check_picture(request.image, request.channel_axis)
         picture = replace(picture, floats=floats, double=double)
+        require(energy, f"{len(picture.space)}-D")
         weights, given = getattr(energy, "weights", None), request.spacing
         self.steps = check_spacing(
             getattr(energy, "spacing", None) if given is None else given, len(picture.space)

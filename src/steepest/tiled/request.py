@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..convex.capabilities import require
 from ..convex.check import as_energy
 from ..convex.pointwise import PointwiseEnergy
 from ..convex.total_variation import TotalVariation
@@ -50,6 +51,7 @@ def energy_by_tiles(energy: Any) -> Any:
         If it is another one, or its boundary is periodic: a tile does not see the opposite border.
     """
     energy = as_energy(TotalVariation() if energy is None else energy)
+    require(energy, "tiles")
     if not isinstance(energy, PointwiseEnergy):
         raise InputError(
             f"energy={energy!r} is not available by tiles: its certificate is no sum over pixels; "

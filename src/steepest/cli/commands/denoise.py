@@ -8,6 +8,7 @@ import numpy as np
 
 import steepest
 from steepest.core.errors import InputError
+from steepest.flows.noise import NoiseModel
 
 from .. import choices
 from ..certificates import bounds, without_pixels
@@ -37,7 +38,8 @@ def denoise(
 ) -> Batch:
     """Remove noise; the strength is found automatically.
 
-    Denoise images: the minimiser v of 1/2 ||v - image||^2 + strength * TV(v), certified.
+    Denoise images: the minimiser v of 1/2 ||v - image||^2 + strength * J(v), certified. J is
+    the total variation, or another --energy.
 
     By default the noise is estimated from the flattest parts of the image, and the strength is
     the one of the least estimated error (Stein's unbiased risk estimate). Each page of a time
@@ -47,7 +49,7 @@ def denoise(
     Parameters
     ----------
     strength
-        weight of the total variation, or auto
+        weight of the energy, or auto: that of the least estimated error
     sigma
         standard deviation of the noise (default: estimated)
     writing.output
@@ -79,6 +81,8 @@ def denoise(
         why = "cannot be combined with --noise poisson, whose noise follows from the image; see "
         choices.refuse(f"{why}--gain and --read-noise", sigma=sigma)
     weight: Any = None if strength == "auto" else strength
+    if weight is not None:
+        choices.refuse("not with --strength, which needs no noise", sigma=sigma)
     large = tiles.wanted(images, reading, grey, noise, sigma=sigma, **writing.of_pixels)
     if large and not weight:
         raise InputError("--strength: a positive number is needed for images computed by tiles")
@@ -124,24 +128,22 @@ def _report(item: Item, results: list[Any], values: Values, dtype: np.dtype) -> 
             text += f" ({_noise(strengths, table('sigma')[channel], values, dtype)})"
         item.report(f"strength{several}", text)
     names = ["strength", "sigma"]
-    words = []
     if results[0].noise_share is not None:
         names.append("noise_share")
-        shares = table("noise_share")
-        if (partly := shares[(shares > 0) & (shares < 1)]).size:
-            share = _few(100 * partly, 3)
-            words.append(f"estimated from {share} % of the image; the rest is flat or saturated")
-        models = [model for result in results for model in result.noise]
-        if any(model.blur for model in models):
-            width = _few(np.array([model.blur for model in models if model.blur]), 2)
-            words.append(f"correlated, like white noise blurred by {width} pixels")
-        if any(model.gain for model in models):
-            words.append("stronger where the image is bright")
-    if words:
-        item.report("noise", "; ".join(words))
+        models = [m for result in results for m in result.noise if m.share > 0]
+        if models:
+            item.report("noise", _kind(models))
     for name in names:
         found = [getattr(result, name) for result in results]
         item.values[name] = found if len(found) > 1 else found[0]
+
+
+def _kind(models: list[NoiseModel]) -> str:
+    """Say where the noise of all channels and pages was measured, and what it is like."""
+    text = f"measured in the flattest {_few(np.array([100 * m.share for m in models]), 2)} %"
+    if (blurs := np.array([m.blur for m in models if m.blur])).size:
+        text += f"; correlated, like white noise blurred by {_few(blurs, 2)} pixels"
+    return text + ("; stronger where the image is bright" if any(m.gain for m in models) else "")
 
 
 def _noise(strengths: np.ndarray, sigmas: np.ndarray, values: Values, dtype: np.dtype) -> str:
