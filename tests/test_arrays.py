@@ -38,14 +38,14 @@ def test_byte_order_memory_order_and_read_only_memory_do_not_matter() -> None:
 
 
 def test_arrays_that_lie_in_files_are_taken(tmp_path: Path) -> None:
-    """A read-only memory map and an array of zarr are the array that they hold (h5py: likewise)."""
+    """A read-only memory map is the array that it holds; arrays of zarr are computed by tiles."""
     zarr = pytest.importorskip("zarr")
     np.save(tmp_path / "a.npy", IMAGE)
     mapped = np.load(tmp_path / "a.npy", mmap_mode="r")
     stored = zarr.create_array(tmp_path / "a.zarr", data=IMAGE)
     expected = denoised(IMAGE)
     for number, other in enumerate((mapped, zarr.open(stored.store, mode="r"))):
-        np.testing.assert_array_equal(denoised(other), expected)
+        np.testing.assert_allclose(denoised(other), expected, atol=1e-3 if number else 0)
         for suffix in (".npy", ".tif"):
             path = tmp_path / f"{number}{suffix}"
             io.write_image(path, other)

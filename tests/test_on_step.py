@@ -30,7 +30,7 @@ RNG = np.random.default_rng(0)
 KNOWN = RNG.random(COLOUR.shape[:2]) < 0.1
 PHASES = np.linspace(0, 9, 30)[:, None] + RNG.normal(scale=0.2, size=(30, 24))
 SIGNAL = np.cumsum(RNG.normal(size=40))
-WITHOUT = {"paper_loss"}  # ``**options`` that are no on_step
+WITHOUT = {"paper_loss", "energy_named", "side_by_side"}  # ``**options`` that are no on_step
 
 
 @dataclass(frozen=True)
@@ -161,6 +161,9 @@ CASES = {
         lambda **given: tiled.apply_filter(
             LARGE, low_pass, t_max=0.2, steps=3, memory="20MB", **given
         ),
+    ),
+    "steepest.denoise_least_risk": Case(
+        lambda **given: steepest.denoise_least_risk(SIGNAL, 0.5, **given)
     ),
     "steepest.denoise_discrepancy": Case(
         lambda **given: steepest.denoise_discrepancy(SIGNAL, 0.5, **given)
