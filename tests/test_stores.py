@@ -373,7 +373,10 @@ def test_images_do_not_depend_on_those_before(tmp_path, monkeypatch, capsys, com
     ("arguments", "message"),
     [
         (["denoise", "a.zarr"], "--strength: a positive number"),
-        (["denoise", "a.zarr", "--strength", "0.1", "--sigma", "0.1"], "--sigma: not available"),
+        (
+            ["denoise", "a.zarr", "--strength", "0.1", "--sigma", "0.1"],
+            "--sigma: not with --strength",
+        ),
         (["flow", "a.zarr", "--times", "0.1", "--accuracy", "50"], "--accuracy: not available"),
         (["flow", "a.zarr", "--times", "0.1", "-o", "b.tif"], "are Zarr stores"),
         (["flow", "a.zarr", "--times", "0.1", "--memory", "lots"], "memory='lots'"),

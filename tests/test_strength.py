@@ -257,3 +257,10 @@ def test_large_images_are_judged_by_tiles() -> None:
     whole = steepest.denoise_tv(image[:800, :800], solver=solver)
     assert tiles.strength == pytest.approx(whole.strength, rel=0.1)
     assert tiles.image.shape == image.shape
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (5, 1), (3,), (7, 9), (2, 2, 2), (3, 12, 20)])
+def test_small_images_have_a_noise(shape: tuple[int, ...]) -> None:
+    image = np.random.default_rng(19).random(shape)
+    assert 0 <= steepest.estimate_noise(image) < 1
+    assert np.isfinite(steepest.denoise_tv(image).image).all()

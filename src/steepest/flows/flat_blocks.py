@@ -118,7 +118,7 @@ def _windows(channel: np.ndarray, side: int) -> np.ndarray:
     windows = np.lib.stride_tricks.sliding_window_view(channel, (side,) * channel.ndim)
     step = side // 2
     count = math.prod(n // step for n in windows.shape[: channel.ndim])
-    step *= math.ceil((count / _MOST) ** (1 / channel.ndim))
+    step *= max(1, math.ceil((count / _MOST) ** (1 / channel.ndim)))
     windows = windows[(slice(None, None, step),) * channel.ndim]
     return windows.reshape(-1, side**channel.ndim)
 
