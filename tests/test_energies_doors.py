@@ -200,7 +200,7 @@ def by_tiles(name: str, place: str, function: Any, *arguments: Any, **more: Any)
     raise AssertionError("memory")
 
 
-def by_tiles(*places: str) -> Any:
+def tile_cases(*places: str) -> Any:
     """Names and places; array code in 3-D, or channel by channel, takes a minute: marked slow."""
     return pytest.mark.parametrize(
         ("name", "place"),
@@ -218,7 +218,7 @@ def by_tiles(*places: str) -> Any:
     )
 
 
-@by_tiles(*LARGE)
+@tile_cases(*LARGE)
 def test_denoise_and_flow_by_tiles(name: str, place: str) -> None:
     """The same as in memory, as closely as both certify; what is given as out is written."""
     shape, times, solver = LARGE[place]["image"].shape, [0.02, 0.05], steepest.Solver(tol=1e-3)
@@ -242,7 +242,7 @@ def test_denoise_and_flow_by_tiles(name: str, place: str) -> None:
     np.testing.assert_allclose(flow.error_bound, one.error_bound, rtol=0.2)
 
 
-@by_tiles("2-D", "3-D", "separate channels")
+@tile_cases("2-D", "3-D", "separate channels")
 def test_decompose_and_filter_by_tiles(name: str, place: str) -> None:
     image = LARGE[place]["image"]
     options: dict[str, Any] = {"steps": 6, "bands": [0.02, 0.1], "t_max": 0.3, "solver": SOLVER}
