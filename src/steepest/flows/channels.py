@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -38,3 +39,9 @@ def of_parts(value: float | np.ndarray, problem: Problem) -> list[float]:
     """Repeat the numbers, so that there is one for every part of the problem."""
     one_item = np.broadcast_to(value, (problem.parts_per_item,))
     return [float(each) for each in np.tile(one_item, problem.num_items)]
+
+
+def by_channel(values: Sequence[float], problem: Problem) -> float | np.ndarray:
+    """The numbers of all parts of an image: an array (channels,) if channels are separate."""
+    separate = problem.layout.channel_axis is not None and not problem.energy.coupled
+    return np.array(values) if separate else values[0]

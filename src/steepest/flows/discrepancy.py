@@ -15,7 +15,7 @@ from ..core.numbers import check_number
 from ..core.progress import Callback
 from ..core.solver import Solver, limits
 from ..core.status import Status, finished
-from .channels import each_channel, of_parts
+from .channels import by_channel, each_channel, of_parts
 from .march import contrast_energy, distance
 from .noise import noise_of
 from .parts import Plan, Solved, collect, make_plan, solve_part
@@ -97,14 +97,10 @@ def denoise_discrepancy(
     else:
         sigmas = totals = of_parts(each_channel(sigma, "sigma", problem), problem)
     found = [_match_distance(problem, i, each, rtol, plan) for i, each in enumerate(totals)]
-    separate = problem.layout.channel_axis is not None and not problem.energy.coupled
-
-    def combined(values: list[float]) -> float | np.ndarray:
-        return np.array(values) if separate else values[0]
-
-    result = collect(problem, [solved for solved, _ in found], combined([s for _, s in found]))
-    share = None if shares is None else combined(shares)
-    result = replace(result, sigma=combined(sigmas), noise_share=share)
+    strength = by_channel([strength for _, strength in found], problem)
+    result = collect(problem, [solved for solved, _ in found], strength)
+    share = None if shares is None else by_channel(shares, problem)
+    result = replace(result, sigma=by_channel(sigmas, problem), noise_share=share)
     return finished(result, own.raise_on_failure)
 
 

@@ -114,17 +114,17 @@ def estimate_noise_model(
     -------
     NoiseModel, or a tuple of one for each channel
         For grey values on the [0, 1] scale for uint8 and uint16 images. The ``share`` is 0 if no
-        noise is found, as in a drawing. Of images with fewer than 20 blocks, or with more constant
-        blocks than flat ones, Haar details give a model of white noise.
+        noise is found, as in a drawing. Of images with fewer than 20 blocks, or that are constant
+        in a third of their area without showing noise elsewhere, Haar details give a model of white
+        noise.
 
     Raises
     ------
     InputError
         Bad image.
     """
-    array, _ = prepare_image(image, channel_axis)
-    unit = 2.0 ** math.frexp(float(abs(array).max()))[1]  # squares of large values would overflow
-    found = tuple(noise_of_channel(c).scaled(unit) for c in np.asarray(detached(array / unit)))
+    channels, unit = _near_one(image, channel_axis)
+    found = tuple(noise_of_channel(each).scaled(unit) for each in channels)
     return found[0] if channel_axis is None else found
 
 
@@ -151,9 +151,15 @@ def estimate_noise(image: Any, channel_axis: int | None = None) -> float:
     InputError
         Bad image.
     """
+    channels, unit = _near_one(image, channel_axis)
+    return noise_of(channels).sigma * unit
+
+
+def _near_one(image: Any, channel_axis: int | None) -> tuple[np.ndarray, float]:
+    r"""The image as (channels, \*space) over a power of two, so that no square overflows."""
     array, _ = prepare_image(image, channel_axis)
-    unit = 2.0 ** math.frexp(float(abs(array).max()))[1]  # squares of large values would overflow
-    return noise_of(array / unit).sigma * unit
+    unit = 2.0 ** math.frexp(float(abs(array).max()))[1]
+    return np.asarray(detached(array / unit)), unit
 
 
 def noise_of(array: Array) -> Noise:
@@ -176,27 +182,25 @@ def level_of(models: Sequence[NoiseModel], channels: np.ndarray) -> Noise:
 
 def noise_of_channel(channel: np.ndarray) -> NoiseModel:
     r"""The noise of an array (\*space) with values near one; if it is small, by Haar details."""
-    channel = np.asarray(channel)
-    found = _noise_in_blocks(channel[None])
+    found = _noise_in_blocks(channel)
     if found is None:
         haar = haar_noise(channel)
         found = NoiseModel(haar.sigma**2, share=haar.share)
     return found
 
 
-def _noise_in_blocks(array: np.ndarray) -> NoiseModel | None:
-    r"""The noise of an array (channels, \*space); None if it has too few blocks."""
-    space = tuple(n for n in array.shape[1:] if n > 1)
-    blocks = cut_blocks(array.reshape(len(array), *space)) if space else None
+def _noise_in_blocks(channel: np.ndarray) -> NoiseModel | None:
+    """The noise of a channel; None if blocks do not show whether it has any."""
+    space = tuple(n for n in channel.shape if n > 1)
+    blocks = cut_blocks(channel.reshape(1, *space)) if space else None
     if blocks is None or len(blocks) < LEAST:
         return None
     white = fit_variance(blocks, 0.0)
     found = correlation(blocks, white.count)
     usual = expected(blocks.ndim, white.share)
-    error = _error(blocks, white)
     if not white.fits and blocks.constant > _DRAWN:
         return None  # perhaps a drawing: what is not constant are its edges
-    if float(found.near.mean()) > usual[0, 0] + 0.1 + 2 * error:
+    if float(found.near.mean()) > usual[0, 0] + 0.1 + 2 * _error(blocks, white):
         blurred = _blurred(blocks, found, usual)
         if blurred is not None:
             return blurred

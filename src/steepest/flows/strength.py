@@ -16,6 +16,7 @@ from ..core.numbers import check_number
 from ..core.progress import Callback
 from ..core.solver import Solver, limits
 from ..core.status import Status, finished
+from .channels import by_channel
 from .discrepancy import DEFAULT_MAX_ITER, DEFAULT_TOL
 from .flat_blocks import constant_in
 from .haar_noise import Noise
@@ -101,19 +102,14 @@ def denoise_least_risk(
     own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
     plan = make_plan(own, on_step)
     models = _given(noise, problem)
-    found = [_least_risk(problem, i, plan, own) for i, own in enumerate(models)]
-    separate = problem.layout.channel_axis is not None and not problem.energy.coupled
-
-    def combined(values: Sequence[float]) -> float | np.ndarray:
-        return np.array(values) if separate else values[0]
-
-    result = collect(
-        problem, [each.solved for each in found], combined([e.strength for e in found])
-    )
+    found = [_least_risk(problem, i, plan, given) for i, given in enumerate(models)]
+    strength = by_channel([each.strength for each in found], problem)
+    result = collect(problem, [each.solved for each in found], strength)
+    shares = by_channel([each.level.share for each in found], problem)
     result = replace(
         result,
-        sigma=combined([each.level.sigma / problem.scale for each in found]),
-        noise_share=combined([each.level.share for each in found]) if noise is None else None,
+        sigma=by_channel([each.level.sigma / problem.scale for each in found], problem),
+        noise_share=shares if noise is None else None,
         noise=tuple(m.scaled(1 / problem.scale) for each in found for m in each.noise),
     )
     return finished(result, own.raise_on_failure)
@@ -147,7 +143,7 @@ def _given(noise: Any, problem: Problem) -> list[list[NoiseModel] | None]:
     ends = np.cumsum(sizes)
     parts = [models[end - size : end] for size, end in zip(sizes, ends, strict=True)]
     for index, (own, part) in enumerate(zip(parts, problem.parts, strict=True)):
-        _check_level(own, np.asarray(detached(to_float64(part))), index, problem)
+        _check_level(own, _in_float64(part), index, problem)
     return list(parts)
 
 
@@ -167,7 +163,7 @@ def _check_level(models: list[NoiseModel], part: np.ndarray, index: int, problem
 def _least_risk(problem: Problem, index: int, plan: Plan, given: list[NoiseModel] | None) -> _Found:
     """Minimise the estimated risk of one part, or of a sample of it if it is large."""
     part = problem.parts[index]
-    values = np.asarray(detached(to_float64(part)))
+    values = _in_float64(part)
     span = float(np.ptp(values))
     models = [noise_of_channel(each) for each in values] if given is None else given
     level = level_of(models, values)
@@ -200,7 +196,7 @@ class _Risk:
 
     def __init__(self, problem: Problem, plan: Plan, models: Sequence[NoiseModel]) -> None:
         (part,) = problem.parts
-        self.values = np.asarray(detached(to_float64(part)))
+        self.values = _in_float64(part)
         rng, pairs = np.random.default_rng(_SEED), zip(models, self.values, strict=True)
         self.noise = np.stack([model.sample(each[None], rng)[0] for model, each in pairs])
         self.noise[constant_in(self.values)] = 0
@@ -215,8 +211,8 @@ class _Risk:
         solved = self.tried[log_strength] = self._solve(0, log_strength)
         if self.plan.reporter.stopped:
             return math.nan
-        image = np.asarray(detached(to_float64(solved.image)))
-        moved = np.asarray(detached(to_float64(self._solve(1, log_strength).image)))
+        image = _in_float64(solved.image)
+        moved = _in_float64(self._solve(1, log_strength).image)
         error = float(((image - self.values) ** 2).mean())
         return error + 2 * float((self.noise * (moved - image)).mean()) / _PROBE
 
@@ -240,6 +236,11 @@ def _mosaic(part: Array) -> Array:
             tiles = [sample[(slice(None),) * axis + (slice(s, s + side),)] for s in starts]
             sample = namespace(part).concatenate(tiles, axis)
     return sample if 2 * math.prod(sample.shape) <= math.prod(part.shape) else part
+
+
+def _in_float64(array: Array) -> np.ndarray:
+    """A NumPy array in double precision of an array of either library."""
+    return np.asarray(detached(to_float64(array)))
 
 
 def _like(values: np.ndarray, part: Array) -> Array:
