@@ -11,6 +11,7 @@ from ..core.namespace import Array
 from .certificate import StepTerms
 
 NO_PAUSE = 1 << 62
+RELAXED = 1.9  # factor of over-relaxation of primal-dual iterations
 _PAUSE = 1 << 22  # pixels times iterations that array code does in less than a second
 
 Warm = tuple[Array, ...]  # the state from which another dual solver can continue

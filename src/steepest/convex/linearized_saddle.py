@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..core.namespace import Array, namespace, sum64, to_float64
-from .dual import Warm
+from .dual import RELAXED, Warm
 from .linearized import Derivative
-from .saddle import RELAXED, SaddleDual
+from .saddle import SaddleDual
 from .total_generalised_variation import TotalGeneralisedVariation, magnitude
 
 _LOOK = 50  # iterations before the first test

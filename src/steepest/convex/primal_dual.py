@@ -15,11 +15,10 @@ from collections.abc import Sequence
 
 from ..core.namespace import Array, sum64, to_float64
 from .certificate import StepTerms, near_terms
-from .dual import Warm
+from .dual import RELAXED, Warm
 from .energy import ProximalEnergy
 from .reference import ReferenceDual
 
-RELAXED = 1.9
 _STEP = 0.35  # of v, times slope / (tau ||A||^2), where slope is the mean of |A f|; measured
 _LEAST_SLOPE = 1e-3  # times contrast and ||A||, as A f of a resting image is only rounding
 

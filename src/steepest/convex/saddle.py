@@ -25,10 +25,9 @@ from collections.abc import Sequence
 from ..core.namespace import Array, cast, namespace, sum64, to_float64
 from ..grid.differences import gradient_norm_squared
 from .certificate import StepTerms, near_terms, step_terms
-from .dual import Dual, Warm, pause_of
+from .dual import RELAXED, Dual, Warm, pause_of
 from .total_generalised_variation import TotalGeneralisedVariation, shorten
 
-RELAXED = 1.9
 _ALONE, _IN_FLOW = (0.015, 0.02), (0.03, 0.06)  # of u and w, times slope / (tau alpha); measured
 _SPLIT = 8.0  # |p - E* q|^2 <= (1 + 8) |p|^2 + (1 + 1/8) |E* q|^2
 _LEAST_SLOPE = 0.3  # times the first mean slope, as the slope vanishes with the image

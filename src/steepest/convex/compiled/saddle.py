@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..certificate import StepTerms, assemble, assemble_near
-from ..dual import NO_PAUSE, Warm
-from ..saddle import RELAXED, SaddleDual
+from ..dual import NO_PAUSE, RELAXED, Warm
+from ..saddle import SaddleDual
 from ..total_generalised_variation import momentum_factors
 from .kernels_saddle import (
     INNER,
