@@ -400,3 +400,15 @@ def test_a_series_of_one_page_is_its_decomposition() -> None:
 def test_bad_series_are_refused(pages: Any, options: dict[str, Any], words: str) -> None:
     with pytest.raises(steepest.InputError, match=words):
         spectral.decompose_series(pages, **options)
+
+
+def test_too_few_iterations_end_with_their_status() -> None:
+    image = np.random.default_rng(0).random((12, 12))
+    result = spectral.decompose(image, bands=2, solver=steepest.Solver(max_num_iter=1))
+    assert not result.flow.status.ok
+    np.testing.assert_allclose(result.bands.sum(axis=0) + result.residual, image, atol=1e-12)
+
+
+def test_edges_of_two_dimensions_are_named() -> None:
+    with pytest.raises(steepest.InputError, match=r"not of shape \(2, 2\)"):
+        spectral.decompose(np.eye(4), bands=[[0.1, 0.2], [0.3, 0.4]])

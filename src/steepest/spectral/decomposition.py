@@ -304,7 +304,8 @@ def decompose_array(
         given = t_max is not None or (isinstance(steps, TimeGrid) and bool(steps.nodes))
         given = given or not becomes_constant(problem.energy)
         left, start = (contrast(planes_of(u, channel_axis)) for u in (flow.images[-1], values))
-        found = given or tell.stopped or left <= FLAT * start
+        # with too few iterations a longer flow does not get flatter
+        found = given or tell.stopped or left <= FLAT * start or not flow.status.ok
         last = 2 * float(nodes[-1])
     return from_flow(
         values, flow, edges=edges, num_bands=bands if edges is None else None,
@@ -414,7 +415,7 @@ def check_edges(edges: Sequence[float]) -> np.ndarray:
     """Check the times between bands; return them with 0 and infinity added at the ends."""
     array = _numbers(edges, "bands")
     if array.ndim != 1:
-        raise InputError("bands must be a number or a list of times, not of shape {array.shape}")
+        raise InputError(f"bands must be a number or a list of times, not of shape {array.shape}")
     inner = array[(array != 0) & ~np.isposinf(array)]
     whole = np.array([0.0, *inner, np.inf])
     given = [e for e in whole if e in array]
