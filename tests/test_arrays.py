@@ -144,4 +144,4 @@ def test_a_strength_left_out_is_found() -> None:
     assert result.strength == steepest.denoise_least_risk(noisy).strength
     assert result.sigma == pytest.approx(steepest.estimate_noise(noisy))
     with pytest.raises(steepest.InputError, match="strength"):
-        steepest.denoise_tv(np.stack([noisy, noisy]), batch_axis=0)
+        steepest.denoise_tv(noisy, start=result)

@@ -438,3 +438,25 @@ def test_interruption(photo, capsys, monkeypatch):
     assert main(["denoise", "photo.png", "--strength", "0.1"]) == 130
     assert "interrupted" in capsys.readouterr().err
     assert os.listdir() == ["photo.png"]
+
+
+def test_the_camera_is_estimated(capsys):
+    """Photon noise is found and stabilised; noise of one level stays Gaussian."""
+    rng = np.random.default_rng(2)
+    waves = np.add.outer(np.sin(np.arange(96) / 15), np.cos(np.arange(120) / 20))
+    clean = 300 + 80 * waves
+    images = {
+        "camera.tif": 100 + 2 * rng.poisson((clean - 100) / 2),
+        "white.tif": clean + 9 * rng.standard_normal(clean.shape),
+    }
+    said = {}
+    for name, noisy in images.items():
+        write_image(name, np.rint(noisy).astype(np.uint16))
+        assert main(["denoise", name, "--noise", "auto", "-o", f"out-{name}"]) == 0
+        error = np.abs(read_image(f"out-{name}").array - clean).mean()
+        assert error < np.abs(noisy - clean).mean() / 2.5
+        said[name] = capsys.readouterr().out
+    assert "poisson (estimated), gain 2" in said["camera.tif"]
+    assert "poisson" not in said["white.tif"]
+    assert main(["denoise", "white.tif", "--noise", "auto", "--gain", "2"]) == 2
+    assert "--gain" in one_error(capsys)

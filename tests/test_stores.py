@@ -372,7 +372,7 @@ def test_images_do_not_depend_on_those_before(tmp_path, monkeypatch, capsys, com
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["denoise", "a.zarr"], "--strength: a positive number"),
+        (["denoise", "a.zarr", "--strength", "0"], "--strength 0: by tiles"),
         (
             ["denoise", "a.zarr", "--strength", "0.1", "--sigma", "0.1"],
             "--sigma: not with --strength",

@@ -316,3 +316,56 @@ def test_by_tiles_weights_need_a_strength() -> None:
     energy = steepest.TotalVariation(weights=np.ones((20, 20)))
     with pytest.raises(InputError, match="weights"):
         steepest.denoise(image, energy=energy, out=np.empty_like(image), tiles=steepest.Tiles())
+
+
+def dim_micrograph(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Smooth spots and their photons: gain 2.2, read noise 3, black level 100; both in [0, 1]."""
+    spots = gaussian_filter((rng.random((192, 192)) < 0.002).astype(float), 9)
+    clean = 100 + 2.2 * (5 + 60 * spots / spots.max())
+    noisy = 100 + 2.2 * rng.poisson((clean - 100) / 2.2) + 3 * rng.standard_normal(clean.shape)
+    return clean / 65535, noisy / 65535
+
+
+def test_the_gain_above_a_black_level() -> None:
+    """Variance gain * (value - black) + read noise^2: the line falls to zero above grey value 0."""
+    clean, noisy = dim_micrograph(np.random.default_rng(2))
+    model = steepest.estimate_noise_model(noisy).scaled(65535)
+    assert model.gain == pytest.approx(2.2, rel=0.2)
+    assert model.deviation(100 + 2.2 * 5) == pytest.approx(math.hypot(3, 2.2 * 5**0.5), rel=0.1)
+    left = np.std(steepest.denoise(noisy).image - clean)
+    assert left < 0.3 * np.std(noisy - clean)
+
+
+@pytest.mark.parametrize(("count", "black"), [(2, 0.0), (4, 0.1)])
+def test_repeated_exposures_show_the_camera(count: int, black: float) -> None:
+    rng, gain, read = np.random.default_rng(0), 0.01, 0.02
+    clean = photograph()
+    shape = (count, *clean.shape)
+    series = black + gain * rng.poisson(clean / gain, shape) + read * rng.standard_normal(shape)
+    model = steepest.estimate_noise_model(series, exposure_axis=0)
+    assert model.gain == pytest.approx(gain, rel=0.05)
+    assert model.offset == pytest.approx(read**2 - gain * black, abs=1e-4)
+    white = clean + 0.05 * rng.standard_normal(shape)
+    model = steepest.estimate_noise_model(np.moveaxis(white, 0, -1), exposure_axis=-1)
+    assert model.gain == 0
+    assert model.offset == pytest.approx(0.0025, rel=0.03)
+
+
+def test_exposures_of_each_channel() -> None:
+    rng, clean = np.random.default_rng(0), photograph()[:80, :80]
+    levels = np.array([0.02, 0.05, 0.1])
+    series = clean[..., None] + levels * rng.standard_normal((3, *clean.shape, 3))
+    models = steepest.estimate_noise_model(series, -1, exposure_axis=0)
+    assert [m.offset**0.5 for m in models] == pytest.approx(levels, rel=0.05)
+    with pytest.raises(InputError, match="at least two exposures"):
+        steepest.estimate_noise_model(clean[None], exposure_axis=0)
+
+
+def test_the_camera_of_a_model_is_that_of_the_transform() -> None:
+    for model in (NoiseModel(9.0, 2.0), NoiseModel(-40.0, 2.0)):
+        gain, read_noise, black = model.camera
+        values = np.array([30.0, 80.0])
+        variance = gain * (values - black) + read_noise**2
+        np.testing.assert_allclose(variance, model.deviation(values) ** 2)
+    with pytest.raises(InputError, match="gain"):
+        _ = NoiseModel(1.0).camera

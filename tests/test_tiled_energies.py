@@ -105,8 +105,6 @@ def test_what_tiles_cannot_do_is_refused(energy, message):
 def test_options_that_need_the_whole_image_are_named(options, name):
     with pytest.raises(InputError, match=f"{name}=.*not available by tiles"):
         steepest.flow(noisy((20, 30)), 0.1, tiles=Tiles(), **options)
-    with pytest.raises(InputError, match="strength"):
-        steepest.denoise(noisy((20, 30)), tiles=Tiles())
     with pytest.raises(InputError, match=r"must be a steepest\.Tiles"):
         steepest.denoise(noisy((20, 30)), 0.1, tiles="2GB")
     with pytest.raises(InputError, match="keep=True"):

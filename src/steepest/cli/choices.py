@@ -96,9 +96,10 @@ class RangeChoice:
 class NoiseChoice:
     """What the noise of an image is like."""
 
-    noise: Literal["gaussian", "poisson"] = "gaussian"
+    noise: Literal["gaussian", "poisson", "auto"] = "gaussian"
     """poisson: photon counts, made Gaussian by the Anscombe transform and brought back without
-    bias"""
+    bias; auto: the same, if the noise is found to grow with the grey value, with gain, read noise
+    and offset estimated from the image"""
     gain: Positive | None = None
     """poisson: grey values per photon (default 1)"""
     read_noise: Positive | None = None
@@ -108,7 +109,7 @@ class NoiseChoice:
 
     def __post_init__(self) -> None:
         if self.noise != "poisson":
-            refuse("also give --noise poisson", self)
+            refuse("also give --noise poisson", self, besides=["noise"])
 
 
 @options("Method")

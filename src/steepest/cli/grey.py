@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import steepest
+from steepest.core.errors import InputError
 from steepest.core.numbers import counted
 from steepest.io import Image
 
@@ -24,13 +25,36 @@ class Values:
 
     ``limits`` are the grey values that stand for 0 and 1; others are not clipped. A ``camera``
     (gain, read noise, offset) says that they are photon counts, which are converted to Gaussian
-    noise by the Anscombe transform. With ``floats``, results are in floating point, on the scale of
-    computations but for photon counts.
+    noise by the Anscombe transform; if ``unknown``, it is still to be estimated. With ``floats``,
+    results are in floating point, on the scale of computations but for photon counts.
     """
 
     limits: tuple[float, float] | None = None
     camera: tuple[float, float, float] | None = None
     floats: bool = False
+    unknown: bool = False
+
+    def of_image(self, image: Image) -> Values:
+        """The same values with the camera that is estimated from an image, if it is unknown.
+
+        There is one camera for all channels. It is None if the noise does not grow with the grey
+        value in all of them.
+        """
+        if not self.unknown:
+            return self
+        page = image.parts[len(image.parts) // 2]
+        top = float(np.iinfo(page.dtype).max) if page.dtype.kind == "u" else 1.0
+        found = steepest.estimate_noise_model(page, image.channel_axis)
+        models = [model.scaled(top) for model in (found if isinstance(found, tuple) else (found,))]
+        if not all(model.gain > 0 and model.blur == 0 for model in models):
+            return replace(self, unknown=False)
+        gain, offset = (np.mean([getattr(m, name) for m in models]) for name in ("gain", "offset"))
+        camera = steepest.NoiseModel(float(offset), float(gain)).camera
+        try:
+            steepest.anscombe(page, *camera)
+        except InputError:  # values far below the offset: these are no photons
+            camera = None
+        return replace(self, camera=camera)
 
     @property
     def _scale(self) -> tuple[float, float] | None:
@@ -110,9 +134,8 @@ class Values:
         if self.camera is not None:
             known = dict(zip(("gain", "read_noise", "offset"), self.camera, strict=True))
             words = (f"{name.replace('_', ' ')} {value:g}" for name, value in known.items())
-            item.report(
-                "noise", f"poisson, {', '.join(words)}", noise={"model": "poisson", **known}
-            )
+            kind = "poisson (estimated)" if self.unknown else "poisson"
+            item.report("noise", f"{kind}, {', '.join(words)}", noise={"model": "poisson", **known})
         elif self._scale is not None:
             low, high = self._scale
             item.report("range", f"{low:g} to {high:g} stand for 0 to 1", range=[low, high])
@@ -154,8 +177,10 @@ def values_of(
 
     Raises `InputError` if the options cannot be combined.
     """
-    if noise.noise != "poisson":
+    if noise.noise == "gaussian":
         return Values(grey.range, floats=floats)
-    refuse("cannot be combined with --noise poisson; see --offset, --gain", grey)
+    refuse(f"cannot be combined with --noise {noise.noise}; see --offset, --gain", grey)
+    if noise.noise == "auto":
+        return Values(floats=floats, unknown=True)
     camera = noise.gain or 1.0, noise.read_noise or 0.0, noise.offset or 0.0
     return Values(camera=camera, floats=floats)

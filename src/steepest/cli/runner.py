@@ -55,7 +55,7 @@ class Item:
     seconds: float = 0.0
     _image: Image | None = None
     _pages: dict[str, list[np.ndarray]] = field(default_factory=dict)
-    _grey: Values = field(default_factory=Values)
+    grey: Values = field(default_factory=Values)
     _dtype: Any = None
 
     def __post_init__(self) -> None:
@@ -79,8 +79,9 @@ class Item:
         if self.source.large:
             return open_large(self)
         image = prepare(reading.read(self.source.name))
+        values = None if values is None else values.of_image(image)
         image = image if values is None else values.prepare(image)
-        self._grey, self._dtype = values or Values(), image.array.dtype
+        self.grey, self._dtype = values or Values(), image.array.dtype
         for name, content in like(image).items():
             if name in self.files:
                 check_target(self.files[name], content)
@@ -121,7 +122,7 @@ class Item:
         Tiles are written already.
         """
         for name, array in zip(names, () if self.source.large else arrays, strict=False):
-            self._pages.setdefault(name, []).append(self._grey.back(array, self._dtype))
+            self._pages.setdefault(name, []).append(self.grey.back(array, self._dtype))
 
     @contextmanager
     def page(self, image: Image, index: int) -> Iterator[Any]:

@@ -9,11 +9,13 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import uniform_filter
 
-from ..core.arrays import prepare_image
+from ..core.arrays import as_array, normalize_axis, prepare_image
 from ..core.errors import InputError
 from ..core.namespace import Array, detached
 from ..core.numbers import check_number
+from .exposures import fit_line
 from .flat_blocks import (
     BLURS,
     LEAST,
@@ -29,7 +31,9 @@ from .flat_blocks import (
 from .haar_noise import Noise, haar_noise
 
 _BINS = 6  # of grey values, if there are enough blocks
-_SLOPES = np.array([0.0, 0.25, 0.5, 0.75, 1.0])  # of the line of variances, at its mean
+# of the line of variances, relative to its value at the mean; above 1, black is not zero
+_SLOPES = np.array([0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0])
+_DARKEST = 0.01  # share of the image that may be darker than black, in means of 8 pixels per axis
 _DRAWN = 0.3  # constant share of an image from which it may be a drawing
 _TEXTURE_MISSES = 0.06  # error of correlations in texture, beyond that allowed in blurred noise
 _ENOUGH = 0.08  # share of flat blocks that tells blurred noise from texture
@@ -73,6 +77,19 @@ class NoiseModel:
         check_number(self.blur, "blur")
         check_number(self.share, "share", most=1.0)
 
+    @property
+    def camera(self) -> tuple[float, float, float]:
+        """The ``gain``, ``read_noise`` and ``offset`` of `anscombe` for this noise.
+
+        Raises `InputError` if the variance does not grow with the grey value, or the noise is
+        blurred: `anscombe` is for photons.
+        """
+        if self.gain <= 0 or self.blur > 0:
+            raise InputError(f"{self} is not the noise of photons: the gain must be positive")
+        if self.offset < 0:  # the grey value without light
+            return float(self.gain), 0.0, -self.offset / self.gain
+        return float(self.gain), math.sqrt(self.offset), 0.0
+
     def scaled(self, factor: float) -> NoiseModel:
         """The noise of the image multiplied by a positive factor."""
         return replace(self, offset=self.offset * factor**2, gain=self.gain * factor)
@@ -94,9 +111,9 @@ class NoiseModel:
 
 
 def estimate_noise_model(
-    image: Any, channel_axis: int | None = None
+    image: Any, channel_axis: int | None = None, *, exposure_axis: int | None = None
 ) -> NoiseModel | tuple[NoiseModel, ...]:
-    """Estimate the noise of one image from its flattest blocks.
+    """Estimate the noise of one image from its flattest blocks, or of repeated exposures.
 
     From blocks of 8 x 8 pixels (32 in 1-D, 4 x 4 x 4 in 3-D), the best plane is removed. Where the
     picture is flat, the variances that are left are distributed as those of noise. The largest
@@ -104,11 +121,17 @@ def estimate_noise_model(
     whether the noise is white, blurred white noise, or partly texture, whose share is removed. If
     the variances of bright and dark blocks lie on a line, the noise has a gain, as that of photons.
 
+    Repeated exposures of a scene that does not move show the variance of every pixel. The line
+    ``offset + gain * mean`` through these variances, as functions of the mean, is the one of
+    maximum likelihood for Gaussian noise, by Fisher scoring. Such noise is taken to be white.
+
     Parameters
     ----------
-    image : array, 1-D to 3-D plus optional channel axis
+    image : array, 1-D to 3-D plus optional channel and exposure axes
     channel_axis : int, optional
         Axis of the channels.
+    exposure_axis : int, optional
+        Axis of the repeated exposures, of which there are at least two.
 
     Returns
     -------
@@ -121,10 +144,15 @@ def estimate_noise_model(
     Raises
     ------
     InputError
-        Bad image.
+        Bad image, or fewer than two exposures.
     """
-    channels, unit = _near_one(image, channel_axis)
-    found = tuple(noise_of_channel(each).scaled(unit) for each in channels)
+    if exposure_axis is None:
+        channels, unit = _near_one(image, channel_axis)
+        found = tuple(noise_of_channel(each).scaled(unit) for each in channels)
+    else:
+        channels, unit = _exposures(image, channel_axis, exposure_axis)
+        fits = [fit_line(each) for each in channels]
+        found = tuple(NoiseModel(*fit[:2], share=fit[2]).scaled(unit) for fit in fits)
     return found[0] if channel_axis is None else found
 
 
@@ -160,6 +188,27 @@ def _near_one(image: Any, channel_axis: int | None) -> tuple[np.ndarray, float]:
     array, _ = prepare_image(image, channel_axis)
     unit = 2.0 ** math.frexp(float(abs(array).max()))[1]
     return np.asarray(detached(array / unit)), unit
+
+
+def _exposures(
+    image: Any, channel_axis: int | None, exposure_axis: int
+) -> tuple[np.ndarray, float]:
+    r"""Exposures as (channels, exposures, \*space) over a power of two."""
+    array = as_array(image, "image")
+    exposures = normalize_axis(exposure_axis, array.ndim, "exposure_axis")
+    channels = normalize_axis(channel_axis, array.ndim, "channel_axis")
+    assert exposures is not None
+    if channels == exposures or array.shape[exposures] < 2:
+        raise InputError(
+            f"exposure_axis={exposure_axis} of an image of shape {tuple(array.shape)}; it must "
+            "have at least two exposures, and not be channel_axis"
+        )
+    if channels is not None:
+        channels -= channels > exposures
+    array = np.moveaxis(np.asarray(detached(array)), exposures, 0)
+    each = np.stack([np.asarray(prepare_image(one, channels)[0]) for one in array], axis=1)
+    unit = 2.0 ** math.frexp(float(abs(each).max()))[1]
+    return each.astype(np.float64) / unit, unit
 
 
 def noise_of(array: Array) -> Noise:
@@ -207,7 +256,7 @@ def _noise_in_blocks(channel: np.ndarray) -> NoiseModel | None:
     variance = white.variance * (1 - _texture(blocks, white, found))
     if variance == 0:
         return NoiseModel(0.0, share=0.0)
-    camera = _camera(blocks)
+    camera = _camera(blocks, channel)
     return NoiseModel(variance, share=white.share) if camera is None else camera
 
 
@@ -243,7 +292,7 @@ def _blurred(blocks: Blocks, found: Correlation, usual: np.ndarray) -> NoiseMode
     return NoiseModel(fit.variance * noise, blur=width, share=fit.share)
 
 
-def _camera(blocks: Blocks) -> NoiseModel | None:
+def _camera(blocks: Blocks, channel: np.ndarray) -> NoiseModel | None:
     """The model of noise that grows with the grey value, if that explains bright and dark blocks.
 
     The variance is found in each of several bins of grey values. Texture makes some of them too
@@ -268,11 +317,13 @@ def _camera(blocks: Blocks) -> NoiseModel | None:
     if len(grey) < 3 or min(grey) < 0:
         return None
     x, y, w = np.array(grey), np.array(variance), np.array(weight) / np.sum(weight)
-    middle = float((w * x).sum())
+    middle, dark = float((w * x).sum()), float(np.quantile(uniform_filter(channel, 8), _DARKEST))
     best: tuple[float, float, float] | None = None
     flat = 0.0
     for slope in _SLOPES:
         shape = (1 - slope) + slope * x / middle
+        if slope > 1 and middle * (1 - 1 / slope) > dark:
+            break
         ratio = np.log(y / shape)
         level = _weighted_median(ratio, w)
         spread = float((w * abs(ratio - level)).sum())

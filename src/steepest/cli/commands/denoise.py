@@ -64,6 +64,7 @@ def denoise(
     steepest denoise stack.tif --spacing file      spacing of slices in the file
     steepest denoise cells.tif --range 0 4095      12-bit data in a 16-bit file
     steepest denoise counts.tif --noise poisson    photon counts; also see --gain
+    steepest denoise dim.tif --noise auto          a camera: gain and read noise are estimated
     steepest denoise big.zarr -o out.zarr          larger than memory
 
     Notes
@@ -72,14 +73,14 @@ def denoise(
     the file for floats. With --range, 0 and 1 are the grey values LOW and HIGH. The larger a
     structure is, the larger the strength that it survives.
 
-    With --noise poisson, the strength and the certificate refer to the transformed image, whose
-    noise has a standard deviation of 1 (less where there are few photons). Results are grey values
-    as in the file, also with --float.
+    With --noise poisson or auto, the strength and the certificate refer to the transformed image,
+    whose noise has a standard deviation of 1 (less where there are few photons). Results are grey
+    values as in the file, also with --float.
     """
     values = values_of(grey, noise, floats=writing.float)
-    if noise.noise == "poisson":
-        why = "cannot be combined with --noise poisson, whose noise follows from the image; see "
-        choices.refuse(f"{why}--gain and --read-noise", sigma=sigma)
+    if noise.noise != "gaussian":
+        why = f"cannot be combined with --noise {noise.noise}, whose noise follows from the image; "
+        choices.refuse(f"{why}see --gain and --read-noise", sigma=sigma)
     weight: Any = None if strength == "auto" else strength
     if weight is not None:
         choices.refuse("not with --strength, which needs no noise", sigma=sigma)
@@ -89,10 +90,10 @@ def denoise(
 
     def work(item: Item) -> None:
         def compute(page: Any, keywords: dict[str, Any]) -> Any:
-            part = values.compute(page)
+            part = item.grey.compute(page)
             if weight is None and not large:
                 axis = keywords.get("channel_axis")
-                own = sigma or values.noise(page, axis, separate=energy.separate_channels)
+                own = sigma or item.grey.noise(page, axis, separate=energy.separate_channels)
                 result = steepest.denoise_least_risk(part, own, **keywords)
             else:
                 result = steepest.denoise(part, weight, **keywords)
@@ -102,8 +103,8 @@ def denoise(
         image = item.read(reading, values)
         energy.report(item)
         results = item.solve(image, compute, energy, solver, tiles=tiles, names=["denoised"])
-        _report(item, results, values, image.array.dtype)
-        values.report_clipping(item, image)
+        _report(item, results, item.grey, image.array.dtype)
+        item.grey.report_clipping(item, image)
         item.certify(results, bounds)
 
     sources = reading.sources(images, writing.output, large=large)
