@@ -8,15 +8,15 @@ from __future__ import annotations
 from ..core.lazy import lazily
 
 _WHERE = {
-    "displacement": "displacement",
-    "Displacement": "displacement",
-    "strain": "strain",
+    "displacement": "optical_flow",
+    "Displacement": "optical_flow",
+    "strain": "strains",
     "follow": "series",
     "warp": "warping",
     "warp_forward": "forward",
     "ForwardWarp": "forward",
-    "magnify": "magnify",
-    "Magnified": "magnify",
+    "magnify": "magnification",
+    "Magnified": "magnification",
     "speckle_pair": "speckle",
 }
 

@@ -8,7 +8,7 @@ from scipy.signal import fftconvolve
 
 _HALF = 16  # half the side of a block, in pixels
 _STEP = 24  # between blocks
-_ALIKE = 0.3  # least correlation of a block that counts
+_ALIKE = 0.5  # least correlation of a block that counts
 
 
 def block_shifts(first: np.ndarray, second: np.ndarray, most: int) -> np.ndarray:

@@ -262,3 +262,43 @@ def sample(coefficients, shape, u, first, last, out):
                 down += to_y[k] * here
                 right += of_y[k] * along
             out[0, i, j], out[1, i, j], out[2, i, j] = value, down, right
+
+
+@kernel
+def draw_triangles(values, places, out, covered):
+    """Draw both triangles of all squares of pixels at their places; the number turned over."""
+    channels, height, width = values.shape
+    folds = 0
+    for i in range(height - 1):
+        for j in range(width - 1):
+            for half in range(2):
+                # corners in the same sense: (i, j), (i + 1, j), (i, j + 1), and the other three
+                b, a, d, c, f, e = i + half, j + half, i + 1, j, i, j + 1
+                if half == 1:
+                    d, c, f, e = i, j + 1, i + 1, j
+                y0, x0 = places[0, b, a], places[1, b, a]
+                y1, x1 = places[0, d, c] - y0, places[1, d, c] - x0
+                y2, x2 = places[0, f, e] - y0, places[1, f, e] - x0
+                area = y1 * x2 - y2 * x1
+                if area <= 0:
+                    folds += 1
+                if area == 0:
+                    continue
+                low = max(int(np.ceil(y0 + min(0.0, y1, y2))), 0)
+                high = min(int(np.floor(y0 + max(0.0, y1, y2))), height - 1)
+                left = max(int(np.ceil(x0 + min(0.0, x1, x2))), 0)
+                right = min(int(np.floor(x0 + max(0.0, x1, x2))), width - 1)
+                for y in range(low, high + 1):
+                    for x in range(left, right + 1):
+                        s = ((y - y0) * x2 - y2 * (x - x0)) / area
+                        t = (y1 * (x - x0) - (y - y0) * x1) / area
+                        if s < -1e-12 or t < -1e-12 or s + t > 1.0 + 1e-12:
+                            continue
+                        covered[y, x] = True
+                        for n in range(channels):
+                            out[n, y, x] = (
+                                (1.0 - s - t) * values[n, b, a]
+                                + s * values[n, d, c]
+                                + t * values[n, f, e]
+                            )
+    return folds

@@ -9,8 +9,8 @@ from scipy import ndimage
 
 _WINDOW = 8.0  # pixels: standard deviation of the windows of the information
 # calibrated by `python -m benchmarks.motion coverage`
-_OF_U, _OF_W = 0.045, 0.0032
-_SPREAD_U, _SPREAD_W = 3.0, 0.5  # of the local variation of w
+_OF_U, _OF_W = 0.045, 0.004
+_SPREAD_U, _SPREAD_W = 3.0, 0.65  # of the local variation of w
 _OUTLYING = 3.0  # robust standard deviations at which residuals are clipped
 _TINY = 1e-9
 

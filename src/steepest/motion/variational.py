@@ -83,7 +83,8 @@ class Problem:
             plane = (stop - start + 2, stride)
             self._strips.append(_Strip(
                 start, stop, first, last,
-                aligned_zeros((SLOTS, 2, *plane), _DTYPE), aligned_zeros((DATA_SLOTS, *plane), _DTYPE),
+                aligned_zeros((SLOTS, 2, *plane), _DTYPE),
+                aligned_zeros((DATA_SLOTS, *plane), _DTYPE),
                 aligned_zeros((_WAVE, NUM_ROLLING, 3, 2, stride + 2 * LANES), _DTYPE),
             ))  # fmt: skip
 

@@ -18,7 +18,7 @@ from ..core.result import Result
 from ..core.solver import Limits, Solver, limits
 from ..core.status import Status, finished
 from .blocks import block_shifts
-from .strain import strain as strain_of
+from .strains import strain as strain_of
 from .uncertainty import deviations
 from .variational import Problem
 from .warping import Spline, check_displacement
@@ -51,7 +51,7 @@ class Displacement(Result):
         ``moved(x + u) - reference``, both normalised locally to standard deviation 0.2: what the
         displacement does not explain. 0 where the weight is 0.
     displacement_std, strain_std : arrays
-        Estimated standard deviations of both (see `displacement`), infinite where there is no texture.
+        Estimated standard deviations (see `displacement`), infinite where there is no texture.
     gaps : tuple of floats
         The relative duality gap of the convex problem of each warp. It says nothing about the
         linearisation.
@@ -204,7 +204,9 @@ def _pair(reference: Any, moved: Any) -> tuple[np.ndarray, np.ndarray, np.dtype]
         arrays.append(array[0])
     first, second = arrays
     if first.shape != second.shape:
-        raise InputError(f"moved of shape {second.shape} must have that of reference, {first.shape}")
+        raise InputError(
+            f"moved of shape {second.shape} must have that of reference, {first.shape}"
+        )
     for name, array in (("reference", first), ("moved", second)):
         if np.ptp(array) == 0:
             raise InputError(f"{name} is constant: there is no texture to follow")
@@ -280,4 +282,6 @@ class _Search:
                 break
             done = float(np.percentile(np.abs(u - before), 99)) < _STILL
         status = Status.CONVERGED if gaps[-1] <= aim else Status.MAX_ITERATIONS
+        if reporter.stopped:
+            status = Status.STOPPED
         return u, w, gaps, iterations, status
