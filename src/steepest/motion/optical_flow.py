@@ -246,14 +246,14 @@ class _Search:
         zero = np.zeros((2, *first.shape))
         self.slope = Spline(self.first, limit.threads).at(zero)[1:]
         self.problem = Problem(first.shape, radii, _STEPS, load_axis, limit.threads)  # type: ignore[arg-type]
-        self.grid = np.indices(first.shape, sparse=True)
+        self.grid = np.indices(first.shape)
 
     def linearised(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The mean gradient of both images, the residual, and the weight of the pixels."""
         there = self.spline.at(u)
         inside = np.ones(u.shape[1:], bool)
-        for x, shift, size in zip(self.grid, u, u.shape[1:], strict=True):
-            inside &= (x + shift >= 0) & (x + shift <= size - 1)
+        for place, size in zip(self.grid + u, u.shape[1:], strict=True):
+            inside &= (place >= 0) & (place <= size - 1)
         weight = self.weight * inside
         residual = (there[0] - self.first) * (weight > 0)
         return (self.slope + there[1:]) / 2, residual, weight

@@ -99,9 +99,7 @@ def strain(
                 place = folder / f"{name}{tag}"
                 tiff = place.with_suffix(".tif")
                 item.write(tiff, blank.of_numbers([np.asarray(values, np.float32)]))
-                if name in _MAPS:
-                    picture = _picture(name, values, lengths)
-                    item.write(place.with_suffix(".png"), picture)
+                item.write(place.with_suffix(".png"), _picture(name, values, lengths))
             if line:
                 item.write(folder / f"{_LINE}{tag}.csv", _along(line, maps, lengths))
         _report(item, results)
