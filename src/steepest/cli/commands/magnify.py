@@ -46,6 +46,7 @@ def magnify(
     Examples
     --------
     steepest magnify stack.tif --factor 10
+    steepest magnify stack.tif --factor 0            still frames
     steepest magnify frames/ -o larger.tif --factor 20 --modes 2
     """
     names = reading_names(images)

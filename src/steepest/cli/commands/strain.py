@@ -65,7 +65,7 @@ def strain(
     --------
     steepest strain before.tif after.tif -o strain/
     steepest strain test_*.tif -o strain/ --load x --line 50,10,50,200
-    steepest strain a.png b.png --pixel-size 3.5 --max-shift 30  displacements in micrometres
+    steepest strain a.png b.png --max-shift 30 --pixel-size 3.5  in micrometres
     """
     need_figures()
     if line is not None and len(line) != 4:
