@@ -14,7 +14,18 @@ from .parser import Command, make_program, run
 
 COMMANDS = (
     *("decompose", "denoise", "filter", "flow", "spectrum", "objects", "scale-map", "segment"),
-    *("phase", "orientations", "inpaint", "mask", "stipple", "compress", "decompress", "learn"),
+    *(
+        "phase",
+        "orientations",
+        "inpaint",
+        "mask",
+        "stipple",
+        "strain",
+        "magnify",
+        "compress",
+        "decompress",
+        "learn",
+    ),
     *("app", "info"),
 )
 DESCRIPTION = """\
@@ -39,6 +50,7 @@ steepest orientations map.ctf --strength 0.5  EBSD maps (.ctf, .ang)
 steepest inpaint photo.png --unknown hole.png  fill what is white in hole.png
 steepest mask sample:coffee                 choose 5 % of the pixels
 steepest stipple photo.jpg -o dots.svg      the photograph in 10,000 dots
+steepest strain before.tif after.tif -o strain  maps of strain, with errors
 steepest compress sample:coffee             these pixels in coffee.stp
 steepest app photo.jpg                      bands under sliders, in a browser
 

@@ -25,6 +25,7 @@ from .fields import (
 )
 from .labels import label_overlay
 from .montage import band_montage
+from .scalars import scalar_map
 from .spectrum import spectrum_curve, spectrum_map
 from .strip import flow_strip
 
@@ -40,6 +41,7 @@ __all__ = [
     "orientation_map",
     "phase_colours",
     "phase_map",
+    "scalar_map",
     "side_by_side",
     "spectrum_curve",
     "spectrum_map",

@@ -1,0 +1,207 @@
+"""Displacement and strain against optical flow of scikit-image and OpenCV, on generated speckle.
+
+``python -m benchmarks.motion`` writes ``results/motion/strain.md``; ``python -m benchmarks.motion
+coverage`` writes ``results/motion/coverage.md``. Peers have no strain: their displacement is
+differentiated by a derivative of Gaussian, whose width is the best one for each case out of 0
+(plain differences), 2, 4, 8 and 12 pixels; ours is one setting, the default.
+OpenCV (``pip install opencv-python-headless``) is left out if it is not installed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import process_time
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+from scipy.special import erf
+
+from benchmarks.report import describe_machine
+from steepest import motion
+
+OUTPUT = Path(__file__).parent / "results" / "motion"
+SIZE, MARGIN = 128, 12
+WIDTHS = (0, 2, 4, 8, 12)
+SEEDS = (50, 51, 52)
+Field = Callable[[np.ndarray], np.ndarray]
+
+
+def _along(function: Callable[[np.ndarray], np.ndarray]) -> Field:
+    return lambda x: np.stack([0 * x[..., 0], function(x[..., 1] - SIZE / 2)], -1)
+
+
+def _wave(x: np.ndarray) -> np.ndarray:
+    y, z = x[..., 0], x[..., 1]
+    return np.stack([0.12 * np.sin(z / 14), 0.1 * np.sin(z / 9 + y / 11)], -1)
+
+
+def _hole(x: np.ndarray) -> np.ndarray:
+    """A bump of radial displacement, like the pressure of an inclusion, and a small rotation."""
+    d = x - SIZE / 2
+    square = (d * d).sum(-1, keepdims=True)
+    return 0.02 * d * np.exp(-square / 450) + 0.01 * d[..., ::-1] * np.array([1, -1])
+
+
+CASES: dict[str, Field] = {
+    "uniform 1 %": _along(lambda x: 0.01 * x),
+    "band": _along(lambda x: 0.02 * np.sqrt(np.pi / 2) * 6 * erf(x / (6 * np.sqrt(2)))),
+    "beside a crack": _along(lambda x: 0.002 * x + 0.5 * (x > 0)),
+    "wave (untuned)": _wave,
+    "inclusion (untuned)": _hole,
+}
+
+
+def _grid() -> np.ndarray:
+    return np.moveaxis(np.indices((SIZE, SIZE)).astype(float), 0, -1)
+
+
+def true_strain(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Displacement and strain of a case, and nan where it does not count."""
+    grid, h = _grid(), 1e-4
+    u = np.moveaxis(CASES[name](grid), -1, 0)
+    columns = []
+    for axis in range(2):
+        shift = h * np.eye(2)[axis]
+        columns.append((CASES[name](grid + shift) - CASES[name](grid - shift)) / (2 * h))
+    w = np.moveaxis(np.stack(columns, -1), (2, 3), (0, 1))
+    strain = (w + w.swapaxes(0, 1)) / 2
+    mask = np.full((SIZE, SIZE), np.nan)
+    mask[MARGIN:-MARGIN, MARGIN:-MARGIN] = 0
+    if "crack" in name:
+        mask[:, abs(np.arange(SIZE) - SIZE // 2) < MARGIN] = np.nan
+    return u + mask, strain + mask
+
+
+def derivative(u: np.ndarray, width: float) -> np.ndarray:
+    """The strain of a displacement by derivatives of Gaussians."""
+    if width == 0:
+        return motion.strain(u)
+    parts = [[gaussian_filter(c, width, order=o) for o in ((1, 0), (0, 1))] for c in u]
+    w = np.array(parts)
+    return (w + w.swapaxes(0, 1)) / 2
+
+
+def peers() -> dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]]:
+    """Functions that return the displacement (2, H, W)."""
+    from skimage.registration import optical_flow_ilk, optical_flow_tvl1
+
+    def ilk(radius: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+        return lambda a, b: np.asarray(optical_flow_ilk(a, b, radius=radius))
+
+    found = {f"scikit-image iLK, radius {r}": ilk(r) for r in (5, 9, 15)}
+    found["scikit-image TV-L1"] = lambda a, b: np.asarray(optical_flow_tvl1(a, b))
+    try:
+        import cv2
+    except ImportError:
+        return found
+
+    def bytes_of(a: np.ndarray, b: np.ndarray) -> list[np.ndarray]:
+        low, high = a.min(), a.max()
+        return [(np.clip((x - low) / (high - low), 0, 1) * 255).astype(np.uint8) for x in (a, b)]
+
+    def dis(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        method = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        method.setFinestScale(0)
+        flow = method.calc(*bytes_of(a, b), None)
+        return np.moveaxis(flow[..., ::-1], -1, 0).astype(float)
+
+    def farneback(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        flow = cv2.calcOpticalFlowFarneback(*bytes_of(a, b), None, 0.5, 3, 21, 5, 7, 1.5, 0)
+        return np.moveaxis(flow[..., ::-1], -1, 0).astype(float)
+
+    found["OpenCV DIS"], found["OpenCV Farnebäck"] = dis, farneback
+    return found
+
+
+def rms(error: np.ndarray) -> float:
+    """The root mean square, without nan."""
+    return float(np.sqrt(np.nanmean(error**2)))
+
+
+def strains() -> None:
+    """Write the table of strain errors."""
+    names = ("`motion.displacement`", *peers())
+    table = {name: dict[str, str]() for name in names}
+    seconds = dict.fromkeys(names, np.inf)
+    for case, field in CASES.items():
+        u, strain = true_strain(case)
+        pairs = [motion.speckle_pair((SIZE, SIZE), field, noise=0.01, rng=s) for s in SEEDS]
+        errors = []
+        for pair in pairs:
+            begin = process_time()
+            result = motion.displacement(*pair)
+            seconds[names[0]] = min(seconds[names[0]], process_time() - begin)
+            errors.append((rms(result.strain - strain), rms(result.displacement - u)))
+        of_strain, of_u = np.mean(errors, 0)
+        table[names[0]][case] = f"{of_strain:.5f} ({of_u:.3f})"
+        for name, method in peers().items():
+            fields = []
+            for pair in pairs:
+                begin = process_time()
+                fields.append(method(*pair))
+                seconds[name] = min(seconds[name], process_time() - begin)
+            best, width = min(
+                (np.mean([rms(derivative(f, w) - strain) for f in fields]), w) for w in WIDTHS
+            )
+            moved = np.mean([rms(f - u) for f in fields])
+            table[name][case] = f"{best:.5f}, {width} px ({moved:.3f})"
+            print(case, name, table[name][case], flush=True)
+        print(case, table[names[0]][case], flush=True)
+    lines = [f"| | {' | '.join(CASES)} | CPU s |", "|---" * (len(CASES) + 2) + "|"]
+    for name, cells in table.items():
+        lines.append(f"| {name} | {' | '.join(cells.values())} | {seconds[name]:.2f} |")
+    _write("strain.md", lines, f"python -m benchmarks.motion; seeds {SEEDS}")
+
+
+def random_case(seed: int) -> Field:
+    """A random affine deformation and two waves."""
+    rng = np.random.default_rng(seed)
+    affine, k = rng.uniform(-0.008, 0.008, (2, 2)), rng.uniform(0.02, 0.08, 2)
+    a = rng.uniform(0.002, 0.012) / k
+    return lambda x: (
+        (x - SIZE / 2) @ affine.T
+        + np.stack([a[0] * np.sin(k[0] * x[..., 1]), a[1] * np.sin(k[1] * x[..., 0])], -1)
+    )
+
+
+def coverage() -> None:
+    """Write how often intervals of 90 % hold the truth; calibrated on seeds 20 to 29."""
+    lines = ["| seed | noise | displacement | strain |", "|---|---|---|---|"]
+    rows = []
+    for seed in range(40, 50):
+        CASES["random"] = random_case(seed)
+        noise = (0.01, 0.02, 0.005)[seed % 3]
+        u, strain = true_strain("random")
+        result = motion.displacement(
+            *motion.speckle_pair((SIZE, SIZE), CASES["random"], noise=noise, rng=seed)
+        )
+        shares = []
+        for value, truth, std in (
+            (result.displacement, u, result.displacement_std),
+            (result.strain, strain, result.strain_std),
+        ):
+            known = np.isfinite(truth)
+            shares.append(float((abs(value - truth) < 1.645 * std)[known].mean()))
+        rows.append(shares)
+        lines.append(f"| {seed} | {noise} | {shares[0]:.3f} | {shares[1]:.3f} |")
+    mean = np.mean(rows, 0)
+    lines.append(f"| all | | {mean[0]:.3f} | {mean[1]:.3f} |")
+    _write("coverage.md", lines, "python -m benchmarks.motion coverage")
+
+
+def _write(name: str, lines: list[str], command: str) -> None:
+    machine = describe_machine()
+    packages = machine["packages"]
+    note = (
+        f"{machine['processor']}, {machine['cores']} cores, {machine['date']}; NumPy "
+        f"{packages['numpy']}; `{command}`"
+    )
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    (OUTPUT / name).write_text("\n".join([*lines, "", note, ""]), encoding="utf-8")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    coverage() if sys.argv[1:] == ["coverage"] else strains()

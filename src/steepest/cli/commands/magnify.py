@@ -1,0 +1,77 @@
+"""``steepest magnify``: make small motion visible."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+import steepest
+from steepest.core.errors import InputError
+from steepest.core.numbers import counted
+
+from .. import choices
+from ..runner import Batch, Item
+from ..sources import Source
+from ..types import Count, Images, Number, Positive
+from .strain import grey_pages, reading_names
+
+
+def magnify(
+    *images: Images,
+    factor: Number = 10.0,
+    modes: Count | None = None,
+    max_shift: Positive = 2.0,
+    solver: choices.SolverChoice = choices.SolverChoice(),
+    reading: choices.FileReading = choices.FileReading(),
+    writing: choices.Writing = choices.Writing(),
+) -> Batch:
+    """Make motion visible that is too small to see.
+
+    The frames are the pages of a TIFF file, or several files. The motion from the first frame to
+    each frame is estimated, and the first frame is moved that much, times the factor. Colour
+    becomes grey. The result is a TIFF file of all frames.
+
+    Parameters
+    ----------
+    factor
+        how many times as large the motion becomes
+    modes
+        keep only so many motions that are local in space and time; the rest is noise
+    max_shift
+        largest displacement from one frame to the next, in pixels
+    writing.output
+        TIFF or NPY file (default: NAME_magnified.tif here)
+
+    Examples
+    --------
+    steepest magnify stack.tif --factor 10
+    steepest magnify stack.tif --factor 0            still frames
+    steepest magnify frames/ -o larger.tif --factor 20 --modes 2
+    """
+    names = reading_names(images)
+    source = Source(names[0])
+
+    def work(item: Item) -> None:
+        image = item.read(reading, prepare=grey_pages, kept=False)
+        frames = [*image.parts, *(p for n in names[1:] for p in grey_pages(reading.read(n)).parts)]
+        if len({each.shape for each in frames}) != 1 or len(frames) < 2:
+            raise InputError(f"{image.name}: at least two frames of one size are needed")
+        with item.progress() as on_step:
+            result = steepest.motion.magnify(
+                np.stack(frames), factor, modes=modes, max_shift=max_shift, on_step=on_step,
+                **solver.keywords(image),
+            )  # fmt: skip
+        item.write(
+            item.files["frames"], replace(image, axes="TYX", stored_axes="TYX", array=result.frames)
+        )
+        largest = float(np.hypot(*result.displacement.swapaxes(0, 1)).max())
+        item.report("motion", f"up to {largest:.3g} px before", largest=largest)
+        item.report("folds", counted(sum(result.folds), "triangle"), folds=list(result.folds))
+        item.status = result.status
+        item.report("status", str(result.status), status=str(result.status))
+
+    return Batch(
+        [source], work, lambda _: {"frames": source.file(writing.output, "magnified", ".tif")},
+        writing.overwrite,
+    )  # fmt: skip

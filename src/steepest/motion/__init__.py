@@ -1,0 +1,25 @@
+"""Displacement and strain between images, magnified motion.
+
+All names are imported on first use.
+"""
+
+from __future__ import annotations
+
+from ..core.lazy import lazily
+
+_WHERE = {
+    "displacement": "optical_flow",
+    "Displacement": "optical_flow",
+    "strain": "strains",
+    "follow": "series",
+    "warp": "warping",
+    "warp_forward": "forward",
+    "ForwardWarp": "forward",
+    "magnify": "magnification",
+    "Magnified": "magnification",
+    "speckle_pair": "speckle",
+}
+
+__all__ = [*_WHERE]
+
+__getattr__, __dir__ = lazily(__name__, _WHERE, ())
