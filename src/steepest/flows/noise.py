@@ -29,6 +29,7 @@ from .flat_blocks import (
     fit_variance,
 )
 from .haar_noise import Noise, haar_noise
+from .jpeg_noise import noise_before_jpeg
 
 _BINS = 6  # of grey values, if there are enough blocks
 # of the line of variances, relative to its value at the mean; above 1, black is not zero
@@ -231,6 +232,9 @@ def level_of(models: Sequence[NoiseModel], channels: np.ndarray) -> Noise:
 
 def noise_of_channel(channel: np.ndarray) -> NoiseModel:
     r"""The noise of an array (\*space) with values near one; if it is small, by Haar details."""
+    before = noise_before_jpeg(channel)
+    if before is not None:
+        return NoiseModel(before[0] ** 2, share=before[1])
     found = _noise_in_blocks(channel)
     if found is None:
         haar = haar_noise(channel)

@@ -1,0 +1,184 @@
+"""The white noise that a photograph had before it was compressed as JPEG.
+
+JPEG rounds the cosine coefficients of blocks of 8 x 8 pixels to multiples of steps. Where the
+picture is flat, weak noise is rounded to zero, and what remains is not white. But the rounding is
+known once the grid of the blocks and the steps have been found. So the energies of the flattest
+blocks are compared with those of white noise that is rounded in the same way.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import numpy as np
+from scipy.fft import dct, dctn
+from scipy.ndimage import correlate1d
+
+_SIDE = 8  # pixels of a block
+_FEWEST, _MOST = 40, 10_000  # blocks that are used
+_CROP = 512  # pixels along each side of the part in which the grid is looked for
+_FINE = ((7, 7), (6, 6), (5, 7), (7, 5), (5, 5), (4, 6), (6, 4))  # frequencies that show the grid
+_SPARSE = 0.5  # by how much the logarithms of their sizes must be smaller on the grid than off it
+_STEPS = np.geomspace(200, 1.5, 165)  # that are tried, for a range of 255
+_BIN = 0.1  # width of the bins of coefficients, for a range of 255
+_COMB = 0.6  # least mean cosine of coefficients that are multiples of a step
+_KNOWN = 6  # least number of known steps
+_MISFIT = 0.4  # most that coefficients differ from multiples; 0.29 grey levels are due to rounding
+_SHARES = 2.0 ** -np.arange(0, 7.1, 0.5)
+_LEVELS = (0.1, 0.2, 0.35, 0.6)  # of the distribution of energies that are compared
+_FIT = 1.06  # largest accepted ratio of the deviations that these levels show
+_SAMPLES = 1500  # blocks of simulated noise
+_LEAST_TILT, _TILT = 0.35, 0.65  # energy of high over low frequencies: texture alone, noise alone
+
+
+def noise_before_jpeg(channel: np.ndarray) -> tuple[float, float] | None:
+    """The deviation of the noise and the share of flat blocks; None if this is no JPEG image.
+
+    If noise was added after the compression, the coefficients are not multiples of the steps, and
+    the result is None, too.
+    """
+    if channel.ndim != 2 or (channel.shape[0] - 7) * (channel.shape[1] - 7) < 64 * _FEWEST:
+        return None
+    grid = _grid(channel)
+    if grid is None:
+        return None
+    found = _coefficients(channel, grid)
+    steps = _steps(found, float(np.ptp(channel)))
+    known = np.flatnonzero(steps)
+    known = known[np.argsort(steps[known], kind="stable")]
+    if len(known) < _KNOWN or len(found) < _FEWEST:
+        return None
+    found, steps = found[:, known], steps[known]
+    misfit = float(np.median(abs(found - steps * np.rint(found / steps)))) / 0.6745
+    level = _grey_level(channel)
+    if misfit > (_MISFIT * level if level else 0.1 * steps[0]):
+        return None
+    return _rounded_noise(found, steps)
+
+
+def _grid(channel: np.ndarray) -> tuple[int, int] | None:
+    """The first row and column of the grid, on which high frequencies are smallest."""
+    first = [max(0, (n - _CROP) // 2 // _SIDE * _SIDE) for n in channel.shape]
+    part = channel[first[0] : first[0] + _CROP, first[1] : first[1] + _CROP]
+    basis = dct(np.eye(_SIDE), axis=0, norm="ortho")
+    rows = {k: correlate1d(part, basis[k], 0) for k in {i for i, _ in _FINE}}
+    height, width = ((n - 7) // _SIDE for n in part.shape)
+    tiny, half = 1e-6 * float(np.ptp(part)) + 1e-300, _SIDE // 2
+    sizes = np.zeros((_SIDE, _SIDE))
+    for i, j in _FINE:
+        size = abs(correlate1d(rows[i], basis[j], 1))[half:, half:]
+        size = size[: _SIDE * height, : _SIDE * width].reshape(height, _SIDE, width, _SIDE)
+        sizes += np.log(np.median(size, (0, 2)) + tiny) / len(_FINE)
+    y, x = divmod(int(sizes.argmin()), _SIDE)
+    return (y, x) if sizes[y, x] < np.median(sizes) - _SPARSE else None
+
+
+def _coefficients(channel: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
+    """The cosine coefficients (blocks, 64) of the blocks that are not saturated."""
+    part = channel[grid[0] :, grid[1] :]
+    height, width = (n // _SIDE for n in part.shape)
+    part = part[: _SIDE * height, : _SIDE * width].reshape(height, _SIDE, width, _SIDE)
+    blocks = part.swapaxes(1, 2).reshape(-1, _SIDE, _SIDE)
+    blocks = blocks[:: math.ceil(len(blocks) / _MOST)]
+    saturated = (blocks <= channel.min()) | (blocks >= channel.max())
+    blocks = blocks[~saturated.any((1, 2))]
+    return np.asarray(dctn(blocks, axes=(1, 2), norm="ortho")).reshape(len(blocks), -1)
+
+
+def _steps(found: np.ndarray, span: float) -> np.ndarray:
+    """The steps (64,) of which the coefficients are multiples; 0 where none can be seen.
+
+    Those of the two slopes are left out: pictures have slopes, where they have no noise.
+    """
+    unit = span / 255
+    table, mask = _combs()
+    steps = np.zeros(found.shape[1])
+    order = np.add.outer(np.arange(_SIDE), np.arange(_SIDE)).ravel()
+    for k in np.flatnonzero((order > 1) & (order < _SIDE)):
+        sizes = abs(found[:, k]) / unit
+        bins = np.bincount((sizes / _BIN).astype(int), minlength=table.shape[1])[: table.shape[1]]
+        scores = (table @ bins) / np.maximum(counts := mask @ bins, 1) * (counts >= _SIDE)
+        if (top := scores.max()) > _COMB:
+            at = int(np.argmax(scores > 0.85 * top))  # also multiples of a half or a third of it
+            while at + 1 < len(scores) and scores[at + 1] > scores[at]:
+                at += 1
+            step = _STEPS[at]
+            near = sizes[(sizes > step / 2) & (sizes < 4.5 * step)]
+            multiples = np.rint(near / step)
+            steps[k] = unit * float(near @ multiples) / float(multiples @ multiples)
+    return steps
+
+
+@cache
+def _combs() -> tuple[np.ndarray, np.ndarray]:
+    """For each step, the cosines of sizes from a half to 4.5 of it, by bins; and where they are."""
+    sizes = _BIN * (np.arange(int(4.5 * _STEPS[0] / _BIN)) + 0.5)
+    ratio = sizes / _STEPS[:, None]
+    mask = ((ratio > 0.5) & (ratio < 4.5)).astype(np.float32)
+    return mask * np.cos(2 * np.pi * ratio).astype(np.float32), mask
+
+
+def _grey_level(channel: np.ndarray) -> float:
+    """The step of the grey values of an image with few of them; otherwise 0."""
+    values = np.unique(channel[:_CROP, :_CROP])
+    if not 2 <= len(values) <= 256:
+        return 0.0
+    level = float(np.diff(values).min())
+    multiples = (values - values[0]) / level
+    return level if abs(multiples - np.rint(multiples)).max() < 0.05 else 0.0
+
+
+def _rounded_noise(found: np.ndarray, steps: np.ndarray) -> tuple[float, float]:
+    """The deviation of white noise with rounded coefficients like these, and the share of blocks.
+
+    The steps are in ascending order; those much larger than the deviation do not show it. Texture
+    has more energy at low frequencies, compared with such noise. Of its share, the result is free.
+    """
+    normal = np.random.default_rng(0).standard_normal((_SAMPLES, len(steps)))
+    sigmas = np.geomspace(0.15 * steps[0], 1.5 * steps[-1], 40)
+    count = min(9, len(steps))
+    for _ in range(3):
+        values, own, noise = found[:, :count], steps[:count], normal[:, :count]
+        energy = (values**2).sum(1)
+        simulated = ((own * np.rint(sigmas[:, None, None] * noise / own)) ** 2).sum(-1)
+        sigma, share = _matching(np.sort(energy), np.sort(simulated, 1), sigmas, own[0] ** 2 / 2)
+        if sigma == 0:
+            return 0.0, 0.0
+        count = max(min(_KNOWN, len(steps)), int(np.searchsorted(steps, 3 * sigma)))
+    rounded = (own * np.rint(sigma * noise / own)) ** 2
+    rounded = rounded[np.argsort(rounded.sum(1))[: int(_LEVELS[-1] * _SAMPLES)]].mean(0)
+    flattest = np.argsort(energy)[: max(_SIDE, int(_LEVELS[-1] * share * len(energy)))]
+    seen = (values[flattest] ** 2).mean(0)
+    third = len(own) // 3
+    low = float(seen[:third].sum() / rounded[:third].sum())
+    high = float(seen[-third:].sum() / max(rounded[-third:].sum(), 1e-300))
+    noise_of_it = (high / low - _LEAST_TILT) / (_TILT - _LEAST_TILT)
+    sigma *= math.sqrt(min(1.0, high) * min(1.0, max(0.0, noise_of_it)))
+    return (sigma, share) if sigma else (0.0, 0.0)
+
+
+def _matching(
+    energy: np.ndarray, simulated: np.ndarray, sigmas: np.ndarray, least: float
+) -> tuple[float, float]:
+    """The deviation for the largest share of blocks whose energies are those of noise.
+
+    If there is none, it is the smallest that the flattest blocks show. It is 0 where they have no
+    energy.
+    """
+    deviations, share = np.zeros(1), 0.0
+    for each in _SHARES:
+        if share and int(_LEVELS[-1] * each * len(energy)) < 12:
+            break
+        shown, share = [], float(each)
+        for level in _LEVELS:
+            at = int(level * share * len(energy))
+            value = float(energy[max(0, at - 1) : at + 2].mean())
+            column = np.maximum.accumulate(simulated[:, int(level * _SAMPLES)])
+            visible = value >= least and value > column[0]
+            shown.append(float(np.interp(value, column, sigmas)) if visible else 0.0)
+        deviations = np.array([d for d in shown if d])
+        if len(deviations) > 1 and deviations.max() < _FIT * deviations.min():
+            return float(np.exp(np.log(deviations).mean())), share
+        deviations = np.array(shown)
+    return float(deviations.min()), share
