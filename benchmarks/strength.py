@@ -65,6 +65,8 @@ NOISES: dict[str, Noise] = {
     **{f"blurred {w:g} px, 0.05": blurred(w, 0.05) for w in (0.5, 0.7, 1.0)},
     **{f"photons {peak}": photons(peak) for peak in (30, 200)},
     **{f"white 0.05, JPEG {q}": jpeg(q, 0.05) for q in (90, 75, 50)},
+    **{f"white 0.02, JPEG {q}": jpeg(q, 0.02) for q in (90, 75, 50)},
+    **{f"no noise, JPEG {q}": jpeg(q, 0) for q in (90, 75, 50)},
 }
 
 

@@ -27,7 +27,7 @@ _KNOWN = 6  # least number of known steps
 _MISFIT = 0.4  # most that coefficients differ from multiples; 0.29 grey levels are due to rounding
 _SHARES = 2.0 ** -np.arange(0, 7.1, 0.5)
 _LEVELS = (0.1, 0.2, 0.35, 0.6)  # of the distribution of energies that are compared
-_FIT = 1.06  # largest accepted ratio of the deviations that these levels show
+_FIT = 1.05  # largest accepted ratio of the deviations that they show; more for few blocks
 _SAMPLES = 1500  # blocks of simulated noise
 _LEAST_TILT, _TILT = 0.35, 0.65  # energy of high over low frequencies: texture alone, noise alone
 
@@ -35,8 +35,8 @@ _LEAST_TILT, _TILT = 0.35, 0.65  # energy of high over low frequencies: texture 
 def noise_before_jpeg(channel: np.ndarray) -> tuple[float, float] | None:
     """The deviation of the noise and the share of flat blocks; None if this is no JPEG image.
 
-    If noise was added after the compression, the coefficients are not multiples of the steps, and
-    the result is None, too.
+    It is also None where the coefficients are not multiples of the steps, because noise was added
+    after the compression or channels were mixed, and where no blocks look like rounded noise.
     """
     if channel.ndim != 2 or (channel.shape[0] - 7) * (channel.shape[1] - 7) < 64 * _FEWEST:
         return None
@@ -98,6 +98,7 @@ def _steps(found: np.ndarray, span: float) -> np.ndarray:
     for k in np.flatnonzero((order > 1) & (order < _SIDE)):
         sizes = abs(found[:, k]) / unit
         bins = np.bincount((sizes / _BIN).astype(int), minlength=table.shape[1])[: table.shape[1]]
+        bins = bins.astype(np.float32)
         scores = (table @ bins) / np.maximum(counts := mask @ bins, 1) * (counts >= _SIDE)
         if (top := scores.max()) > _COMB:
             at = int(np.argmax(scores > 0.85 * top))  # also multiples of a half or a third of it
@@ -129,14 +130,15 @@ def _grey_level(channel: np.ndarray) -> float:
     return level if abs(multiples - np.rint(multiples)).max() < 0.05 else 0.0
 
 
-def _rounded_noise(found: np.ndarray, steps: np.ndarray) -> tuple[float, float]:
+def _rounded_noise(found: np.ndarray, steps: np.ndarray) -> tuple[float, float] | None:
     """The deviation of white noise with rounded coefficients like these, and the share of blocks.
 
-    The steps are in ascending order; those much larger than the deviation do not show it. Texture
-    has more energy at low frequencies, compared with such noise. Of its share, the result is free.
+    It is None if no share of blocks is like that. The steps are in ascending order; those much
+    larger than the deviation do not show it. Compared with such noise, texture has more energy at
+    low frequencies; the deviation is made smaller by the share of texture.
     """
     normal = np.random.default_rng(0).standard_normal((_SAMPLES, len(steps)))
-    sigmas = np.geomspace(0.15 * steps[0], 1.5 * steps[-1], 40)
+    sigmas = np.geomspace(0.15 * steps[0], 4 * steps[-1], 50)
     count = min(9, len(steps))
     for _ in range(3):
         values, own, noise = found[:, :count], steps[:count], normal[:, :count]
@@ -144,7 +146,7 @@ def _rounded_noise(found: np.ndarray, steps: np.ndarray) -> tuple[float, float]:
         simulated = ((own * np.rint(sigmas[:, None, None] * noise / own)) ** 2).sum(-1)
         sigma, share = _matching(np.sort(energy), np.sort(simulated, 1), sigmas, own[0] ** 2 / 2)
         if sigma == 0:
-            return 0.0, 0.0
+            return None
         count = max(min(_KNOWN, len(steps)), int(np.searchsorted(steps, 3 * sigma)))
     rounded = (own * np.rint(sigma * noise / own)) ** 2
     rounded = rounded[np.argsort(rounded.sum(1))[: int(_LEVELS[-1] * _SAMPLES)]].mean(0)
@@ -163,22 +165,24 @@ def _matching(
 ) -> tuple[float, float]:
     """The deviation for the largest share of blocks whose energies are those of noise.
 
-    If there is none, it is the smallest that the flattest blocks show. It is 0 where they have no
-    energy.
+    Both are 0 if there is none. Energies below ``least`` are due to the rounding of grey values.
     """
-    deviations, share = np.zeros(1), 0.0
-    for each in _SHARES:
-        if share and int(_LEVELS[-1] * each * len(energy)) < 12:
+    places = (np.array(_LEVELS) * _SAMPLES).astype(int)
+    columns = np.maximum.accumulate(simulated[:, places], 0).T
+    for share in _SHARES:
+        at = (np.array(_LEVELS) * share * len(energy)).astype(int)
+        if at[-1] < 12:
             break
-        shown, share = [], float(each)
-        for level in _LEVELS:
-            at = int(level * share * len(energy))
-            value = float(energy[max(0, at - 1) : at + 2].mean())
-            column = np.maximum.accumulate(simulated[:, int(level * _SAMPLES)])
-            visible = value >= least and value > column[0]
-            shown.append(float(np.interp(value, column, sigmas)) if visible else 0.0)
-        deviations = np.array([d for d in shown if d])
-        if len(deviations) > 1 and deviations.max() < _FIT * deviations.min():
-            return float(np.exp(np.log(deviations).mean())), share
-        deviations = np.array(shown)
-    return float(deviations.min()), share
+        values = np.mean([energy[np.maximum(at + shift, 0)] for shift in (-1, 0, 1)], 0)
+        seen = (values >= least) & (values > columns[:, 0])
+        pairs = zip(values[seen], columns[seen], strict=True)
+        shown = np.array([np.interp(value, column, sigmas) for value, column in pairs])
+        largest = sigmas[-1] * 0.999  # all noise that is larger seems to be this
+        allowed = _FIT + 0.3 / math.sqrt(at[-1])
+        if len(shown) < 2 or shown.max() > min(allowed * shown.min(), largest):
+            continue
+        sigma = float(np.exp(np.log(shown).mean()))
+        expected = np.array([np.interp(sigma, sigmas, column) for column in columns[~seen]])
+        if (expected < 2 * least).all():
+            return sigma, float(share)
+    return 0.0, 0.0
