@@ -133,7 +133,7 @@ def _grey_level(channel: np.ndarray) -> float:
 def _rounded_noise(found: np.ndarray, steps: np.ndarray) -> tuple[float, float] | None:
     """The deviation of white noise with rounded coefficients like these, and the share of blocks.
 
-    It is None if no share of blocks is like that. The steps are in ascending order; those much
+    It is None if no share of blocks is like that, or if rounding hardly matters. The steps are in ascending order; those much
     larger than the deviation do not show it. Compared with such noise, texture has more energy at
     low frequencies; the deviation is made smaller by the share of texture.
     """
@@ -148,6 +148,8 @@ def _rounded_noise(found: np.ndarray, steps: np.ndarray) -> tuple[float, float] 
         if sigma == 0:
             return None
         count = max(min(_KNOWN, len(steps)), int(np.searchsorted(steps, 3 * sigma)))
+    if 2 * sigma > steps[-1]:
+        return None
     rounded = (own * np.rint(sigma * noise / own)) ** 2
     rounded = rounded[np.argsort(rounded.sum(1))[: int(_LEVELS[-1] * _SAMPLES)]].mean(0)
     flattest = np.argsort(energy)[: max(_SIDE, int(_LEVELS[-1] * share * len(energy)))]
