@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import math
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 import steepest
 from steepest import InputError, NoiseModel, Solver, Status
 from steepest.flows.flat_blocks import BLURS, correlation, cut_blocks, fit_variance
+from steepest.flows.jpeg_noise import noise_before_jpeg
 from steepest.flows.strength import minimise
 from steepest.io.samples import sample
 
@@ -369,3 +372,57 @@ def test_the_camera_of_a_model_is_that_of_the_transform() -> None:
         np.testing.assert_allclose(variance, model.deviation(values) ** 2)
     with pytest.raises(InputError, match="gain"):
         _ = NoiseModel(1.0).camera
+
+
+def compressed(image: np.ndarray, quality: int) -> np.ndarray:
+    stored = io.BytesIO()
+    pixels = np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8)
+    Image.fromarray(pixels).save(stored, "JPEG", quality=quality)
+    return np.asarray(Image.open(stored)) / 255
+
+
+@pytest.mark.parametrize("quality", [50, 75])
+def test_noise_is_that_before_compression(quality: int) -> None:
+    """Also of a crop, in which the blocks begin elsewhere."""
+    clean = 0.1 + 0.8 * photograph()
+    noisy = clean + 0.05 * np.random.default_rng(20).standard_normal(clean.shape)
+    image = compressed(noisy, quality)
+    for part in (image, image[3:, 5:]):
+        assert steepest.estimate_noise(part) == pytest.approx(0.05, rel=0.15)
+
+
+def test_the_strength_for_compressed_noise_is_nearly_the_best() -> None:
+    clean = photograph()
+    image = compressed(clean + 0.05 * np.random.default_rng(21).standard_normal(clean.shape), 60)
+    best = max(psnr(steepest.denoise_tv(image, s).image, clean) for s in (0.02, 0.03, 0.05, 0.07))
+    assert psnr(steepest.denoise_tv(image).image, clean) > best - 0.3
+
+
+@pytest.mark.parametrize("quality", [50, 75, 90])
+def test_a_compressed_photograph_without_noise_is_kept(quality: int) -> None:
+    image = compressed(photograph(), quality)
+    found = steepest.denoise_tv(image)
+    assert psnr(found.image, photograph()) > psnr(image, photograph()) - 0.3
+
+
+def test_noise_added_after_compression_is_not_that_before() -> None:
+    """The coefficients are then no multiples of the steps, and flat blocks show the noise."""
+    rng, clean = np.random.default_rng(22), photograph()
+    noise = 0.03 * rng.standard_normal(clean.shape)
+    before = compressed(clean + noise, 75)
+    assert noise_before_jpeg(before) is not None
+    assert noise_before_jpeg(before + noise) is None
+    later = compressed(clean, 75) + noise
+    assert steepest.estimate_noise(later) == pytest.approx(0.03, rel=0.15)
+
+
+@pytest.mark.parametrize("shape", [(40,), (20, 300), (60, 60), (24, 24, 24)])
+def test_other_images_have_no_grid(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(23)
+    for image in (rng.random(shape), np.rint(rng.random(shape)), np.ones(shape)):
+        assert noise_before_jpeg(image) is None
+
+
+def test_constant_tiles_on_the_grid_are_no_noise() -> None:
+    image = np.kron(np.random.default_rng(24).random((16, 16)), np.ones((8, 8)))
+    assert noise_before_jpeg(image) is None

@@ -133,9 +133,9 @@ def _grey_level(channel: np.ndarray) -> float:
 def _rounded_noise(found: np.ndarray, steps: np.ndarray) -> tuple[float, float] | None:
     """The deviation of white noise with rounded coefficients like these, and the share of blocks.
 
-    It is None if no share of blocks is like that, or if rounding hardly matters. The steps are in ascending order; those much
-    larger than the deviation do not show it. Compared with such noise, texture has more energy at
-    low frequencies; the deviation is made smaller by the share of texture.
+    It is None if no share of blocks is like that, or if rounding hardly matters. The steps are in
+    ascending order; those much larger than the deviation do not show it. Compared with such noise,
+    texture has more energy at low frequencies; its share makes the deviation smaller.
     """
     normal = np.random.default_rng(0).standard_normal((_SAMPLES, len(steps)))
     sigmas = np.geomspace(0.15 * steps[0], 4 * steps[-1], 50)

@@ -121,6 +121,7 @@ def estimate_noise_model(
     share of blocks for which this holds gives the variance. Correlations between neighbours tell
     whether the noise is white, blurred white noise, or partly texture, whose share is removed. If
     the variances of bright and dark blocks lie on a line, the noise has a gain, as that of photons.
+    Of a grey image that was compressed as JPEG, it is the white noise before compression.
 
     Repeated exposures of a scene that does not move show the variance of every pixel. The line
     ``offset + gain * mean`` through these variances, as functions of the mean, is the one of
