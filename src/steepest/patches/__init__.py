@@ -1,0 +1,20 @@
+"""Patch models: learn from good images what patches look like, then restore others.
+
+All names are imported on first use.
+"""
+
+from __future__ import annotations
+
+from ..core.lazy import lazily
+
+_WHERE = {
+    "fit": "fit",
+    "PatchModel": "model",
+    "load": "files",
+    "log_likelihood": "tables",
+    "denoise": "denoising",
+}
+
+__all__ = [*_WHERE]
+
+__getattr__, __dir__ = lazily(__name__, _WHERE, ())
