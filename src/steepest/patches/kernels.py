@@ -155,9 +155,12 @@ def estimate(
 
 
 @kernel
-def scatter_matrix(x, which, weights, mean, output):
-    """Add ``weight (x - mean)(x - mean)^T`` of the rows ``which`` to the upper triangle."""
+def moments(x, which, weights, mean, output):
+    """Add up mean and covariance (its upper triangle) of the rows ``which``; weights add up to 1."""
     d = x.shape[1]
+    for a in range(len(which)):
+        for i in range(d):
+            mean[i] += weights[a] * x[which[a], i]
     y = np.zeros((8, d))
     z = np.zeros((8, d))
     for first in range(0, len(which), 8):

@@ -10,13 +10,13 @@ from ..core.progress import Reporter
 from ..core.solver import Limits
 from ..core.symmetric import eigenvectors
 from .grid import Patches
-from .kernels import scatter_matrix
+from .kernels import moments
 from .model import PatchModel, log_sum
 from .tables import in_threads, make_tables, scores_of
 
 _LLOYD = 8  # steps of the k-means start
 _LLOYD_PATCHES = 20_000
-_NEGLIGIBLE = 1e-12  # responsibilities below this do not count
+_NEGLIGIBLE = 1e-9  # responsibilities below this do not count
 _PIECE = 4096  # patches of a piece of the E-step
 _FEWEST = 2.0  # patches with which a component is not empty
 
@@ -64,7 +64,7 @@ def _nearest_centres(x: np.ndarray, count: int, rng: np.random.Generator) -> np.
 
 
 def _members(own: np.ndarray, count: int) -> np.ndarray:
-    share = np.zeros((len(own), count))
+    share = np.zeros((len(own), count), order="F")
     share[np.arange(len(own)), own] = 1
     return share
 
@@ -83,7 +83,7 @@ def _nearest(x: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray
 def _expect(x: np.ndarray, model: PatchModel, num_threads: int) -> tuple[np.ndarray, np.ndarray]:
     """The responsibilities (n, K) and the log-likelihood of each patch."""
     pieces = [slice(a, a + _PIECE) for a in range(0, len(x), _PIECE)]
-    share, values = np.empty((len(x), model.num_components)), np.empty(len(x))
+    share, values = np.empty((len(x), model.num_components), order="F"), np.empty(len(x))
 
     tables = make_tables(model, np.float64)
     grid = Patches((len(x),), x.shape[1], np.arange(len(x)) * x.shape[1], np.arange(x.shape[1]))
@@ -133,9 +133,8 @@ def _maximise(
         if len(part) == 0:  # the start found fewer clusters than asked for
             part, weight = np.arange(len(x)), np.ones(len(x))
         weight = weight / weight.sum()
-        means[k] = np.einsum("i,ij->j", weight, x[part])
         matrix = np.zeros((d, d))
-        scatter_matrix(x, part, weight, means[k], matrix)
+        moments(x, part, weight, means[k], matrix)
         values, vectors = _sorted_eigenvectors(matrix)
         rest = values[rank:].mean() if rank < d else 0.0
         residuals[k] = max(float(rest), floor) if own else floor
