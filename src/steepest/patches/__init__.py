@@ -13,6 +13,12 @@ _WHERE = {
     "load": "files",
     "log_likelihood": "tables",
     "denoise": "denoising",
+    "restore": "restoration",
+    "PatchResult": "restoration",
+    "superresolve": "operators",
+    "coarsen": "operators",
+    "deblur": "operators",
+    "inpaint": "operators",
 }
 
 __all__ = [*_WHERE]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,13 @@ class Patches:
     def take(self, flat: np.ndarray, which: Any = slice(None)) -> np.ndarray:
         """Return patches as rows (n, d)."""
         return flat[self.starts[which, None] + self.offsets]
+
+    def touching(self, pixels: np.ndarray) -> Patches:
+        """Only the patches that hold one of the pixels, given as a flat Boolean image."""
+        own = np.zeros(len(self.starts), bool)
+        for offset in self.offsets:
+            own |= pixels[self.starts + offset]
+        return replace(self, starts=self.starts[own])
 
 
 def patches_of(

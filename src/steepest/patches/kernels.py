@@ -180,3 +180,48 @@ def moments(x, which, weights, mean, output):
                     (z0 * y[0, j] + z1 * y[1, j]) + (z2 * y[2, j] + z3 * y[3, j])
                     + ((z4 * y[4, j] + z5 * y[5, j]) + (z6 * y[6, j] + z7 * y[7, j]))
                 )  # fmt: skip
+
+
+@kernel
+def precision(
+    image, starts, offsets, group, per, ends, owners, shares, bases, gain, inverse, linear, output,
+    low,
+):  # fmt: skip
+    """Add to ``output`` the inverse covariances of all patches, times the patches.
+
+    Patch n has the components ``owners[ends[n]:ends[n + 1]]`` with the weights ``shares``. What is
+    added to the patch is the weighted sum of ``inverse x - U (gain U^T x) - linear``, without the
+    mean; ``linear`` has no columns if there is nothing to subtract.
+    """
+    d, rank = len(offsets), bases.shape[1]
+    x, z = np.empty(d, image.dtype), np.empty(d, image.dtype)
+    for n in range(len(starts)):
+        start = starts[n]
+        for i in range(d):
+            x[i] = image[start + offsets[i]]
+            z[i] = 0
+        if group > 0:
+            for c in range(d // group):
+                mean = x[0] - x[0]
+                for i in range(c * group, (c + 1) * group):
+                    mean += x[i]
+                mean *= per
+                for i in range(c * group, (c + 1) * group):
+                    x[i] -= mean
+        for e in range(ends[n], ends[n + 1]):
+            k, share = owners[e], shares[e]
+            scale = share * inverse[k]
+            for i in range(d):
+                z[i] += scale * x[i]
+            for j in range(rank):
+                y = x[0] - x[0]
+                for i in range(d):
+                    y += bases[k, j, i] * x[i]
+                y *= share * gain[k, j]
+                for i in range(d):
+                    z[i] -= y * bases[k, j, i]
+            if linear.shape[1] > 0:
+                for i in range(d):
+                    z[i] -= share * linear[k, i]
+        for i in range(d):
+            output[start - low + offsets[i]] += z[i]

@@ -135,7 +135,7 @@ def _maximise(
         weight = weight / weight.sum()
         matrix = np.zeros((d, d))
         moments(x, part, weight, means[k], matrix)
-        values, vectors = _sorted_eigenvectors(matrix)
+        values, vectors = sorted_eigenvectors(matrix)
         rest = values[rank:].mean() if rank < d else 0.0
         residuals[k] = max(float(rest), floor) if own else floor
         variances[k] = np.maximum(values[:rank], residuals[k])
@@ -148,7 +148,7 @@ def _maximise(
     )
 
 
-def _sorted_eigenvectors(upper: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def sorted_eigenvectors(upper: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Eigenvalues in decreasing order, and eigenvectors as rows; of the upper triangle."""
     matrix = np.triu(upper) + np.triu(upper, 1).T
     values, vectors = np.empty((1, len(matrix))), np.empty((1, *matrix.shape))
