@@ -13,6 +13,7 @@ from .mixture import sorted_eigenvectors
 from .tables import Tables, in_threads, make_tables, precision_times, scores_of
 
 _NEGLIGIBLE = 1e-6  # responsibilities below this do not count
+_MINOR = 0.05  # nor, in the Hessian, below this
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +23,16 @@ class Members:
     ends: np.ndarray
     owners: np.ndarray
     shares: np.ndarray
+
+    def major(self, least: float = _MINOR) -> Members:
+        """Only the largest responsibilities, with the sum 1 again."""
+        own = self.shares >= least
+        rows = np.repeat(np.arange(len(self.ends) - 1), np.diff(self.ends))[own]
+        shares = self.shares[own]
+        shares /= np.bincount(rows, shares, len(self.ends) - 1)[rows]
+        ends = np.zeros_like(self.ends)
+        np.cumsum(np.bincount(rows, minlength=len(ends) - 1), out=ends[1:])
+        return Members(ends, self.owners[own], shares)
 
 
 @dataclass(frozen=True, eq=False)

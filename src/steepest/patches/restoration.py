@@ -71,7 +71,7 @@ class Problem:
 
     def value(self, flat: np.ndarray, prior: float) -> float:
         misfit = self.forward(flat) - self.data
-        return 0.5 * float(np.vdot(misfit, misfit)) + self.weight * prior
+        return 0.5 * dot(misfit, misfit) + self.weight * prior
 
     def gradient(self, flat: np.ndarray, members: list[Members]) -> tuple[np.ndarray, float]:
         """The gradient, and the sum of the norms of its parts."""
@@ -94,23 +94,28 @@ class Problem:
         scale[scale <= 0] = 1.0  # pixels of no patch
         x, rest = np.zeros_like(gradient), -gradient
         z = rest / scale
-        direction, product = z, float(rest @ z)
+        direction, product = z, dot(rest, z)
         first = product
         for _ in range(most):
             if product <= reduction**2 * first or product == 0:
                 break
             image = self.hessian(direction, members)
-            length = product / float(direction @ image)
+            length = product / dot(direction, image)
             x += length * direction
             rest = rest - length * image
             z = rest / scale
-            before, product = product, float(rest @ z)
+            before, product = product, dot(rest, z)
             direction = z + product / before * direction
         return x
 
 
+def dot(a: np.ndarray, b: np.ndarray) -> float:
+    """The inner product, without the threads of BLAS."""
+    return float((a * b).sum())
+
+
 def norm(flat: np.ndarray) -> float:
-    return math.sqrt(float(flat @ flat))
+    return math.sqrt(dot(flat, flat))
 
 
 def minimise(
@@ -119,28 +124,29 @@ def minimise(
     """Majorise and minimise from a first image."""
     prior, members = problem.prior.expect(flat)
     energies = [problem.value(flat, prior)]
+    quick = True
     while True:
         gradient, size = problem.gradient(flat, members)
         relative = norm(gradient) / size if size else 0.0
         steps = len(energies) - 1
         if relative <= own.tol:
-            status = Status.STATIONARY
-            break
+            return flat, tuple(energies), relative, Status.STATIONARY
         if steps >= own.max_num_iter:
-            status = Status.MAX_ITERATIONS
-            break
+            return flat, tuple(energies), relative, Status.MAX_ITERATIONS
         if steps and reporter.residual(relative, own.max_num_iter):
-            status = Status.STOPPED
-            break
-        new = flat + problem.step(gradient, members, _INNER, _REDUCTION)
-        prior, new_members = problem.prior.expect(new)
-        energy = problem.value(new, prior)
+            return flat, tuple(energies), relative, Status.STOPPED
+        while True:
+            some = [each.major() for each in members] if quick else members
+            new = flat + problem.step(gradient, some, _INNER, _REDUCTION)
+            prior, new_members = problem.prior.expect(new)
+            energy = problem.value(new, prior)
+            if energy < energies[-1] or not quick:
+                break
+            quick = False  # from now on with the majorant itself
         if not energy < energies[-1]:
-            status = Status.ROUNDING
-            break
+            return flat, tuple(energies), relative, Status.ROUNDING
         flat, members = new, new_members
         energies.append(energy)
-    return flat, tuple(energies), relative, status
 
 
 def first_image(problem: Problem, model: PatchModel, flat: np.ndarray) -> np.ndarray:
@@ -290,9 +296,9 @@ def check_adjoint(forward: Map, adjoint: Map, data: np.ndarray, size: int) -> fl
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal(size), rng.standard_normal(data.shape)
     ahead, back = forward(x), adjoint(y)
-    size_ahead = math.sqrt(float(np.vdot(ahead, ahead)))
-    there, here = float(np.vdot(ahead, y)), float(x @ back)
-    scale = max(size_ahead * math.sqrt(float(np.vdot(y, y))), norm(x) * norm(back))
+    size_ahead = norm(ahead)
+    there, here = dot(ahead, y), dot(x, back)
+    scale = max(size_ahead * norm(y), norm(x) * norm(back))
     if not abs(there - here) <= _ADJOINT * scale:
         raise InputError(
             f"adjoint is not the transpose of forward: <A x, y> = {there:g} and <x, A^T y> = "
