@@ -32,7 +32,7 @@ def fit_mixture(
     """
     share = _nearest_centres(x, num_components, rng)
     floor = 1e-6 * max(float(x.var()), 1e-30) if noise is None else noise**2
-    model = _maximise(x, share, rank, floor, noise is None, own.threads)
+    model = maximise(x, share, rank, floor, noise is None, own.threads)
     history: list[float] = []
     for _ in range(own.max_num_iter):
         share, values = _expect(x, model, own.threads)
@@ -42,14 +42,14 @@ def fit_mixture(
         if len(history) > 1 and history[-1] - history[-2] <= own.tol:
             break
         share = _refill(share, values)
-        model = _maximise(x, share, rank, floor, noise is None, own.threads)
+        model = maximise(x, share, rank, floor, noise is None, own.threads)
     return replace(model, history=tuple(history))
 
 
 def _nearest_centres(x: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """k-means: return a one in the column of the nearest centre, (n, K)."""
+    """k-means++: return a one in the column of the nearest centre, (n, K)."""
     some = x if len(x) <= _LLOYD_PATCHES else x[rng.permutation(len(x))[:_LLOYD_PATCHES]]
-    centres = some[rng.permutation(len(some))[:count]].copy()
+    centres = _spread_centres(some, count, rng)
     for _ in range(_LLOYD):
         own, distance = _nearest(some, centres)
         counts = np.bincount(own, minlength=count)
@@ -61,6 +61,19 @@ def _nearest_centres(x: np.ndarray, count: int, rng: np.random.Generator) -> np.
             centres[k] = some[part].mean(0) if len(part) else some[next(worst)]
     own, _ = _nearest(x, centres)
     return _members(own, count)
+
+
+def _spread_centres(x: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw patches with a probability that grows with the squared distance to those drawn."""
+    chosen = [int(rng.integers(len(x)))]
+    least = np.full(len(x), np.inf)
+    for _ in range(count - 1):
+        off = x - x[chosen[-1]]
+        least = np.minimum(least, np.einsum("ij,ij->i", off, off))
+        sums = np.cumsum(least)
+        drawn = int(np.searchsorted(sums, rng.random() * sums[-1], side="right"))
+        chosen.append(min(drawn, len(x) - 1))
+    return x[chosen]
 
 
 def _members(own: np.ndarray, count: int) -> np.ndarray:
@@ -112,7 +125,7 @@ def _refill(share: np.ndarray, values: np.ndarray) -> np.ndarray:
     return share
 
 
-def _maximise(
+def maximise(
     x: np.ndarray, share: np.ndarray, rank: int, floor: float, own: bool, num_threads: int
 ) -> PatchModel:  # fmt: skip
     """The M-step: for each component the eigenvectors of the largest eigenvalues.
