@@ -16,7 +16,7 @@ from .model import PatchModel
 from .tables import in_threads, make_tables
 
 SCHEDULE = (1.0, 4.0, 8.0, 16.0, 32.0)  # of Zoran & Weiss, times 1 / sigma^2
-LEAST = 0.0
+POWER = 0.0
 
 
 def denoise(
@@ -95,12 +95,13 @@ def average(
     """The best estimates of all patches with noise of this variance, averaged where they overlap."""
     noisy = model.with_noise(variance)
     dtype = image.dtype
-    tables = make_tables(noisy, dtype, LEAST)
+    tables = make_tables(noisy, dtype)
     rest = model.residuals / noisy.residuals
     shrink = model.variances / noisy.variances - rest[:, None]
     inside = np.einsum("ksd,kd->ks", model.bases, model.means) * shrink
     shift = (1 - rest)[:, None] * model.means - np.einsum("ks,ksd->kd", inside, model.bases)
-    trust = np.ones(model.num_components)
+    error = (model.variances / noisy.variances).sum(1) + (model.dimension - model.rank) * rest
+    trust = (error + model.num_values - model.dimension) ** -POWER
     own = [np.ascontiguousarray(each, dtype) for each in (model.bases, shrink, rest, shift, trust)]
 
     def work(chunk: slice) -> tuple[int, np.ndarray, np.ndarray]:

@@ -253,7 +253,8 @@ def inpaint(
             raise InputError(f"known has dtype {mask.dtype}; allowed are Boolean arrays")
         if channel_axis is not None and mask.ndim == given.ndim - 1:
             mask = np.expand_dims(mask, channel_axis)
-        if mask.ndim != given.ndim or np.broadcast_shapes(mask.shape, given.shape) != given.shape:
+        sizes = zip(mask.shape, given.shape, strict=False)
+        if mask.ndim != given.ndim or not all(m in (1, n) for m, n in sizes):
             raise InputError(
                 f"known has the shape {np.shape(known)}, the image {given.shape}; allowed are its "
                 "shape and that of its space"

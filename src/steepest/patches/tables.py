@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..core.numbers import check_number
 from ..core.solver import Solver, limits
 from ..core.threads import run_all
-from .grid import Patches, patches_of, prepare, restored
+from .grid import Patches, patches_of, prepare
 from .kernels import densities
 from .model import PatchModel, log_constants, log_sum
 
@@ -36,14 +37,13 @@ class Tables:
         return self.group, per, self.rows, self.counts, self.linear, self.constant, self.inverse
 
 
-def make_tables(model: PatchModel, dtype: Any, least: float = 0.0) -> Tables:
-    """Tables in a dtype; rows whose share of their variance is below ``least`` are left out."""
+def make_tables(model: PatchModel, dtype: Any) -> Tables:
+    """The tables of a model, in a dtype."""
     gain = 1 / model.residuals[:, None] - 1 / model.variances
-    share = 1 - model.residuals[:, None] / model.variances
     count, d, rank = model.num_components, model.num_values, model.rank
     rows = np.zeros((count, rank + rank % 2, d + -d % 4), dtype)
     rows[:, :rank, :d] = np.sqrt(np.maximum(gain, 0) / 2)[:, :, None] * model.bases
-    counts = (share > least).sum(1)
+    counts = (gain > 0).sum(1)
     weighted = precision_times(model, model.means)
     linear = weighted if model.means.any() else weighted[:, :0]
     constant = log_constants(model) - (weighted * model.means).sum(1) / 2
@@ -125,8 +125,6 @@ def log_likelihood(
     >>> bool(abs(worst // 32 - 16) <= 3 and abs(worst % 32 - 16) <= 3)
     True
     """
-    from ..core.numbers import check_number
-
     array, _ = prepare(image, model, channel_axis, double=True)
     variance = check_number(noise, "noise") ** 2
     threads = limits(solver, tol=0.0, max_num_iter=1).threads
@@ -149,5 +147,3 @@ def spread_mean(values: np.ndarray, grid: Patches) -> np.ndarray:
         count[grid.starts + offset] += 1
     return (total / count).reshape(grid.space)
 
-
-_ = restored
