@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..core.lazy import lazily
 
 _WHERE = {
-    "fit": "fit",
+    "fit": "fitting",
     "PatchModel": "model",
     "load": "files",
     "log_likelihood": "tables",
@@ -19,6 +19,9 @@ _WHERE = {
     "coarsen": "operators",
     "deblur": "operators",
     "inpaint": "operators",
+    "posterior": "sampling",
+    "Posterior": "sampling",
+    "interval_factor": "sampling",
 }
 
 __all__ = [*_WHERE]

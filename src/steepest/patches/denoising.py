@@ -13,10 +13,9 @@ from ..flows.noise import estimate_noise
 from .grid import Patches, patches_of, prepare, restored
 from .kernels import estimate
 from .model import PatchModel
-from .tables import in_threads, make_tables
+from .tables import in_threads, make_tables, wiener
 
 SCHEDULE = (1.0, 4.0, 8.0, 16.0, 32.0)  # of Zoran & Weiss, times 1 / sigma^2
-POWER = 0.0
 
 
 def denoise(
@@ -92,17 +91,12 @@ def denoise(
 def average(
     image: np.ndarray, model: PatchModel, grid: Patches, variance: float, num_threads: int
 ) -> np.ndarray:
-    """The best estimates of all patches with noise of this variance, averaged where they overlap."""
+    """The best estimates of all patches with this noise, averaged where they overlap."""
     noisy = model.with_noise(variance)
     dtype = image.dtype
     tables = make_tables(noisy, dtype)
-    rest = model.residuals / noisy.residuals
-    shrink = model.variances / noisy.variances - rest[:, None]
-    inside = np.einsum("ksd,kd->ks", model.bases, model.means) * shrink
-    shift = (1 - rest)[:, None] * model.means - np.einsum("ks,ksd->kd", inside, model.bases)
-    error = (model.variances / noisy.variances).sum(1) + (model.dimension - model.rank) * rest
-    trust = (error + model.num_values - model.dimension) ** -POWER
-    own = [np.ascontiguousarray(each, dtype) for each in (model.bases, shrink, rest, shift, trust)]
+    rest, shrink, shift = wiener(model, noisy)
+    own = [np.ascontiguousarray(each, dtype) for each in (model.bases, shrink, rest, shift)]
 
     def work(chunk: slice) -> tuple[int, np.ndarray, np.ndarray]:
         low, high = grid.span(chunk)

@@ -106,12 +106,12 @@ def densities(image, starts, offsets, group, per, rows, counts, linear, constant
 @kernel
 def estimate(
     image, starts, offsets, group, per, rows, counts, linear, constant, inverse,
-    bases, shrink, rest, shift, trust, total, weight, low,
+    bases, shrink, rest, shift, total, overlap, low,
 ):  # fmt: skip
     """Estimate every patch by its likeliest component; add it to the image ``total``.
 
-    The estimate is ``rest x + U (shrink U^T x) + shift`` plus the mean. It counts with the weight
-    ``trust`` of its component. ``total`` and ``weight`` begin at pixel ``low`` of the image.
+    The estimate is ``rest x + U (shrink U^T x) + shift`` plus the mean. ``total`` and the
+    number of its patches, ``overlap``, begin at pixel ``low`` of the image.
     """
     d, padded = len(offsets), rows.shape[2]
     num = len(rows)
@@ -148,15 +148,15 @@ def estimate(
                 y *= shrink[k, j]
                 for i in range(d):
                     z[i] += y * bases[k, j, i]
-            at, w = starts[first + b] - low, trust[k]
+            at = starts[first + b] - low
             for i in range(d):
-                total[at + offsets[i]] += w * z[i]
-                weight[at + offsets[i]] += w
+                total[at + offsets[i]] += z[i]
+                overlap[at + offsets[i]] += 1
 
 
 @kernel
 def moments(x, which, weights, mean, output):
-    """Add up mean and covariance (its upper triangle) of the rows ``which``; weights add up to 1."""
+    """Add up mean and covariance (upper triangle) of some rows; their weights add up to 1."""
     d = x.shape[1]
     for a in range(len(which)):
         for i in range(d):

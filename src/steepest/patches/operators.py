@@ -12,7 +12,7 @@ from ..core.errors import InputError
 from ..core.numbers import check_count, check_number, check_numbers
 from ..core.progress import Callback
 from ..core.solver import Solver
-from .grid import check_fits, check_patch_shape, channels_last, prepare
+from .grid import channels_last, check_fits, check_patch_shape, prepare
 from .model import PatchModel
 from .restoration import PatchResult, finish, solve
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from .grid import Patches
 from .kernels import precision
-from .model import PatchModel, covariances, log_sum
 from .mixture import sorted_eigenvectors
+from .model import PatchModel, covariances, log_sum
 from .tables import Tables, in_threads, make_tables, precision_times, scores_of
 
 _NEGLIGIBLE = 1e-6  # responsibilities below this do not count

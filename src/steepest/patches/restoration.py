@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -151,10 +151,9 @@ def minimise(
 
 def first_image(problem: Problem, model: PatchModel, flat: np.ndarray) -> np.ndarray:
     """Restore by the one Gaussian that has the mean and covariance of the model."""
-    from dataclasses import replace
-
     prior = Prior.of(gaussian(model), problem.prior.grid, problem.prior.threads)
-    simple = replace(problem, prior=prior)
+    weight = max(problem.weight, 1 / model.num_values)
+    simple = replace(problem, prior=prior, weight=weight)
     _, members = prior.expect(flat)
     gradient, _ = simple.gradient(flat, members)
     return flat + simple.step(gradient, members, _START, 1e-3)
@@ -162,7 +161,7 @@ def first_image(problem: Problem, model: PatchModel, flat: np.ndarray) -> np.nda
 
 def default_weight(model: PatchModel) -> float:
     """The weight of the prior, found on images that are in no table."""
-    return 0.15 / math.prod(model.patch_shape)
+    return 0.3 / math.prod(model.patch_shape)
 
 
 def restore(
@@ -196,7 +195,7 @@ def restore(
         Standard deviation of the white noise in the data.
     weight : float, optional
         Weight of the prior. Each pixel is in as many patches as a patch has pixels, so 1 / pixels
-        would count it once. Patches that overlap are not independent: the default is 0.15 / pixels.
+        would count it once. Patches that overlap are not independent: the default is 0.3 / pixels.
     start : array, optional
         First image. The default is the solution for the single Gaussian with the mean and
         covariance of the model.

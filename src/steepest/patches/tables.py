@@ -60,6 +60,15 @@ def precision_times(model: PatchModel, x: np.ndarray) -> np.ndarray:
     return x / model.residuals[:, None] - np.einsum("ks,ksd->kd", inside, model.bases)
 
 
+def wiener(model: PatchModel, noisy: PatchModel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The posterior means ``rest x + U (shrink U^T x) + shift`` of the components."""
+    rest = model.residuals / noisy.residuals
+    shrink = model.variances / noisy.variances - rest[:, None]
+    inside = np.einsum("ksd,kd->ks", model.bases, model.means) * shrink
+    shift = (1 - rest)[:, None] * model.means - np.einsum("ks,ksd->kd", inside, model.bases)
+    return rest, shrink, shift
+
+
 def scores_of(flat: np.ndarray, grid: Patches, chunk: slice, tables: Tables) -> np.ndarray:
     """Log-densities with weights (n, K) of the patches of a chunk."""
     starts = grid.starts[chunk]
@@ -146,4 +155,3 @@ def spread_mean(values: np.ndarray, grid: Patches) -> np.ndarray:
         total[grid.starts + offset] += values
         count[grid.starts + offset] += 1
     return (total / count).reshape(grid.space)
-
