@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_patches_model import random_model
 
 from steepest import InputError, Solver, patches
 from steepest.patches.model import covariances
+from tests.test_patches_model import random_model
 
 RNG = np.random.default_rng(0)
 

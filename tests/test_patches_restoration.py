@@ -14,7 +14,7 @@ from steepest.patches.grid import patches_of
 from steepest.patches.model import covariances
 from steepest.patches.prior import Prior
 from steepest.patches.restoration import Problem
-from test_patches_model import random_model
+from tests.test_patches_model import random_model
 
 RNG = np.random.default_rng(0)
 CAMERA = steepest.io.sample("camera")[60:140, 120:200] / 255

@@ -129,11 +129,12 @@ def minimise(
         gradient, size = problem.gradient(flat, members)
         relative = norm(gradient) / size if size else 0.0
         steps = len(energies) - 1
+        stopped = steps > 0 and reporter.residual(relative, own.max_num_iter)
         if relative <= own.tol:
             return flat, tuple(energies), relative, Status.STATIONARY
         if steps >= own.max_num_iter:
             return flat, tuple(energies), relative, Status.MAX_ITERATIONS
-        if steps and reporter.residual(relative, own.max_num_iter):
+        if stopped:
             return flat, tuple(energies), relative, Status.STOPPED
         while True:
             some = [each.major() for each in members] if quick else members
