@@ -26,8 +26,9 @@ class Members:
 
     def major(self, least: float = _MINOR) -> Members:
         """Only the largest responsibilities, with the sum 1 again."""
-        own = self.shares >= least
-        rows = np.repeat(np.arange(len(self.ends) - 1), np.diff(self.ends))[own]
+        rows = np.repeat(np.arange(len(self.ends) - 1), np.diff(self.ends))
+        own = self.shares >= least * np.maximum.reduceat(self.shares, self.ends[:-1])[rows]
+        rows = rows[own]
         shares = self.shares[own]
         shares /= np.bincount(rows, shares, len(self.ends) - 1)[rows]
         ends = np.zeros_like(self.ends)
