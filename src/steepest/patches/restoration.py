@@ -124,6 +124,8 @@ def minimise(
     """Majorise and minimise from a first image."""
     prior, members = problem.prior.expect(flat)
     energies = [problem.value(flat, prior)]
+    if not math.isfinite(energies[0]):
+        raise FloatingPointError("the energy of the first image is not finite")
     quick = True
     while True:
         gradient, size = problem.gradient(flat, members)
@@ -157,7 +159,8 @@ def first_image(problem: Problem, model: PatchModel, flat: np.ndarray) -> np.nda
     simple = replace(problem, prior=prior, weight=weight)
     _, members = prior.expect(flat)
     gradient, _ = simple.gradient(flat, members)
-    return flat + simple.step(gradient, members, _START, 1e-3)
+    new = flat + simple.step(gradient, members, _START, 1e-3)
+    return new if np.isfinite(new).all() else flat
 
 
 def default_weight(model: PatchModel) -> float:
