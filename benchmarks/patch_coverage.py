@@ -22,7 +22,7 @@ from steepest.core.grey import to_grey
 
 OUTPUT = Path(__file__).parent / "results" / "patches" / "coverage.md"
 LEVELS = (0.5, 0.8, 0.9, 0.95)
-SIGMAS = (15, 25, 50)
+SIGMAS = (15, 25)
 TRAIN, TEST = 20, 100
 CROP = (slice(60, 188), slice(60, 188))
 
