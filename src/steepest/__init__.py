@@ -60,6 +60,7 @@ _MODULES = (
     "robust",
     "particles",
     "motion",
+    "patches",
     "compression",
     "layers",
     "learning",
