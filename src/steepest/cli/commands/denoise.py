@@ -64,7 +64,7 @@ def denoise(
     steepest denoise stack.tif --spacing file      spacing of slices in the file
     steepest denoise cells.tif --range 0 4095      12-bit data in a 16-bit file
     steepest denoise counts.tif --noise poisson    photon counts; also see --gain
-    steepest denoise dim.tif --noise auto          a camera: gain and read noise are estimated
+    steepest denoise dim.tif --noise auto          gain and read noise estimated
     steepest denoise big.zarr -o out.zarr          larger than memory
 
     Notes
