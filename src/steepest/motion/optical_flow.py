@@ -89,7 +89,7 @@ def displacement(
     """Return the displacement u and the strain between two images of the same thing.
 
     Both images are normalised locally (windows of standard deviation 8 pixels), which removes
-    differences of lighting. Then, u and its smooth gradient w minimise
+    differences of lighting. Then, u and its smooth gradient w minimise::
 
         sum weights h(moved(x + u) - reference)
             + sum over both components c of alpha1 |grad u_c - w_c| + alpha0 |E w_c|

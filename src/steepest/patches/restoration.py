@@ -183,7 +183,7 @@ def restore(
 ) -> PatchResult:
     r"""Restore an image from linear measurements, by a model of good patches.
 
-    Minimises, over images u with patches P_i u,
+    Minimises, over images u with patches P_i u::
 
         E(u) = |A u - data|^2 / (2 noise^2) - weight * sum_i log p(P_i u).
 
