@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from steepest import InputError
+from steepest.core.symmetric import eigenvectors
 from steepest.manifold import SPD, Circle, Euclidean, Rotations, Sphere, denoise_nl_bayes
-from steepest.manifold.compiled.symmetric import eigenvectors
 from tests.manifold_points import MANIFOLDS, random_points
 
 

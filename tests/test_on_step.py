@@ -15,7 +15,7 @@ import pytest
 
 import steepest
 from cases import tiled
-from steepest import Solver, inpainting, manifold, particles, segmentation
+from steepest import Solver, inpainting, manifold, particles, patches, segmentation
 from steepest.core.errors import InputError
 from steepest.core.status import Status
 from steepest.inpainting import masks
@@ -28,6 +28,8 @@ COLOUR = np.ascontiguousarray(sample("coffee")[100:128, 180:212])
 LARGE = np.ascontiguousarray(sample()[100:196, 200:280])  # of several tiles: echoes go in rounds
 RNG = np.random.default_rng(0)
 KNOWN = RNG.random(COLOUR.shape[:2]) < 0.1
+PATCHES = patches.fit(IMAGE, 3, 2, 3)
+ROUGH = {"solver": Solver(tol=1e-9, max_num_iter=4)}
 PHASES = np.linspace(0, 9, 30)[:, None] + RNG.normal(scale=0.2, size=(30, 24))
 SIGNAL = np.cumsum(RNG.normal(size=40))
 WITHOUT = {"paper_loss", "energy_named", "side_by_side"}  # ``**options`` that are no on_step
@@ -124,6 +126,30 @@ CASES = {
     "steepest.inpainting.masks.echo_exchange": mask("echo_exchange", LARGE, cycles=1),
     "steepest.robust.denoise_cauchy": Case(
         lambda **given: steepest.robust.denoise_cauchy(IMAGE, 0.02, patch_distance=3, **given)
+    ),
+    "steepest.patches.fit": Case(
+        lambda **given: (
+            patches.fit(IMAGE, 3, 2, 3, solver=steepest.Solver(tol=0), **given).variances
+        )
+    ),
+    "steepest.patches.denoise": Case(lambda **given: patches.denoise(IMAGE, PATCHES, 0.1, **given)),
+    "steepest.patches.posterior": Case(
+        lambda **given: patches.posterior(IMAGE, PATCHES, 0.1, num_samples=4, **given).samples,
+        enough=2,
+    ),
+    "steepest.patches.restore": Case(
+        lambda **given: patches.restore(IMAGE, PATCHES, np.copy, np.copy, 0.1, **ROUGH, **given)
+    ),
+    "steepest.patches.superresolve": Case(
+        lambda **given: patches.superresolve(IMAGE, PATCHES, 2, 1.0, 0.1, **ROUGH, **given)
+    ),
+    "steepest.patches.deblur": Case(
+        lambda **given: patches.deblur(
+            IMAGE, PATCHES, np.full((3, 3), 1 / 9), 0.1, **ROUGH, **given
+        )
+    ),
+    "steepest.patches.inpaint": Case(
+        lambda **given: patches.inpaint(IMAGE, PATCHES, IMAGE % 3 > 0, **ROUGH, **given)
     ),
     "steepest.compression.pack": compression("pack"),
     "steepest.compression.compress": compression("compress"),

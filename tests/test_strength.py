@@ -264,3 +264,55 @@ def test_small_images_have_a_noise(shape: tuple[int, ...]) -> None:
     image = np.random.default_rng(19).random(shape)
     assert 0 <= steepest.estimate_noise(image) < 1
     assert np.isfinite(steepest.denoise_tv(image).image).all()
+
+
+def two_exposures() -> np.ndarray:
+    """Two crops of the photograph with noise of .08 and .02."""
+    clean, rng = photograph(), np.random.default_rng(4)
+    pair = np.stack([clean[:96, :96], clean[96:192, 64:160]])
+    return pair + np.array([0.08, 0.02])[:, None, None] * rng.standard_normal(pair.shape)
+
+
+def test_each_image_of_a_batch_has_its_own_strength() -> None:
+    series = two_exposures()
+    result = steepest.denoise(series, batch_axis=0)
+    for index, image in enumerate(series):
+        alone = steepest.denoise(image)
+        assert np.ravel(result.strength)[index] == pytest.approx(alone.strength, rel=1e-6)
+        np.testing.assert_allclose(result.image[index], alone.image, atol=1e-6)
+
+
+def test_by_tiles_the_strength_is_that_of_a_sample() -> None:
+    series = two_exposures()
+    whole = steepest.denoise(series, batch_axis=0)
+    out = np.empty_like(series)
+    result = steepest.denoise(series, batch_axis=0, out=out, tiles=steepest.Tiles())
+    np.testing.assert_allclose(result.strength, whole.strength, rtol=0.05)  # the sample is all
+    np.testing.assert_allclose(result.sigma, whole.sigma, rtol=1e-3)
+    assert len(result.noise) == 2
+    assert psnr(out, whole.image) > 40
+
+
+def test_by_tiles_an_image_without_noise_is_copied() -> None:
+    image = np.zeros((90, 100), np.uint16)
+    image[20:50, 30:60] = 40000
+    out = np.ones_like(image)
+    result = steepest.denoise(image, out=out, tiles=steepest.Tiles())
+    assert result.status is Status.NOTHING_REMOVED
+    np.testing.assert_array_equal(out, image)
+
+
+def test_a_stopped_search_by_tiles_says_so() -> None:
+    series, out = two_exposures(), np.zeros((2, 96, 96))
+    result = steepest.denoise(
+        series, batch_axis=0, out=out, tiles=steepest.Tiles(), on_step=lambda step: True
+    )
+    assert result.status is Status.STOPPED
+    assert np.isinf(result.error_bound).all()
+
+
+def test_by_tiles_weights_need_a_strength() -> None:
+    image = np.random.default_rng(0).random((20, 20))
+    energy = steepest.TotalVariation(weights=np.ones((20, 20)))
+    with pytest.raises(InputError, match="weights"):
+        steepest.denoise(image, energy=energy, out=np.empty_like(image), tiles=steepest.Tiles())

@@ -59,6 +59,7 @@ _MODULES = (
     "inpainting",
     "robust",
     "particles",
+    "patches",
     "compression",
     "layers",
     "learning",

@@ -42,6 +42,13 @@ def of_parts(value: float | np.ndarray, problem: Problem) -> list[float]:
 
 
 def by_channel(values: Sequence[float], problem: Problem) -> float | np.ndarray:
-    """The numbers of all parts of an image: an array (channels,) if channels are separate."""
+    """The numbers of all parts: one, or an array (images,), (channels,) or (images, channels).
+
+    There is an axis of images for a batch, and one of channels if these are separate.
+    """
     separate = problem.layout.channel_axis is not None and not problem.energy.coupled
-    return np.array(values) if separate else values[0]
+    batched = problem.batch_axis is not None
+    if not (separate or batched):
+        return values[0]
+    table = np.array(values).reshape(problem.num_items, problem.parts_per_item)
+    return table if separate and batched else table.ravel()

@@ -57,8 +57,8 @@ def denoise(
         Non-negative weight of the energy. The unit for total variation is grey value x pixel. A
         torch scalar may require grad; it must then be positive. If the energy treats channels
         separately (``coupled=False``), one number per channel is allowed. The default is the
-        strength of the least estimated error, see `denoise_least_risk`; it is available for a
-        single image.
+        strength of the least estimated error, for each image of a batch its own; see
+        `denoise_least_risk`.
     energy : Energy, optional
         As in `flow`. The default is `TotalVariation`.
     channel_axis, batch_axis, spacing
@@ -77,10 +77,11 @@ def denoise(
     out : array-like of the shape of ``image``, optional
         Where the result is written tile by tile; see `Tiles`.
     tiles : Tiles, optional
-        How to work on an image that does not fit in memory. ``strength`` must then be one positive
-        number, and ``start`` is not available; the defaults of the solver are ``tol=1e-3`` and
-        ``max_num_iter=2000``, the result has no ``flux``, and weights are read by windows like the
-        image.
+        How to work on an image that does not fit in memory. ``strength`` is then one positive
+        number, or by default the strength for a sample of the image: patches of 213 x 213 pixels
+        (42 x 42 x 42 voxels), three along each axis. ``start`` is not available; the defaults of
+        the solver are ``tol=1e-3`` and ``max_num_iter=2000``, the result has no ``flux``, and
+        weights, for which the strength must be given, are read by windows like the image.
 
     Returns
     -------
@@ -108,11 +109,11 @@ def denoise(
         request = TileRequest(image, out, own, tiles or Tiles(), channel_axis, spacing, on_step)
         return denoise_by_tiles(request, strength, energy_by_tiles(energy), batch_axis)
     if strength is None:
-        if batch_axis is not None or start is not None:
-            raise InputError("strength=None: with batch_axis or start it must be given")
+        if start is not None:
+            raise InputError("strength=None: with start it must be given")
         return denoise_least_risk(
-            image, None, energy,
-            channel_axis=channel_axis, spacing=spacing, solver=solver, on_step=on_step,
+            image, None, energy, channel_axis=channel_axis, batch_axis=batch_axis,
+            spacing=spacing, solver=solver, on_step=on_step,
         )  # fmt: skip
     own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
     tape = gradient_tape(image, strength, "strength")

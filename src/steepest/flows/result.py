@@ -193,22 +193,24 @@ class DenoiseResult(ImageResult):
         Total number of dual iterations.
     status : Status
         Describes in a sentence how the computation ended.
-    strength : float, or array (channels,)
-        The strength used. It is an array if each channel was denoised separately with its own
-        strength. If it is 0, the image is unchanged, and ``status`` is ``Status.NOTHING_REMOVED``.
+    strength : float, or array (channels,), (images,) or (images, channels)
+        The strength used. It is an array if each image of a batch, or each separate channel, has
+        its own strength. If it is 0, the image is unchanged, and ``status`` is
+        ``Status.NOTHING_REMOVED``.
     data_range : float
         The range of grey values that `psnr_bound` refers to: 1 for integer images, otherwise the
         maximum minus the minimum of the image.
-    sigma : float, array (channels,) or None
+    sigma : float, array like ``strength``, or None
         Standard deviation of the noise that the strength was chosen for. None if the strength was
         given.
-    noise_share : float, array (channels,) or None
+    noise_share : float, array like ``strength``, or None
         Share of the image, over all its channels, that has noise. The rest is constant or
         saturated, or a channel without noise, and ``sigma`` does not refer to it. It is 0 if no
         noise was found, and None if the strength or the noise was given.
     noise : tuple of NoiseModel, or None
-        The noise of each channel that the strength was chosen for by `denoise_least_risk`. Its
-        ``share`` is the part of the image, the flattest, in which it was measured.
+        The noise of each channel of each image that the strength was chosen for by
+        `denoise_least_risk`. Its ``share`` is the part of the image, the flattest, in which it was
+        measured.
     """
 
     image: Array

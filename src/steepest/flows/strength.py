@@ -42,6 +42,7 @@ def denoise_least_risk(
     energy: Energy | None = None,
     *,
     channel_axis: int | None = None,
+    batch_axis: int | None = None,
     spacing: Any = None,
     solver: Solver | None = None,
     on_step: Callback | None = None,
@@ -54,17 +55,18 @@ def denoise_least_risk(
         R = ||v - f||^2 + 2 tr(C dv/df),     tr(C dv/df) = E <n, v(f + h n) - v(f)> / h,
 
     where n is a sample of the noise and h is small. One sample is enough for an image. R is
-    minimised over the strength, from large to small, with warm starts. If the energy treats
-    channels separately (``coupled=False``), each channel has its own strength.
+    minimised over the strength, from large to small, with warm starts. Each image of a batch has
+    its own strength. If the energy treats channels separately (``coupled=False``), so has each
+    channel.
 
     Parameters
     ----------
     image : array
-        As in `denoise`, but without batches and gradients.
+        As in `denoise`, but without gradients.
     noise : NoiseModel or float, or one for each channel, optional
         The noise, or its standard deviation if it is white, on the [0, 1] scale for uint8 and
         uint16 images. By default it is estimated in each channel as by `estimate_noise_model`.
-    energy, channel_axis, spacing, solver, on_step
+    energy, channel_axis, batch_axis, spacing, solver, on_step
         As in `denoise`. ``on_step`` is called in all trials. If it stops the search, the result is
         the current trial with its strength.
 
@@ -97,6 +99,7 @@ def denoise_least_risk(
         image.detach() if is_torch(image) else image,
         energy,
         channel_axis=channel_axis,
+        batch_axis=batch_axis,
         spacing=spacing,
     )
     own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
@@ -127,9 +130,9 @@ class _Found:
 
 def _given(noise: Any, problem: Problem) -> list[list[NoiseModel] | None]:
     """The given noise of the channels of each part; None where it is to be estimated."""
-    sizes = [len(part) for part in problem.parts]
     if noise is None:
-        return [None] * len(sizes)
+        return [None] * len(problem.parts)
+    sizes = [len(part) for part in problem.parts[: problem.parts_per_item]]
     several = np.ndim(noise) == 1 or isinstance(noise, list | tuple)
     each = list(noise) if several else [noise] * sum(sizes)
     if len(each) != sum(sizes):
@@ -142,6 +145,7 @@ def _given(noise: Any, problem: Problem) -> list[list[NoiseModel] | None]:
     ]
     ends = np.cumsum(sizes)
     parts = [models[end - size : end] for size, end in zip(sizes, ends, strict=True)]
+    parts *= problem.num_items
     for index, (own, part) in enumerate(zip(parts, problem.parts, strict=True)):
         _check_level(own, _in_float64(part), index, problem)
     return list(parts)
@@ -153,7 +157,9 @@ def _check_level(models: list[NoiseModel], part: np.ndarray, index: int, problem
     sigma = np.sqrt(np.mean([model.deviation(each) ** 2 for model, each in pairs]))
     most = np.sqrt(np.mean([each.var() for each in part]))
     if sigma > _TOO_LOUD * most > 0:
-        whose = f"channel {index + 1}" if len(problem.parts) > 1 else "the image"
+        item, channel = divmod(index, problem.parts_per_item)
+        whose = f"channel {channel + 1}" if problem.parts_per_item > 1 else "the image"
+        whose += f" number {item + 1} of the batch" if problem.num_items > 1 else ""
         raise InputError(
             f"noise (sigma) {sigma / problem.scale:g} is too large: the standard deviation of "
             f"{whose} is {most / problem.scale:g}"

@@ -11,9 +11,9 @@ import numpy as np
 from ..core.errors import InputError
 from ..core.numbers import check_count, check_number
 from ..core.progress import Callback, Progress, Reporter
+from ..core.symmetric import eigenvectors
 from ..core.threads import resolve_num_threads, run_all
 from .arguments import prepare
-from .compiled.symmetric import eigenvectors
 from .problem import Problem
 
 _AT_ONCE = 200_000  # points of all patches of the groups that are computed together

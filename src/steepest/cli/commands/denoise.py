@@ -64,7 +64,7 @@ def denoise(
     steepest denoise stack.tif --spacing file      spacing of slices in the file
     steepest denoise cells.tif --range 0 4095      12-bit data in a 16-bit file
     steepest denoise counts.tif --noise poisson    photon counts; also see --gain
-    steepest denoise big.zarr --strength 0.1 -o out.zarr  larger than memory
+    steepest denoise big.zarr -o out.zarr          larger than memory
 
     Notes
     -----
@@ -84,13 +84,13 @@ def denoise(
     if weight is not None:
         choices.refuse("not with --strength, which needs no noise", sigma=sigma)
     large = tiles.wanted(images, reading, grey, noise, sigma=sigma, **writing.of_pixels)
-    if large and not weight:
-        raise InputError("--strength: a positive number is needed for images computed by tiles")
+    if large and weight == 0:
+        raise InputError("--strength 0: by tiles, allowed are auto and positive numbers")
 
     def work(item: Item) -> None:
         def compute(page: Any, keywords: dict[str, Any]) -> Any:
             part = values.compute(page)
-            if weight is None:
+            if weight is None and not large:
                 axis = keywords.get("channel_axis")
                 own = sigma or values.noise(page, axis, separate=energy.separate_channels)
                 result = steepest.denoise_least_risk(part, own, **keywords)

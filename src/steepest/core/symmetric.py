@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...core.compiled import exact_helper, exact_kernel
+from .compiled import exact_helper, exact_kernel
 
 _ROUNDING = 2.0**-52
 

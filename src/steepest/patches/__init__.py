@@ -1,0 +1,29 @@
+"""Patch models: learn from good images what patches look like, then restore others.
+
+All names are imported on first use.
+"""
+
+from __future__ import annotations
+
+from ..core.lazy import lazily
+
+_WHERE = {
+    "fit": "fitting",
+    "PatchModel": "model",
+    "load": "files",
+    "log_likelihood": "tables",
+    "denoise": "denoising",
+    "restore": "restoration",
+    "PatchResult": "restoration",
+    "superresolve": "operators",
+    "coarsen": "operators",
+    "deblur": "operators",
+    "inpaint": "operators",
+    "posterior": "sampling",
+    "Posterior": "sampling",
+    "interval_factor": "sampling",
+}
+
+__all__ = [*_WHERE]
+
+__getattr__, __dir__ = lazily(__name__, _WHERE, ())

@@ -1,0 +1,113 @@
+"""Denoising by a patch model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.numbers import check_number
+from ..core.progress import Callback, Reporter
+from ..core.solver import Solver, limits
+from ..flows.noise import estimate_noise
+from .grid import Patches, patches_of, prepare, restored
+from .kernels import estimate
+from .model import PatchModel
+from .tables import in_threads, make_tables, wiener
+
+SCHEDULE = (1.0, 4.0, 8.0, 16.0, 32.0)  # of Zoran & Weiss, times 1 / sigma^2
+
+
+def denoise(
+    noisy: Any,
+    model: PatchModel,
+    sigma: float | None = None,
+    *,
+    channel_axis: int | None = None,
+    solver: Solver | None = None,
+    on_step: Callback | None = None,
+) -> np.ndarray:
+    r"""Remove white noise by a model of good patches.
+
+    Runs the half-quadratic splitting of expected patch log-likelihood (EPLL): each pass replaces
+    every patch by its best estimate under its likeliest Gaussian, averages these where patches
+    overlap, and takes the weighted mean with the noisy image. The noise that the patches are taken
+    to have falls from pass to pass.
+
+    Parameters
+    ----------
+    noisy : array (\*space), plus optional channel axis
+        float16, float32, float64, uint8 or uint16 (on the scale [0, 1]), not smaller than a patch.
+        Do not clip noisy floats beforehand.
+    model : PatchModel
+        From images with the same grey values, see `fit`.
+    sigma : float, optional
+        Standard deviation of the noise. The default is `steepest.estimate_noise` of the image.
+    channel_axis : int, optional
+        Axis of the channels.
+    solver : Solver, optional
+        Only ``num_threads`` is used; it does not change the result.
+    on_step : callable, optional
+        Called with a `Progress` after each of the 5 passes. If it returns True, the latest result
+        is returned.
+
+    Returns
+    -------
+    array of the shape and dtype of the image
+
+    Raises
+    ------
+    InputError
+        If the image is invalid or does not fit the model, or ``sigma`` is negative.
+
+    Notes
+    -----
+    A pass takes O(n K s d) for n pixels. float32 images are computed in float32, which is twice as
+    fast.
+
+    References
+    ----------
+    Zoran & Weiss, *From learning models of natural image patches to whole image restoration*, ICCV
+    2011.
+    """
+    array, layout = prepare(noisy, model, channel_axis, "noisy")
+    threads = limits(solver, tol=0.0, max_num_iter=1).threads
+    reporter = Reporter(on_step)
+    if sigma is None:
+        sigma = estimate_noise(noisy, channel_axis=channel_axis)
+    sigma = check_number(sigma, "sigma")
+    if sigma == 0:
+        return restored(array, layout, array.shape[:-1])
+    grid = patches_of(array.shape[:-1], model.channels, model.patch_shape)
+    data, image = array.ravel(), array.ravel()
+    for beta in SCHEDULE:
+        mean = average(image, model, grid, sigma**2 / beta, threads)
+        image = (data + np.asarray(beta, data.dtype) * mean) / np.asarray(1 + beta, data.dtype)
+        if reporter.residual(None, len(SCHEDULE)):
+            break
+    return restored(image, layout, array.shape[:-1])
+
+
+def average(
+    image: np.ndarray, model: PatchModel, grid: Patches, variance: float, num_threads: int
+) -> np.ndarray:
+    """The best estimates of all patches with this noise, averaged where they overlap."""
+    noisy = model.with_noise(variance)
+    dtype = image.dtype
+    tables = make_tables(noisy, dtype)
+    rest, shrink, shift = wiener(model, noisy)
+    own = [np.ascontiguousarray(each, dtype) for each in (model.bases, shrink, rest, shift)]
+
+    def work(chunk: slice) -> tuple[int, np.ndarray, np.ndarray]:
+        low, high = grid.span(chunk)
+        total, weight = np.zeros(high - low, dtype), np.zeros(high - low, dtype)
+        estimate(
+            image, grid.starts[chunk], grid.offsets, *tables.arguments, *own, total, weight, low
+        )
+        return low, total, weight
+
+    total, weight = np.zeros(grid.size, dtype), np.zeros(grid.size, dtype)
+    for low, part, parts_weight in in_threads(work, grid.chunks(), num_threads):
+        total[low : low + len(part)] += part
+        weight[low : low + len(part)] += parts_weight
+    return total / weight

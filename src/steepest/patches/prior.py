@@ -1,0 +1,135 @@
+"""The patch prior of an image, and its quadratic majorants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .grid import Patches
+from .kernels import precision
+from .mixture import sorted_eigenvectors
+from .model import PatchModel, covariances, log_sum
+from .tables import Tables, in_threads, make_tables, precision_times, scores_of
+
+_NEGLIGIBLE = 1e-6  # responsibilities below this do not count
+_MINOR = 0.05  # nor, in the Hessian, below this
+
+
+@dataclass(frozen=True, eq=False)
+class Members:
+    """Components of the patches of a chunk, those with negligible responsibility left out."""
+
+    ends: np.ndarray
+    owners: np.ndarray
+    shares: np.ndarray
+
+    def major(self, least: float = _MINOR) -> Members:
+        """Only the largest responsibilities, with the sum 1 again."""
+        rows = np.repeat(np.arange(len(self.ends) - 1), np.diff(self.ends))
+        own = self.shares >= least * np.maximum.reduceat(self.shares, self.ends[:-1])[rows]
+        rows = rows[own]
+        shares = self.shares[own]
+        shares /= np.bincount(rows, shares, len(self.ends) - 1)[rows]
+        ends = np.zeros_like(self.ends)
+        np.cumsum(np.bincount(rows, minlength=len(ends) - 1), out=ends[1:])
+        return Members(ends, self.owners[own], shares)
+
+
+@dataclass(frozen=True, eq=False)
+class Prior:
+    """The sum of ``-log p`` over the patches of an image, with its majorants.
+
+    ``-log sum_k a_k`` is at most ``-sum_k r_k log a_k + sum_k r_k log r_k`` for any weights r that
+    add up to 1, and equal to it if they are the responsibilities.
+    """
+
+    model: PatchModel
+    grid: Patches
+    tables: Tables
+    linear: np.ndarray
+    threads: int
+
+    @staticmethod
+    def of(model: PatchModel, grid: Patches, threads: int) -> Prior:
+        linear = precision_times(model, model.means)
+        linear = linear if model.means.any() else linear[:, :0]
+        return Prior(model, grid, make_tables(model, np.float64), linear, threads)
+
+    def energy(self, flat: np.ndarray) -> float:
+        """The sum of ``-log p`` over all patches."""
+        parts = in_threads(
+            lambda chunk: log_sum(scores_of(flat, self.grid, chunk, self.tables)).sum(),
+            self.grid.chunks(), self.threads,
+        )  # fmt: skip
+        return -float(sum(parts))
+
+    def expect(self, flat: np.ndarray) -> tuple[float, list[Members]]:
+        """The energy, and the responsibilities for each chunk."""
+
+        def work(chunk: slice) -> tuple[float, Members]:
+            scores = scores_of(flat, self.grid, chunk, self.tables)
+            values = log_sum(scores)
+            share = np.exp(scores - values[:, None])
+            share[share < _NEGLIGIBLE] = 0
+            rows, owners = np.nonzero(share)
+            ends = np.zeros(len(share) + 1, np.int64)
+            np.cumsum(np.bincount(rows, minlength=len(share)), out=ends[1:])
+            return float(values.sum()), Members(ends, owners, share[rows, owners])
+
+        parts = in_threads(work, self.grid.chunks(), self.threads)
+        return -sum(part[0] for part in parts), [part[1] for part in parts]
+
+    def apply(self, members: list[Members], flat: np.ndarray, gradient: bool) -> np.ndarray:
+        """The majorant's Hessian times an image, or its gradient there."""
+        model = self.model
+        inverse = 1 / model.residuals
+        gain = inverse[:, None] - 1 / model.variances
+        linear = self.linear if gradient else self.linear[:, :0]
+        return self._add_up(members, flat, model.bases, gain, inverse, linear)
+
+    def diagonal(self, members: list[Members], size: int) -> np.ndarray:
+        """The diagonal of the Hessian (as if means were kept)."""
+        model = self.model
+        inverse = 1 / model.residuals
+        gain = inverse[:, None] - 1 / model.variances
+        table = np.einsum("ks,ksd->kd", gain, model.bases**2) - inverse[:, None]
+        none = np.zeros((model.num_components, 0, model.num_values))
+        return self._add_up(members, np.zeros(size), none, gain[:, :0], inverse, table)
+
+    def _add_up(
+        self, members: list[Members], flat: np.ndarray, bases: np.ndarray, gain: np.ndarray,
+        inverse: np.ndarray, linear: np.ndarray,
+    ) -> np.ndarray:  # fmt: skip
+        grid, (group, per) = self.grid, self.tables.arguments[:2]
+
+        def work(item: tuple[slice, Members]) -> tuple[int, np.ndarray]:
+            chunk, own = item
+            low, high = grid.span(chunk)
+            output = np.zeros(high - low)
+            precision(
+                flat, grid.starts[chunk], grid.offsets, group, per, own.ends, own.owners,
+                own.shares, bases, gain, inverse, linear, output, low,
+            )  # fmt: skip
+            return low, output
+
+        items = list(zip(grid.chunks(), members, strict=True))
+        total = np.zeros(grid.size)
+        for low, part in in_threads(work, items, self.threads):
+            total[low : low + len(part)] += part
+        return total
+
+
+def gaussian(model: PatchModel) -> PatchModel:
+    """The one Gaussian with the mean and the covariance of a mixture."""
+    mean = model.weights @ model.means
+    off = model.means - mean
+    matrix = np.einsum("k,kij->ij", model.weights, covariances(model))
+    matrix += np.einsum("k,ki,kj->ij", model.weights, off, off)
+    values, vectors = sorted_eigenvectors(matrix)
+    rank = model.dimension
+    least = max(float(values[rank - 1]), 1e-9 * float(values[0]))
+    return PatchModel(
+        np.ones(1), mean[None], vectors[None, :rank], np.maximum(values[None, :rank], least),
+        np.array([least]), model.patch_shape, model.channels, model.remove_mean,
+    )  # fmt: skip

@@ -1,0 +1,157 @@
+"""A model as the compiled loops use it, and densities of the patches of an image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..core.numbers import check_number
+from ..core.solver import Solver, limits
+from ..core.threads import run_all
+from .grid import Patches, patches_of, prepare
+from .kernels import densities
+from .model import PatchModel, log_constants, log_sum
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """Numbers of the log-densities ``constant - inverse |x|^2 + linear x + |rows x|^2``.
+
+    ``rows`` (K, 2m, 4n) is filled up with zeros; ``counts`` says how many are used. ``linear`` has
+    no columns if all means are 0.
+    """
+
+    group: int
+    rows: np.ndarray
+    counts: np.ndarray
+    linear: np.ndarray
+    constant: np.ndarray
+    inverse: np.ndarray
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """In the order in which the kernels take them."""
+        per = self.inverse.dtype.type(1 / max(self.group, 1))
+        return self.group, per, self.rows, self.counts, self.linear, self.constant, self.inverse
+
+
+def make_tables(model: PatchModel, dtype: Any) -> Tables:
+    """The tables of a model, in a dtype."""
+    gain = 1 / model.residuals[:, None] - 1 / model.variances
+    count, d, rank = model.num_components, model.num_values, model.rank
+    rows = np.zeros((count, rank + rank % 2, d + -d % 4), dtype)
+    rows[:, :rank, :d] = np.sqrt(np.maximum(gain, 0) / 2)[:, :, None] * model.bases
+    counts = (gain > 0).sum(1)
+    weighted = precision_times(model, model.means)
+    linear = weighted if model.means.any() else weighted[:, :0]
+    constant = log_constants(model) - (weighted * model.means).sum(1) / 2
+    return Tables(
+        model.group, rows, counts, linear.astype(dtype), constant.astype(dtype),
+        (0.5 / model.residuals).astype(dtype),
+    )  # fmt: skip
+
+
+def precision_times(model: PatchModel, x: np.ndarray) -> np.ndarray:
+    """Multiply vectors (K, d) by the inverse covariance of their component."""
+    gain = 1 / model.residuals[:, None] - 1 / model.variances
+    inside = np.einsum("ksd,kd->ks", model.bases, x) * gain
+    return x / model.residuals[:, None] - np.einsum("ks,ksd->kd", inside, model.bases)
+
+
+def wiener(model: PatchModel, noisy: PatchModel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The posterior means ``rest x + U (shrink U^T x) + shift`` of the components."""
+    rest = model.residuals / noisy.residuals
+    shrink = model.variances / noisy.variances - rest[:, None]
+    inside = np.einsum("ksd,kd->ks", model.bases, model.means) * shrink
+    shift = (1 - rest)[:, None] * model.means - np.einsum("ks,ksd->kd", inside, model.bases)
+    return rest, shrink, shift
+
+
+def scores_of(flat: np.ndarray, grid: Patches, chunk: slice, tables: Tables) -> np.ndarray:
+    """Log-densities with weights (n, K) of the patches of a chunk."""
+    starts = grid.starts[chunk]
+    output = np.empty((len(starts), len(tables.constant)), flat.dtype)
+    densities(flat, starts, grid.offsets, *tables.arguments, output)
+    return output
+
+
+def in_threads(work: Any, items: list[Any], num_threads: int) -> list[Any]:
+    """Compute ``work(item)`` for all items, in their order."""
+    count = max(min(num_threads, len(items)), 1)
+    results: list[Any] = [None] * len(items)
+
+    def share(first: int) -> None:
+        for k in range(first, len(items), count):
+            results[k] = work(items[k])
+
+    run_all(share, range(count))
+    return results
+
+
+def log_likelihood(
+    image: Any,
+    model: PatchModel,
+    *,
+    noise: float = 0.0,
+    channel_axis: int | None = None,
+    solver: Solver | None = None,
+) -> np.ndarray:
+    r"""Map how well an image agrees with a model: what is unlike the reference is low.
+
+    The value of a pixel is the mean of ``log p(x)`` over all patches x that contain it, in nats.
+
+    Parameters
+    ----------
+    image : array (\*space), plus optional channel axis
+        Not smaller than a patch.
+    model : PatchModel
+    noise : float
+        Standard deviation of white noise that this image has and the reference has not.
+    channel_axis : int, optional
+        Axis of the channels.
+    solver : Solver, optional
+        Only ``num_threads`` is used.
+
+    Returns
+    -------
+    float64 array (\*space)
+
+    Raises
+    ------
+    InputError
+        If the image is invalid or does not fit the model, or the noise is negative.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from steepest import patches
+    >>> stripes = np.tile([0.0, 0.0, 1.0, 1.0], (32, 8)) + 0.01 * np.indices((32, 32))[0] % 0.03
+    >>> model = patches.fit(stripes, 4, num_components=4, rank=4)
+    >>> stripes[16, 16] = 0.5
+    >>> worst = patches.log_likelihood(stripes, model).argmin()
+    >>> bool(abs(worst // 32 - 16) <= 3 and abs(worst % 32 - 16) <= 3)
+    True
+    """
+    array, _ = prepare(image, model, channel_axis, double=True)
+    variance = check_number(noise, "noise") ** 2
+    threads = limits(solver, tol=0.0, max_num_iter=1).threads
+    space = array.shape[:-1]
+    grid = patches_of(space, 1, model.patch_shape)  # of one channel: for the map
+    whole = patches_of(space, model.channels, model.patch_shape)
+    tables = make_tables(model.with_noise(variance), np.float64)
+    chunks = whole.chunks()
+    parts = in_threads(
+        lambda chunk: log_sum(scores_of(array.ravel(), whole, chunk, tables)), chunks, threads
+    )
+    return spread_mean(np.concatenate(parts), grid)
+
+
+def spread_mean(values: np.ndarray, grid: Patches) -> np.ndarray:
+    """For each pixel the mean of the values of the patches that contain it."""
+    total, count = np.zeros(grid.size), np.zeros(grid.size)
+    for offset in grid.offsets:  # starts differ, so that nothing is added twice
+        total[grid.starts + offset] += values
+        count[grid.starts + offset] += 1
+    return (total / count).reshape(grid.space)
