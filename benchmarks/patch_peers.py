@@ -107,7 +107,7 @@ def restorers(task: Task) -> Iterator[Method]:
 def _bicubic(case: Case, weight: float) -> Array:
     """Cubic splines through the coarse pixels, each at the place that the operator gives it."""
     size, factor = case.truth.shape[0], case.truth.shape[0] // case.data.shape[0]
-    places = (np.arange(size) - (factor - 1) // 2) / factor
+    places = np.arange(size) / factor
     return map_coordinates(case.data, np.meshgrid(places, places, indexing="ij"), mode="nearest")
 
 

@@ -100,10 +100,10 @@ def denoising(folder: Path, level: int, count: int = 10) -> Task:
 def coarse(n: int, factor: int, blur: float) -> Array:
     """The matrix of one axis: Gaussian of deviation ``blur``, mirrored, and every factor-th pixel.
 
-    The first pixel that is kept is pixel ``(factor - 1) // 2``.
+    The first pixel that is kept is pixel 0.
     """
     matrix = gaussian_filter1d(np.eye(n), blur, axis=0, mode="reflect")
-    return np.ascontiguousarray(matrix[(factor - 1) // 2 :: factor])
+    return np.ascontiguousarray(matrix[::factor])
 
 
 def super_resolution(folder: Path, size: int = 160, factor: int = 4, blur: float = 2.0) -> Task:
