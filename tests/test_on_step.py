@@ -15,7 +15,7 @@ import pytest
 
 import steepest
 from cases import tiled
-from steepest import Solver, inpainting, manifold, particles, patches, segmentation
+from steepest import Solver, inpainting, manifold, motion, particles, patches, segmentation
 from steepest.core.errors import InputError
 from steepest.core.status import Status
 from steepest.inpainting import masks
@@ -28,6 +28,7 @@ COLOUR = np.ascontiguousarray(sample("coffee")[100:128, 180:212])
 LARGE = np.ascontiguousarray(sample()[100:196, 200:280])  # of several tiles: echoes go in rounds
 RNG = np.random.default_rng(0)
 KNOWN = RNG.random(COLOUR.shape[:2]) < 0.1
+MOVED = np.stack([IMAGE, np.roll(IMAGE, 1, 1), np.roll(IMAGE, 1, 0)]) / 255
 PATCHES = patches.fit(IMAGE, 3, 2, 3)
 ROUGH = {"solver": Solver(tol=1e-9, max_num_iter=4)}
 PHASES = np.linspace(0, 9, 30)[:, None] + RNG.normal(scale=0.2, size=(30, 24))
@@ -127,6 +128,13 @@ CASES = {
     "steepest.robust.denoise_cauchy": Case(
         lambda **given: steepest.robust.denoise_cauchy(IMAGE, 0.02, patch_distance=3, **given)
     ),
+    "steepest.motion.displacement": Case(
+        lambda **given: motion.displacement(*MOVED[:2], **given).displacement
+    ),
+    "steepest.motion.follow": Case(
+        lambda **given: tuple(each.displacement for each in motion.follow(MOVED, **given))
+    ),
+    "steepest.motion.magnify": Case(lambda **given: motion.magnify(MOVED, 2, **given)),
     "steepest.patches.fit": Case(
         lambda **given: (
             patches.fit(IMAGE, 3, 2, 3, solver=steepest.Solver(tol=0), **given).variances
