@@ -14,15 +14,14 @@ from __future__ import annotations
 import json
 import math
 import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..core.errors import InputError, naming
+from ..core.errors import InputError
 from ..core.numbers import check_flag
+from ..core.whole_files import whole_file
 from .model import MOST_COMPONENTS, MOST_PIXELS, PatchModel
 
 SUFFIX = ".stpm"
@@ -67,16 +66,9 @@ def save(model: PatchModel, path: str | os.PathLike[str], *, overwrite: bool = F
         end += len(data)
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    handle, temporary = tempfile.mkstemp(dir=target.absolute().parent, prefix=".steepest-model-")
-    try:
-        with naming(target), os.fdopen(handle, "wb") as file:
-            for part in (len(text).to_bytes(8, "little"), text, *parts):
-                file.write(part)
-        os.replace(temporary, target)
-    except BaseException:  # such as a full disk
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
+    with whole_file(target, ".steepest-model-") as file:
+        for part in (len(text).to_bytes(8, "little"), text, *parts):
+            file.write(part)
 
 
 def load(path: str | os.PathLike[str]) -> PatchModel:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import zlib
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import naming
+from ..core.whole_files import whole_file
 
 UNFINISHED = ".steepest-work-"  # how the names of files begin that are not complete
 _CHECK = 4  # bytes of the checksum
@@ -20,19 +18,12 @@ _BLOCK = 1 << 20
 
 def write_file(path: Path, parts: Iterable[Any]) -> None:
     """Write buffers and their checksum into a new file, then give it its name."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED)
-    try:
-        check = _FIRST
-        with naming(path), os.fdopen(handle, "wb") as file:
-            for part in parts:
-                file.write(part)
-                check = zlib.crc32(part, check)
-            file.write(check.to_bytes(_CHECK, "little"))
-        os.replace(temporary, path)
-    except BaseException:  # such as a full disk
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
+    check = _FIRST
+    with whole_file(path, UNFINISHED) as file:
+        for part in parts:
+            file.write(part)
+            check = zlib.crc32(part, check)
+        file.write(check.to_bytes(_CHECK, "little"))
 
 
 def is_sound(path: Path) -> bool:
