@@ -9,11 +9,12 @@ import numpy as np
 from ..core.numbers import check_number
 from ..core.progress import Callback, Reporter
 from ..core.solver import Solver, limits
+from ..core.threads import share_out
 from ..flows.noise import estimate_noise
 from .grid import Patches, patches_of, prepare, restored
 from .kernels import estimate
 from .model import PatchModel
-from .tables import in_threads, make_tables, wiener
+from .tables import make_tables, wiener
 
 SCHEDULE = (1.0, 4.0, 8.0, 16.0, 32.0)  # of Zoran & Weiss, times 1 / sigma^2
 
@@ -77,7 +78,7 @@ def denoise(
         sigma = estimate_noise(noisy, channel_axis=channel_axis)
     sigma = check_number(sigma, "sigma")
     if sigma == 0:
-        return restored(array, layout, array.shape[:-1])
+        return restored(array, layout)
     grid = patches_of(array.shape[:-1], model.channels, model.patch_shape)
     data, image = array.ravel(), array.ravel()
     for beta in SCHEDULE:
@@ -85,7 +86,7 @@ def denoise(
         image = (data + np.asarray(beta, data.dtype) * mean) / np.asarray(1 + beta, data.dtype)
         if reporter.residual(None, len(SCHEDULE)):
             break
-    return restored(image, layout, array.shape[:-1])
+    return restored(image.reshape(array.shape), layout)
 
 
 def average(
@@ -96,18 +97,16 @@ def average(
     dtype = image.dtype
     tables = make_tables(noisy, dtype)
     rest, shrink, shift = wiener(model, noisy)
-    own = [np.ascontiguousarray(each, dtype) for each in (model.bases, shrink, rest, shift)]
+    own = tuple(np.ascontiguousarray(each, dtype) for each in (model.bases, shrink, rest, shift))
 
     def work(chunk: slice) -> tuple[int, np.ndarray, np.ndarray]:
         low, high = grid.span(chunk)
         total, weight = np.zeros(high - low, dtype), np.zeros(high - low, dtype)
-        estimate(
-            image, grid.starts[chunk], grid.offsets, *tables.arguments, *own, total, weight, low
-        )
+        estimate(image, grid.starts[chunk], grid.offsets, tables.arguments, own, total, weight, low)
         return low, total, weight
 
     total, weight = np.zeros(grid.size, dtype), np.zeros(grid.size, dtype)
-    for low, part, parts_weight in in_threads(work, grid.chunks(), num_threads):
+    for low, part, parts_weight in share_out(lambda: work, grid.chunks(), num_threads):
         total[low : low + len(part)] += part
         weight[low : low + len(part)] += parts_weight
     return total / weight

@@ -87,13 +87,18 @@ def prepare(
     double: bool = False,
 ) -> tuple[np.ndarray, Layout]:
     """Check an image; return it as (\\*space, channels). It must fit the model."""
+    check_model(model)
+    array, layout = channels_last(image, channel_axis, name, double=double)
+    check_fits(array.shape, model, name)
+    return array, layout
+
+
+def check_model(model: Any) -> None:
+    """Check that something is a patch model."""
     if not isinstance(model, PatchModel):
         raise InputError(
             f"model is a {type(model).__name__}; allowed is a PatchModel, such as patches.fit makes"
         )
-    array, layout = channels_last(image, channel_axis, name, double=double)
-    check_fits(array.shape, model, name)
-    return array, layout
 
 
 def channels_last(
@@ -128,7 +133,7 @@ def check_patch_shape(space: tuple[int, ...], patch: tuple[int, ...], name: str)
         raise InputError(f"{name} of {space} pixels is smaller than a patch of {patch} pixels")
 
 
-def restored(flat: np.ndarray, layout: Layout, space: tuple[int, ...]) -> np.ndarray:
-    """Return a flat image in the axes and the dtype of the user."""
-    image = np.moveaxis(flat.reshape(*space, -1), -1, 0)
-    return np.ascontiguousarray(layout.restore(image))
+def restored(values: np.ndarray, layout: Layout) -> np.ndarray:
+    """Return an image (\\*space, channels) in the axes and the dtype of the user."""
+    image = np.ascontiguousarray(layout.restore(np.moveaxis(values, -1, 0)))
+    return image.astype(np.float32, copy=False) if layout.dtype == np.float32 else image

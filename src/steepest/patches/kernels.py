@@ -19,8 +19,7 @@ def _gather(image, starts, first, offsets, group, per, block, means):
     """Copy up to BLOCK patches into columns; without their means over each group of pixels.
 
     ``group`` is the number of pixels of a channel, or 0 to keep the means; ``per`` is its inverse.
-    A last block that is
-    not full repeats its last patch.
+    A last block that is not full repeats its last patch.
     """
     d = len(offsets)
     last = len(starts) - 1
@@ -85,8 +84,12 @@ def _scores(block, squares, rows, count, linear, constant, inverse, score, p, q)
 
 
 @kernel
-def densities(image, starts, offsets, group, per, rows, counts, linear, constant, inverse, output):
-    """Write the log-densities of all patches and components, with the weights, into (n, K)."""
+def densities(image, starts, offsets, tables, output):
+    """Write the log-densities of all patches and components, with the weights, into (n, K).
+
+    ``tables`` are the ``arguments`` of a model's `Tables`.
+    """
+    group, per, rows, counts, linear, constant, inverse = tables
     d, padded = len(offsets), rows.shape[2]
     block = np.zeros((padded, BLOCK), image.dtype)
     means = np.empty((d, BLOCK), image.dtype)
@@ -104,15 +107,15 @@ def densities(image, starts, offsets, group, per, rows, counts, linear, constant
 
 
 @kernel
-def estimate(
-    image, starts, offsets, group, per, rows, counts, linear, constant, inverse,
-    bases, shrink, rest, shift, total, overlap, low,
-):  # fmt: skip
+def estimate(image, starts, offsets, tables, means_of, total, overlap, low):
     """Estimate every patch by its likeliest component; add it to the image ``total``.
 
-    The estimate is ``rest x + U (shrink U^T x) + shift`` plus the mean. ``total`` and the
-    number of its patches, ``overlap``, begin at pixel ``low`` of the image.
+    ``means_of`` are U, shrink, rest and shift of all components: the estimate is
+    ``rest x + U (shrink U^T x) + shift`` plus the mean. ``total`` and the number of its patches,
+    ``overlap``, begin at pixel ``low`` of the image. ``tables`` are as for `densities`.
     """
+    group, per, rows, counts, linear, constant, inverse = tables
+    bases, shrink, rest, shift = means_of
     d, padded = len(offsets), rows.shape[2]
     num = len(rows)
     block = np.zeros((padded, BLOCK), image.dtype)
@@ -183,16 +186,17 @@ def moments(x, which, weights, mean, output):
 
 
 @kernel
-def precision(
-    image, starts, offsets, group, per, ends, owners, shares, bases, gain, inverse, linear, output,
-    low,
-):  # fmt: skip
+def precision(image, starts, offsets, removal, members, forms, output, low):
     """Add to ``output`` the inverse covariances of all patches, times the patches.
 
-    Patch n has the components ``owners[ends[n]:ends[n + 1]]`` with the weights ``shares``. What is
-    added to the patch is the weighted sum of ``inverse x - U (gain U^T x) - linear``, without the
-    mean; ``linear`` has no columns if there is nothing to subtract.
+    ``members`` are ends, owners and shares: patch n has the components
+    ``owners[ends[n]:ends[n + 1]]`` with the weights ``shares``. ``forms`` are U, gain, inverse and
+    linear of all components: what is added to the patch is the weighted sum of
+    ``inverse x - U (gain U^T x) - linear``, without the mean; ``linear`` has no columns if there is
+    nothing to subtract. ``removal`` are ``group`` and ``per`` of `_gather`.
     """
+    (group, per), (ends, owners, shares) = removal, members
+    bases, gain, inverse, linear = forms
     d, rank = len(offsets), bases.shape[1]
     x, z = np.empty(d, image.dtype), np.empty(d, image.dtype)
     for n in range(len(starts)):

@@ -9,10 +9,11 @@ import numpy as np
 from ..core.progress import Reporter
 from ..core.solver import Limits
 from ..core.symmetric import eigenvectors
+from ..core.threads import share_out
 from .grid import Patches
 from .kernels import moments
 from .model import PatchModel, log_sum
-from .tables import in_threads, make_tables, scores_of
+from .tables import make_tables, scores_of
 
 _LLOYD = 8  # steps of the k-means start
 _LLOYD_PATCHES = 20_000
@@ -106,7 +107,7 @@ def _expect(x: np.ndarray, model: PatchModel, num_threads: int) -> tuple[np.ndar
         values[piece] = log_sum(scores)
         share[piece] = np.exp(scores - values[piece, None])
 
-    in_threads(work, pieces, num_threads)
+    share_out(lambda: work, pieces, num_threads)
     return share, values
 
 
@@ -154,7 +155,7 @@ def maximise(
         variances[k] = np.maximum(values[:rank], residuals[k])
         bases[k] = vectors[:rank]
 
-    in_threads(work, list(range(count)), num_threads)
+    share_out(lambda: work, range(count), num_threads)
     weights = np.maximum(totals, 1e-8 * len(x))
     return PatchModel(
         weights / weights.sum(), means, bases, variances, residuals, (d,), remove_mean=False

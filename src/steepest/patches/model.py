@@ -137,6 +137,11 @@ class PatchModel:
         """Number of values over which means are removed; 0 if they are kept."""
         return self.num_values // self.channels if self.remove_mean else 0
 
+    @property
+    def gain(self) -> np.ndarray:
+        """By how much precisions along the directions are smaller than across them, (K, s)."""
+        return 1 / self.residuals[:, None] - 1 / self.variances
+
     def with_noise(self, variance: float) -> PatchModel:
         """The model of patches with white noise: all variances grow by ``variance``."""
         return replace(
@@ -168,14 +173,13 @@ def log_densities(model: PatchModel, x: np.ndarray) -> np.ndarray:
     Patches must already be without their means if the model removes them. O(n K s d).
     """
     output = np.empty((len(x), model.num_components))
-    constants = log_constants(model)
+    constants, gain = log_constants(model), model.gain
     for k, (mean, basis) in enumerate(zip(model.means, model.bases, strict=True)):
         y = x - mean if mean.any() else x
         inside = y @ basis.T
         inside *= inside
-        gain = 1 / model.residuals[k] - 1 / model.variances[k]
         squares = np.einsum("ij,ij->i", y, y)
-        output[:, k] = constants[k] + (inside @ gain - squares / model.residuals[k]) / 2
+        output[:, k] = constants[k] + (inside @ gain[k] - squares / model.residuals[k]) / 2
     return output
 
 

@@ -12,9 +12,9 @@ from ..core.errors import InputError
 from ..core.numbers import check_count, check_number, check_numbers
 from ..core.progress import Callback
 from ..core.solver import Solver
-from .grid import channels_last, check_fits, check_patch_shape, prepare
+from .grid import channels_last, check_fits, check_model, check_patch_shape, prepare, restored
 from .model import PatchModel
-from .restoration import PatchResult, finish, solve
+from .restoration import PatchResult, solve
 
 _WIDTH = 4.0  # of a Gaussian, in standard deviations, as in SciPy
 _MOST_FACTOR = 64
@@ -63,7 +63,7 @@ def coarsen(
         raise InputError(f"image has {space} pixels; allowed are multiples of factor={count}")
     matrices = _coarsening(tuple(n // count for n in space), count, blur, phase)
     values = _along_axes(matrices, array.astype(np.float64)).astype(array.dtype)
-    return _back(values, layout)
+    return restored(values, layout)
 
 
 def superresolve(
@@ -123,10 +123,10 @@ def superresolve(
     def adjoint(data: np.ndarray) -> np.ndarray:
         return _along_axes(turned, data).ravel() / scale
 
-    flat, *others = solve(
-        array / scale, model, shape, forward, adjoint, weight, None, solver, on_step
-    )
-    return finish(_back(flat.reshape(shape), layout), others, solver)
+    return solve(
+        array / scale, model, shape, forward, adjoint, weight, None, solver, on_step,
+        lambda image: restored(image, layout),
+    )  # fmt: skip
 
 
 def deblur(
@@ -197,11 +197,11 @@ def deblur(
         product = rfftn(padded, sizes, axes=axes) * spectrum.conj()
         return irfftn(product, sizes, axes=axes)[whole].ravel()
 
-    flat, *others = solve(
-        array / scale, model, shape, forward, adjoint, weight, None, solver, on_step
-    )
     middle = tuple(slice(k // 2, k // 2 + n) for k, n in zip(point.shape, space, strict=True))
-    return finish(_back(flat.reshape(shape)[middle], layout), others, solver)
+    return solve(
+        array / scale, model, shape, forward, adjoint, weight, None, solver, on_step,
+        lambda image: restored(image[middle], layout),
+    )  # fmt: skip
 
 
 def inpaint(
@@ -281,31 +281,22 @@ def inpaint(
             flat[flags] = data / scale
         return flat
 
-    flat, *others = solve(
+    def finished(filled: np.ndarray) -> np.ndarray:
+        result = restored(filled, layout)
+        return result if scale else np.where(mask, given, result)
+
+    return solve(
         forward(begin), model, array.shape, forward, adjoint, weight, begin, solver, on_step,
-        None if scale else ~flags,
+        finished, None if scale else ~flags,
     )  # fmt: skip
-    result = _back(flat.reshape(array.shape), layout)
-    if not scale:
-        result = np.where(mask, given, result)
-    return finish(result, others, solver)
 
 
 def _data(image: Any, model: Any, channel_axis: int | None, name: str) -> tuple[np.ndarray, Layout]:
     """Check measured pixels, which may be fewer than a patch; in float64, channels last."""
-    if not isinstance(model, PatchModel):
-        raise InputError(
-            f"model is a {type(model).__name__}; allowed is a PatchModel, such as patches.fit makes"
-        )
+    check_model(model)
     array, layout = channels_last(image, channel_axis, name, double=True)
     check_patch_shape((10**9,) * (array.ndim - 1), model.patch_shape, name)
     return array, layout
-
-
-def _back(values: np.ndarray, layout: Layout) -> np.ndarray:
-    """Return an image (\\*space, channels) in the axes and the dtype of the user."""
-    image = np.ascontiguousarray(layout.restore(np.moveaxis(values, -1, 0)))
-    return image.astype(np.float32) if layout.dtype == np.float32 else image
 
 
 def _coarsening(space: tuple[int, ...], factor: int, blur: Any, phase: Any) -> list[Any]:

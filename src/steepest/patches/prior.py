@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..core.threads import share_out
 from .grid import Patches
 from .kernels import precision
 from .mixture import sorted_eigenvectors
 from .model import PatchModel, covariances, log_sum
-from .tables import Tables, in_threads, make_tables, precision_times, scores_of
+from .tables import Tables, linear_term, make_tables, scores_of
 
 _NEGLIGIBLE = 1e-6  # responsibilities below this do not count
 _MINOR = 0.05  # nor, in the Hessian, below this
@@ -48,21 +49,21 @@ class Prior:
     grid: Patches
     tables: Tables
     linear: np.ndarray
+    gain: np.ndarray
     threads: int
 
     @staticmethod
     def of(model: PatchModel, grid: Patches, threads: int) -> Prior:
-        linear = precision_times(model, model.means)
-        linear = linear if model.means.any() else linear[:, :0]
-        return Prior(model, grid, make_tables(model, np.float64), linear, threads)
+        tables = make_tables(model, np.float64)
+        return Prior(model, grid, tables, linear_term(model), model.gain, threads)
 
     def energy(self, flat: np.ndarray) -> float:
         """The sum of ``-log p`` over all patches."""
-        parts = in_threads(
-            lambda chunk: log_sum(scores_of(flat, self.grid, chunk, self.tables)).sum(),
-            self.grid.chunks(), self.threads,
-        )  # fmt: skip
-        return -float(sum(parts))
+
+        def work(chunk: slice) -> float:
+            return float(log_sum(scores_of(flat, self.grid, chunk, self.tables)).sum())
+
+        return -sum(share_out(lambda: work, self.grid.chunks(), self.threads))
 
     def expect(self, flat: np.ndarray) -> tuple[float, list[Members]]:
         """The energy, and the responsibilities for each chunk."""
@@ -77,45 +78,38 @@ class Prior:
             np.cumsum(np.bincount(rows, minlength=len(share)), out=ends[1:])
             return float(values.sum()), Members(ends, owners, share[rows, owners])
 
-        parts = in_threads(work, self.grid.chunks(), self.threads)
+        parts = share_out(lambda: work, self.grid.chunks(), self.threads)
         return -sum(part[0] for part in parts), [part[1] for part in parts]
 
     def apply(self, members: list[Members], flat: np.ndarray, gradient: bool) -> np.ndarray:
         """The majorant's Hessian times an image, or its gradient there."""
-        model = self.model
-        inverse = 1 / model.residuals
-        gain = inverse[:, None] - 1 / model.variances
         linear = self.linear if gradient else self.linear[:, :0]
-        return self._add_up(members, flat, model.bases, gain, inverse, linear)
+        return self._add_up(members, flat, self.model.bases, self.gain, linear)
 
     def diagonal(self, members: list[Members], size: int) -> np.ndarray:
         """The diagonal of the Hessian (as if means were kept)."""
         model = self.model
-        inverse = 1 / model.residuals
-        gain = inverse[:, None] - 1 / model.variances
-        table = np.einsum("ks,ksd->kd", gain, model.bases**2) - inverse[:, None]
-        none = np.zeros((model.num_components, 0, model.num_values))
-        return self._add_up(members, np.zeros(size), none, gain[:, :0], inverse, table)
+        table = np.einsum("ks,ksd->kd", self.gain, model.bases**2) - 1 / model.residuals[:, None]
+        return self._add_up(members, np.zeros(size), model.bases[:, :0], self.gain[:, :0], table)
 
     def _add_up(
         self, members: list[Members], flat: np.ndarray, bases: np.ndarray, gain: np.ndarray,
-        inverse: np.ndarray, linear: np.ndarray,
+        linear: np.ndarray,
     ) -> np.ndarray:  # fmt: skip
-        grid, (group, per) = self.grid, self.tables.arguments[:2]
+        grid, removal = self.grid, self.tables.arguments[:2]
+        forms = bases, gain, 1 / self.model.residuals, linear
 
         def work(item: tuple[slice, Members]) -> tuple[int, np.ndarray]:
             chunk, own = item
             low, high = grid.span(chunk)
             output = np.zeros(high - low)
-            precision(
-                flat, grid.starts[chunk], grid.offsets, group, per, own.ends, own.owners,
-                own.shares, bases, gain, inverse, linear, output, low,
-            )  # fmt: skip
+            parts = own.ends, own.owners, own.shares
+            precision(flat, grid.starts[chunk], grid.offsets, removal, parts, forms, output, low)
             return low, output
 
         items = list(zip(grid.chunks(), members, strict=True))
         total = np.zeros(grid.size)
-        for low, part in in_threads(work, items, self.threads):
+        for low, part in share_out(lambda: work, items, self.threads):
             total[low : low + len(part)] += part
         return total
 

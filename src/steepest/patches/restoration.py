@@ -259,25 +259,23 @@ def restore(
         if begin.shape != shape:
             raise InputError(f"start has the shape {np.shape(start)}; adjoint gives {first.shape}")
         begin = begin.ravel()
-    result = solve(values / scale, model, shape, ahead, back, weight, begin, solver, on_step)
-    flat, *others = result
-    image = unflat(flat)
-    image = image.astype(np.float32) if np.asarray(data).dtype == np.float32 else image
-    return finish(image, others, solver)
-
-
-def finish(image: np.ndarray, others: Any, solver: Solver | None) -> PatchResult:
-    energies, relative, status = others
-    result = PatchResult(image, energies, relative, len(energies) - 1, status)
-    return finished(result, solver is not None and solver.raise_on_failure)
+    dtype = np.float32 if np.asarray(data).dtype == np.float32 else np.float64
+    return solve(
+        values / scale, model, shape, ahead, back, weight, begin, solver, on_step,
+        lambda image: unflat(image).astype(dtype, copy=False),
+    )  # fmt: skip
 
 
 def solve(
     data: np.ndarray, model: PatchModel, shape: tuple[int, ...], forward: Map, adjoint: Map,
     weight: float | None, start: np.ndarray | None, solver: Solver | None,
-    on_step: Callback | None, free: np.ndarray | None = None,
-) -> tuple[np.ndarray, tuple[float, ...], float, Status]:  # fmt: skip
-    """Restore a flat image; ``forward`` and ``adjoint`` include 1 / noise."""
+    on_step: Callback | None, restored: Map, free: np.ndarray | None = None,
+) -> PatchResult:  # fmt: skip
+    """Restore an image of this shape, (\\*space, channels).
+
+    ``forward`` and ``adjoint`` take and return flat images and include 1 / noise. ``restored``
+    brings the image into the form of the user.
+    """
     own = limits(solver, TOLERANCE, STEPS)
     reporter = Reporter(on_step)
     if weight is None:
@@ -291,7 +289,10 @@ def solve(
     )
     if start is None or free is not None:
         start = first_image(problem, model, np.zeros(math.prod(shape)) if start is None else start)
-    return minimise(problem, start, own, reporter)
+    flat, energies, relative, status = minimise(problem, start, own, reporter)
+    image = restored(flat.reshape(shape))
+    result = PatchResult(image, energies, relative, len(energies) - 1, status)
+    return finished(result, own.raise_on_failure)
 
 
 def check_adjoint(forward: Map, adjoint: Map, data: np.ndarray, size: int) -> float:

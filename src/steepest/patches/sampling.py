@@ -16,10 +16,11 @@ from ..core.numbers import check_count, check_number
 from ..core.progress import Callback, Reporter
 from ..core.rng import Rng, generator
 from ..core.solver import Solver, limits
+from ..core.threads import run_all
 from ..flows.noise import estimate_noise
 from .grid import patches_of, prepare
 from .model import PatchModel, log_sum
-from .tables import Tables, in_threads, make_tables, scores_of, wiener
+from .tables import Tables, make_tables, scores_of, wiener
 
 SCHEDULE = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # couplings, times 1 / sigma^2
 
@@ -132,8 +133,7 @@ def posterior(
     found: list[np.ndarray] = []
     for first in range(0, count, threads):  # as many together as there are threads
         some = streams[first : first + threads]
-        drawn = in_threads(lambda own: _draw_image(data, laws, sigma, own), some, threads)
-        for image in drawn:
+        for image in run_all(lambda own: _draw_image(data, laws, sigma, own), some):
             found.append(_axes(image, layout, array.dtype))
             reporter.residual(None, count)
         if reporter.stopped and len(found) > 1:

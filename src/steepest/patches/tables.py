@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.numbers import check_number
 from ..core.solver import Solver, limits
-from ..core.threads import run_all
+from ..core.threads import share_out
 from .grid import Patches, patches_of, prepare
 from .kernels import densities
 from .model import PatchModel, log_constants, log_sum
@@ -39,14 +39,12 @@ class Tables:
 
 def make_tables(model: PatchModel, dtype: Any) -> Tables:
     """The tables of a model, in a dtype."""
-    gain = 1 / model.residuals[:, None] - 1 / model.variances
+    gain, linear = model.gain, linear_term(model)
     count, d, rank = model.num_components, model.num_values, model.rank
     rows = np.zeros((count, rank + rank % 2, d + -d % 4), dtype)
     rows[:, :rank, :d] = np.sqrt(np.maximum(gain, 0) / 2)[:, :, None] * model.bases
     counts = (gain > 0).sum(1)
-    weighted = precision_times(model, model.means)
-    linear = weighted if model.means.any() else weighted[:, :0]
-    constant = log_constants(model) - (weighted * model.means).sum(1) / 2
+    constant = log_constants(model) - (linear * model.means[:, : linear.shape[1]]).sum(1) / 2
     return Tables(
         model.group, rows, counts, linear.astype(dtype), constant.astype(dtype),
         (0.5 / model.residuals).astype(dtype),
@@ -55,9 +53,14 @@ def make_tables(model: PatchModel, dtype: Any) -> Tables:
 
 def precision_times(model: PatchModel, x: np.ndarray) -> np.ndarray:
     """Multiply vectors (K, d) by the inverse covariance of their component."""
-    gain = 1 / model.residuals[:, None] - 1 / model.variances
-    inside = np.einsum("ksd,kd->ks", model.bases, x) * gain
+    inside = np.einsum("ksd,kd->ks", model.bases, x) * model.gain
     return x / model.residuals[:, None] - np.einsum("ks,ksd->kd", inside, model.bases)
+
+
+def linear_term(model: PatchModel) -> np.ndarray:
+    """The inverse covariances times the means, (K, d); without columns if all means are 0."""
+    weighted = precision_times(model, model.means)
+    return weighted if model.means.any() else weighted[:, :0]
 
 
 def wiener(model: PatchModel, noisy: PatchModel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -73,21 +76,8 @@ def scores_of(flat: np.ndarray, grid: Patches, chunk: slice, tables: Tables) -> 
     """Log-densities with weights (n, K) of the patches of a chunk."""
     starts = grid.starts[chunk]
     output = np.empty((len(starts), len(tables.constant)), flat.dtype)
-    densities(flat, starts, grid.offsets, *tables.arguments, output)
+    densities(flat, starts, grid.offsets, tables.arguments, output)
     return output
-
-
-def in_threads(work: Any, items: list[Any], num_threads: int) -> list[Any]:
-    """Compute ``work(item)`` for all items, in their order."""
-    count = max(min(num_threads, len(items)), 1)
-    results: list[Any] = [None] * len(items)
-
-    def share(first: int) -> None:
-        for k in range(first, len(items), count):
-            results[k] = work(items[k])
-
-    run_all(share, range(count))
-    return results
 
 
 def log_likelihood(
@@ -141,10 +131,11 @@ def log_likelihood(
     grid = patches_of(space, 1, model.patch_shape)  # of one channel: for the map
     whole = patches_of(space, model.channels, model.patch_shape)
     tables = make_tables(model.with_noise(variance), np.float64)
-    chunks = whole.chunks()
-    parts = in_threads(
-        lambda chunk: log_sum(scores_of(array.ravel(), whole, chunk, tables)), chunks, threads
-    )
+
+    def work(chunk: slice) -> np.ndarray:
+        return log_sum(scores_of(array.ravel(), whole, chunk, tables))
+
+    parts = share_out(lambda: work, whole.chunks(), threads)
     return spread_mean(np.concatenate(parts), grid)
 
 
