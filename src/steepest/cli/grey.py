@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -46,15 +47,13 @@ class Values:
         top = float(np.iinfo(page.dtype).max) if page.dtype.kind == "u" else 1.0
         found = steepest.estimate_noise_model(page, image.channel_axis)
         models = [model.scaled(top) for model in (found if isinstance(found, tuple) else (found,))]
-        if not all(model.gain > 0 and model.blur == 0 for model in models):
-            return replace(self, unknown=False)
         gain, offset = (np.mean([getattr(m, name) for m in models]) for name in ("gain", "offset"))
-        camera = steepest.NoiseModel(float(offset), float(gain)).camera
-        try:
-            steepest.anscombe(page, *camera)
-        except InputError:  # values far below the offset: these are no photons
-            camera = None
-        return replace(self, camera=camera)
+        if all(model.gain > 0 and model.blur == 0 for model in models):
+            camera = steepest.NoiseModel(float(offset), float(gain)).camera
+            with suppress(InputError):  # values far below the offset: these are no photons
+                steepest.anscombe(page, *camera)
+                return replace(self, camera=camera)
+        return self
 
     @property
     def _scale(self) -> tuple[float, float] | None:

@@ -11,10 +11,10 @@ from steepest.core.errors import InputError
 from steepest.core.numbers import counted
 
 from .. import choices
+from ..frames import names_of, read_frames
 from ..runner import Batch, Item
 from ..sources import Source
 from ..types import Count, Images, Number, Positive
-from .strain import grey_pages, reading_names
 
 
 def magnify(
@@ -49,13 +49,12 @@ def magnify(
     steepest magnify stack.tif --factor 0            still frames
     steepest magnify frames/ -o larger.tif --factor 20 --modes 2
     """
-    names = reading_names(images)
+    names = names_of(images)
     source = Source(names[0])
 
     def work(item: Item) -> None:
-        image = item.read(reading, prepare=grey_pages, kept=False)
-        frames = [*image.parts, *(p for n in names[1:] for p in grey_pages(reading.read(n)).parts)]
-        if len({each.shape for each in frames}) != 1 or len(frames) < 2:
+        image, frames = read_frames(item, reading, names)
+        if len({each.shape for each in frames}) != 1:
             raise InputError(f"{image.name}: at least two frames of one size are needed")
         with item.progress() as on_step:
             result = steepest.motion.magnify(

@@ -10,11 +10,10 @@ import numpy as np
 
 import steepest
 from steepest.core.errors import InputError
-from steepest.core.grey import LUMA
-from steepest.io import Image
 
 from .. import choices
 from ..extras import need_figures, new_figure
+from ..frames import grey_pages, names_of, read_frames
 from ..runner import Batch, Item
 from ..sizes import Lengths, PixelSize, lengths_of
 from ..sources import Source
@@ -70,15 +69,12 @@ def strain(
     need_figures()
     if line is not None and len(line) != 4:
         raise InputError(f"--line: {len(line)} numbers; four are needed, Y0,X0,Y1,X1")
-    names = reading_names(images)
+    names = names_of(images)
     source, kinds = Source(names[0]), (*_MAPS, "strain_std", *((_LINE,) if line else ()))
     folder = source.folder(writing.output, "strain", own=False)
 
     def work(item: Item) -> None:
-        image = item.read(reading, prepare=grey_pages, kept=False)
-        frames = [*image.parts, *(p for n in names[1:] for p in grey_pages(reading.read(n)).parts)]
-        if len(frames) < 2:
-            raise InputError(f"{image.name}: one image; strain compares at least two")
+        image, frames = read_frames(item, reading, names)
         lengths = lengths_of(item, image, pixel_size, choices.Spacing())
         options: dict[str, Any] = {"spacing": _spacing(lengths)}
         if mask is not None:
@@ -108,28 +104,6 @@ def strain(
         return {name: folder / f"{name}.{'csv' if name == _LINE else 'tif'}" for name in kinds}
 
     return Batch([source], work, files, writing.overwrite)
-
-
-def reading_names(images: tuple[str, ...]) -> list[str]:
-    """The files that the words name, in their order."""
-    return [each.name for each in choices.Reading().sources(images)]
-
-
-def grey_pages(image: Image) -> Image:
-    """A 2-D image or a series of them, in grey.
-
-    Raises `InputError` for 1-D signals.
-    """
-    image = image.without_copies()
-    array, axes = image.array, image.axes.replace("Z", "T")
-    if axes.endswith("C"):
-        if array.shape[-1] != 3:
-            raise InputError(f"{image.name}: {array.shape[-1]} channels; allowed are grey and RGB")
-        top = float(np.iinfo(array.dtype).max) if array.dtype.kind == "u" else 1.0
-        array, axes = (array / top @ np.array(LUMA)).astype(np.float32), axes[:-1]
-    if axes not in ("YX", "TYX"):
-        raise InputError(f"{image.name}: has axes {image.axes}; images are needed")
-    return replace(image, array=array, axes=axes, stored_axes=axes, alpha=None)
 
 
 def _spacing(lengths: Lengths) -> tuple[float, ...]:
