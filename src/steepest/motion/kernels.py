@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..convex.compiled.kernels_saddle import (
+    _HALF,
     NUM_ROLLING,
     _ascent,
     _bend,
@@ -17,6 +18,9 @@ from ..convex.compiled.kernels_saddle import (
     _unbend,
 )
 from ..convex.compiled.kernels_saddle import RIGHT as _RIGHT
+from ..convex.compiled.kernels_saddle import P as _P
+from ..convex.compiled.kernels_saddle import Q as _Q
+from ..convex.compiled.kernels_saddle import W as _W
 from ..convex.compiled.vectors import (
     LANES,
     fill,
@@ -33,8 +37,6 @@ from ..core.compiled import helper, kernel
 
 G, C, WEIGHT, SQUARE = 0, 2, 3, 4  # of the data: g (two components), c, the weight, |g|^2
 DATA_SLOTS = 5
-_U, _W, _P, _Q = 0, 1, 3, 5
-_HALF = 0.5**0.5
 _TINY = 1e-12  # of |g|^2: no texture
 
 

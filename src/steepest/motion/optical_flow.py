@@ -18,6 +18,7 @@ from ..core.result import Result
 from ..core.solver import Limits, Solver, limits
 from ..core.status import Status, finished
 from .blocks import block_shifts
+from .strains import MEASURES
 from .strains import strain as strain_of
 from .uncertainty import deviations
 from .variational import Problem
@@ -160,7 +161,7 @@ def displacement(
         raise InputError(f"smoothness={smoothness!r}; allowed are two numbers from 1e-6 to 1e6")
     if load_axis not in (None, 0, 1) or isinstance(load_axis, bool):
         raise InputError(f"load_axis={load_axis!r}; allowed are None, 0 and 1")
-    check_choice(measure, "measure", ("infinitesimal", "green-lagrange"))
+    check_choice(measure, "measure", MEASURES)
     shift = check_number(max_shift, "max_shift", most=float(max(shape)))
     steps = check_spacing(spacing, 2)
     weight = check_weights(weights, shape, first)

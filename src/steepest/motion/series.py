@@ -58,32 +58,25 @@ def follow(
     check_choice(against, "against", AGAINST)
     if "start" in options:
         raise InputError("start: follow sets it; leave it out")
-    images = list(as_array(frames, "frames")) if not isinstance(frames, Sequence) else list(frames)
+    images = list(frames if isinstance(frames, Sequence) else as_array(frames, "frames"))
     if len(images) < 2:
         raise InputError(f"frames: {len(images)} given; at least two are needed")
     reporter, results = Reporter(on_step), list[Displacement]()
     for number, frame in enumerate(images[1:], 1):
         try:
-            if against == "previous":
-                found = displacement(images[number - 1], frame, on_step=reporter.stage, **options)
-                found = _composed(results[-1], found, measure) if results else _with(found, measure)
-            else:
-                if results:
-                    scale = np.array(results[-1].spacing)[:, None, None]
-                    options["start"] = results[-1].displacement / scale
-                found = displacement(
-                    images[0], frame, measure=measure, on_step=reporter.stage, **options
-                )
+            if against == "first" and results:
+                scale = np.array(results[-1].spacing)[:, None, None]
+                options["start"] = results[-1].displacement / scale
+            base = images[0 if against == "first" else number - 1]
+            found = displacement(base, frame, measure=measure, on_step=reporter.stage, **options)
+            if against == "previous" and results:
+                found = _composed(results[-1], found, measure)
         except InputError as error:
             raise InputError(f"frame {number}, counted from 0: {error}") from None
         results.append(found)
         if reporter.stopped:
             break
     return results
-
-
-def _with(result: Displacement, measure: str) -> Displacement:
-    return replace(result, strain=strain(result.gradient, measure))
 
 
 def _composed(before: Displacement, after: Displacement, measure: str) -> Displacement:

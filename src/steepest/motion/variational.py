@@ -39,7 +39,6 @@ _WAVE = 6  # iterations per wavefront
 _HALO = 2 * _WAVE + 2  # rows that a wavefront reads beyond those that it gets right
 _LEAST_ROWS = 4 * _HALO  # of a thread
 _DTYPE = np.dtype(np.float32)
-_U, _W = slice(0, 1), slice(1, 3)
 
 
 @dataclass
