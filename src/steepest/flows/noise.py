@@ -188,8 +188,7 @@ def estimate_noise(image: Any, channel_axis: int | None = None) -> float:
 def _near_one(image: Any, channel_axis: int | None) -> tuple[np.ndarray, float]:
     r"""The image as (channels, \*space) over a power of two, so that no square overflows."""
     array, _ = prepare_image(image, channel_axis)
-    unit = 2.0 ** math.frexp(float(abs(array).max()))[1]
-    return np.asarray(detached(array / unit)), unit
+    return _over_unit(np.asarray(detached(array)))
 
 
 def _exposures(
@@ -209,8 +208,13 @@ def _exposures(
         channels -= channels > exposures
     array = np.moveaxis(np.asarray(detached(array)), exposures, 0)
     each = np.stack([np.asarray(prepare_image(one, channels)[0]) for one in array], axis=1)
-    unit = 2.0 ** math.frexp(float(abs(each).max()))[1]
-    return each.astype(np.float64) / unit, unit
+    return _over_unit(each.astype(np.float64))
+
+
+def _over_unit(values: np.ndarray) -> tuple[np.ndarray, float]:
+    """Values over a power of two, so that they are near one; and that power."""
+    unit = 2.0 ** math.frexp(float(abs(values).max()))[1]
+    return values / unit, unit
 
 
 def noise_of(array: Array) -> Noise:
