@@ -17,6 +17,7 @@ from steepest import InputError, Solver, patches
 from steepest.core.progress import Reporter
 from steepest.core.solver import limits
 from steepest.patches.grid import patches_of
+from steepest.patches.kernels import densities
 from steepest.patches.mixture import fit_mixture, maximise
 from steepest.patches.model import covariances, log_densities, log_sum
 
@@ -308,3 +309,14 @@ def test_cut_and_hostile_files_are_refused(tmp_path: Path) -> None:
         patches.load(path)
     with pytest.raises(InputError, match="cannot be read"):
         patches.load(tmp_path / "none.stpm")
+
+
+def test_densities_read_no_memory_beyond_the_model() -> None:
+    """Nine values are filled up to twelve with zeros; what lies behind them must not count."""
+    d = 9
+    memory = np.full(2 * d, np.nan)
+    memory[:d] = 1
+    linear, image, out = memory[:d].reshape(1, d), np.arange(d) / d, np.empty((1, 1))
+    tables = (0, 1.0, np.zeros((1, 2, 12)), np.array([2]), linear, np.zeros(1), np.ones(1))
+    densities(image, np.zeros(1, np.int64), np.arange(d), tables, out)
+    assert out[0, 0] == pytest.approx(image.sum() - (image**2).sum())

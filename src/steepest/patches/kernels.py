@@ -59,10 +59,9 @@ def _scores(block, squares, rows, count, linear, constant, inverse, score, p, q)
     d = len(block)
     for b in range(BLOCK):
         score[b] = constant - inverse * squares[b]
-    if len(linear) > 0:
-        for i in range(d):
-            for b in range(BLOCK):
-                score[b] += linear[i] * block[i, b]
+    for i in range(len(linear)):  # not d: the block is filled up with zeros, these are not
+        for b in range(BLOCK):
+            score[b] += linear[i] * block[i, b]
     for j in range(0, count, 2):
         for b in range(BLOCK):
             p[b] = 0

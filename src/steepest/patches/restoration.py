@@ -159,8 +159,7 @@ def first_image(problem: Problem, model: PatchModel, flat: np.ndarray) -> np.nda
     simple = replace(problem, prior=prior, weight=weight)
     _, members = prior.expect(flat)
     gradient, _ = simple.gradient(flat, members)
-    new = flat + simple.step(gradient, members, _START, 1e-3)
-    return new if np.isfinite(new).all() else flat
+    return flat + simple.step(gradient, members, _START, 1e-3)
 
 
 def default_weight(model: PatchModel) -> float:
