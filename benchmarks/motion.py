@@ -152,7 +152,7 @@ def strains() -> None:
     lines = [f"| | {' | '.join(CASES)} | CPU s |", "|---" * (len(CASES) + 2) + "|"]
     for name, cells in table.items():
         lines.append(f"| {name} | {' | '.join(cells.values())} | {seconds[name]:.2f} |")
-    _write("strain.md", lines, f"python -m benchmarks.motion; seeds {SEEDS}")
+    write("strain.md", lines, f"python -m benchmarks.motion; seeds {SEEDS}")
 
 
 def random_case(seed: int) -> Field:
@@ -188,10 +188,11 @@ def coverage() -> None:
         lines.append(f"| {seed} | {noise} | {shares[0]:.3f} | {shares[1]:.3f} |")
     mean = np.mean(rows, 0)
     lines.append(f"| all | | {mean[0]:.3f} | {mean[1]:.3f} |")
-    _write("coverage.md", lines, "python -m benchmarks.motion coverage")
+    write("coverage.md", lines, "python -m benchmarks.motion coverage")
 
 
-def _write(name: str, lines: list[str], command: str) -> None:
+def write(name: str, lines: list[str], command: str) -> None:
+    """Write and print a table, with the machine and the command below it."""
     machine = describe_machine()
     packages = machine["packages"]
     note = (

@@ -134,6 +134,7 @@ CASES = {
     "steepest.motion.follow": Case(
         lambda **given: tuple(each.displacement for each in motion.follow(MOVED, **given))
     ),
+    "steepest.motion.morph": Case(lambda **given: motion.morph(*MOVED[:2], 3, **given)),
     "steepest.motion.magnify": Case(lambda **given: motion.magnify(MOVED, 2, **given)),
     "steepest.patches.fit": Case(
         lambda **given: (

@@ -15,7 +15,7 @@ from .parser import Command, make_program, run
 COMMANDS = (
     *("decompose", "denoise", "filter", "flow", "spectrum", "objects", "scale-map", "segment"),
     *("phase", "orientations", "inpaint", "mask", "stipple", "strain", "magnify"),
-    *("compress", "decompress", "learn", "app", "info"),
+    *("morph", "compress", "decompress", "learn", "app", "info"),
 )
 DESCRIPTION = """\
 Certified total variation flow.

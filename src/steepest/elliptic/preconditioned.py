@@ -12,7 +12,7 @@ from .cycle import RIGHT, UNKNOWN, cycle, level_of
 from .hierarchy import Hierarchy, single
 from .iteration import apply, inner
 from .solve import Solution, collect_solutions
-from .watching import Iteration, Watch, iterate_all
+from .watching import Iteration, Watch, iterate_all, run_to_end
 
 Map = Callable[[np.ndarray], np.ndarray]
 _RESTARTS = 4
@@ -101,6 +101,12 @@ def solve_all(
     places = [(k, c) for k, start in enumerate(starts) for c in range(len(start))]
     done = iterate_all(worker, places, num_threads, watch)
     return collect_solutions(done, [len(start) for start in starts])
+
+
+def solve_for(system: System, right: np.ndarray, tol: float, max_num_iter: int) -> np.ndarray:
+    """``A u = right`` with u = 0 at inactive pixels, from zero to this relative residual."""
+    iteration = _iterate(system, system.maps(), right, _norm(right), tol, max_num_iter)
+    return np.asarray(run_to_end(iteration)[0])
 
 
 def _residual(system: System, multiply: Map, u: np.ndarray) -> tuple[np.ndarray, float]:

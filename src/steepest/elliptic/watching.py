@@ -27,7 +27,12 @@ def iterate_all(
 ) -> list[Any]:
     """The results of ``worker()(item)`` for all items; ``worker`` is called once per thread."""
     if watch is None:
-        return share_out(lambda: _run_to_end(worker()), items, num_threads)
+
+        def finishing() -> Callable[[Any], Any]:
+            begin = worker()
+            return lambda item: run_to_end(begin(item))
+
+        return share_out(finishing, items, num_threads)
     threads = max(min(num_threads, len(items)), 1)
     workers = [worker() for _ in range(threads)]
     running = [_Running(workers[k % threads](item)) for k, item in enumerate(items)]
@@ -55,11 +60,9 @@ class _Running:
                 self.going, self.result = False, end.value
 
 
-def _run_to_end(begin: Callable[[Any], Iteration]) -> Callable[[Any], Any]:
-    def finish(item: Any) -> Any:
-        running = _Running(begin(item))
-        while running.going:
-            running.advance()
-        return running.result
-
-    return finish
+def run_to_end(iteration: Iteration) -> Any:
+    """The result of an iteration."""
+    running = _Running(iteration)
+    while running.going:
+        running.advance()
+    return running.result

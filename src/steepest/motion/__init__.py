@@ -1,4 +1,4 @@
-"""Displacement and strain between images, magnified motion.
+"""Displacement and strain between images, magnified motion, images between images.
 
 All names are imported on first use.
 """
@@ -17,6 +17,8 @@ _WHERE = {
     "ForwardWarp": "forward",
     "magnify": "magnification",
     "Magnified": "magnification",
+    "morph": "morphing",
+    "Morph": "morphing",
     "speckle_pair": "speckle",
 }
 
