@@ -1,0 +1,1 @@
+"""Transport between colour images, and few-angle tomography with a template."""
