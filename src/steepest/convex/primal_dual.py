@@ -1,11 +1,12 @@
-"""An over-relaxed primal-dual solver of a step that stands alone, in array code.
+"""An over-relaxed primal-dual solver of one step, in array code for NumPy and torch.
 
     min over v of max over p of  1/2||v - f||^2 + tau (<A v, p> - R(p))
 
-with steps a of v and c of p, ``tau a c ||A||^2 = 1``, over-relaxed by the factor 1.9 (Chambolle &
-Pock, J. Math. Imaging Vis. 40 (2011) 120-145; Condat, J. Optim. Theory Appl. 158 (2013) 460-479).
-The result is the iterate v, whose gap is several times smaller than that of ``f - tau A* p``. A
-flow needs the latter, which `reference` finds in fewer iterations.
+with steps a of v and c of p, ``tau a c ||A||^2 = 1`` (Chambolle & Pock, J. Math. Imaging Vis. 40
+(2011) 120-145), over-relaxed by the factor 1.9 except in the last iteration before a measurement
+(Condat, J. Optim. Theory Appl. 158 (2013) 460-479). The result of a step that stands alone is the
+iterate v, whose gap is several times smaller than that of ``f - tau A* p``. A flow needs the
+latter.
 """
 
 from __future__ import annotations
@@ -13,64 +14,103 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ..core.namespace import Array, sum64, to_float64
-from .certificate import StepTerms, near_terms
-from .dual import RELAXED, Warm
+from ..core.namespace import Array, cast, namespace, sum64, to_float64
+from .certificate import StepTerms, near_terms, step_terms
+from .dual import RELAXED, Dual, Warm, pause_of
 from .energy import ProximalEnergy
-from .reference import ReferenceDual
 
-_STEP = 0.35  # of v, times slope / (tau ||A||^2), where slope is the mean of |A f|; measured
-_LEAST_SLOPE = 1e-3  # times contrast and ||A||, as A f of a resting image is only rounding
+_STEP = 0.6  # of v, times slope / (tau ||A||^2), where slope is the mean of |A f|; measured
+_LEAST_SLOPE = 0.1  # times the first mean slope, as the slope vanishes with the image
+_RESTING = 1e-3  # times contrast and ||A||, as A f of a resting image is only rounding
+_FINE = 1e-3  # relative gap below which the step of v shrinks
+_LEAST = 1e-3  # times that: the steps no longer change
 
 
-class PrimalDual(ReferenceDual):
-    """`ReferenceDual`, with another iteration while the step stands ``alone``.
-
-    ``warm`` is then (p, v); the flux is p.
-    """
+class PrimalDual(Dual):
+    """See `steepest.convex.dual.Dual`; ``warm`` is (p, v), the flux is p."""
 
     def __init__(self, f: Array, energy: ProximalEnergy) -> None:
-        slopes = energy.operator(to_float64(f))
-        mean = math.sqrt(sum64(slopes * slopes) / math.prod(f.shape[1:]))
-        self.v = f
-        super().__init__(f, energy)
+        self.energy = energy
+        self._norm = energy.norm_squared(tuple(f.shape[1:]))
         contrast = float(abs(f - f.mean()).max()) * math.sqrt(self._norm)
-        self._slope = max(mean, _LEAST_SLOPE * contrast) or 1.0
-        self._reached = (f, self.p)
+        self._begin(f)
+        self._slope = self._mean_slope()
+        self._least = max(_LEAST_SLOPE * self._slope, _RESTING * contrast)
+        self._share = 1.0
+        self.set_step(1.0)
+
+    def _begin(self, f: Array) -> None:
+        """The state before the first step."""
+        self.f = self._image = self.v = f
+        self.pause = pause_of(f)
+        self.p = namespace(f).stack([0 * f] * self.energy.num_components(f.ndim - 1))
+
+    def set_step(self, tau: float, relaxation: float = 1.0) -> None:
+        """Set the length ``tau`` of the step; ``relaxation`` is ignored."""
+        self.tau = tau
+        slope = max(self._slope, self._least) or 1.0
+        self._a = _STEP * slope / (tau * self._norm) * self._share**0.25
+        self._c = 1 / (tau * self._a * self._norm)
+
+    @property
+    def step_sizes(self) -> tuple[float, float]:
+        """a and c."""
+        return self._a, self._c
 
     @property
     def warm(self) -> Warm:
-        """p and v; in a flow the flux and the extrapolated flux."""
-        return (self._reached[1], self._reached[0]) if self.alone else (self.p, self.y)
+        """p and v."""
+        return (self.p, self.v)
 
     @warm.setter
     def warm(self, arrays: Warm) -> None:
-        if self.alone:
-            self.p, self.v = arrays
-            self._reached = (self.v, self.p)
-        else:
-            self.p, self.y = arrays
+        self.p, self.v = arrays
 
     def set_flux(self, p: Array) -> None:
-        self.warm = (p, self.f - self.tau * self.energy.adjoint(p) if self.alone else p)
+        self.p, self.v = p, self.f - self.tau * cast(self.energy.adjoint(p), self.f.dtype)
+
+    def shrink_flux(self, factor: float) -> None:
+        self.p = self.p * factor
+
+    def restart(self) -> None:
+        """Do nothing: there is no momentum."""
 
     def iterate(self, betas: Sequence[float]) -> None:
-        if not self.alone:
-            super().iterate(betas)
-            return
-        energy, tau = self.energy, self.tau
-        a = _STEP * self._slope / (tau * self._norm)
-        c = 1 / (tau * a * self._norm)
+        """Do one iteration for each entry; its value is ignored."""
+        energy, tau, a, c = self.energy, self.tau, self._a, self._c
         v, p = self.v, self.p
-        for _ in betas:
+        for left in range(len(betas) - 1, -1, -1):
+            relaxed = RELAXED if left else 1.0  # so that p is in its ball in the end
             dv = (a / (1 + a)) * (self.f - tau * energy.adjoint(p) - v)
             dp = energy.prox(p + c * energy.operator(v + 2 * dv), c) - p
-            self._reached = (v + dv, p + dp)
-            v, p = v + RELAXED * dv, p + RELAXED * dp
+            v, p = v + relaxed * dv, p + relaxed * dp
         self.v, self.p = v, p
 
     def measure(self) -> StepTerms:
-        if not self.alone:
-            return super().measure()
-        self._image, p = self._reached
-        return near_terms(self.energy, self.f, self._image, p, self.tau, None)
+        terms = self._measure()
+        relative = terms.gap / terms.primal if terms.primal > 0 else 0.0
+        self._share = min(self._share, max(relative / _FINE, _LEAST))
+        self.set_step(self.tau)
+        return terms
+
+    def _measure(self) -> StepTerms:
+        if self.alone:
+            self._image = self.v
+            return near_terms(self.energy, self.f, self.v, self.p, self.tau, None)
+        p = self.energy.feasible(self.p)
+        exact = to_float64(self.f) - self.tau * self.energy.adjoint(p)
+        self._image = cast(exact, self.f.dtype)
+        return step_terms(self.energy, self.f, self._image, p, self.tau)
+
+    def advance(self) -> None:
+        self.f = self._image
+        self._begin_step()
+
+    def _begin_step(self) -> None:
+        """Step sizes for the image as it is now."""
+        self._slope, self._share = self._mean_slope(), 1.0
+
+    def _mean_slope(self) -> float:
+        """The root of the mean square of A f."""
+        slopes = self.energy.operator(to_float64(self.f))
+        return math.sqrt(sum64(slopes * slopes) / math.prod(self.f.shape[1:]))

@@ -80,3 +80,16 @@ def finish(flags, member, ticket):
         for _ in range(_SPINS):
             if member > 0 or _read(flags, other) == ticket:
                 break
+
+
+@helper
+def announce(flags, at, value):
+    """Set a flag to a number that grows, for threads in `wait_for`."""
+    _write(flags, at * APART, np.int64(value))
+
+
+@helper
+def wait_for(flags, at, value):
+    """Wait, without end, until a flag has at least this value."""
+    while _read(flags, at * APART) < value:
+        pass

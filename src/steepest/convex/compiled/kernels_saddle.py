@@ -16,6 +16,7 @@ arithmetic. Norms are over all channels; with several, what is projected is comp
 from __future__ import annotations
 
 from ...core.compiled import helper, kernel
+from .flags import announce, begin, stay, wait_for
 from .vectors import (
     LANES,
     convert,
@@ -36,6 +37,9 @@ NUM_MASKS = 5
 LEFT, INNER, RIGHT, RIGHT_HALF, OPEN = range(NUM_MASKS)
 NUM_ROLLING = 4  # rows of u and w between two iterations
 NUM_SUMS = 5
+NUM_NUMBERS = 10
+# 1 over the spacing, a / (1 + a), b tau, the steps c and d, tau, both radii, over-relaxation
+G_Y, G_X, A, B, C, D, TAU, ALPHA1, ALPHA0, RELAXATION = range(NUM_NUMBERS)
 _HALF = 0.5**0.5  # of both terms off the diagonal
 
 
@@ -85,125 +89,225 @@ def _bend(w, slot, at, before, wide, masks, j, rows, top):
 
 
 @helper
-def _ascent(state, work, size, x, new, here, before, wide, masks, j, step, c, d, rows, top):
-    """p and q of 16 pixels of a channel before the projection: a step from the rolling rows."""
-    u, w0, w1 = load(work, here + j), load(work, here + wide + j), load(work, here + 2 * wide + j)
-    along = load(masks, RIGHT * masks.shape[1] + j) * (load(work, here + j + 1) - u)
-    n0 = load(state, P * size + x) + step * (load(work, new + j) - u) - c * w0
-    n1 = load(state, (P + 1) * size + x) + c * (along - w1)
-    e0, e1, e2 = _bend(work, wide, here + j, before + j, wide, masks, j, rows, top)
-    m0 = load(state, Q * size + x) + d * e0
-    m1 = load(state, (Q + 1) * size + x) + d * e1
-    return n0, n1, m0, m1, load(state, (Q + 2) * size + x) + d * e2
-
-
-@helper
 def _relaxed(state, at, value, rho):
     """``z + rho (value - z)`` in place."""
     before = load(state, at)
     store(state, at, before + rho * (value - before))
 
 
+@helper
+def _set_u(f, state, work, x, at, flow, a, tau, rho, two):
+    """A step of 16 pixels of u from ``-A*`` of the fields."""
+    u = load(state, U * f.size + x)
+    du = a * (load(f, x) + tau * flow - u)
+    store(state, U * f.size + x, u + rho * du)
+    store(work, at, u + two * du)
+
+
+@helper
+def _descend(f, state, work, masks, numbers, r, new, here, rho, channels, lifted, first):
+    """u and w of row r, and their extrapolation in ``new``. Without w, also the rows of ``p + E* q``
+    of u there and, for the row above, in ``here``.
+    """
+    height, stride, row = state.shape[2] - 2, state.shape[3], work.shape[5]
+    plane, wide = (height + 2) * stride, channels * row
+    size = channels * plane
+    zero, one, two = fill(state, 0.0), fill(state, 1.0), fill(state, 2.0)
+    g, g_half = fill(state, numbers[G_Y]), fill(state, numbers[G_Y] * _HALF)
+    g_x, a, tau = fill(state, numbers[G_X]), fill(state, numbers[A]), fill(state, numbers[TAU])
+    b = fill(state, numbers[B])
+    above = one if r > 0 else zero
+    lower = one if r < height - 1 else zero
+    top, step = above * g_half, lower * b
+    for n in range(channels):
+        for j in range(0, stride, LANES):
+            x = n * plane + (r + 1) * stride + j
+            at = new + n * row + j
+            r0, r1 = _unbend(state, Q, size, x, stride, masks, j, top, g, g_half)
+            if lifted is not None:
+                p0, p1 = load(state, P * size + x), load(state, (P + 1) * size + x)
+                flow = g * (p0 - load(state, P * size + x - stride))
+                flow += g_x * (p1 - load(state, (P + 1) * size + x - 1))
+                _set_u(f, state, work, x, at, flow, a, tau, rho, two)
+                d0, d1 = step * (p0 - r0), b * (p1 - r1)
+                w0, w1 = load(state, W * size + x), load(state, (W + 1) * size + x)
+                store(state, W * size + x, w0 + rho * d0)
+                store(state, (W + 1) * size + x, w1 + rho * d1)
+                store(work, at + wide, w0 + two * d0)
+                store(work, at + 2 * wide, w1 + two * d1)
+            else:
+                r0 = lower * r0
+                if first is not None:
+                    r0 += load(state, P * size + x)
+                    r1 += load(state, (P + 1) * size + x)
+                store(work, at + wide, r0)
+                store(work, at + 2 * wide, r1)
+        if lifted is None:
+            for j in range(0, stride, LANES):
+                x = n * plane + (r + 1) * stride + j
+                at, back = new + n * row + j, here + n * row + j
+                flow = g * (load(work, at + wide) - above * load(work, back + wide))
+                flow += g_x * (load(work, at + 2 * wide) - load(work, at + 2 * wide - 1))
+                _set_u(f, state, work, x, at, flow, a, tau, rho, two)
+
+
+@helper
+def _slopes(work, masks, numbers, i, height, stride, new, here, channels):
+    """Replace two rows in ``here`` by the gradient of the rolling rows of u."""
+    row = work.shape[5]
+    wide = channels * row
+    g = fill(work, numbers[G_Y] if i < height - 1 else 0.0)
+    for n in range(channels):
+        for j in range(0, stride, LANES):
+            at = here + n * row + j
+            u = load(work, at)
+            after = load(work, at + 1)
+            store(work, at + wide, g * (load(work, new + n * row + j) - u))
+            store(work, at + 2 * wide, load(masks, RIGHT * masks.shape[1] + j) * (after - u))
+
+
+@helper
+def _step_p(state, work, size, x, new, here, wide, masks, j, step, c, lifted):
+    """p of 16 pixels of a channel before the projection."""
+    at = here + j
+    w0, w1 = load(work, at + wide), load(work, at + 2 * wide)
+    if lifted is not None:
+        u = load(work, at)
+        w0 = step * (load(work, new + j) - u) - w0
+        w1 = load(masks, RIGHT * masks.shape[1] + j) * (load(work, at + 1) - u) - w1
+    return load(state, P * size + x) + c * w0, load(state, (P + 1) * size + x) + c * w1
+
+
+@helper
+def _step_q(state, work, size, x, here, before, wide, masks, j, d, rows, top):
+    """q of 16 pixels of a channel before the projection."""
+    e0, e1, e2 = _bend(work, wide, here + j, before + j, wide, masks, j, rows, top)
+    m0 = load(state, Q * size + x) + d * e0
+    m1 = load(state, (Q + 1) * size + x) + d * e1
+    return m0, m1, load(state, (Q + 2) * size + x) + d * e2
+
+
+@helper
+def _ascend(state, work, masks, numbers, i, new, here, before, rho, coupled, lifted, first):
+    """p and q of row i, from the rolling rows."""
+    height, stride, row = state.shape[2] - 2, state.shape[3], work.shape[5]
+    channels = 1
+    if coupled is not None:
+        channels = state.shape[1]
+    plane, wide = (height + 2) * stride, channels * row
+    size = channels * plane
+    zero, one, g = fill(state, 0.0), fill(state, 1.0), fill(state, numbers[G_Y])
+    c, d = fill(state, numbers[C]), fill(state, numbers[D])
+    alpha1, alpha0 = fill(state, numbers[ALPHA1]), fill(state, numbers[ALPHA0])
+    top = fill(state, numbers[G_Y] * _HALF) if i > 0 else zero
+    step = g if i < height - 1 else zero
+    rows = g if 0 < i < height - 1 else zero
+    if lifted is None:
+        _slopes(work, masks, numbers, i, height, stride, new, here, channels)
+    for j in range(0, stride, LANES):
+        of_p, of_q = zero, zero
+        for n in range(channels):
+            x, at = n * plane + (i + 1) * stride + j, n * row
+            if first is not None:
+                n0, n1 = _step_p(
+                    state, work, size, x, new + at, here + at, wide, masks, j, step, c, lifted
+                )
+                of_p += n0 * n0 + n1 * n1
+            m0, m1, m2 = _step_q(
+                state, work, size, x, here + at, before + at, wide, masks, j, d, rows, top
+            )
+            of_q += m0 * m0 + m1 * m1 + m2 * m2
+        if first is not None:
+            of_p = _shrink(of_p, alpha1, one)
+        of_q = _shrink(of_q, alpha0, one)
+        for n in range(channels):
+            x, at = n * plane + (i + 1) * stride + j, n * row
+            if first is not None:
+                if coupled is not None:
+                    n0, n1 = _step_p(
+                        state, work, size, x, new + at, here + at, wide, masks, j, step, c, lifted
+                    )
+                _relaxed(state, P * size + x, of_p * n0, rho)
+                _relaxed(state, (P + 1) * size + x, of_p * n1, rho)
+            if coupled is not None:
+                m0, m1, m2 = _step_q(
+                    state, work, size, x, here + at, before + at, wide, masks, j, d, rows, top
+                )
+            _relaxed(state, Q * size + x, of_q * m0, rho)
+            _relaxed(state, (Q + 1) * size + x, of_q * m1, rho)
+            _relaxed(state, (Q + 2) * size + x, of_q * m2, rho)
+
+
 @kernel
-def iterate(f, state, work, masks, inverse, steps, radii, relaxation, count, coupled):
-    """Do ``count`` iterations of `saddle`; the last one is not over-relaxed.
+def iterate(
+    f, state, work, masks, numbers, count, coupled, lifted, first, part, progress,
+    flags, member, ticket,
+):
+    """Do ``count`` iterations of `saddle` or `primal_dual`; the last one is not over-relaxed.
+
+    Threads take turns with the wavefronts: each follows the one before at a distance, so the
+    number of threads does not change the result.
 
     Parameters
     ----------
     f : (C, height + 2, stride)
     state : (SLOTS, C, height + 2, stride)
-    work : (iterations of a wavefront, NUM_ROLLING, 3, C, stride + 2 LANES)
+    work : (threads, iterations of a wavefront, NUM_ROLLING, 3, C, stride + 2 LANES)
         Rolling rows of 2 u~ - u and 2 w~ - w.
     masks : (NUM_MASKS, stride)
-    inverse : 1 over the spacing along y and x.
-    steps : a / (1 + a), b tau, c, d, tau
-    radii : alpha1, alpha0
+    numbers : (NUM_NUMBERS,)
     coupled : True for several channels, else None
+    lifted : True for total generalised variation; None: w is the gradient of u
+    first : True, or None without a term of first order (p is 0)
+    part : the number of this thread
+    progress : a flag for each thread, 0 at first
+    flags, member, ticket : see `team`
     """
-    height, stride, row = state.shape[2] - 2, state.shape[3], work.shape[4]
-    channels = 1
-    if coupled is not None:
-        channels = state.shape[1]
-    plane = (height + 2) * stride
-    size, wide = channels * plane, channels * row
-    zero, one, two = fill(state, 0.0), fill(state, 1.0), fill(state, 2.0)
-    g, g_half, g_x = (
-        fill(state, inverse[0]),
-        fill(state, inverse[0] * _HALF),
-        fill(state, inverse[1]),
-    )
-    a, b, c, d = (
-        fill(state, steps[0]),
-        fill(state, steps[1]),
-        fill(state, steps[2]),
-        fill(state, steps[3]),
-    )
-    tau, alpha1, alpha0 = fill(state, steps[4]), fill(state, radii[0]), fill(state, radii[1])
-    c_y, relax = c * g, fill(state, relaxation)
-    waves = -(-count // work.shape[0])  # as even as possible
-    for wave in range(waves):
-        begin, end = count * wave // waves, count * (wave + 1) // waves
-        for front in range(height + 1 + 2 * (end - begin - 1)):
-            for k in range(end - begin):
-                r = front - 2 * k
-                if r < 0 or r > height:
-                    continue
-                rho = relax
-                if begin + k == count - 1:
-                    rho = one
-                ring = NUM_ROLLING * k
-                new = (ring + (r & 3)) * 3 * wide + LANES
-                here = (ring + ((r - 1) & 3)) * 3 * wide + LANES
-                before = (ring + ((r - 2) & 3)) * 3 * wide + LANES
-                if r < height:
-                    top = g_half if r > 0 else zero
-                    step = b if r < height - 1 else zero
-                    for n in range(channels):
-                        for j in range(0, stride, LANES):
-                            x = n * plane + (r + 1) * stride + j
-                            at = new + n * row + j
-                            p0, p1 = load(state, P * size + x), load(state, (P + 1) * size + x)
-                            flow = g * (p0 - load(state, P * size + x - stride))
-                            flow += g_x * (p1 - load(state, (P + 1) * size + x - 1))
-                            u = load(state, U * size + x)
-                            du = a * (load(f, x) + tau * flow - u)
-                            r0, r1 = _unbend(state, Q, size, x, stride, masks, j, top, g, g_half)
-                            d0, d1 = step * (p0 - r0), b * (p1 - r1)
-                            w0, w1 = load(state, W * size + x), load(state, (W + 1) * size + x)
-                            store(state, U * size + x, u + rho * du)
-                            store(state, W * size + x, w0 + rho * d0)
-                            store(state, (W + 1) * size + x, w1 + rho * d1)
-                            store(work, at, u + two * du)
-                            store(work, at + wide, w0 + two * d0)
-                            store(work, at + 2 * wide, w1 + two * d1)
-                if r > 0:  # p and q of the row above
-                    i = r - 1
-                    top = g_half if i > 0 else zero
-                    step = c_y if i < height - 1 else zero
-                    rows = g if 0 < i < height - 1 else zero
-                    for j in range(0, stride, LANES):
-                        of_p, of_q = zero, zero
-                        for n in range(channels):
-                            x = n * plane + (i + 1) * stride + j
-                            n0, n1, m0, m1, m2 = _ascent(
-                                state, work, size, x, new + n * row, here + n * row,
-                                before + n * row, wide, masks, j, step, c, d, rows, top,
-                            )  # fmt: skip
-                            of_p += n0 * n0 + n1 * n1
-                            of_q += m0 * m0 + m1 * m1 + m2 * m2
-                        of_p, of_q = _shrink(of_p, alpha1, one), _shrink(of_q, alpha0, one)
-                        for n in range(channels):
-                            x = n * plane + (i + 1) * stride + j
-                            if coupled is not None:
-                                n0, n1, m0, m1, m2 = _ascent(
-                                    state, work, size, x, new + n * row, here + n * row,
-                                    before + n * row, wide, masks, j, step, c, d, rows, top,
-                                )  # fmt: skip
-                            _relaxed(state, P * size + x, of_p * n0, rho)
-                            _relaxed(state, (P + 1) * size + x, of_p * n1, rho)
-                            _relaxed(state, Q * size + x, of_q * m0, rho)
-                            _relaxed(state, (Q + 1) * size + x, of_q * m1, rho)
-                            _relaxed(state, (Q + 2) * size + x, of_q * m2, rho)
+    begin(flags, member, ticket)
+    threads = work.shape[0] if flags.shape[0] > 0 else 1
+    if part < threads:
+        height = state.shape[2] - 2
+        channels = 1
+        if coupled is not None:
+            channels = state.shape[1]
+        wide = channels * work.shape[5]
+        one, relax = fill(state, 1.0), fill(state, numbers[RELAXATION])
+        waves = -(-count // work.shape[1])  # as even as possible
+        most = height + 2 + 2 * work.shape[1]  # what a wavefront counts
+        for wave in range(part, waves, threads):
+            start, end = count * wave // waves, count * (wave + 1) // waves
+            others = 2 * (start - count * max(wave - 1, 0) // waves)  # rows to keep behind
+            fronts = height + 1 + 2 * (end - start - 1)
+            for front in range(fronts):
+                if threads > 1 and wave > 0:
+                    ahead = min(front + others + 1, most - 1)
+                    wait_for(progress, (wave - 1) % threads, (wave - 1) * most + ahead)
+                for k in range(end - start):
+                    r = front - 2 * k
+                    if r < 0 or r > height:
+                        continue
+                    rho = relax
+                    if start + k == count - 1:
+                        rho = one
+                    ring = NUM_ROLLING * (k + work.shape[1] * part)
+                    new = (ring + (r & 3)) * 3 * wide + LANES
+                    here = (ring + ((r - 1) & 3)) * 3 * wide + LANES
+                    before = (ring + ((r - 2) & 3)) * 3 * wide + LANES
+                    if r < height:
+                        _descend(
+                            f, state, work, masks, numbers, r, new, here, rho, channels,
+                            lifted, first,
+                        )
+                    if r > 0:
+                        _ascend(
+                            state, work, masks, numbers, r - 1, new, here, before, rho, coupled,
+                            lifted, first,
+                        )
+                if threads > 1:
+                    announce(progress, part, wave * most + front + 1)
+            if threads > 1:
+                announce(progress, part, (wave + 1) * most - 1)
+    stay(flags, member, ticket, 0)
 
 
 @kernel
@@ -270,8 +374,11 @@ def repair(y, old, work, masks, inverse, aim, alpha0, step, betas, coupled):
 
 
 @kernel
-def unbend(q, r, masks, inverse):
-    """Set ``r``, two components in float64, to ``E* q``. The maxima of \\|q\\| and \\|r\\|."""
+def unbend(q, p, r, masks, inverse):
+    """Set ``r``, two components in float64, to ``E* q``. The maxima of \\|q\\| and \\|r\\|.
+
+    If p is given, r is ``p + E* q``, and the second maximum is that of \\|p\\|.
+    """
     height, stride, channels = q.shape[2] - 2, q.shape[3], q.shape[1]
     plane = (height + 2) * stride
     size = channels * plane
@@ -290,10 +397,13 @@ def unbend(q, r, masks, inverse):
             for n in range(channels):
                 x = n * plane + (i + 1) * stride + j
                 r0, r1 = _unbend(q, 0, size, x, stride, masks, j, top, g, g_half)
-                r0 = lower * r0
+                r0, v0, v1 = lower * r0, lower * r0, r1
+                if p is not None:
+                    v0, v1 = convert(load(p, x), r), convert(load(p, size + x), r)
+                    r0, r1 = r0 + v0, r1 + v1
                 store(r, x, r0)
                 store(r, size + x, r1)
-                of_r += r0 * r0 + r1 * r1
+                of_r += v0 * v0 + v1 * v1
                 for slot in range(3):
                     value = convert(load(q, slot * size + x), r)
                     of_q += value * value
@@ -337,57 +447,54 @@ def settle(f, u, r, image, stored, inverse, factor, near, sums):
 
 
 @kernel
-def slacks(f, image, share, w, before, share_w, r, q, masks, inverse, theta, radii, sums):
-    """Sums at ``v = (1 - share) f + share image`` and a witness mixed likewise.
+def slacks(v, w, r, q, masks, inverse, theta, radii, lifted, sums):
+    """Sums at v, in float64, of each row.
 
-    With ``theta`` q in K and r = E* q, ``sums`` becomes \\|grad v - w\\|, \\|E w\\|, the parts
-    ``alpha1 |grad v - w| - <grad v - w, theta r>`` and ``alpha0 |E w| - <E w, theta q>`` of the
-    slack, and the square of grad v. ``w`` and ``before`` begin with the two components of w.
+    With theta r and theta q the fields of both orders, these are \\|s\\|, \\|E w\\|, the parts
+    ``alpha1 |s| - <s, theta r>`` and ``alpha0 |E w| - <E w, theta q>`` of the slack, and the square
+    of ``grad v``, where s is ``grad v - w``, or ``grad v`` if ``lifted`` is None; then w, in
+    float64, becomes ``grad v``.
     """
-    height, stride, channels = f.shape[1] - 2, f.shape[2], f.shape[0]
+    height, stride, channels = v.shape[1] - 2, v.shape[2], v.shape[0]
     plane = (height + 2) * stride
     size = channels * plane
-    zero, scale = fill(r, 0.0), fill(r, theta)
-    g, g_half = fill(r, inverse[0]), fill(r, inverse[0] * _HALF)
-    new, old, new_w, old_w = (
-        fill(r, share),
-        fill(r, 1.0 - share),
-        fill(r, share_w),
-        fill(r, 1.0 - share_w),
-    )
-    alpha1, alpha0 = fill(r, radii[0]), fill(r, radii[1])
-    sums[:] = 0.0
+    zero, scale = fill(v, 0.0), fill(v, theta)
+    g, g_half = fill(v, inverse[0]), fill(v, inverse[0] * _HALF)
+    alpha1, alpha0 = fill(v, radii[0]), fill(v, radii[1])
     for i in range(height):
         top = g_half if i > 0 else zero
         lower = g if i < height - 1 else zero
         rows = g if 0 < i < height - 1 else zero
         s0, s1, s2, s3, s4 = zero, zero, zero, zero, zero
         for j in range(0, stride, LANES):
-            first, second, flow, inner = zero, zero, zero, zero
+            first, flow = zero, zero
             for n in range(channels):
                 x = n * plane + (i + 1) * stride + j
-                v = old * convert(load(f, x), r) + new * load(image, x)
-                below = old * convert(load(f, x + stride), r) + new * load(image, x + stride)
-                after = old * convert(load(f, x + 1), r) + new * load(image, x + 1)
-                v0, v1 = lower * (below - v), load(masks, RIGHT * stride + j) * (after - v)
+                here = load(v, x)
+                v0 = lower * (load(v, x + stride) - here)
+                v1 = load(masks, RIGHT * stride + j) * (load(v, x + 1) - here)
                 s4 += v0 * v0 + v1 * v1
-                v0 = v0 - new_w * convert(load(w, x), r) - old_w * convert(load(before, x), r)
-                v1 = v1 - new_w * convert(load(w, size + x), r)
-                v1 = v1 - old_w * convert(load(before, size + x), r)
+                if lifted is None:
+                    store(w, x, v0)
+                    store(w, size + x, v1)
+                else:
+                    v0, v1 = v0 - convert(load(w, x), v), v1 - convert(load(w, size + x), v)
                 first += v0 * v0 + v1 * v1
-                flow += v0 * load(r, x) + v1 * load(r, size + x)
-                a0, a1, a2 = _bend(w, 0, x, x - stride, size, masks, j, rows, top)
-                b0, b1, b2 = _bend(before, 0, x, x - stride, size, masks, j, rows, top)
-                e0, e1 = new_w * a0 + old_w * b0, new_w * a1 + old_w * b1
-                e2 = new_w * a2 + old_w * b2
+                flow += v0 * convert(load(r, x), v) + v1 * convert(load(r, size + x), v)
+            first = root(first)
+            s0, s2 = s0 + first, s2 + (alpha1 * first - scale * flow)
+        for j in range(0, stride, LANES):
+            second, inner = zero, zero
+            for n in range(channels):
+                x = n * plane + (i + 1) * stride + j
+                e0, e1, e2 = _bend(w, 0, x, x - stride, size, masks, j, rows, top)
                 second += e0 * e0 + e1 * e1 + e2 * e2
-                inner += e0 * convert(load(q, x), r) + e1 * convert(load(q, size + x), r)
-                inner += e2 * convert(load(q, 2 * size + x), r)
-            first, second = root(first), root(second)
-            s0, s1 = s0 + first, s1 + second
-            s2, s3 = s2 + (alpha1 * first - scale * flow), s3 + (alpha0 * second - scale * inner)
-        sums[0] += total(s0)
-        sums[1] += total(s1)
-        sums[2] += total(s2)
-        sums[3] += total(s3)
-        sums[4] += total(s4)
+                inner += e0 * convert(load(q, x), v) + e1 * convert(load(q, size + x), v)
+                inner += e2 * convert(load(q, 2 * size + x), v)
+            second = root(second)
+            s1, s3 = s1 + second, s3 + (alpha0 * second - scale * inner)
+        sums[i, 0] = total(s0)
+        sums[i, 1] = total(s1)
+        sums[i, 2] = total(s2)
+        sums[i, 3] = total(s3)
+        sums[i, 4] = total(s4)
