@@ -426,11 +426,18 @@ def test_torch_takes_every_energy(energy: Any) -> None:
 
 
 def test_images_with_neumann_boundary_have_the_compiled_solver_of_their_energy() -> None:
-    solvers = {TotalVariation: "CompiledDual", TotalGeneralisedVariation: "CompiledSaddle"}
+    solvers = {
+        TotalVariation: "CompiledDual",
+        TotalGeneralisedVariation: "CompiledSaddle",
+        SecondOrderTotalVariation: "CompiledPrimalDual",
+        CombinedTotalVariation: "CompiledPrimalDual",
+    }
     image = RNG.random((1, 5, 6))
     for energy in ENERGIES:
         name = type(make_dual(image, energy.on(image, (1.0, 1.0)))).__name__
         compiled = type(energy) in solvers and energy.boundary == "neumann"
+        if solvers.get(type(energy)) == "CompiledPrimalDual":
+            compiled &= energy.isotropic and not energy.huber and energy.weights is None
         assert (name == solvers.get(type(energy))) == compiled
 
 

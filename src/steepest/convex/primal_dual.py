@@ -19,7 +19,7 @@ from .certificate import StepTerms, near_terms, step_terms
 from .dual import RELAXED, Dual, Warm, pause_of
 from .energy import ProximalEnergy
 
-_STEP = 0.6  # of v, times slope / (tau ||A||^2), where slope is the mean of |A f|; measured
+_STEP = 0.35  # of v, times slope / (tau ||A||^2), where slope is the mean of |A f|; measured
 _LEAST_SLOPE = 0.1  # times the first mean slope, as the slope vanishes with the image
 _RESTING = 1e-3  # times contrast and ||A||, as A f of a resting image is only rounding
 _FINE = 1e-3  # relative gap below which the step of v shrinks
@@ -49,7 +49,7 @@ class PrimalDual(Dual):
         """Set the length ``tau`` of the step; ``relaxation`` is ignored."""
         self.tau = tau
         slope = max(self._slope, self._least) or 1.0
-        self._a = _STEP * slope / (tau * self._norm) * self._share**0.25
+        self._a = _STEP * slope / (tau * self._norm) * self._share**0.3
         self._c = 1 / (tau * self._a * self._norm)
 
     @property

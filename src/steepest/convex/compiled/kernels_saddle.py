@@ -452,8 +452,8 @@ def slacks(v, w, r, q, masks, inverse, theta, radii, lifted, sums):
 
     With theta r and theta q the fields of both orders, these are \\|s\\|, \\|E w\\|, the parts
     ``alpha1 |s| - <s, theta r>`` and ``alpha0 |E w| - <E w, theta q>`` of the slack, and the square
-    of ``grad v``, where s is ``grad v - w``, or ``grad v`` if ``lifted`` is None; then w, in
-    float64, becomes ``grad v``.
+    of ``grad v``, where s is ``grad v - w``. If ``lifted`` is None, s is ``grad v``, w, in float64,
+    becomes ``grad v``, and the last sum is the square of A v.
     """
     height, stride, channels = v.shape[1] - 2, v.shape[2], v.shape[0]
     plane = (height + 2) * stride
@@ -473,11 +473,12 @@ def slacks(v, w, r, q, masks, inverse, theta, radii, lifted, sums):
                 here = load(v, x)
                 v0 = lower * (load(v, x + stride) - here)
                 v1 = load(masks, RIGHT * stride + j) * (load(v, x + 1) - here)
-                s4 += v0 * v0 + v1 * v1
                 if lifted is None:
+                    s4 += alpha1 * alpha1 * (v0 * v0 + v1 * v1)
                     store(w, x, v0)
                     store(w, size + x, v1)
                 else:
+                    s4 += v0 * v0 + v1 * v1
                     v0, v1 = v0 - convert(load(w, x), v), v1 - convert(load(w, size + x), v)
                 first += v0 * v0 + v1 * v1
                 flow += v0 * convert(load(r, x), v) + v1 * convert(load(r, size + x), v)
@@ -491,6 +492,8 @@ def slacks(v, w, r, q, masks, inverse, theta, radii, lifted, sums):
                 second += e0 * e0 + e1 * e1 + e2 * e2
                 inner += e0 * convert(load(q, x), v) + e1 * convert(load(q, size + x), v)
                 inner += e2 * convert(load(q, 2 * size + x), v)
+            if lifted is None:
+                s4 += alpha0 * alpha0 * second
             second = root(second)
             s1, s3 = s1 + second, s3 + (alpha0 * second - scale * inner)
         sums[i, 0] = total(s0)

@@ -163,7 +163,7 @@ class Planes:
     def _slack(
         self, v: np.ndarray, w: np.ndarray, r: np.ndarray, q: np.ndarray, theta: float
     ) -> tuple[float, float]:
-        """J and the slack at v, as upper bounds (see `slacks`); the slope of v is kept."""
+        """J and the slack at v, as upper bounds (see `slacks`); the square of its slope is kept."""
         slacks(
             v, w, r, q, self._exact_masks, self._inverse, theta, self._radii, self.lifted,
             self._rows,
@@ -171,6 +171,9 @@ class Planes:
         first, second, slack, slack_bent, self._square = self._rows.sum(0).tolist()
         alpha1, alpha0 = self._radii.tolist()
         return alpha1 * first + alpha0 * second, max(slack, 0.0) + max(slack_bent, 0.0)
+
+    def _mean_slope(self) -> float:
+        return math.sqrt(self._square / math.prod(self._shape[1:]))
 
 
 def _work(arguments: tuple[Any, ...], *team: Any) -> None:

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from ...grid.coarsening import average, interpolate
 from ..certificate import StepTerms, assemble, assemble_near
 from ..combined import CombinedTotalVariation
 from ..dual import Warm
@@ -24,6 +26,9 @@ from .kernels_saddle import P, Q, U, W, repair
 from .planes import Planes
 from .strips import aligned_zeros
 from .vectors import LANES
+
+_SMALLEST = 16  # pixels along the shortest axis of the coarsest grid
+_COARSE = 50  # iterations on each coarser grid
 
 
 class CompiledSaddle(Planes, SaddleDual):
@@ -122,9 +127,6 @@ class CompiledSaddle(Planes, SaddleDual):
         self._w_before = self._state[W:P].copy()
         self._begin_step()
 
-    def _mean_slope(self) -> float:
-        return math.sqrt(self._square / math.prod(self._shape[1:]))
-
 
 class CompiledPrimalDual(Planes, PrimalDual):
     """The state and methods of `PrimalDual` for a NumPy array (channels, height, width).
@@ -147,6 +149,8 @@ class CompiledPrimalDual(Planes, PrimalDual):
             radii = (energy.alpha, energy.beta)
         self.first = True if radii[0] > 0 else None
         self._allocate(f, energy.steps, radii, self._num_threads)
+        p, q = self._state[P:Q], self._state[Q:]
+        self._slack(self._between(0.0), self._r, p, q, 0.0)  # of f
 
     @property
     def warm(self) -> Warm:
@@ -179,6 +183,18 @@ class CompiledPrimalDual(Planes, PrimalDual):
     @property
     def flux(self) -> np.ndarray:
         return self._fields(1.0)
+
+    def coarse_flux(self) -> None:
+        """Start from coarser grids, where p and v both are found; so there is no other flux."""
+        space = self._shape[1:]
+        if min(space) < 2 * _SMALLEST:
+            return
+        energy = replace(self.energy, spacing=tuple(2 * h for h in self.energy.steps))
+        dual = CompiledPrimalDual(average(self.f), energy, self._num_threads)
+        dual.set_step(self.tau)
+        dual.coarse_flux()
+        dual.iterate([0.0] * _COARSE)
+        self.warm = tuple(interpolate(array, space) for array in dual.warm)
 
     def iterate(self, betas: Sequence[float]) -> None:
         """Do one iteration for each entry; its value is ignored."""
