@@ -29,6 +29,8 @@ _LEAST = 1e-3  # times that: the steps no longer change
 class PrimalDual(Dual):
     """See `steepest.convex.dual.Dual`; ``warm`` is (p, v), the flux is p."""
 
+    energy: ProximalEnergy
+
     def __init__(self, f: Array, energy: ProximalEnergy) -> None:
         self.energy = energy
         self._norm = energy.norm_squared(tuple(f.shape[1:]))

@@ -15,6 +15,7 @@ from .combined import CombinedTotalVariation
 from .crofton import CroftonTotalVariation
 from .dual import Dual
 from .energy import Energy, ProximalEnergy
+from .pointwise import PointwiseEnergy
 from .primal_dual import PrimalDual
 from .saddle import SaddleDual
 from .second_order import SecondOrderTotalVariation
@@ -33,8 +34,10 @@ def is_compiled_saddle(f: Array, energy: Energy) -> bool:
         return False
     if type(energy) is TotalGeneralisedVariation:
         return True
+    if not isinstance(energy, PointwiseEnergy) or not energy.isotropic:
+        return False
     bent = type(energy) in (SecondOrderTotalVariation, CombinedTotalVariation)
-    return bent and energy.isotropic and not energy.huber and energy.weights is None
+    return bent and not energy.huber and energy.weights is None
 
 
 def on_accelerator(f: Array, energy: Energy) -> bool:

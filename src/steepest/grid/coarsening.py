@@ -97,7 +97,7 @@ def _prolong_component(q: Array, across: int, shape: Sequence[int]) -> Array:
 
 
 def interpolate(u: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """Interpolate values at the pixels of a coarse grid, (\\*batch, \\*coarse), linearly to ``shape``.
+    """Interpolate values at coarse pixels, (\\*batch, \\*coarse), linearly to ``shape``.
 
     ``shape`` are the lengths of the fine axes. Beyond the border, values are constant.
     """

@@ -1,10 +1,12 @@
-"""Compiled kernels of total generalised variation: the iteration of `saddle`, and its certificate.
+"""Compiled kernels of energies of second order: their primal-dual iteration and certificate.
 
 An image is ``(channels, height + 2, stride)``: a row of zeros above and below, and rows padded with
 zeros to whole vectors. ``state[slot, channel]`` are u, the two components of w and of p, and the
 three of q. What the discretisation does not use is always zero: w0 and p0 in the last row, w1 and
 p1 in the last column, q00 in the first and the last row, q11 in the first and the last column.
 Column masks do the rest; they hold 1 over the spacing, too.
+
+Without w as an unknown (second order and combined), its rolling rows are those of grad u.
 
 One sweep runs several iterations as a wavefront: each updates u and w of a row, then p and q of the
 row above, and is two rows behind the one before. All are in place, with rolling rows of the
@@ -106,8 +108,9 @@ def _set_u(f, state, work, x, at, flow, a, tau, rho, two):
 
 @helper
 def _descend(f, state, work, masks, numbers, r, new, here, rho, channels, lifted, first):
-    """u and w of row r, and their extrapolation in ``new``. Without w, also the rows of ``p + E* q``
-    of u there and, for the row above, in ``here``.
+    """u and w of row r, and their extrapolation in ``new``.
+
+    Without w, its place has ``p + E* q``, of which the row above is in ``here``.
     """
     height, stride, row = state.shape[2] - 2, state.shape[3], work.shape[5]
     plane, wide = (height + 2) * stride, channels * row
@@ -242,7 +245,7 @@ def _ascend(state, work, masks, numbers, i, new, here, before, rho, coupled, lif
 def iterate(
     f, state, work, masks, numbers, count, coupled, lifted, first, part, progress,
     flags, member, ticket,
-):
+):  # fmt: skip
     """Do ``count`` iterations of `saddle` or `primal_dual`; the last one is not over-relaxed.
 
     Threads take turns with the wavefronts: each follows the one before at a distance, so the
@@ -297,12 +300,12 @@ def iterate(
                         _descend(
                             f, state, work, masks, numbers, r, new, here, rho, channels,
                             lifted, first,
-                        )
+                        )  # fmt: skip
                     if r > 0:
                         _ascend(
                             state, work, masks, numbers, r - 1, new, here, before, rho, coupled,
                             lifted, first,
-                        )
+                        )  # fmt: skip
                 if threads > 1:
                     announce(progress, part, wave * most + front + 1)
             if threads > 1:

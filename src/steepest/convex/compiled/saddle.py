@@ -8,7 +8,6 @@ evaluated on one thread.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -133,6 +132,8 @@ class CompiledPrimalDual(Planes, PrimalDual):
 
     The norm is isotropic, without weights and Huber smoothing.
     """
+
+    energy: SecondOrderTotalVariation | CombinedTotalVariation
 
     def __init__(
         self,
