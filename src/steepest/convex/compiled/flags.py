@@ -89,7 +89,14 @@ def announce(flags, at, value):
 
 
 @helper
-def wait_for(flags, at, value):
-    """Wait, without end, until a flag has at least this value."""
-    while _read(flags, at * APART) < value:
-        pass
+def wait_for(progress, at, value, flags, ticket):
+    """Wait until a flag of ``progress`` has at least this value, and return True.
+
+    False if a later ticket was announced: the caller of this one was interrupted before it began.
+    """
+    while True:
+        reached = _read(progress, at * APART) >= value
+        if _read(flags, 0) > ticket:
+            return False
+        if reached:
+            return True

@@ -284,7 +284,9 @@ def iterate(
             for front in range(fronts):
                 if threads > 1 and wave > 0:
                     ahead = min(front + others + 1, most - 1)
-                    wait_for(progress, (wave - 1) % threads, (wave - 1) * most + ahead)
+                    value = (wave - 1) * most + ahead
+                    if not wait_for(progress, (wave - 1) % threads, value, flags, ticket):
+                        return
                 for k in range(end - start):
                     r = front - 2 * k
                     if r < 0 or r > height:
