@@ -20,6 +20,7 @@ from steepest.convex.compiled.saddle import CompiledPrimalDual, CompiledSaddle
 from steepest.convex.primal_dual import PrimalDual
 from steepest.convex.registry import make_dual
 from steepest.convex.saddle import SaddleDual
+from steepest.grid.coarsening import interpolate
 
 SHAPES = [(23, 37), (16, 16), (1, 9), (9, 1), (1, 1), (2, 33), (3, 2)]
 
@@ -215,3 +216,12 @@ def test_tensors_in_main_memory_are_solved_as_arrays() -> None:
     found = steepest.denoise(torch.from_numpy(f), 0.1, energy)
     assert isinstance(found.image, torch.Tensor)
     np.testing.assert_array_equal(found.image, steepest.denoise(f, 0.1, energy).image)
+
+
+def test_interpolation_keeps_affine_values_inside() -> None:
+    rows, columns = np.indices((4, 5)) * 2 + 0.5  # centres of coarse pixels on the fine grid
+    fine = np.indices((8, 9))
+    found = interpolate((3 * rows - columns)[None], (8, 9))
+    assert found.shape == (1, 8, 9)
+    inside = (slice(1, 7), slice(1, 9))
+    np.testing.assert_allclose(found[0][inside], (3 * fine[0] - fine[1])[inside], atol=1e-12)
