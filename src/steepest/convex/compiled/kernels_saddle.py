@@ -1,100 +1,42 @@
 """Compiled kernels of energies of second order: their primal-dual iteration and certificate.
 
-An image is ``(channels, height + 2, stride)``: a row of zeros above and below, and rows padded with
-zeros to whole vectors. ``state[slot, channel]`` are u, the two components of w and of p, and the
-three of q. What the discretisation does not use is always zero: w0 and p0 in the last row, w1 and
-p1 in the last column, q00 in the first and the last row, q11 in the first and the last column.
-Column masks do the rest; they hold 1 over the spacing, too.
-
-Without w as an unknown (second order and combined), its rolling rows are those of grad u.
-
-One sweep runs several iterations as a wavefront: each updates u and w of a row, then p and q of the
-row above, and is two rows behind the one before. All are in place, with rolling rows of the
-extrapolated u and w. Iterations and repair are in the dtype of the state, the certificate is in
-float64. The loops never load at j - 1 what they stored at j: waiting for it takes longer than the
-arithmetic. Norms are over all channels; with several, what is projected is computed twice.
+`kernels_rows` says how images, w, p and q are stored. Without w as an unknown (second order and
+combined), its rolling rows are those of grad u. Iterations and repair are in the dtype of the
+state, the certificate is in float64. Norms are over all channels; with several, what is projected
+is computed twice.
 """
 
 from __future__ import annotations
 
 from ...core.compiled import helper, kernel
-from .flags import announce, begin, stay, wait_for
-from .vectors import (
-    LANES,
-    convert,
-    fill,
-    inverse_root,
-    largest,
-    load,
-    maximum,
-    root,
-    store,
-    total,
-    where_less,
+from .kernels_rows import (
+    ALPHA0,
+    ALPHA1,
+    G_X,
+    G_Y,
+    HALF,
+    RELAXATION,
+    RIGHT,
+    TAU,
+    A,
+    B,
+    C,
+    D,
+    P,
+    Q,
+    U,
+    bend,
+    move_w,
+    relaxed,
+    share_waves,
+    shrink,
+    step_p,
+    step_q,
+    unbend,
 )
+from .vectors import LANES, convert, fill, largest, load, maximum, root, store, total
 
-SLOTS = 8
-U, W, P, Q = 0, 1, 3, 5
-NUM_MASKS = 5
-LEFT, INNER, RIGHT, RIGHT_HALF, OPEN = range(NUM_MASKS)
-NUM_ROLLING = 4  # rows of u and w between two iterations
 NUM_SUMS = 5
-NUM_NUMBERS = 10
-# 1 over the spacing, a / (1 + a), b tau, the steps c and d, tau, both radii, over-relaxation
-G_Y, G_X, A, B, C, D, TAU, ALPHA1, ALPHA0, RELAXATION = range(NUM_NUMBERS)
-_HALF = 0.5**0.5  # of both terms off the diagonal
-
-
-@helper
-def _shrink(square, radius, one):
-    """The factor that projects vectors of this squared norm to the ball."""
-    limit = radius * radius
-    return where_less(limit, square, radius * inverse_root(maximum(square, limit)), one)
-
-
-@helper
-def _unbend(q, slot, size, x, stride, masks, j, top, g, g_half):
-    """``E* q`` of 16 pixels, in the dtype of the masks; the first is not masked in the last row.
-
-    ``g`` is 1 over the spacing along y; ``g_half`` is ``g _HALF``, and ``top`` is that or 0 in the
-    first row.
-    """
-    width = masks.shape[1]
-    q0, q1, q2 = slot * size + x, (slot + 1) * size + x, (slot + 2) * size + x
-    m = convert(load(q, q1), masks)
-    before = convert(load(q, q1 + 1), masks)
-    r0 = g * (convert(load(q, q0), masks) - convert(load(q, q0 + stride), masks))
-    r0 += load(masks, LEFT * width + j) * m - load(masks, RIGHT_HALF * width + j) * before
-    along = convert(load(q, q2), masks) - convert(load(q, q2 + 1), masks)
-    below = convert(load(q, q1 + stride), masks)
-    r1 = load(masks, RIGHT * width + j) * along
-    r1 += load(masks, OPEN * width + j) * (top * m - g_half * below)
-    return r0, r1
-
-
-@helper
-def _bend(w, slot, at, before, wide, masks, j, rows, top):
-    """``E w`` of 16 pixels, the component along x ``wide`` after the one along y from ``slot``.
-
-    ``at`` and ``before`` are positions of the row and of the row above. ``rows`` is 1 over the
-    spacing, or 0 in the first and the last row.
-    """
-    width = masks.shape[1]
-    y, x = slot + at, slot + wide + at
-    w0, w1 = convert(load(w, y), masks), convert(load(w, x), masks)
-    across = w0 - convert(load(w, y - 1), masks)
-    upwards = w1 - convert(load(w, slot + wide + before), masks)
-    e0 = rows * (w0 - convert(load(w, slot + before), masks))
-    e1 = load(masks, LEFT * width + j) * across + top * upwards
-    e2 = load(masks, INNER * width + j) * (w1 - convert(load(w, x - 1), masks))
-    return e0, e1, e2
-
-
-@helper
-def _relaxed(state, at, value, rho):
-    """``z + rho (value - z)`` in place."""
-    before = load(state, at)
-    store(state, at, before + rho * (value - before))
 
 
 @helper
@@ -116,7 +58,7 @@ def _descend(f, state, work, masks, numbers, r, new, here, rho, channels, lifted
     plane, wide = (height + 2) * stride, channels * row
     size = channels * plane
     zero, one, two = fill(state, 0.0), fill(state, 1.0), fill(state, 2.0)
-    g, g_half = fill(state, numbers[G_Y]), fill(state, numbers[G_Y] * _HALF)
+    g, g_half = fill(state, numbers[G_Y]), fill(state, numbers[G_Y] * HALF)
     g_x, a, tau = fill(state, numbers[G_X]), fill(state, numbers[A]), fill(state, numbers[TAU])
     b = fill(state, numbers[B])
     above = one if r > 0 else zero
@@ -126,18 +68,14 @@ def _descend(f, state, work, masks, numbers, r, new, here, rho, channels, lifted
         for j in range(0, stride, LANES):
             x = n * plane + (r + 1) * stride + j
             at = new + n * row + j
-            r0, r1 = _unbend(state, Q, size, x, stride, masks, j, top, g, g_half)
+            r0, r1 = unbend(state, Q, size, x, stride, masks, j, top, g, g_half)
             if lifted is not None:
                 p0, p1 = load(state, P * size + x), load(state, (P + 1) * size + x)
                 flow = g * (p0 - load(state, P * size + x - stride))
                 flow += g_x * (p1 - load(state, (P + 1) * size + x - 1))
                 _set_u(f, state, work, x, at, flow, a, tau, rho, two)
                 d0, d1 = step * (p0 - r0), b * (p1 - r1)
-                w0, w1 = load(state, W * size + x), load(state, (W + 1) * size + x)
-                store(state, W * size + x, w0 + rho * d0)
-                store(state, (W + 1) * size + x, w1 + rho * d1)
-                store(work, at + wide, w0 + two * d0)
-                store(work, at + 2 * wide, w1 + two * d1)
+                move_w(state, work, size, x, at, wide, d0, d1, rho, two)
             else:
                 r0 = lower * r0
                 if first is not None:
@@ -170,27 +108,6 @@ def _slopes(work, masks, numbers, i, height, stride, new, here, channels):
 
 
 @helper
-def _step_p(state, work, size, x, new, here, wide, masks, j, step, c, lifted):
-    """p of 16 pixels of a channel before the projection."""
-    at = here + j
-    w0, w1 = load(work, at + wide), load(work, at + 2 * wide)
-    if lifted is not None:
-        u = load(work, at)
-        w0 = step * (load(work, new + j) - u) - w0
-        w1 = load(masks, RIGHT * masks.shape[1] + j) * (load(work, at + 1) - u) - w1
-    return load(state, P * size + x) + c * w0, load(state, (P + 1) * size + x) + c * w1
-
-
-@helper
-def _step_q(state, work, size, x, here, before, wide, masks, j, d, rows, top):
-    """q of 16 pixels of a channel before the projection."""
-    e0, e1, e2 = _bend(work, wide, here + j, before + j, wide, masks, j, rows, top)
-    m0 = load(state, Q * size + x) + d * e0
-    m1 = load(state, (Q + 1) * size + x) + d * e1
-    return m0, m1, load(state, (Q + 2) * size + x) + d * e2
-
-
-@helper
 def _ascend(state, work, masks, numbers, i, new, here, before, rho, coupled, lifted, first):
     """p and q of row i, from the rolling rows."""
     height, stride, row = state.shape[2] - 2, state.shape[3], work.shape[5]
@@ -202,7 +119,7 @@ def _ascend(state, work, masks, numbers, i, new, here, before, rho, coupled, lif
     zero, one, g = fill(state, 0.0), fill(state, 1.0), fill(state, numbers[G_Y])
     c, d = fill(state, numbers[C]), fill(state, numbers[D])
     alpha1, alpha0 = fill(state, numbers[ALPHA1]), fill(state, numbers[ALPHA0])
-    top = fill(state, numbers[G_Y] * _HALF) if i > 0 else zero
+    top = fill(state, numbers[G_Y] * HALF) if i > 0 else zero
     step = g if i < height - 1 else zero
     rows = g if 0 < i < height - 1 else zero
     if lifted is None:
@@ -212,33 +129,46 @@ def _ascend(state, work, masks, numbers, i, new, here, before, rho, coupled, lif
         for n in range(channels):
             x, at = n * plane + (i + 1) * stride + j, n * row
             if first is not None:
-                n0, n1 = _step_p(
+                n0, n1 = step_p(
                     state, work, size, x, new + at, here + at, wide, masks, j, step, c, lifted
                 )
                 of_p += n0 * n0 + n1 * n1
-            m0, m1, m2 = _step_q(
+            m0, m1, m2 = step_q(
                 state, work, size, x, here + at, before + at, wide, masks, j, d, rows, top
             )
             of_q += m0 * m0 + m1 * m1 + m2 * m2
         if first is not None:
-            of_p = _shrink(of_p, alpha1, one)
-        of_q = _shrink(of_q, alpha0, one)
+            of_p = shrink(of_p, alpha1, one)
+        of_q = shrink(of_q, alpha0, one)
         for n in range(channels):
             x, at = n * plane + (i + 1) * stride + j, n * row
             if first is not None:
                 if coupled is not None:
-                    n0, n1 = _step_p(
+                    n0, n1 = step_p(
                         state, work, size, x, new + at, here + at, wide, masks, j, step, c, lifted
                     )
-                _relaxed(state, P * size + x, of_p * n0, rho)
-                _relaxed(state, (P + 1) * size + x, of_p * n1, rho)
+                relaxed(state, P * size + x, of_p * n0, rho)
+                relaxed(state, (P + 1) * size + x, of_p * n1, rho)
             if coupled is not None:
-                m0, m1, m2 = _step_q(
+                m0, m1, m2 = step_q(
                     state, work, size, x, here + at, before + at, wide, masks, j, d, rows, top
                 )
-            _relaxed(state, Q * size + x, of_q * m0, rho)
-            _relaxed(state, (Q + 1) * size + x, of_q * m1, rho)
-            _relaxed(state, (Q + 2) * size + x, of_q * m2, rho)
+            relaxed(state, Q * size + x, of_q * m0, rho)
+            relaxed(state, (Q + 1) * size + x, of_q * m1, rho)
+            relaxed(state, (Q + 2) * size + x, of_q * m2, rho)
+
+
+@helper
+def _update(given, r, new, here, before, rho):
+    """See `share_waves`."""
+    f, state, work, masks, numbers, coupled, lifted, first = given
+    channels = 1
+    if coupled is not None:
+        channels = state.shape[1]
+    if r < state.shape[2] - 2:
+        _descend(f, state, work, masks, numbers, r, new, here, rho, channels, lifted, first)
+    if r > 0:
+        _ascend(state, work, masks, numbers, r - 1, new, here, before, rho, coupled, lifted, first)
 
 
 @kernel
@@ -246,73 +176,23 @@ def iterate(
     f, state, work, masks, numbers, count, coupled, lifted, first, part, progress,
     flags, member, ticket,
 ):  # fmt: skip
-    """Do ``count`` iterations of `saddle` or `primal_dual`; the last one is not over-relaxed.
-
-    Threads take turns with the wavefronts: each follows the one before at a distance, so the
-    number of threads does not change the result.
+    """Do ``count`` iterations of `saddle` or `primal_dual`.
 
     Parameters
     ----------
     f : (C, height + 2, stride)
-    state : (SLOTS, C, height + 2, stride)
-    work : (threads, iterations of a wavefront, NUM_ROLLING, 3, C, stride + 2 LANES)
-        Rolling rows of 2 u~ - u and 2 w~ - w.
     masks : (NUM_MASKS, stride)
     numbers : (NUM_NUMBERS,)
     coupled : True for several channels, else None
     lifted : True for total generalised variation; None: w is the gradient of u
     first : True, or None without a term of first order (p is 0)
-    part : the number of this thread
-    progress : a flag for each thread, 0 at first
-    flags, member, ticket : see `team`
+    state, work, count, part, progress, flags, member, ticket : see `share_waves`
     """
-    begin(flags, member, ticket)
-    threads = work.shape[0] if flags.shape[0] > 0 else 1
-    if part < threads:
-        height = state.shape[2] - 2
-        channels = 1
-        if coupled is not None:
-            channels = state.shape[1]
-        wide = channels * work.shape[5]
-        one, relax = fill(state, 1.0), fill(state, numbers[RELAXATION])
-        waves = -(-count // work.shape[1])  # as even as possible
-        most = height + 2 + 2 * work.shape[1]  # what a wavefront counts
-        for wave in range(part, waves, threads):
-            start, end = count * wave // waves, count * (wave + 1) // waves
-            others = 2 * (start - count * max(wave - 1, 0) // waves)  # rows to keep behind
-            fronts = height + 1 + 2 * (end - start - 1)
-            for front in range(fronts):
-                if threads > 1 and wave > 0:
-                    ahead = min(front + others + 1, most - 1)
-                    value = (wave - 1) * most + ahead
-                    if not wait_for(progress, (wave - 1) % threads, value, flags, ticket):
-                        return
-                for k in range(end - start):
-                    r = front - 2 * k
-                    if r < 0 or r > height:
-                        continue
-                    rho = relax
-                    if start + k == count - 1:
-                        rho = one
-                    ring = NUM_ROLLING * (k + work.shape[1] * part)
-                    new = (ring + (r & 3)) * 3 * wide + LANES
-                    here = (ring + ((r - 1) & 3)) * 3 * wide + LANES
-                    before = (ring + ((r - 2) & 3)) * 3 * wide + LANES
-                    if r < height:
-                        _descend(
-                            f, state, work, masks, numbers, r, new, here, rho, channels,
-                            lifted, first,
-                        )  # fmt: skip
-                    if r > 0:
-                        _ascend(
-                            state, work, masks, numbers, r - 1, new, here, before, rho, coupled,
-                            lifted, first,
-                        )  # fmt: skip
-                if threads > 1:
-                    announce(progress, part, wave * most + front + 1)
-            if threads > 1:
-                announce(progress, part, (wave + 1) * most - 1)
-    stay(flags, member, ticket, 0)
+    given = f, state, work, masks, numbers, coupled, lifted, first
+    share_waves(
+        _update, given, state, work, count, fill(state, numbers[RELAXATION]), fill(state, 1.0),
+        part, progress, flags, member, ticket,
+    )  # fmt: skip
 
 
 @kernel
@@ -332,7 +212,7 @@ def repair(y, old, work, masks, inverse, aim, alpha0, step, betas, coupled):
         fill(y, 0.0),
         fill(y, 1.0),
         fill(y, inverse[0]),
-        fill(y, inverse[0] * _HALF),
+        fill(y, inverse[0] * HALF),
     )
     target, radius, length = fill(y, aim), fill(y, alpha0), fill(y, step)
     for k in range(betas.shape[0]):
@@ -346,12 +226,12 @@ def repair(y, old, work, masks, inverse, aim, alpha0, step, betas, coupled):
                 square = zero
                 for n in range(channels):
                     x, at = n * plane + (i + 1) * stride + j, here + n * row + j
-                    r0, r1 = _unbend(y, 0, size, x, stride, masks, j, top, g, g_half)
+                    r0, r1 = unbend(y, 0, size, x, stride, masks, j, top, g, g_half)
                     r0 = lower * r0
                     square += r0 * r0 + r1 * r1
                     store(work, at, r0)
                     store(work, at + wide, r1)
-                over = one - _shrink(square, target, one)
+                over = one - shrink(square, target, one)
                 for n in range(channels):
                     at = here + n * row + j
                     store(work, at, over * load(work, at))
@@ -361,7 +241,7 @@ def repair(y, old, work, masks, inverse, aim, alpha0, step, betas, coupled):
                 for n in range(channels):
                     x, at = n * plane + (i + 1) * stride + j, here + n * row + j
                     above = before + n * row + j
-                    e0, e1, e2 = _bend(work, 0, at, above, wide, masks, j, rows, top)
+                    e0, e1, e2 = bend(work, 0, at, above, wide, masks, j, rows, top)
                     m0 = load(y, x) - length * e0
                     m1 = load(y, size + x) - length * e1
                     m2 = load(y, 2 * size + x) - length * e2
@@ -369,7 +249,7 @@ def repair(y, old, work, masks, inverse, aim, alpha0, step, betas, coupled):
                     store(y, x, m0)
                     store(y, size + x, m1)
                     store(y, 2 * size + x, m2)
-                factor = _shrink(square, radius, one)
+                factor = shrink(square, radius, one)
                 for n in range(channels):
                     for slot in range(3):
                         at = slot * size + n * plane + (i + 1) * stride + j
@@ -379,7 +259,7 @@ def repair(y, old, work, masks, inverse, aim, alpha0, step, betas, coupled):
 
 
 @kernel
-def unbend(q, p, r, masks, inverse):
+def reduce_order(q, p, r, masks, inverse):
     """Set ``r``, two components in float64, to ``E* q``. The maxima of \\|q\\| and \\|r\\|.
 
     If p is given, r is ``p + E* q``, and the second maximum is that of \\|p\\|.
@@ -391,7 +271,7 @@ def unbend(q, p, r, masks, inverse):
         fill(r, 0.0),
         fill(r, 1.0),
         fill(r, inverse[0]),
-        fill(r, inverse[0] * _HALF),
+        fill(r, inverse[0] * HALF),
     )
     most_q, most_r = zero, zero
     for i in range(height):
@@ -401,7 +281,7 @@ def unbend(q, p, r, masks, inverse):
             of_q, of_r = zero, zero
             for n in range(channels):
                 x = n * plane + (i + 1) * stride + j
-                r0, r1 = _unbend(q, 0, size, x, stride, masks, j, top, g, g_half)
+                r0, r1 = unbend(q, 0, size, x, stride, masks, j, top, g, g_half)
                 r0, v0, v1 = lower * r0, lower * r0, r1
                 if p is not None:
                     v0, v1 = convert(load(p, x), r), convert(load(p, size + x), r)
@@ -464,7 +344,7 @@ def slacks(v, w, r, q, masks, inverse, theta, radii, lifted, sums):
     plane = (height + 2) * stride
     size = channels * plane
     zero, scale = fill(v, 0.0), fill(v, theta)
-    g, g_half = fill(v, inverse[0]), fill(v, inverse[0] * _HALF)
+    g, g_half = fill(v, inverse[0]), fill(v, inverse[0] * HALF)
     alpha1, alpha0 = fill(v, radii[0]), fill(v, radii[1])
     for i in range(height):
         top = g_half if i > 0 else zero
@@ -493,7 +373,7 @@ def slacks(v, w, r, q, masks, inverse, theta, radii, lifted, sums):
             second, inner = zero, zero
             for n in range(channels):
                 x = n * plane + (i + 1) * stride + j
-                e0, e1, e2 = _bend(w, 0, x, x - stride, size, masks, j, rows, top)
+                e0, e1, e2 = bend(w, 0, x, x - stride, size, masks, j, rows, top)
                 second += e0 * e0 + e1 * e1 + e2 * e2
                 inner += e0 * convert(load(q, x), v) + e1 * convert(load(q, size + x), v)
                 inner += e2 * convert(load(q, 2 * size + x), v)

@@ -15,12 +15,11 @@ import numpy as np
 from ...core.threads import resolve_num_threads
 from ..dual import NO_PAUSE, RELAXED
 from .flags import APART
-from .kernels_saddle import (
+from .kernels_rows import (
     INNER,
     LEFT,
     NUM_MASKS,
     NUM_ROLLING,
-    NUM_SUMS,
     OPEN,
     RIGHT,
     RIGHT_HALF,
@@ -29,11 +28,8 @@ from .kernels_saddle import (
     Q,
     U,
     W,
-    iterate,
-    settle,
-    slacks,
-    unbend,
 )
+from .kernels_saddle import NUM_SUMS, iterate, reduce_order, settle, slacks
 from .strips import aligned_zeros
 from .team import run_together
 from .vectors import LANES
@@ -43,6 +39,23 @@ _VALUES_PER_THREAD = 2**16  # less work per thread does not pay
 _ROWS_PER_THREAD = 128
 _EPS = float(np.finfo(np.float64).eps)
 _DOUBLE = np.dtype(np.float64)
+
+
+def column_masks(width: int, spacing: float, dtype: np.dtype) -> np.ndarray:
+    """What the row functions multiply differences along x with, (NUM_MASKS, stride)."""
+    masks = aligned_zeros((NUM_MASKS, -(-width // LANES) * LANES), dtype)
+    masks[LEFT, 1:width] = masks[RIGHT_HALF, : width - 1] = math.sqrt(0.5) / spacing
+    masks[INNER, 1 : width - 1] = masks[RIGHT, : width - 1] = 1 / spacing
+    masks[OPEN, : width - 1] = 1
+    return masks
+
+
+def rolling_rows(
+    threads: int, channels: int, stride: int, dtype: np.dtype
+) -> tuple[np.ndarray, np.ndarray]:
+    """``work`` and ``progress`` of `share_waves`."""
+    shape = (threads, _WAVE, NUM_ROLLING, 3, channels, stride + 2 * LANES)
+    return aligned_zeros(shape, dtype), np.zeros(threads * APART, np.int64)
 
 
 class Planes:
@@ -75,21 +88,15 @@ class Planes:
         self._state[U], self._measured = self._f, self._f
         most = min(f.size // _VALUES_PER_THREAD, height // _ROWS_PER_THREAD)
         threads = max(min(resolve_num_threads(num_threads), most), 1)
-        rolling = (threads, _WAVE, NUM_ROLLING, 3, channels, stride + 2 * LANES)
-        self._work = aligned_zeros(rolling, f.dtype)
-        self._progress = np.zeros(threads * APART, np.int64)
+        self._work, self._progress = rolling_rows(threads, channels, stride, f.dtype)
         self._r = aligned_zeros((2, *plane), _DOUBLE)
         self._exact = aligned_zeros(plane, _DOUBLE)  # the measured image
         self._mixed = aligned_zeros(plane, _DOUBLE)  # between that and f
         self._sums, self._rows = np.zeros(NUM_SUMS), np.zeros((height, NUM_SUMS))
         h_y, h_x = spacing
         self._inverse, self._radii = np.array([1 / h_y, 1 / h_x]), np.array(radii)
-        self._exact_masks = aligned_zeros((NUM_MASKS, stride), _DOUBLE)
-        self._exact_masks[LEFT, 1:width] = math.sqrt(0.5) / h_x
-        self._exact_masks[INNER, 1 : width - 1] = self._exact_masks[RIGHT, : width - 1] = 1 / h_x
-        self._exact_masks[RIGHT_HALF, : width - 1] = math.sqrt(0.5) / h_x
-        self._exact_masks[OPEN, : width - 1] = 1
-        self._masks = aligned_zeros((NUM_MASKS, stride), f.dtype)
+        self._exact_masks = column_masks(width, h_x, _DOUBLE)
+        self._masks = aligned_zeros(self._exact_masks.shape, f.dtype)
         self._masks[:] = self._exact_masks
 
     def _inside(self, arrays: np.ndarray) -> np.ndarray:
@@ -135,7 +142,7 @@ class Planes:
 
     def _within(self, q: np.ndarray, p: np.ndarray | None) -> float:
         """Set r to E* q, or to p + E* q; the factor for which |q| and |p|, or |E* q|, are small."""
-        of_q, of_r = unbend(q, p, self._r, self._exact_masks, self._inverse)
+        of_q, of_r = reduce_order(q, p, self._r, self._exact_masks, self._inverse)
         first, second = self._radii
         within = min(1.0, second / of_q if of_q > 0 else 1.0)
         if self.first is not None:

@@ -21,7 +21,8 @@ from ..primal_dual import PrimalDual
 from ..saddle import SaddleDual
 from ..second_order import SecondOrderTotalVariation
 from ..total_generalised_variation import TotalGeneralisedVariation, momentum_factors
-from .kernels_saddle import P, Q, U, W, repair
+from .kernels_rows import P, Q, U, W
+from .kernels_saddle import repair
 from .planes import Planes
 from .strips import aligned_zeros
 from .vectors import LANES
