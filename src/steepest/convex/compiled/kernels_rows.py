@@ -1,10 +1,11 @@
 """Rows of primal-dual iterations with terms of second order: layout, steps, and the ring of rows.
 
 An image is ``(channels, height + 2, stride)``: a row of zeros above and below, and rows padded with
-zeros to whole vectors. ``state[slot, channel]`` are u, the two components of w and of p, and the
-three of q. What the discretisation does not use is always zero: w0 and p0 in the last row, w1 and
-p1 in the last column, q00 in the first and the last row, q11 in the first and the last column.
-Column masks do the rest; they hold 1 over the spacing, too.
+zeros to whole vectors. ``state[slot, channel]`` are u (in `kernels_saddle` u - f, as rounding would
+hide small changes of u), the two components of w and of p, and the three of q. What the
+discretisation does not use is always zero: w0 and p0 in the last row, w1 and p1 in the last column,
+q00 in the first and the last row, q11 in the first and the last column. Column masks do the rest;
+they hold 1 over the spacing, too.
 
 One sweep runs several iterations as a wavefront: each updates u and w of a row, then p and q of the
 row above, and is two rows behind the one before. All are in place, with rolling rows of the

@@ -41,11 +41,11 @@ NUM_SUMS = 5
 
 @helper
 def _set_u(f, state, work, x, at, flow, a, tau, rho, two):
-    """A step of 16 pixels of u from ``-A*`` of the fields."""
-    u = load(state, U * f.size + x)
-    du = a * (load(f, x) + tau * flow - u)
-    store(state, U * f.size + x, u + rho * du)
-    store(work, at, u + two * du)
+    """A step of 16 pixels of u - f from ``-A*`` of the fields, and the extrapolation of u."""
+    change = load(state, U * f.size + x)
+    du = a * (tau * flow - change)
+    store(state, U * f.size + x, change + rho * du)
+    store(work, at, load(f, x) + (change + two * du))
 
 
 @helper
@@ -181,6 +181,7 @@ def iterate(
     Parameters
     ----------
     f : (C, height + 2, stride)
+        The image, less the mean of each channel.
     masks : (NUM_MASKS, stride)
     numbers : (NUM_NUMBERS,)
     coupled : True for several channels, else None
@@ -297,11 +298,11 @@ def reduce_order(q, p, r, masks, inverse):
 
 
 @kernel
-def settle(f, u, r, image, stored, inverse, factor, near, sums):
+def settle(f, shift, r, image, stored, inverse, factor, near, sums):
     """The image u1 = f + ``factor`` div r, and the squares of the certificate.
 
-    ``image``, in float64, and ``stored`` become u if ``near``, else u1. ``sums`` becomes the
-    squares of image - f, u1, f, image - u1 and stored - image.
+    ``image``, in float64, and ``stored`` become f + ``shift`` if ``near``, else u1. ``sums``
+    becomes the squares of image - f, u1, f, image - u1 and stored - image.
     """
     height, stride = f.shape[1] - 2, f.shape[2]
     size = f.shape[0] * (height + 2) * stride
@@ -317,7 +318,7 @@ def settle(f, u, r, image, stored, inverse, factor, near, sums):
             stop = start + flow + t_x * (load(r, size + x) - load(r, size + x - 1))
             value = stop
             if near:
-                value = convert(load(u, x), r)
+                value = start + convert(load(shift, x), r)
             rounded = convert(value, stored)
             store(image, x, value)
             store(stored, x, rounded)

@@ -85,7 +85,8 @@ class Planes:
         self._f, self._stored = aligned_zeros(plane, f.dtype), aligned_zeros(plane, f.dtype)
         self._state = aligned_zeros((SLOTS, *plane), f.dtype)
         self._inside(self._f)[:] = f
-        self._state[U], self._measured = self._f, self._f
+        self._measured, self._centred = self._f, aligned_zeros(plane, f.dtype)
+        self._centre()
         most = min(f.size // _VALUES_PER_THREAD, height // _ROWS_PER_THREAD)
         threads = max(min(resolve_num_threads(num_threads), most), 1)
         self._work, self._progress = rolling_rows(threads, channels, stride, f.dtype)
@@ -110,6 +111,25 @@ class Planes:
     def _set_slots(self, begin: int, arrays: np.ndarray) -> None:
         self._inside(self._state[begin : begin + len(arrays)])[:] = arrays
 
+    def _image_now(self) -> np.ndarray:
+        """The image of the state, which holds its difference from f."""
+        image: np.ndarray = self._inside(self._f + self._state[U])
+        return image
+
+    def _set_image(self, u: np.ndarray) -> None:
+        self._inside(self._state[U])[:] = u - self._inside(self._f)
+
+    def _replace_f(self) -> None:
+        """Go on with the measured image instead of f."""
+        self._state[U] += self._f - self._stored
+        self._f, self._stored = self._stored, self._f
+        self._centre()
+
+    def _centre(self) -> None:
+        """f less the mean of each channel, which rounding does not hide."""
+        f = self._inside(self._f)
+        self._inside(self._centred)[:] = f - f.mean((1, 2), np.float64, keepdims=True)
+
     def _close(self) -> None:
         """Set what the discretisation does not use to zero."""
         self._state[[W, P, Q], :, -2] = self._state[Q, :, 1] = 0
@@ -133,8 +153,8 @@ class Planes:
             _work,
             [
                 (
-                    self._f, self._state, self._work, self._masks, numbers, count, self._coupled,
-                    self.lifted, self.first, part, self._progress,
+                    self._centred, self._state, self._work, self._masks, numbers, count,
+                    self._coupled, self.lifted, self.first, part, self._progress,
                 )
                 for part in range(len(self._work))
             ],

@@ -21,7 +21,7 @@ from ..primal_dual import PrimalDual
 from ..saddle import SaddleDual
 from ..second_order import SecondOrderTotalVariation
 from ..total_generalised_variation import TotalGeneralisedVariation, momentum_factors
-from .kernels_rows import P, Q, U, W
+from .kernels_rows import P, Q, W
 from .kernels_saddle import repair
 from .planes import Planes
 from .strips import aligned_zeros
@@ -55,13 +55,13 @@ class CompiledSaddle(Planes, SaddleDual):
     @property
     def warm(self) -> Warm:
         """q, p, w and u."""
-        return (self._slot(Q, 3), self._slot(P, 2), self._slot(W, 2), self._slot(U, 1)[0])
+        return (self._slot(Q, 3), self._slot(P, 2), self._slot(W, 2), self._image_now())
 
     @warm.setter
     def warm(self, arrays: Warm) -> None:
         for begin, array in zip((Q, P, W), arrays, strict=False):
             self._set_slots(begin, array)
-        self._set_slots(U, arrays[3][None])
+        self._set_image(arrays[3])
         self._close()
         self._w_before = self._state[W:P].copy()
 
@@ -123,7 +123,7 @@ class CompiledSaddle(Planes, SaddleDual):
         )  # fmt: skip
 
     def advance(self) -> None:
-        self._f, self._stored = self._stored, self._f
+        self._replace_f()
         self._w_before = self._state[W:P].copy()
         self._begin_step()
 
@@ -157,7 +157,7 @@ class CompiledPrimalDual(Planes, PrimalDual):
     @property
     def warm(self) -> Warm:
         """p and v."""
-        return (self._fields(1.0), self._slot(U, 1)[0])
+        return (self._fields(1.0), self._image_now())
 
     @warm.setter
     def warm(self, arrays: Warm) -> None:
@@ -165,7 +165,7 @@ class CompiledPrimalDual(Planes, PrimalDual):
         parts, alpha = flux[:-3], self._dtype.type(self._radii[0])
         self._set_slots(P, alpha * parts)
         self._set_slots(Q, self._dtype.type(self._radii[1]) * flux[-3:])
-        self._set_slots(U, v[None])
+        self._set_image(v)
         self._close()
 
     def _fields(self, theta: float) -> np.ndarray:
@@ -203,6 +203,7 @@ class CompiledPrimalDual(Planes, PrimalDual):
         (a, c), (first, second) = self.step_sizes, self._radii.tolist()
         steps = (a / (1 + a), 0.0, c * first**2, c * second**2)
         self._iterate(steps, self.tau, len(betas))
+        self._done += len(betas)
 
     def _measure(self) -> StepTerms:
         energy, tau = self.energy, self.tau
@@ -225,7 +226,7 @@ class CompiledPrimalDual(Planes, PrimalDual):
         )  # fmt: skip
 
     def advance(self) -> None:
-        self._f, self._stored = self._stored, self._f
+        self._replace_f()
         self._begin_step()
 
     @property
