@@ -1,4 +1,4 @@
-"""Compiled total generalised variation: the array code's iteration, and true certificates."""
+"""Compiled primal-dual solvers: the iterations of the array code, and true certificates."""
 
 from __future__ import annotations
 
@@ -9,11 +9,18 @@ import numpy as np
 import pytest
 
 import steepest
-from steepest import TotalGeneralisedVariation
+from steepest import (
+    CombinedTotalVariation,
+    SecondOrderTotalVariation,
+    TotalGeneralisedVariation,
+)
 from steepest.convex.certificate import StepTerms
-from steepest.convex.compiled.saddle import CompiledSaddle
+from steepest.convex.compiled import planes
+from steepest.convex.compiled.saddle import CompiledPrimalDual, CompiledSaddle
+from steepest.convex.primal_dual import PrimalDual
 from steepest.convex.registry import make_dual
 from steepest.convex.saddle import SaddleDual
+from steepest.grid.coarsening import interpolate
 
 SHAPES = [(23, 37), (16, 16), (1, 9), (9, 1), (1, 1), (2, 33), (3, 2)]
 
@@ -25,7 +32,10 @@ def noisy(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
     return clean + 0.1 * np.random.default_rng(seed).standard_normal(shape)
 
 
-def compared(one: SaddleDual, two: SaddleDual, scale: float) -> None:
+Solver = SaddleDual | PrimalDual
+
+
+def compared(one: Solver, two: Solver, scale: float) -> None:
     """Both states, steps and certificates are the same up to ``scale``."""
     first, second = one.measure(), two.measure()
     for field in fields(StepTerms):
@@ -40,18 +50,35 @@ def compared(one: SaddleDual, two: SaddleDual, scale: float) -> None:
     np.testing.assert_allclose(one.flux, two.flux, rtol=0, atol=10 * scale)
 
 
+ENERGIES = {
+    "tgv": TotalGeneralisedVariation(alpha1=0.8, alpha0=1.3),
+    "tv2": SecondOrderTotalVariation(),
+    "combined": CombinedTotalVariation(alpha=0.7, beta=1.3),
+}
+
+
+def both(f: np.ndarray, name: str) -> tuple[Solver, Solver]:
+    """The solver in array code, and the compiled one."""
+    energy = ENERGIES[name].on(f, (1.3, 0.7))
+    compiled = make_dual(f, energy)
+    if name == "tgv":
+        assert isinstance(compiled, CompiledSaddle)
+        return SaddleDual(f, energy), compiled
+    assert isinstance(compiled, CompiledPrimalDual)
+    return PrimalDual(f, energy), compiled
+
+
+@pytest.mark.parametrize("name", ENERGIES)
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("alone", [True, False])
 @pytest.mark.parametrize(("dtype", "scale"), [(np.float64, 1e-11), (np.float32, 1e-3)])
 def test_the_array_code_is_the_definition(
-    shape: tuple[int, int], channels: int, alone: bool, dtype: type, scale: float
+    name: str, shape: tuple[int, int], channels: int, alone: bool, dtype: type, scale: float
 ) -> None:
     """Iterations, measurements, shrinking, time steps, a start from a flux, and warm starts."""
     f = np.stack([noisy(shape, k) for k in range(channels)]).astype(dtype)
-    energy = TotalGeneralisedVariation(alpha1=0.8, alpha0=1.3).on(f, (1.3, 0.7))
-    array, compiled = SaddleDual(f, energy), make_dual(f, energy)
-    assert isinstance(compiled, CompiledSaddle)
+    array, compiled = both(f, name)
     array.alone = compiled.alone = alone
     for tau, count in ((0.1, 1), (0.07, 7), (0.2, 20)):
         for dual in (array, compiled):
@@ -70,7 +97,7 @@ def test_the_array_code_is_the_definition(
         dual.set_flux(flux)
         dual.iterate([0.0] * 5)
     compared(array, compiled, scale)
-    fresh = CompiledSaddle(array.f, energy)
+    fresh = type(compiled)(array.f, array.energy)
     fresh.alone, fresh.warm = alone, array.warm
     fresh.set_step(0.2)
     assert fresh.measure().gap == pytest.approx(array.measure().gap, abs=scale, rel=scale)
@@ -142,15 +169,22 @@ def test_two_equal_channels_flow_as_one_image() -> None:
         assert apart <= 2e-2 * np.linalg.norm(f - one.images[k])
 
 
-def test_threads_do_not_change_the_result() -> None:
-    f = noisy((70, 90), 4).astype(np.float32)
-    images = [
-        steepest.denoise(
-            f, 0.1, TotalGeneralisedVariation(), solver=steepest.Solver(num_threads=number)
-        ).image
-        for number in (1, 2)
-    ]
-    np.testing.assert_array_equal(*images)
+@pytest.mark.parametrize("name", ENERGIES)
+def test_threads_do_not_change_the_result(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wavefronts that follow each other in one, two and three threads."""
+    monkeypatch.setattr(planes, "_VALUES_PER_THREAD", 1)
+    monkeypatch.setattr(planes, "_ROWS_PER_THREAD", 1)
+    f, states = noisy((9, 90), 4).astype(np.float32)[None], []
+    for number in (1, 2, 3):
+        dual = make_dual(f, ENERGIES[name].on(f, (1.0, 1.0)), number)
+        assert dual._work.shape[0] == number
+        for count in (1, 6, 13, 100):
+            dual.set_step(0.1)
+            dual.iterate([0.0] * count)
+            dual.measure()
+        states.append(np.concatenate([part.ravel() for part in dual.warm]))
+    np.testing.assert_array_equal(states[0], states[1])
+    np.testing.assert_array_equal(states[0], states[2])
 
 
 @pytest.mark.parametrize("case", ["spike", "strong", "stiff", "flat"])
@@ -182,3 +216,12 @@ def test_tensors_in_main_memory_are_solved_as_arrays() -> None:
     found = steepest.denoise(torch.from_numpy(f), 0.1, energy)
     assert isinstance(found.image, torch.Tensor)
     np.testing.assert_array_equal(found.image, steepest.denoise(f, 0.1, energy).image)
+
+
+def test_interpolation_keeps_affine_values_inside() -> None:
+    rows, columns = np.indices((4, 5)) * 2 + 0.5  # centres of coarse pixels on the fine grid
+    fine = np.indices((8, 9))
+    found = interpolate((3 * rows - columns)[None], (8, 9))
+    assert found.shape == (1, 8, 9)
+    inside = (slice(1, 7), slice(1, 9))
+    np.testing.assert_allclose(found[0][inside], (3 * fine[0] - fine[1])[inside], atol=1e-12)

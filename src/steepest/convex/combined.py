@@ -17,7 +17,7 @@ from .total_variation import TotalVariation
 @register(
     "combined",
     "total variation of first and second order",
-    {"compiled": ARRAY_CODE, "extinction": LATE, "accelerator": ARRAY_CODE},
+    {"extinction": LATE, "accelerator": ARRAY_CODE},
 )
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CombinedTotalVariation(PointwiseEnergy):

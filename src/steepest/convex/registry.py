@@ -11,9 +11,11 @@ from typing import Any, cast
 
 from ..core.errors import InputError
 from ..core.namespace import Array, is_torch
+from .combined import CombinedTotalVariation
 from .crofton import CroftonTotalVariation
 from .dual import Dual
 from .energy import Energy, ProximalEnergy
+from .pointwise import PointwiseEnergy
 from .primal_dual import PrimalDual
 from .saddle import SaddleDual
 from .second_order import SecondOrderTotalVariation
@@ -28,8 +30,14 @@ def is_compiled(energy: Energy) -> bool:
 
 def is_compiled_saddle(f: Array, energy: Energy) -> bool:
     """Whether the energy has a compiled primal-dual solver for arrays in main memory like f."""
-    plane = f.ndim == 3  # with channels
-    return plane and type(energy) is TotalGeneralisedVariation and energy.boundary == "neumann"
+    if f.ndim != 3 or getattr(energy, "boundary", None) != "neumann":  # with channels
+        return False
+    if type(energy) is TotalGeneralisedVariation:
+        return True
+    if not isinstance(energy, PointwiseEnergy) or not energy.isotropic:
+        return False
+    bent = type(energy) in (SecondOrderTotalVariation, CombinedTotalVariation)
+    return bent and not energy.huber and energy.weights is None
 
 
 def on_accelerator(f: Array, energy: Energy) -> bool:
@@ -46,7 +54,7 @@ def together(energy: Energy, references: Sequence[float]) -> Any:
 
 
 def make_dual(f: Array, energy: Any, num_threads: int | None = None) -> Dual:
-    """The energy's special solver if it accepts this array, else `ReferenceDual`.
+    """The energy's special solver if it accepts this array, else `PrimalDual`.
 
     Raises
     ------
@@ -58,9 +66,10 @@ def make_dual(f: Array, energy: Any, num_threads: int | None = None) -> Dual:
 
         return tensor_dual(f, energy)
     if is_compiled_saddle(f, energy) and not is_torch(f):
-        from .compiled.saddle import CompiledSaddle
+        from .compiled.saddle import CompiledPrimalDual, CompiledSaddle
 
-        return CompiledSaddle(f, energy)
+        kind = CompiledSaddle if type(energy) is TotalGeneralisedVariation else CompiledPrimalDual
+        return kind(f, energy, num_threads)
     if type(energy) is TotalGeneralisedVariation:
         return SaddleDual(f, energy)
     if is_compiled(energy) and not is_torch(f):

@@ -57,7 +57,8 @@ class SaddleDual(Dual):
 
     def _begin(self, f: Array) -> None:
         """The state before the first step."""
-        self.f = self._image = self.u = f
+        self.f = self._image = f
+        self._change = 0 * f  # u - f
         self.pause = pause_of(f)
         xp, ndim = namespace(f), f.ndim - 1
         self.q = xp.stack([f * 0] * self.energy.num_components(ndim))
@@ -87,16 +88,17 @@ class SaddleDual(Dual):
     def set_flux(self, p: Array) -> None:
         """Start from a given q and its p = E* q."""
         self.q, self.p = p, self.energy.unbend(p)
-        self.u = self.f - self.tau * cast(self.energy.adjoint(p), self.f.dtype)
+        self._change = -self.tau * cast(self.energy.adjoint(p), self.f.dtype)
 
     @property
     def warm(self) -> Warm:
         """q, p, w and u."""
-        return (self.q, self.p, self.w, self.u)
+        return (self.q, self.p, self.w, self.f + self._change)
 
     @warm.setter
     def warm(self, arrays: Warm) -> None:
-        self.q, self.p, self.w, self.u = arrays
+        self.q, self.p, self.w, u = arrays
+        self._change = u - self.f
         self._before = self.w
 
     def shrink_flux(self, factor: float) -> None:
@@ -108,17 +110,18 @@ class SaddleDual(Dual):
     def iterate(self, betas: Sequence[float]) -> None:
         """Do one iteration for each entry; its value is ignored."""
         energy, tau, a, b = self.energy, self.tau, self._a, self._b
-        u, w, p, q = self.u, self.w, self.p, self.q
+        change, w, p, q = self._change, self.w, self.p, self.q
         for left in range(len(betas) - 1, -1, -1):
             relaxed = RELAXED if left else 1.0  # so that p and q are in their balls in the end
-            du = (a / (1 + a)) * (self.f - tau * energy.adjoint_gradient(p) - u)
+            du = (a / (1 + a)) * (-tau * energy.adjoint_gradient(p) - change)
             dw = (b * tau) * (p - energy.unbend(q))
             bar = w + 2 * dw
-            dp = shorten(p + self._c * (energy.gradient(u + 2 * du) - bar), energy.alpha1) - p
+            slopes = self._slopes + energy.gradient(change + 2 * du)
+            dp = shorten(p + self._c * (slopes - bar), energy.alpha1) - p
             dq = shorten(q + self._d * energy.bend(bar), energy.alpha0) - q
-            u, w = u + relaxed * du, w + relaxed * dw
+            change, w = change + relaxed * du, w + relaxed * dw
             p, q = p + relaxed * dp, q + relaxed * dq
-        self.u, self.w, self.p, self.q = u, w, p, q
+        self._change, self.w, self.p, self.q = change, w, p, q
 
     @property
     def flux(self) -> Array:
@@ -136,8 +139,8 @@ class SaddleDual(Dual):
     def _measure(self) -> StepTerms:
         q, w = self._feasible(), to_float64(self.w)
         if self.alone:
-            self._image = self.u
-            return near_terms(self.energy, self.f, self.u, q, self.tau, w)
+            self._image = self.f + self._change
+            return near_terms(self.energy, self.f, self._image, q, self.tau, w)
         starts = [w] if self._before is None else [w, to_float64(self._before)]
         before = min(starts, key=lambda one: self.energy.slack(self.f, q, one)[1])  # all hold
         exact = to_float64(self.f) - self.tau * self.energy.adjoint(q)
@@ -146,6 +149,7 @@ class SaddleDual(Dual):
         return step_terms(self.energy, self.f, self._image, q, self.tau, witnesses)
 
     def advance(self) -> None:
+        self._change = (self.f - self._image) + self._change
         self.f, self._before = self._image, self.w
         self._begin_step()
 
@@ -160,4 +164,5 @@ class SaddleDual(Dual):
     def _mean_slope(self) -> float:
         """The root of the mean square of the gradient."""
         slopes = self.energy.gradient(to_float64(self.f))
+        self._slopes = cast(slopes, self.f.dtype)
         return math.sqrt(sum64(slopes * slopes) / math.prod(self.f.shape[1:]))

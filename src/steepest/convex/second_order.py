@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from ..core.namespace import Array
 from ..grid.second_order import hessian, hessian_adjoint, hessian_norm_squared
-from .capabilities import ARRAY_CODE, LATE, register
+from .capabilities import LATE, register
 from .pointwise import PointwiseEnergy
 
 
-@register("tv2", "total variation of second order", {"compiled": ARRAY_CODE, "extinction": LATE})
+@register("tv2", "total variation of second order", {"extinction": LATE})
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SecondOrderTotalVariation(PointwiseEnergy):
     """``J(u) = sum_i w_i |(H u)_i|``, H the Hessian: backward differences of forward differences.

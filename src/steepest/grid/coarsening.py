@@ -94,3 +94,20 @@ def _prolong_component(q: Array, across: int, shape: Sequence[int]) -> Array:
     size = shape[across]
     inside = q[part(across, 0, size - 1)]
     return xp.concatenate((inside, xp.zeros_like(q[part(across, 0, 1)])), across)
+
+
+def interpolate(u: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Interpolate values at coarse pixels, (\\*batch, \\*coarse), linearly to ``shape``.
+
+    ``shape`` are the lengths of the fine axes. Beyond the border, values are constant.
+    """
+    for axis, size in zip(range(u.ndim - len(shape), u.ndim), shape, strict=True):
+        if size == 1:
+            continue
+        last = u.shape[axis] - 1
+        before = np.concatenate((u[part(axis, 0, 1)], u[part(axis, 0, last)]), axis)
+        after = np.concatenate((u[part(axis, 1, None)], u[part(axis, last, None)]), axis)
+        pairs = np.stack((0.75 * u + 0.25 * before, 0.75 * u + 0.25 * after), axis + 1)
+        doubled = (*u.shape[:axis], 2 * u.shape[axis], *u.shape[axis + 1 :])
+        u = pairs.reshape(doubled)[part(axis, 0, size)]
+    return u

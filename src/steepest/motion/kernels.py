@@ -1,4 +1,4 @@
-"""Compiled kernels of `variational`: the iteration and its gap, in the layout of `kernels_saddle`.
+"""Compiled kernels of `variational`: the iteration and its gap, in the layout of `kernels_rows`.
 
 The two components of the displacement are its two channels. They have norms of their own; what
 couples them is the data term ``weight h(c + g . u)`` with the Huber function h of width delta.
@@ -8,19 +8,28 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..convex.compiled.kernels_saddle import (
-    _HALF,
-    NUM_ROLLING,
-    _ascent,
-    _bend,
-    _relaxed,
-    _shrink,
-    _unbend,
+from ..convex.compiled.kernels_rows import (
+    ALPHA0,
+    ALPHA1,
+    HALF,
+    RELAXATION,
+    RIGHT,
+    TAU,
+    B,
+    D,
+    P,
+    Q,
+    W,
+    bend,
+    move_w,
+    relaxed,
+    share_waves,
+    shrink,
+    step_p,
+    step_q,
+    unbend,
 )
-from ..convex.compiled.kernels_saddle import RIGHT as _RIGHT
-from ..convex.compiled.kernels_saddle import P as _P
-from ..convex.compiled.kernels_saddle import Q as _Q
-from ..convex.compiled.kernels_saddle import W as _W
+from ..convex.compiled.kernels_rows import C as STEP_P
 from ..convex.compiled.vectors import (
     LANES,
     fill,
@@ -46,112 +55,126 @@ def _one_sided(n0, n1, alpha, along, zero, one):
 
     ``along`` is 0 or 1 for the component that may be any negative number, else -1.
     """
-    inside = _shrink(n0 * n0 + n1 * n1, alpha, one)
+    inside = shrink(n0 * n0 + n1 * n1, alpha, one)
     f0, f1 = inside, inside
     if along == 0:
-        other = _shrink(n1 * n1, alpha, one)
+        other = shrink(n1 * n1, alpha, one)
         f0, f1 = where_less(n0, zero, one, inside), where_less(n0, zero, other, inside)
     if along == 1:
-        other = _shrink(n0 * n0, alpha, one)
+        other = shrink(n0 * n0, alpha, one)
         f1, f0 = where_less(n1, zero, one, inside), where_less(n1, zero, other, inside)
     return f0, f1
 
 
+@helper
+def _descend(data, state, work, masks, numbers, delta, r, new, rho):
+    """u and w of row r, and their extrapolation."""
+    height, stride, row = state.shape[2] - 2, state.shape[3], work.shape[5]
+    plane = (height + 2) * stride
+    size, wide = 2 * plane, 2 * row
+    zero, one, two = fill(state, 0.0), fill(state, 1.0), fill(state, 2.0)
+    half, tau, omega = fill(state, HALF), fill(state, numbers[TAU]), fill(state, numbers[B])
+    tiny, width = fill(state, _TINY), fill(state, delta)
+    top = half if r > 0 else zero
+    step = omega if r < height - 1 else zero
+    for j in range(0, stride, LANES):
+        at = (r + 1) * stride + j
+        g0, g1 = load(data, at), load(data, plane + at)
+        limit = tau * load(data, WEIGHT * plane + at)
+        flow0 = load(state, P * size + at) - load(state, P * size + at - stride)
+        flow0 += load(state, (P + 1) * size + at)
+        flow0 = flow0 - load(state, (P + 1) * size + at - 1)
+        y = at + plane
+        flow1 = load(state, P * size + y) - load(state, P * size + y - stride)
+        flow1 += load(state, (P + 1) * size + y)
+        flow1 = flow1 - load(state, (P + 1) * size + y - 1)
+        u0, u1 = load(state, at), load(state, y)
+        d0, d1 = tau * flow0, tau * flow1
+        value = load(data, C * plane + at) + g0 * (u0 + d0) + g1 * (u1 + d1)
+        square = load(data, SQUARE * plane + at) + width / maximum(limit, tiny)
+        value = value / maximum(square, tiny)
+        value = maximum(minimum(value, limit), zero - limit)
+        d0, d1 = d0 - value * g0, d1 - value * g1
+        store(state, at, u0 + rho * d0)
+        store(state, y, u1 + rho * d1)
+        store(work, new + j, u0 + two * d0)
+        store(work, new + row + j, u1 + two * d1)
+        for n in range(2):
+            x, to = n * plane + at, new + n * row + j
+            p0, p1 = load(state, P * size + x), load(state, (P + 1) * size + x)
+            r0, r1 = unbend(state, Q, size, x, stride, masks, j, top, one, half)
+            d0, d1 = step * (p0 - r0), omega * (p1 - r1)
+            move_w(state, work, size, x, to, wide, d0, d1, rho, two)
+
+
+@helper
+def _ascend(state, work, masks, numbers, load_axis, i, new, here, before, rho):
+    """p and q of row i, from the rolling rows."""
+    height, stride, row = state.shape[2] - 2, state.shape[3], work.shape[5]
+    plane = (height + 2) * stride
+    size, wide = 2 * plane, 2 * row
+    zero, one = fill(state, 0.0), fill(state, 1.0)
+    c, d = fill(state, numbers[STEP_P]), fill(state, numbers[D])
+    alpha1, alpha0 = fill(state, numbers[ALPHA1]), fill(state, numbers[ALPHA0])
+    top = fill(state, HALF) if i > 0 else zero
+    step = one if i < height - 1 else zero
+    rows = one if 0 < i < height - 1 else zero
+    for j in range(0, stride, LANES):
+        for n in range(2):
+            x, at = n * plane + (i + 1) * stride + j, n * row
+            n0, n1 = step_p(
+                state, work, size, x, new + at, here + at, wide, masks, j, step, c, True
+            )
+            along = load_axis if n == load_axis else -1
+            f0, f1 = _one_sided(n0, n1, alpha1, along, zero, one)
+            relaxed(state, P * size + x, f0 * n0, rho)
+            relaxed(state, (P + 1) * size + x, f1 * n1, rho)
+            m0, m1, m2 = step_q(
+                state, work, size, x, here + at, before + at, wide, masks, j, d, rows, top
+            )
+            of_q = shrink(m0 * m0 + m1 * m1 + m2 * m2, alpha0, one)
+            relaxed(state, Q * size + x, of_q * m0, rho)
+            relaxed(state, (Q + 1) * size + x, of_q * m1, rho)
+            relaxed(state, (Q + 2) * size + x, of_q * m2, rho)
+
+
+@helper
+def _update(given, r, new, here, before, rho):
+    """See `share_waves`."""
+    data, state, work, masks, numbers, delta, load_axis = given
+    if r < state.shape[2] - 2:
+        _descend(data, state, work, masks, numbers, delta, r, new, rho)
+    if r > 0:
+        _ascend(state, work, masks, numbers, load_axis, r - 1, new, here, before, rho)
+
+
 @kernel
-def iterate(data, state, work, masks, steps, radii, delta, relaxation, count, load_axis, last):
-    """Do ``count`` iterations as one wavefront; the last is not over-relaxed if ``last``.
+def iterate(
+    data, state, work, masks, numbers, delta, load_axis, count, part, progress,
+    flags, member, ticket,
+):  # fmt: skip
+    """Do ``count`` iterations.
 
     Parameters
     ----------
     data : (DATA_SLOTS, height + 2, stride)
     state : (8, 2, height + 2, stride)
-    work : (at least count, NUM_ROLLING, 3, 2, stride + 2 LANES)
-    steps : of u, w, p and q
-    radii : of p and q
+    masks : (NUM_MASKS, stride)
+    numbers : (NUM_NUMBERS,)
     delta : of the Huber function
     load_axis : 0 or 1 for a crack part >= 0 along it, else -1
+    work, count, part, progress, flags, member, ticket : see `share_waves`
     """
-    height, stride, row = state.shape[2] - 2, state.shape[3], work.shape[4]
-    plane = (height + 2) * stride
-    size, wide = 2 * plane, 2 * row
-    zero, one, two = fill(state, 0.0), fill(state, 1.0), fill(state, 2.0)
-    half = fill(state, _HALF)
-    tau, omega = fill(state, steps[0]), fill(state, steps[1])
-    c, d = fill(state, steps[2]), fill(state, steps[3])
-    alpha1, alpha0 = fill(state, radii[0]), fill(state, radii[1])
-    relax, tiny, width = fill(state, relaxation), fill(state, _TINY), fill(state, delta)
-    for front in range(height + 1 + 2 * (count - 1)):
-        for k in range(count):
-            r = front - 2 * k
-            if r < 0 or r > height:
-                continue
-            rho = relax
-            if last and k == count - 1:
-                rho = one
-            ring = NUM_ROLLING * k
-            new = (ring + (r & 3)) * 3 * wide + LANES
-            here = (ring + ((r - 1) & 3)) * 3 * wide + LANES
-            before = (ring + ((r - 2) & 3)) * 3 * wide + LANES
-            if r < height:
-                top = half if r > 0 else zero
-                step = omega if r < height - 1 else zero
-                for j in range(0, stride, LANES):
-                    at = (r + 1) * stride + j
-                    g0, g1 = load(data, at), load(data, plane + at)
-                    limit = tau * load(data, WEIGHT * plane + at)
-                    flow0 = load(state, _P * size + at) - load(state, _P * size + at - stride)
-                    flow0 += load(state, (_P + 1) * size + at)
-                    flow0 = flow0 - load(state, (_P + 1) * size + at - 1)
-                    y = at + plane
-                    flow1 = load(state, _P * size + y) - load(state, _P * size + y - stride)
-                    flow1 += load(state, (_P + 1) * size + y)
-                    flow1 = flow1 - load(state, (_P + 1) * size + y - 1)
-                    u0, u1 = load(state, at), load(state, y)
-                    d0, d1 = tau * flow0, tau * flow1
-                    value = load(data, C * plane + at) + g0 * (u0 + d0) + g1 * (u1 + d1)
-                    square = load(data, SQUARE * plane + at) + width / maximum(limit, tiny)
-                    value = value / maximum(square, tiny)
-                    value = maximum(minimum(value, limit), zero - limit)
-                    d0, d1 = d0 - value * g0, d1 - value * g1
-                    store(state, at, u0 + rho * d0)
-                    store(state, y, u1 + rho * d1)
-                    store(work, new + j, u0 + two * d0)
-                    store(work, new + row + j, u1 + two * d1)
-                    for n in range(2):
-                        x, to = n * plane + at, new + n * row + j
-                        p0, p1 = load(state, _P * size + x), load(state, (_P + 1) * size + x)
-                        r0, r1 = _unbend(state, _Q, size, x, stride, masks, j, top, one, half)
-                        e0, e1 = step * (p0 - r0), omega * (p1 - r1)
-                        w0, w1 = load(state, _W * size + x), load(state, (_W + 1) * size + x)
-                        store(state, _W * size + x, w0 + rho * e0)
-                        store(state, (_W + 1) * size + x, w1 + rho * e1)
-                        store(work, to + wide, w0 + two * e0)
-                        store(work, to + 2 * wide, w1 + two * e1)
-            if r > 0:  # p and q of the row above
-                i = r - 1
-                top = half if i > 0 else zero
-                step = c if i < height - 1 else zero
-                rows = one if 0 < i < height - 1 else zero
-                for j in range(0, stride, LANES):
-                    for n in range(2):
-                        x = n * plane + (i + 1) * stride + j
-                        n0, n1, m0, m1, m2 = _ascent(
-                            state, work, size, x, new + n * row, here + n * row,
-                            before + n * row, wide, masks, j, step, c, d, rows, top,
-                        )  # fmt: skip
-                        along = load_axis if n == load_axis else -1
-                        f0, f1 = _one_sided(n0, n1, alpha1, along, zero, one)
-                        of_q = _shrink(m0 * m0 + m1 * m1 + m2 * m2, alpha0, one)
-                        _relaxed(state, _P * size + x, f0 * n0, rho)
-                        _relaxed(state, (_P + 1) * size + x, f1 * n1, rho)
-                        _relaxed(state, _Q * size + x, of_q * m0, rho)
-                        _relaxed(state, (_Q + 1) * size + x, of_q * m1, rho)
-                        _relaxed(state, (_Q + 2) * size + x, of_q * m2, rho)
+    given = data, state, work, masks, numbers, delta, load_axis
+    share_waves(
+        _update, given, state, work, count, fill(state, numbers[RELAXATION]), fill(state, 1.0),
+        part, progress, flags, member, ticket,
+    )  # fmt: skip
 
 
 @kernel
-def measure(data, state, masks, radii, delta, reach, load_axis, first, sums):
-    """Set rows of ``sums`` to the energy and the gap of rows of the state, from ``first`` on.
+def measure(data, state, masks, radii, delta, reach, load_axis, first, last, sums):
+    """Set rows ``first`` to ``last`` of ``sums`` to the energy and the gap of these rows.
 
     The gap is a sum of terms >= 0: for s in [-weight, weight], v = grad u - w and e = E w,
 
@@ -162,32 +185,31 @@ def measure(data, state, masks, radii, delta, reach, load_axis, first, sums):
     plane = (height + 2) * stride
     size = 2 * plane
     zero, one, two = fill(state, 0.0), fill(state, 1.0), fill(state, 2.0)
-    half, width = fill(state, _HALF), fill(state, delta)
+    half, width = fill(state, HALF), fill(state, delta)
     alpha1, alpha0 = fill(state, radii[0]), fill(state, radii[1])
     of_u, of_w, tiny = fill(state, reach[0]), fill(state, reach[1]), fill(state, _TINY)
-    for number in range(sums.shape[0]):
-        i = first + number
+    for i in range(first, last):
         top = half if i > 0 else zero
         lower = one if i < height - 1 else zero
         rows = one if 0 < i < height - 1 else zero
-        sums[number, :] = 0.0
+        sums[i, :] = 0.0
         for j in range(0, stride, LANES):
             at = (i + 1) * stride + j
-            right = load(masks, _RIGHT * stride + j)
+            right = load(masks, RIGHT * stride + j)
             energy, gap, a0, a1 = zero, zero, zero, zero
             for n in range(2):
                 x = n * plane + at
-                p0, p1 = load(state, _P * size + x), load(state, (_P + 1) * size + x)
-                before = load(state, _P * size + x - stride)
-                a0, a1 = a1, before - p0 + load(state, (_P + 1) * size + x - 1) - p1
+                p0, p1 = load(state, P * size + x), load(state, (P + 1) * size + x)
+                before = load(state, P * size + x - stride)
+                a0, a1 = a1, before - p0 + load(state, (P + 1) * size + x - 1) - p1
                 u = load(state, x)
-                w0, w1 = load(state, _W * size + x), load(state, (_W + 1) * size + x)
+                w0, w1 = load(state, W * size + x), load(state, (W + 1) * size + x)
                 v0 = lower * (load(state, x + stride) - u - w0)
                 v1 = right * (load(state, x + 1) - u) - w1
-                e0, e1, e2 = _bend(state, _W * size, x, x - stride, size, masks, j, rows, top)
-                gap = gap - p0 * v0 - p1 * v1 - load(state, _Q * size + x) * e0
-                gap = gap - load(state, (_Q + 1) * size + x) * e1
-                gap = gap - load(state, (_Q + 2) * size + x) * e2
+                e0, e1, e2 = bend(state, W * size, x, x - stride, size, masks, j, rows, top)
+                gap = gap - p0 * v0 - p1 * v1 - load(state, Q * size + x) * e0
+                gap = gap - load(state, (Q + 1) * size + x) * e1
+                gap = gap - load(state, (Q + 2) * size + x) * e2
                 if n == load_axis and load_axis == 0:
                     energy += (alpha1 + maximum(zero - p0, zero)) * maximum(zero - v0, zero)
                     v0 = maximum(v0, zero)
@@ -196,29 +218,29 @@ def measure(data, state, masks, radii, delta, reach, load_axis, first, sums):
                     v1 = maximum(v1, zero)
                 energy += alpha1 * root(v0 * v0 + v1 * v1)
                 energy += alpha0 * root(e0 * e0 + e1 * e1 + e2 * e2)
-                r0, r1 = _unbend(state, _Q, size, x, stride, masks, j, top, one, half)
+                r0, r1 = unbend(state, Q, size, x, stride, masks, j, top, one, half)
                 r0, r1 = lower * (p0 - r0), p1 - r1
                 gap += of_w * root(r0 * r0 + r1 * r1)
             g0, g1 = load(data, at), load(data, plane + at)
             weight, square = load(data, WEIGHT * plane + at), load(data, SQUARE * plane + at)
             rho = load(data, C * plane + at) + g0 * load(state, at) + g1 * load(state, plane + at)
             # the dual number of weight h(rho), and half its square over weight, times delta
-            bend = width / maximum(weight + weight, tiny)
+            curve = width / maximum(weight + weight, tiny)
             s = maximum(minimum(rho * weight / maximum(width, tiny), weight), zero - weight)
-            energy += s * (rho - bend * s)
+            energy += s * (rho - curve * s)
             # a good s for the least of weight h(rho + g.d) - d.div p over |d| <= reach
             norm = maximum(square, tiny)
             along = (a0 * g0 + a1 * g1) / norm
             across = (a0 * g1 - a1 * g0) * inverse_root(norm)
-            slope = rho + two * bend * along
+            slope = rho + two * curve * along
             rest = of_u * of_u * norm - slope * slope
             s = slope * maximum(across, zero - across) * inverse_root(norm * maximum(rest, tiny))
             s = where_less(zero, rest, s - along, where_less(slope, zero, zero - weight, weight))
             s = maximum(minimum(s, weight), zero - weight)
             b0, b1 = s * g0 + a0, s * g1 + a1
-            gap += of_u * root(b0 * b0 + b1 * b1) - s * (rho - bend * s)
-            sums[number, 0] += total(energy)
-            sums[number, 1] += total(gap + energy)
+            gap += of_u * root(b0 * b0 + b1 * b1) - s * (rho - curve * s)
+            sums[i, 0] += total(energy)
+            sums[i, 1] += total(gap + energy)
 
 
 @helper

@@ -14,48 +14,26 @@ units of `REACH`, if it is larger than one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from ..convex.compiled.kernels_saddle import (
-    INNER,
-    LEFT,
-    NUM_MASKS,
-    NUM_ROLLING,
-    OPEN,
-    RIGHT,
-    RIGHT_HALF,
-    SLOTS,
-)
+from ..convex.compiled.kernels_rows import SLOTS
+from ..convex.compiled.planes import column_masks, rolling_rows
 from ..convex.compiled.strips import aligned_zeros
+from ..convex.compiled.team import run_together
 from ..convex.compiled.vectors import LANES
 from ..convex.dual import RELAXED
 from ..core.threads import run_all
 from .kernels import DATA_SLOTS, SQUARE, WEIGHT, C, G, iterate, measure
 
 REACH = (0.1, 0.01)  # pixels of u, strain of w
-_WAVE = 6  # iterations per wavefront
-_HALO = 2 * _WAVE + 2  # rows that a wavefront reads beyond those that it gets right
-_LEAST_ROWS = 4 * _HALO  # of a thread
+_LEAST_ROWS = 56  # of a thread
 _DTYPE = np.dtype(np.float32)
 
 
-@dataclass
-class _Strip:
-    """Rows ``start`` to ``stop`` of the image, of which ``first`` to ``last`` are its own."""
-
-    start: int
-    stop: int
-    first: int
-    last: int
-    state: np.ndarray
-    data: np.ndarray
-    work: np.ndarray
-
-
 class Problem:
-    """The state of the iteration, divided into strips of rows, which threads work on."""
+    """The state of the iteration."""
 
     def __init__(
         self,
@@ -65,92 +43,65 @@ class Problem:
         load_axis: int | None,
         num_threads: int,
     ) -> None:
-        self.shape, self._width, self.delta = shape, shape[1], 0.0
+        self.shape, self.delta = shape, 0.0
         tau, omega = steps
-        self._steps = np.array([tau, omega, 1 / (8 * tau + 9 * omega), 1 / (9 * omega)])
+        c, d = 1 / (8 * tau + 9 * omega), 1 / (9 * omega)
+        self._numbers = np.array([1, 1, 0, omega, c, d, tau, *radii, RELAXED])
         self._radii, self._axis = np.array(radii, float), -1 if load_axis is None else load_axis
         height, width = shape
         stride = -(-width // LANES) * LANES
-        self._masks = masks = aligned_zeros((NUM_MASKS, stride), _DTYPE)
-        masks[LEFT, 1:width] = masks[RIGHT_HALF, : width - 1] = 0.5**0.5
-        masks[INNER, 1 : width - 1] = masks[RIGHT, : width - 1] = masks[OPEN, : width - 1] = 1
-        count = max(min(num_threads, height // _LEAST_ROWS), 1)
-        self._strips = []
-        for k in range(count):
-            first, last = height * k // count, height * (k + 1) // count
-            start, stop = max(first - _HALO, 0), min(last + _HALO, height)
-            plane = (stop - start + 2, stride)
-            self._strips.append(_Strip(
-                start, stop, first, last,
-                aligned_zeros((SLOTS, 2, *plane), _DTYPE),
-                aligned_zeros((DATA_SLOTS, *plane), _DTYPE),
-                aligned_zeros((_WAVE, NUM_ROLLING, 3, 2, stride + 2 * LANES), _DTYPE),
-            ))  # fmt: skip
+        self._masks = column_masks(width, 1.0, _DTYPE)
+        self._threads = max(min(num_threads, height // _LEAST_ROWS), 1)
+        self._state = aligned_zeros((SLOTS, 2, height + 2, stride), _DTYPE)
+        self._data = aligned_zeros((DATA_SLOTS, height + 2, stride), _DTYPE)
+        self._rolling = rolling_rows(self._threads, 2, stride, _DTYPE)
 
     def _inside(self, array: np.ndarray) -> np.ndarray:
-        return array[..., 1:-1, : self._width]
+        return array[..., 1:-1, : self.shape[1]]
 
     def set_data(self, gradient: np.ndarray, c: np.ndarray, weight: np.ndarray) -> None:
         """The data term, from (2, H, W), (H, W) and (H, W)."""
-        for strip in self._strips:
-            rows, inside = slice(strip.start, strip.stop), self._inside(strip.data)
-            inside[G : G + 2], inside[C] = gradient[:, rows], c[rows]
-            inside[WEIGHT], inside[SQUARE] = weight[rows], (gradient[:, rows] ** 2).sum(0)
+        inside = self._inside(self._data)
+        inside[G : G + 2], inside[C] = gradient, c
+        inside[WEIGHT], inside[SQUARE] = weight, (gradient**2).sum(0)
 
     def set_fields(self, u: np.ndarray, w: np.ndarray) -> None:
         """Start from a displacement (2, H, W) and its gradient (2, 2, H, W), component first."""
-        for strip in self._strips:
-            rows, inside = slice(strip.start, strip.stop), self._inside(strip.state)
-            inside[0] = u[:, rows]
-            inside[1:3] = w[..., rows, :].swapaxes(0, 1)
-            if strip.stop == self.shape[0]:
-                inside[1, :, -1] = 0
-            inside[2, ..., -1] = 0
+        inside = self._inside(self._state)
+        inside[0] = u
+        inside[1:3] = w.swapaxes(0, 1)
+        inside[1, :, -1] = inside[2, ..., -1] = 0
 
     def fields(self) -> tuple[np.ndarray, np.ndarray]:
         """u (2, H, W) and w (2, 2, H, W)."""
-        parts = [
-            self._inside(s.state)[:3, :, s.first - s.start : s.last - s.start]
-            for s in self._strips
-        ]  # fmt: skip
-        whole = np.concatenate(parts, 2)
+        whole = self._inside(self._state)[:3].copy()
         return whole[0], whole[1:].swapaxes(0, 1)
 
     def iterate(self, count: int) -> None:
         """Do ``count`` iterations."""
-        for done in range(0, count, _WAVE):
-            now = min(_WAVE, count - done)
-            self._exchange()
-
-            def work(strip: _Strip, now: int = now, last: bool = done + now == count) -> None:
-                iterate(
-                    strip.data, strip.state, strip.work, self._masks, self._steps, self._radii,
-                    self.delta, RELAXED, now, self._axis, last,
-                )  # fmt: skip
-
-            run_all(work, self._strips)
-
-    def _exchange(self) -> None:
-        """Renew the halos: rows that another strip owns."""
-        for above, below in zip(self._strips, self._strips[1:], strict=False):
-            a, b = above.state, below.state
-            cut = above.last  # rows from here on belong to `below`; arrays have a row before them
-            here, there = cut - above.start + 1, cut - below.start + 1
-            a[..., here : here + _HALO, :] = b[..., there : there + _HALO, :]
-            b[..., there - _HALO : there, :] = a[..., here - _HALO : here, :]
+        given = self._data, self._state, self._rolling[0], self._masks, self._numbers
+        self._rolling[1][:] = 0
+        run_together(
+            _work,
+            [
+                (*given, self.delta, self._axis, count, part, self._rolling[1])
+                for part in range(self._threads)
+            ],
+        )
 
     def measure(self) -> tuple[float, float]:
         """The energy and its restricted gap."""
-        self._exchange()
-        sums = np.zeros((self.shape[0], 2))
+        height = self.shape[0]
+        sums = np.zeros((height, 2))
 
-        def work(strip: _Strip) -> None:
+        def work(part: int) -> None:
+            first, last = (height * k // self._threads for k in (part, part + 1))
             measure(
-                strip.data, strip.state, self._masks, self._radii, self.delta, np.array(REACH),
-                self._axis, strip.first - strip.start, sums[strip.first : strip.last],
+                self._data, self._state, self._masks, self._radii, self.delta, np.array(REACH),
+                self._axis, first, last, sums,
             )  # fmt: skip
 
-        run_all(work, self._strips)
+        run_all(work, range(self._threads))
         energy, gap = sums.sum(0).tolist()
         return energy, max(gap, 0.0)
 
@@ -160,10 +111,8 @@ class Problem:
         The energy counts as at least that of an error of a thousandth of a pixel everywhere.
         """
         done, step, gap = 0, 24, np.inf
-        least = 1e-3 * sum(
-            float((x[WEIGHT] * np.sqrt(x[SQUARE])).sum(dtype=np.float64))
-            for x in (s.data[:, s.first - s.start + 1 : s.last - s.start + 1] for s in self._strips)
-        )
+        weight, square = self._data[WEIGHT], self._data[SQUARE]
+        least = 1e-3 * float((weight * np.sqrt(square)).sum(dtype=np.float64))
         while done < max_num_iter:
             step = min(step, max_num_iter - done)
             self.iterate(step)
@@ -175,3 +124,7 @@ class Problem:
             # the gap falls about like one over the iterations
             step = int(min(max(done * (gap / tol - 1), 12), done))
         return gap, done
+
+
+def _work(arguments: tuple[Any, ...], *team: Any) -> None:
+    iterate(*arguments, *team)

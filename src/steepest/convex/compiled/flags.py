@@ -80,3 +80,23 @@ def finish(flags, member, ticket):
         for _ in range(_SPINS):
             if member > 0 or _read(flags, other) == ticket:
                 break
+
+
+@helper
+def announce(flags, at, value):
+    """Set a flag to a number that grows, for threads in `wait_for`."""
+    _write(flags, at * APART, np.int64(value))
+
+
+@helper
+def wait_for(progress, at, value, flags, ticket):
+    """Wait until a flag of ``progress`` has at least this value, and return True.
+
+    False if a later ticket was announced: the caller of this one was interrupted before it began.
+    """
+    while True:
+        reached = _read(progress, at * APART) >= value
+        if _read(flags, 0) > ticket:
+            return False
+        if reached:
+            return True

@@ -1,209 +1,199 @@
-"""Compiled kernels of total generalised variation: the iteration of `saddle`, and its certificate.
+"""Compiled kernels of energies of second order: their primal-dual iteration and certificate.
 
-An image is ``(channels, height + 2, stride)``: a row of zeros above and below, and rows padded with
-zeros to whole vectors. ``state[slot, channel]`` are u, the two components of w and of p, and the
-three of q. What the discretisation does not use is always zero: w0 and p0 in the last row, w1 and
-p1 in the last column, q00 in the first and the last row, q11 in the first and the last column.
-Column masks do the rest; they hold 1 over the spacing, too.
-
-One sweep runs several iterations as a wavefront: each updates u and w of a row, then p and q of the
-row above, and is two rows behind the one before. All are in place, with rolling rows of the
-extrapolated u and w. Iterations and repair are in the dtype of the state, the certificate is in
-float64. The loops never load at j - 1 what they stored at j: waiting for it takes longer than the
-arithmetic. Norms are over all channels; with several, what is projected is computed twice.
+`kernels_rows` says how images, w, p and q are stored. Without w as an unknown (second order and
+combined), its rolling rows are those of grad u. Iterations and repair are in the dtype of the
+state, the certificate is in float64. Norms are over all channels; with several, what is projected
+is computed twice.
 """
 
 from __future__ import annotations
 
 from ...core.compiled import helper, kernel
-from .vectors import (
-    LANES,
-    convert,
-    fill,
-    inverse_root,
-    largest,
-    load,
-    maximum,
-    root,
-    store,
-    total,
-    where_less,
+from .kernels_rows import (
+    ALPHA0,
+    ALPHA1,
+    G_X,
+    G_Y,
+    HALF,
+    RELAXATION,
+    RIGHT,
+    TAU,
+    A,
+    B,
+    C,
+    D,
+    P,
+    Q,
+    U,
+    bend,
+    move_w,
+    relaxed,
+    share_waves,
+    shrink,
+    step_p,
+    step_q,
+    unbend,
 )
+from .vectors import LANES, convert, fill, largest, load, maximum, root, store, total
 
-SLOTS = 8
-U, W, P, Q = 0, 1, 3, 5
-NUM_MASKS = 5
-LEFT, INNER, RIGHT, RIGHT_HALF, OPEN = range(NUM_MASKS)
-NUM_ROLLING = 4  # rows of u and w between two iterations
 NUM_SUMS = 5
-_HALF = 0.5**0.5  # of both terms off the diagonal
 
 
 @helper
-def _shrink(square, radius, one):
-    """The factor that projects vectors of this squared norm to the ball."""
-    limit = radius * radius
-    return where_less(limit, square, radius * inverse_root(maximum(square, limit)), one)
+def _set_u(f, state, work, x, at, flow, a, tau, rho, two):
+    """A step of 16 pixels of u - f from ``-A*`` of the fields, and the extrapolation of u."""
+    change = load(state, U * f.size + x)
+    du = a * (tau * flow - change)
+    store(state, U * f.size + x, change + rho * du)
+    store(work, at, load(f, x) + (change + two * du))
 
 
 @helper
-def _unbend(q, slot, size, x, stride, masks, j, top, g, g_half):
-    """``E* q`` of 16 pixels, in the dtype of the masks; the first is not masked in the last row.
+def _descend(f, state, work, masks, numbers, r, new, here, rho, channels, lifted, first):
+    """u and w of row r, and their extrapolation in ``new``.
 
-    ``g`` is 1 over the spacing along y; ``g_half`` is ``g _HALF``, and ``top`` is that or 0 in the
-    first row.
+    Without w, its place has ``p + E* q``, of which the row above is in ``here``.
     """
-    width = masks.shape[1]
-    q0, q1, q2 = slot * size + x, (slot + 1) * size + x, (slot + 2) * size + x
-    m = convert(load(q, q1), masks)
-    before = convert(load(q, q1 + 1), masks)
-    r0 = g * (convert(load(q, q0), masks) - convert(load(q, q0 + stride), masks))
-    r0 += load(masks, LEFT * width + j) * m - load(masks, RIGHT_HALF * width + j) * before
-    along = convert(load(q, q2), masks) - convert(load(q, q2 + 1), masks)
-    below = convert(load(q, q1 + stride), masks)
-    r1 = load(masks, RIGHT * width + j) * along
-    r1 += load(masks, OPEN * width + j) * (top * m - g_half * below)
-    return r0, r1
+    height, stride, row = state.shape[2] - 2, state.shape[3], work.shape[5]
+    plane, wide = (height + 2) * stride, channels * row
+    size = channels * plane
+    zero, one, two = fill(state, 0.0), fill(state, 1.0), fill(state, 2.0)
+    g, g_half = fill(state, numbers[G_Y]), fill(state, numbers[G_Y] * HALF)
+    g_x, a, tau = fill(state, numbers[G_X]), fill(state, numbers[A]), fill(state, numbers[TAU])
+    b = fill(state, numbers[B])
+    above = one if r > 0 else zero
+    lower = one if r < height - 1 else zero
+    top, step = above * g_half, lower * b
+    for n in range(channels):
+        for j in range(0, stride, LANES):
+            x = n * plane + (r + 1) * stride + j
+            at = new + n * row + j
+            r0, r1 = unbend(state, Q, size, x, stride, masks, j, top, g, g_half)
+            if lifted is not None:
+                p0, p1 = load(state, P * size + x), load(state, (P + 1) * size + x)
+                flow = g * (p0 - load(state, P * size + x - stride))
+                flow += g_x * (p1 - load(state, (P + 1) * size + x - 1))
+                _set_u(f, state, work, x, at, flow, a, tau, rho, two)
+                d0, d1 = step * (p0 - r0), b * (p1 - r1)
+                move_w(state, work, size, x, at, wide, d0, d1, rho, two)
+            else:
+                r0 = lower * r0
+                if first is not None:
+                    r0 += load(state, P * size + x)
+                    r1 += load(state, (P + 1) * size + x)
+                store(work, at + wide, r0)
+                store(work, at + 2 * wide, r1)
+        if lifted is None:
+            for j in range(0, stride, LANES):
+                x = n * plane + (r + 1) * stride + j
+                at, back = new + n * row + j, here + n * row + j
+                flow = g * (load(work, at + wide) - above * load(work, back + wide))
+                flow += g_x * (load(work, at + 2 * wide) - load(work, at + 2 * wide - 1))
+                _set_u(f, state, work, x, at, flow, a, tau, rho, two)
 
 
 @helper
-def _bend(w, slot, at, before, wide, masks, j, rows, top):
-    """``E w`` of 16 pixels, the component along x ``wide`` after the one along y from ``slot``.
-
-    ``at`` and ``before`` are positions of the row and of the row above. ``rows`` is 1 over the
-    spacing, or 0 in the first and the last row.
-    """
-    width = masks.shape[1]
-    y, x = slot + at, slot + wide + at
-    w0, w1 = convert(load(w, y), masks), convert(load(w, x), masks)
-    across = w0 - convert(load(w, y - 1), masks)
-    upwards = w1 - convert(load(w, slot + wide + before), masks)
-    e0 = rows * (w0 - convert(load(w, slot + before), masks))
-    e1 = load(masks, LEFT * width + j) * across + top * upwards
-    e2 = load(masks, INNER * width + j) * (w1 - convert(load(w, x - 1), masks))
-    return e0, e1, e2
+def _slopes(work, masks, numbers, i, height, stride, new, here, channels):
+    """Replace two rows in ``here`` by the gradient of the rolling rows of u."""
+    row = work.shape[5]
+    wide = channels * row
+    g = fill(work, numbers[G_Y] if i < height - 1 else 0.0)
+    for n in range(channels):
+        for j in range(0, stride, LANES):
+            at = here + n * row + j
+            u = load(work, at)
+            after = load(work, at + 1)
+            store(work, at + wide, g * (load(work, new + n * row + j) - u))
+            store(work, at + 2 * wide, load(masks, RIGHT * masks.shape[1] + j) * (after - u))
 
 
 @helper
-def _ascent(state, work, size, x, new, here, before, wide, masks, j, step, c, d, rows, top):
-    """p and q of 16 pixels of a channel before the projection: a step from the rolling rows."""
-    u, w0, w1 = load(work, here + j), load(work, here + wide + j), load(work, here + 2 * wide + j)
-    along = load(masks, RIGHT * masks.shape[1] + j) * (load(work, here + j + 1) - u)
-    n0 = load(state, P * size + x) + step * (load(work, new + j) - u) - c * w0
-    n1 = load(state, (P + 1) * size + x) + c * (along - w1)
-    e0, e1, e2 = _bend(work, wide, here + j, before + j, wide, masks, j, rows, top)
-    m0 = load(state, Q * size + x) + d * e0
-    m1 = load(state, (Q + 1) * size + x) + d * e1
-    return n0, n1, m0, m1, load(state, (Q + 2) * size + x) + d * e2
+def _ascend(state, work, masks, numbers, i, new, here, before, rho, coupled, lifted, first):
+    """p and q of row i, from the rolling rows."""
+    height, stride, row = state.shape[2] - 2, state.shape[3], work.shape[5]
+    channels = 1
+    if coupled is not None:
+        channels = state.shape[1]
+    plane, wide = (height + 2) * stride, channels * row
+    size = channels * plane
+    zero, one, g = fill(state, 0.0), fill(state, 1.0), fill(state, numbers[G_Y])
+    c, d = fill(state, numbers[C]), fill(state, numbers[D])
+    alpha1, alpha0 = fill(state, numbers[ALPHA1]), fill(state, numbers[ALPHA0])
+    top = fill(state, numbers[G_Y] * HALF) if i > 0 else zero
+    step = g if i < height - 1 else zero
+    rows = g if 0 < i < height - 1 else zero
+    if lifted is None:
+        _slopes(work, masks, numbers, i, height, stride, new, here, channels)
+    for j in range(0, stride, LANES):
+        of_p, of_q = zero, zero
+        for n in range(channels):
+            x, at = n * plane + (i + 1) * stride + j, n * row
+            if first is not None:
+                n0, n1 = step_p(
+                    state, work, size, x, new + at, here + at, wide, masks, j, step, c, lifted
+                )
+                of_p += n0 * n0 + n1 * n1
+            m0, m1, m2 = step_q(
+                state, work, size, x, here + at, before + at, wide, masks, j, d, rows, top
+            )
+            of_q += m0 * m0 + m1 * m1 + m2 * m2
+        if first is not None:
+            of_p = shrink(of_p, alpha1, one)
+        of_q = shrink(of_q, alpha0, one)
+        for n in range(channels):
+            x, at = n * plane + (i + 1) * stride + j, n * row
+            if first is not None:
+                if coupled is not None:
+                    n0, n1 = step_p(
+                        state, work, size, x, new + at, here + at, wide, masks, j, step, c, lifted
+                    )
+                relaxed(state, P * size + x, of_p * n0, rho)
+                relaxed(state, (P + 1) * size + x, of_p * n1, rho)
+            if coupled is not None:
+                m0, m1, m2 = step_q(
+                    state, work, size, x, here + at, before + at, wide, masks, j, d, rows, top
+                )
+            relaxed(state, Q * size + x, of_q * m0, rho)
+            relaxed(state, (Q + 1) * size + x, of_q * m1, rho)
+            relaxed(state, (Q + 2) * size + x, of_q * m2, rho)
 
 
 @helper
-def _relaxed(state, at, value, rho):
-    """``z + rho (value - z)`` in place."""
-    before = load(state, at)
-    store(state, at, before + rho * (value - before))
+def _update(given, r, new, here, before, rho):
+    """See `share_waves`."""
+    f, state, work, masks, numbers, coupled, lifted, first = given
+    channels = 1
+    if coupled is not None:
+        channels = state.shape[1]
+    if r < state.shape[2] - 2:
+        _descend(f, state, work, masks, numbers, r, new, here, rho, channels, lifted, first)
+    if r > 0:
+        _ascend(state, work, masks, numbers, r - 1, new, here, before, rho, coupled, lifted, first)
 
 
 @kernel
-def iterate(f, state, work, masks, inverse, steps, radii, relaxation, count, coupled):
-    """Do ``count`` iterations of `saddle`; the last one is not over-relaxed.
+def iterate(
+    f, state, work, masks, numbers, count, coupled, lifted, first, part, progress,
+    flags, member, ticket,
+):  # fmt: skip
+    """Do ``count`` iterations of `saddle` or `primal_dual`.
 
     Parameters
     ----------
     f : (C, height + 2, stride)
-    state : (SLOTS, C, height + 2, stride)
-    work : (iterations of a wavefront, NUM_ROLLING, 3, C, stride + 2 LANES)
-        Rolling rows of 2 u~ - u and 2 w~ - w.
+        The image, less the mean of each channel.
     masks : (NUM_MASKS, stride)
-    inverse : 1 over the spacing along y and x.
-    steps : a / (1 + a), b tau, c, d, tau
-    radii : alpha1, alpha0
+    numbers : (NUM_NUMBERS,)
     coupled : True for several channels, else None
+    lifted : True for total generalised variation; None: w is the gradient of u
+    first : True, or None without a term of first order (p is 0)
+    state, work, count, part, progress, flags, member, ticket : see `share_waves`
     """
-    height, stride, row = state.shape[2] - 2, state.shape[3], work.shape[4]
-    channels = 1
-    if coupled is not None:
-        channels = state.shape[1]
-    plane = (height + 2) * stride
-    size, wide = channels * plane, channels * row
-    zero, one, two = fill(state, 0.0), fill(state, 1.0), fill(state, 2.0)
-    g, g_half, g_x = (
-        fill(state, inverse[0]),
-        fill(state, inverse[0] * _HALF),
-        fill(state, inverse[1]),
-    )
-    a, b, c, d = (
-        fill(state, steps[0]),
-        fill(state, steps[1]),
-        fill(state, steps[2]),
-        fill(state, steps[3]),
-    )
-    tau, alpha1, alpha0 = fill(state, steps[4]), fill(state, radii[0]), fill(state, radii[1])
-    c_y, relax = c * g, fill(state, relaxation)
-    waves = -(-count // work.shape[0])  # as even as possible
-    for wave in range(waves):
-        begin, end = count * wave // waves, count * (wave + 1) // waves
-        for front in range(height + 1 + 2 * (end - begin - 1)):
-            for k in range(end - begin):
-                r = front - 2 * k
-                if r < 0 or r > height:
-                    continue
-                rho = relax
-                if begin + k == count - 1:
-                    rho = one
-                ring = NUM_ROLLING * k
-                new = (ring + (r & 3)) * 3 * wide + LANES
-                here = (ring + ((r - 1) & 3)) * 3 * wide + LANES
-                before = (ring + ((r - 2) & 3)) * 3 * wide + LANES
-                if r < height:
-                    top = g_half if r > 0 else zero
-                    step = b if r < height - 1 else zero
-                    for n in range(channels):
-                        for j in range(0, stride, LANES):
-                            x = n * plane + (r + 1) * stride + j
-                            at = new + n * row + j
-                            p0, p1 = load(state, P * size + x), load(state, (P + 1) * size + x)
-                            flow = g * (p0 - load(state, P * size + x - stride))
-                            flow += g_x * (p1 - load(state, (P + 1) * size + x - 1))
-                            u = load(state, U * size + x)
-                            du = a * (load(f, x) + tau * flow - u)
-                            r0, r1 = _unbend(state, Q, size, x, stride, masks, j, top, g, g_half)
-                            d0, d1 = step * (p0 - r0), b * (p1 - r1)
-                            w0, w1 = load(state, W * size + x), load(state, (W + 1) * size + x)
-                            store(state, U * size + x, u + rho * du)
-                            store(state, W * size + x, w0 + rho * d0)
-                            store(state, (W + 1) * size + x, w1 + rho * d1)
-                            store(work, at, u + two * du)
-                            store(work, at + wide, w0 + two * d0)
-                            store(work, at + 2 * wide, w1 + two * d1)
-                if r > 0:  # p and q of the row above
-                    i = r - 1
-                    top = g_half if i > 0 else zero
-                    step = c_y if i < height - 1 else zero
-                    rows = g if 0 < i < height - 1 else zero
-                    for j in range(0, stride, LANES):
-                        of_p, of_q = zero, zero
-                        for n in range(channels):
-                            x = n * plane + (i + 1) * stride + j
-                            n0, n1, m0, m1, m2 = _ascent(
-                                state, work, size, x, new + n * row, here + n * row,
-                                before + n * row, wide, masks, j, step, c, d, rows, top,
-                            )  # fmt: skip
-                            of_p += n0 * n0 + n1 * n1
-                            of_q += m0 * m0 + m1 * m1 + m2 * m2
-                        of_p, of_q = _shrink(of_p, alpha1, one), _shrink(of_q, alpha0, one)
-                        for n in range(channels):
-                            x = n * plane + (i + 1) * stride + j
-                            if coupled is not None:
-                                n0, n1, m0, m1, m2 = _ascent(
-                                    state, work, size, x, new + n * row, here + n * row,
-                                    before + n * row, wide, masks, j, step, c, d, rows, top,
-                                )  # fmt: skip
-                            _relaxed(state, P * size + x, of_p * n0, rho)
-                            _relaxed(state, (P + 1) * size + x, of_p * n1, rho)
-                            _relaxed(state, Q * size + x, of_q * m0, rho)
-                            _relaxed(state, (Q + 1) * size + x, of_q * m1, rho)
-                            _relaxed(state, (Q + 2) * size + x, of_q * m2, rho)
+    given = f, state, work, masks, numbers, coupled, lifted, first
+    share_waves(
+        _update, given, state, work, count, fill(state, numbers[RELAXATION]), fill(state, 1.0),
+        part, progress, flags, member, ticket,
+    )  # fmt: skip
 
 
 @kernel
@@ -223,7 +213,7 @@ def repair(y, old, work, masks, inverse, aim, alpha0, step, betas, coupled):
         fill(y, 0.0),
         fill(y, 1.0),
         fill(y, inverse[0]),
-        fill(y, inverse[0] * _HALF),
+        fill(y, inverse[0] * HALF),
     )
     target, radius, length = fill(y, aim), fill(y, alpha0), fill(y, step)
     for k in range(betas.shape[0]):
@@ -237,12 +227,12 @@ def repair(y, old, work, masks, inverse, aim, alpha0, step, betas, coupled):
                 square = zero
                 for n in range(channels):
                     x, at = n * plane + (i + 1) * stride + j, here + n * row + j
-                    r0, r1 = _unbend(y, 0, size, x, stride, masks, j, top, g, g_half)
+                    r0, r1 = unbend(y, 0, size, x, stride, masks, j, top, g, g_half)
                     r0 = lower * r0
                     square += r0 * r0 + r1 * r1
                     store(work, at, r0)
                     store(work, at + wide, r1)
-                over = one - _shrink(square, target, one)
+                over = one - shrink(square, target, one)
                 for n in range(channels):
                     at = here + n * row + j
                     store(work, at, over * load(work, at))
@@ -252,7 +242,7 @@ def repair(y, old, work, masks, inverse, aim, alpha0, step, betas, coupled):
                 for n in range(channels):
                     x, at = n * plane + (i + 1) * stride + j, here + n * row + j
                     above = before + n * row + j
-                    e0, e1, e2 = _bend(work, 0, at, above, wide, masks, j, rows, top)
+                    e0, e1, e2 = bend(work, 0, at, above, wide, masks, j, rows, top)
                     m0 = load(y, x) - length * e0
                     m1 = load(y, size + x) - length * e1
                     m2 = load(y, 2 * size + x) - length * e2
@@ -260,7 +250,7 @@ def repair(y, old, work, masks, inverse, aim, alpha0, step, betas, coupled):
                     store(y, x, m0)
                     store(y, size + x, m1)
                     store(y, 2 * size + x, m2)
-                factor = _shrink(square, radius, one)
+                factor = shrink(square, radius, one)
                 for n in range(channels):
                     for slot in range(3):
                         at = slot * size + n * plane + (i + 1) * stride + j
@@ -270,8 +260,11 @@ def repair(y, old, work, masks, inverse, aim, alpha0, step, betas, coupled):
 
 
 @kernel
-def unbend(q, r, masks, inverse):
-    """Set ``r``, two components in float64, to ``E* q``. The maxima of \\|q\\| and \\|r\\|."""
+def reduce_order(q, p, r, masks, inverse):
+    """Set ``r``, two components in float64, to ``E* q``. The maxima of \\|q\\| and \\|r\\|.
+
+    If p is given, r is ``p + E* q``, and the second maximum is that of \\|p\\|.
+    """
     height, stride, channels = q.shape[2] - 2, q.shape[3], q.shape[1]
     plane = (height + 2) * stride
     size = channels * plane
@@ -279,7 +272,7 @@ def unbend(q, r, masks, inverse):
         fill(r, 0.0),
         fill(r, 1.0),
         fill(r, inverse[0]),
-        fill(r, inverse[0] * _HALF),
+        fill(r, inverse[0] * HALF),
     )
     most_q, most_r = zero, zero
     for i in range(height):
@@ -289,11 +282,14 @@ def unbend(q, r, masks, inverse):
             of_q, of_r = zero, zero
             for n in range(channels):
                 x = n * plane + (i + 1) * stride + j
-                r0, r1 = _unbend(q, 0, size, x, stride, masks, j, top, g, g_half)
-                r0 = lower * r0
+                r0, r1 = unbend(q, 0, size, x, stride, masks, j, top, g, g_half)
+                r0, v0, v1 = lower * r0, lower * r0, r1
+                if p is not None:
+                    v0, v1 = convert(load(p, x), r), convert(load(p, size + x), r)
+                    r0, r1 = r0 + v0, r1 + v1
                 store(r, x, r0)
                 store(r, size + x, r1)
-                of_r += r0 * r0 + r1 * r1
+                of_r += v0 * v0 + v1 * v1
                 for slot in range(3):
                     value = convert(load(q, slot * size + x), r)
                     of_q += value * value
@@ -302,11 +298,11 @@ def unbend(q, r, masks, inverse):
 
 
 @kernel
-def settle(f, u, r, image, stored, inverse, factor, near, sums):
+def settle(f, shift, r, image, stored, inverse, factor, near, sums):
     """The image u1 = f + ``factor`` div r, and the squares of the certificate.
 
-    ``image``, in float64, and ``stored`` become u if ``near``, else u1. ``sums`` becomes the
-    squares of image - f, u1, f, image - u1 and stored - image.
+    ``image``, in float64, and ``stored`` become f + ``shift`` if ``near``, else u1. ``sums``
+    becomes the squares of image - f, u1, f, image - u1 and stored - image.
     """
     height, stride = f.shape[1] - 2, f.shape[2]
     size = f.shape[0] * (height + 2) * stride
@@ -322,7 +318,7 @@ def settle(f, u, r, image, stored, inverse, factor, near, sums):
             stop = start + flow + t_x * (load(r, size + x) - load(r, size + x - 1))
             value = stop
             if near:
-                value = convert(load(u, x), r)
+                value = start + convert(load(shift, x), r)
             rounded = convert(value, stored)
             store(image, x, value)
             store(stored, x, rounded)
@@ -337,57 +333,57 @@ def settle(f, u, r, image, stored, inverse, factor, near, sums):
 
 
 @kernel
-def slacks(f, image, share, w, before, share_w, r, q, masks, inverse, theta, radii, sums):
-    """Sums at ``v = (1 - share) f + share image`` and a witness mixed likewise.
+def slacks(v, w, r, q, masks, inverse, theta, radii, lifted, sums):
+    """Sums at v, in float64, of each row.
 
-    With ``theta`` q in K and r = E* q, ``sums`` becomes \\|grad v - w\\|, \\|E w\\|, the parts
-    ``alpha1 |grad v - w| - <grad v - w, theta r>`` and ``alpha0 |E w| - <E w, theta q>`` of the
-    slack, and the square of grad v. ``w`` and ``before`` begin with the two components of w.
+    With theta r and theta q the fields of both orders, these are \\|s\\|, \\|E w\\|, the parts
+    ``alpha1 |s| - <s, theta r>`` and ``alpha0 |E w| - <E w, theta q>`` of the slack, and the square
+    of ``grad v``, where s is ``grad v - w``. If ``lifted`` is None, s is ``grad v``, w, in float64,
+    becomes ``grad v``, and the last sum is the square of A v.
     """
-    height, stride, channels = f.shape[1] - 2, f.shape[2], f.shape[0]
+    height, stride, channels = v.shape[1] - 2, v.shape[2], v.shape[0]
     plane = (height + 2) * stride
     size = channels * plane
-    zero, scale = fill(r, 0.0), fill(r, theta)
-    g, g_half = fill(r, inverse[0]), fill(r, inverse[0] * _HALF)
-    new, old, new_w, old_w = (
-        fill(r, share),
-        fill(r, 1.0 - share),
-        fill(r, share_w),
-        fill(r, 1.0 - share_w),
-    )
-    alpha1, alpha0 = fill(r, radii[0]), fill(r, radii[1])
-    sums[:] = 0.0
+    zero, scale = fill(v, 0.0), fill(v, theta)
+    g, g_half = fill(v, inverse[0]), fill(v, inverse[0] * HALF)
+    alpha1, alpha0 = fill(v, radii[0]), fill(v, radii[1])
     for i in range(height):
         top = g_half if i > 0 else zero
         lower = g if i < height - 1 else zero
         rows = g if 0 < i < height - 1 else zero
         s0, s1, s2, s3, s4 = zero, zero, zero, zero, zero
         for j in range(0, stride, LANES):
-            first, second, flow, inner = zero, zero, zero, zero
+            first, flow = zero, zero
             for n in range(channels):
                 x = n * plane + (i + 1) * stride + j
-                v = old * convert(load(f, x), r) + new * load(image, x)
-                below = old * convert(load(f, x + stride), r) + new * load(image, x + stride)
-                after = old * convert(load(f, x + 1), r) + new * load(image, x + 1)
-                v0, v1 = lower * (below - v), load(masks, RIGHT * stride + j) * (after - v)
-                s4 += v0 * v0 + v1 * v1
-                v0 = v0 - new_w * convert(load(w, x), r) - old_w * convert(load(before, x), r)
-                v1 = v1 - new_w * convert(load(w, size + x), r)
-                v1 = v1 - old_w * convert(load(before, size + x), r)
+                here = load(v, x)
+                v0 = lower * (load(v, x + stride) - here)
+                v1 = load(masks, RIGHT * stride + j) * (load(v, x + 1) - here)
+                if lifted is None:
+                    s4 += alpha1 * alpha1 * (v0 * v0 + v1 * v1)
+                    store(w, x, v0)
+                    store(w, size + x, v1)
+                else:
+                    s4 += v0 * v0 + v1 * v1
+                    v0, v1 = v0 - convert(load(w, x), v), v1 - convert(load(w, size + x), v)
                 first += v0 * v0 + v1 * v1
-                flow += v0 * load(r, x) + v1 * load(r, size + x)
-                a0, a1, a2 = _bend(w, 0, x, x - stride, size, masks, j, rows, top)
-                b0, b1, b2 = _bend(before, 0, x, x - stride, size, masks, j, rows, top)
-                e0, e1 = new_w * a0 + old_w * b0, new_w * a1 + old_w * b1
-                e2 = new_w * a2 + old_w * b2
+                flow += v0 * convert(load(r, x), v) + v1 * convert(load(r, size + x), v)
+            first = root(first)
+            s0, s2 = s0 + first, s2 + (alpha1 * first - scale * flow)
+        for j in range(0, stride, LANES):
+            second, inner = zero, zero
+            for n in range(channels):
+                x = n * plane + (i + 1) * stride + j
+                e0, e1, e2 = bend(w, 0, x, x - stride, size, masks, j, rows, top)
                 second += e0 * e0 + e1 * e1 + e2 * e2
-                inner += e0 * convert(load(q, x), r) + e1 * convert(load(q, size + x), r)
-                inner += e2 * convert(load(q, 2 * size + x), r)
-            first, second = root(first), root(second)
-            s0, s1 = s0 + first, s1 + second
-            s2, s3 = s2 + (alpha1 * first - scale * flow), s3 + (alpha0 * second - scale * inner)
-        sums[0] += total(s0)
-        sums[1] += total(s1)
-        sums[2] += total(s2)
-        sums[3] += total(s3)
-        sums[4] += total(s4)
+                inner += e0 * convert(load(q, x), v) + e1 * convert(load(q, size + x), v)
+                inner += e2 * convert(load(q, 2 * size + x), v)
+            if lifted is None:
+                s4 += alpha0 * alpha0 * second
+            second = root(second)
+            s1, s3 = s1 + second, s3 + (alpha0 * second - scale * inner)
+        sums[i, 0] = total(s0)
+        sums[i, 1] = total(s1)
+        sums[i, 2] = total(s2)
+        sums[i, 3] = total(s3)
+        sums[i, 4] = total(s4)

@@ -1,108 +1,69 @@
-"""The compiled solver of total generalised variation, for images of two axes in main memory.
+"""Compiled solvers of total generalised variation, of the second order and of the combined energy,
+for images of two axes in main memory.
 
-The iteration, the repair and the certificate are those of `steepest.convex.saddle`, with the same
-steps; only rounding differs. The iteration runs on one thread.
+The iteration, the repair and the certificate are those of `steepest.convex.saddle` and of
+`steepest.convex.primal_dual`, with the same steps; only rounding differs. The certificate is
+evaluated on one thread.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from ...grid.coarsening import average, interpolate
 from ..certificate import StepTerms, assemble, assemble_near
-from ..dual import NO_PAUSE, RELAXED, Warm
+from ..combined import CombinedTotalVariation
+from ..dual import Warm
+from ..primal_dual import PrimalDual
 from ..saddle import SaddleDual
-from ..total_generalised_variation import momentum_factors
-from .kernels_saddle import (
-    INNER,
-    LEFT,
-    NUM_MASKS,
-    NUM_ROLLING,
-    NUM_SUMS,
-    OPEN,
-    RIGHT,
-    RIGHT_HALF,
-    SLOTS,
-    P,
-    Q,
-    U,
-    W,
-    iterate,
-    repair,
-    settle,
-    slacks,
-    unbend,
-)
+from ..second_order import SecondOrderTotalVariation
+from ..total_generalised_variation import TotalGeneralisedVariation, momentum_factors
+from .kernels_rows import P, Q, W
+from .kernels_saddle import repair
+from .planes import Planes
 from .strips import aligned_zeros
 from .vectors import LANES
 
-_WAVE = 6  # iterations per wavefront
-_EPS = float(np.finfo(np.float64).eps)
-_DOUBLE = np.dtype(np.float64)
+_SMALLEST = 16  # pixels along the shortest axis of the coarsest grid
+_COARSE = 50  # iterations on each coarser grid
 
 
-class CompiledSaddle(SaddleDual):
+class CompiledSaddle(Planes, SaddleDual):
     """The state and methods of `SaddleDual` for a NumPy array (channels, height, width)."""
 
-    pause = NO_PAUSE
+    lifted = True
+
+    def __init__(
+        self, f: np.ndarray, energy: TotalGeneralisedVariation, num_threads: int | None = None
+    ) -> None:
+        self._num_threads = num_threads
+        super().__init__(f, energy)
 
     def _begin(self, f: np.ndarray) -> None:
         energy = self.energy
-        channels, height, width = f.shape
-        # None keeps the loops over channels from being compiled
-        self._coupled = True if channels > 1 else None
-        self._shape, self._width, self._dtype = f.shape, width, f.dtype
-        stride = -(-width // LANES) * LANES
-        plane = (channels, height + 2, stride)
-        self._f, self._stored = aligned_zeros(plane, f.dtype), aligned_zeros(plane, f.dtype)
-        self._state = aligned_zeros((SLOTS, *plane), f.dtype)
-        self._inside(self._f)[:] = f
-        self._state[U], self._measured = self._f, self._f
-        self._work = aligned_zeros((_WAVE, NUM_ROLLING, 3, channels, stride + 2 * LANES), f.dtype)
-        self._rows = aligned_zeros((2, 2, channels, stride + 2 * LANES), f.dtype)
-        self._q, self._y = aligned_zeros((3, *plane), f.dtype), aligned_zeros((3, *plane), f.dtype)
-        self._r = aligned_zeros((2, *plane), _DOUBLE)
-        self._exact = aligned_zeros(plane, _DOUBLE)  # the measured image
+        self._allocate(f, energy.steps, (energy.alpha1, energy.alpha0), self._num_threads)
+        _, channels, _, stride = self._state.shape
+        self._q, self._y = (aligned_zeros(self._state[Q:].shape, f.dtype) for _ in range(2))
+        self._repair_rows = aligned_zeros((2, 2, channels, stride + 2 * LANES), f.dtype)
         self._w_before: np.ndarray | None = None
-        self._sums = np.zeros(NUM_SUMS)
-        h_y, h_x = energy.steps
-        self._inverse = np.array([1 / h_y, 1 / h_x])
-        self._radii = np.array([energy.alpha1, energy.alpha0])
-        self._exact_masks = aligned_zeros((NUM_MASKS, stride), _DOUBLE)
-        self._exact_masks[LEFT, 1:width] = math.sqrt(0.5) / h_x
-        self._exact_masks[INNER, 1 : width - 1] = self._exact_masks[RIGHT, : width - 1] = 1 / h_x
-        self._exact_masks[RIGHT_HALF, : width - 1] = math.sqrt(0.5) / h_x
-        self._exact_masks[OPEN, : width - 1] = 1
-        self._masks = aligned_zeros((NUM_MASKS, stride), f.dtype)
-        self._masks[:] = self._exact_masks
         self._betas = np.array(momentum_factors())
-        self._square = self._slack(0.0, 0.0, 0.0)[2]  # of the gradient of the measured image
-
-    def _inside(self, arrays: np.ndarray) -> np.ndarray:
-        """The pixels of images with a border."""
-        return arrays[..., 1:-1, : self._width]
-
-    def _slot(self, begin: int, count: int) -> np.ndarray:
-        """Slots of the state, as a new array (components, channels, height, width)."""
-        return self._inside(self._state[begin : begin + count]).copy()
+        self._slack(self._between(0.0), self._state[W:P], self._r, self._q, 0.0)  # of f
 
     @property
     def warm(self) -> Warm:
         """q, p, w and u."""
-        return (self._slot(Q, 3), self._slot(P, 2), self._slot(W, 2), self._slot(U, 1)[0])
+        return (self._slot(Q, 3), self._slot(P, 2), self._slot(W, 2), self._image_now())
 
     @warm.setter
     def warm(self, arrays: Warm) -> None:
         for begin, array in zip((Q, P, W), arrays, strict=False):
-            self._inside(self._state[begin : begin + array.shape[0]])[:] = array
-        self._inside(self._state[U])[:] = arrays[3]
-        # what the discretisation does not use
-        self._state[[W, P, Q], :, -2] = self._state[Q, :, 1] = 0
-        self._state[[W + 1, P + 1, Q + 2], ..., self._width - 1] = self._state[Q + 2, ..., 0] = 0
-        self._state[Q + 1, :, 1, 0] = self._state[Q + 1, :, -2, self._width - 1] = 0
-        self._w_before = self._state[W : W + 2].copy()
+            self._set_slots(begin, array)
+        self._set_image(arrays[3])
+        self._close()
+        self._w_before = self._state[W:P].copy()
 
     def set_flux(self, p: np.ndarray) -> None:
         """Start from a given q and its p = E* q."""
@@ -117,11 +78,7 @@ class CompiledSaddle(SaddleDual):
     def iterate(self, betas: Sequence[float]) -> None:
         """Do one iteration for each entry; its value is ignored."""
         a, b, c, d = self.step_sizes
-        steps = np.array([a / (1 + a), b * self.tau, c, d, self.tau])
-        iterate(
-            self._f, self._state, self._work, self._masks, self._inverse, steps, self._radii,
-            RELAXED, len(betas), self._coupled,
-        )  # fmt: skip
+        self._iterate((a / (1 + a), b * self.tau, c, d), self.tau, len(betas))
 
     @property
     def flux(self) -> np.ndarray:
@@ -129,61 +86,36 @@ class CompiledSaddle(SaddleDual):
         theta = self._repair()
         return self._inside(self._q) * self._dtype.type(theta)
 
-    @property
-    def image(self) -> np.ndarray:
-        return self._inside(self._measured).copy()
-
-    def write_image(self, out: np.ndarray) -> None:
-        """Write the measured image into an array of any dtype."""
-        out[:] = self._inside(self._measured)
-
     def _repair(self) -> float:
         """Set the repaired q, and r = E* q; the factor for which they are in K."""
         energy = self.energy
         self._q[:] = self._y[:] = self._state[Q:]
         repair(
-            self._y, self._q, self._rows, self._masks, self._inverse,
+            self._y, self._q, self._repair_rows, self._masks, self._inverse,
             energy.alpha1 * (1 - self._margin), energy.alpha0, 1 / self._norm, self._betas,
             self._coupled,
         )  # fmt: skip
-        of_q, of_r = unbend(self._q, self._r, self._exact_masks, self._inverse)
-        within = 1.0
-        for most, radius in ((of_q, energy.alpha0), (of_r, energy.alpha1)):
-            within = min(within, radius / most if most > 0 else 1.0)
-        return (1 - 8 * _EPS) * within
-
-    def _slack(self, share: float, share_w: float, theta: float) -> tuple[float, float, float]:
-        """J, the slack and the square of the gradient, as upper bounds (see `slacks`)."""
-        w = self._state[W : W + 2]
-        before = w if self._w_before is None else self._w_before
-        slacks(
-            self._f, self._exact, share, w, before, share_w, self._r, self._q, self._exact_masks,
-            self._inverse, theta, self._radii, self._sums,
-        )  # fmt: skip
-        first, second, slack, slack_bent, square = self._sums.tolist()
-        value = self.energy.alpha1 * first + self.energy.alpha0 * second
-        return value, max(slack, 0.0) + max(slack_bent, 0.0), square
+        return self._within(self._q, None)
 
     def _measure(self) -> StepTerms:
         energy, tau, theta = self.energy, self.tau, self._repair()
-        settle(
-            self._f, self._state[U], self._r, self._exact, self._stored, self._inverse, tau * theta,
-            self.alone, self._sums,
-        )  # fmt: skip
-        self._measured = self._stored
-        change, stop, start, apart, residual = self._sums.tolist()
-        value, after, square = self._slack(1.0, 1.0, theta)
-        self._square = square
-        squares = (change, stop, start, residual)
+        change, stop, start, apart, residual = self._settle(tau * theta, self.alone)
+        squares, w = (change, stop, start, residual), self._state[W:P]
+
+        def slack(share: float, witness: np.ndarray) -> tuple[float, float]:
+            return self._slack(self._between(share), witness, self._r, self._q, theta)
+
         if self.alone:
+            value, after = slack(1.0, w)
             return assemble_near(energy, self._shape, tau, value, after, squares, apart, 0.0)
         # all witnesses hold: that of the step before is often the better one
-        share, at_start = 1.0, self._slack(0.0, 1.0, theta)
+        witness, at_start = w, slack(0.0, w)
         if self._w_before is not None:
-            older = self._slack(0.0, 0.0, theta)
+            older = slack(0.0, self._w_before)
             if older[1] < at_start[1]:
-                share, at_start = 0.0, older
-        halfway = self._slack(0.5, (1 + share) / 2, theta)
+                witness, at_start = self._w_before, older
+        middle = (witness + w) * self._dtype.type(0.5) if witness is not w else w
+        halfway, (value, after) = slack(0.5, middle), slack(1.0, w)
         return assemble(
             energy, self._shape, tau, gap=tau * after,
             integral=0.5 * tau * (at_start[1] + 2 * halfway[1] + after),
@@ -191,9 +123,113 @@ class CompiledSaddle(SaddleDual):
         )  # fmt: skip
 
     def advance(self) -> None:
-        self._f, self._stored = self._stored, self._f
-        self._w_before = self._state[W : W + 2].copy()
+        self._replace_f()
+        self._w_before = self._state[W:P].copy()
         self._begin_step()
 
-    def _mean_slope(self) -> float:
-        return math.sqrt(self._square / math.prod(self._shape[1:]))
+
+class CompiledPrimalDual(Planes, PrimalDual):
+    """The state and methods of `PrimalDual` for a NumPy array (channels, height, width).
+
+    The norm is isotropic, without weights and Huber smoothing.
+    """
+
+    energy: SecondOrderTotalVariation | CombinedTotalVariation
+
+    def __init__(
+        self,
+        f: np.ndarray,
+        energy: SecondOrderTotalVariation | CombinedTotalVariation,
+        num_threads: int | None = None,
+    ) -> None:
+        self._num_threads = num_threads
+        super().__init__(f, energy)
+
+    def _begin(self, f: np.ndarray) -> None:
+        energy, radii = self.energy, (0.0, 1.0)
+        if isinstance(energy, CombinedTotalVariation):
+            radii = (energy.alpha, energy.beta)
+        self.first = True if radii[0] > 0 else None
+        self._allocate(f, energy.steps, radii, self._num_threads)
+        p, q = self._state[P:Q], self._state[Q:]
+        self._slack(self._between(0.0), self._r, p, q, 0.0)  # of f
+
+    @property
+    def warm(self) -> Warm:
+        """p and v."""
+        return (self._fields(1.0), self._image_now())
+
+    @warm.setter
+    def warm(self, arrays: Warm) -> None:
+        flux, v = arrays
+        parts, alpha = flux[:-3], self._dtype.type(self._radii[0])
+        self._set_slots(P, alpha * parts)
+        self._set_slots(Q, self._dtype.type(self._radii[1]) * flux[-3:])
+        self._set_image(v)
+        self._close()
+
+    def _fields(self, theta: float) -> np.ndarray:
+        """theta times the fields, without the weights of both orders."""
+        first, second = (1 / radius if radius > 0 else 0.0 for radius in self._radii.tolist())
+        q = self._slot(Q, 3) * self._dtype.type(theta * second)
+        if self.energy.num_components(2) == 3:
+            return q
+        return np.concatenate([self._slot(P, 2) * self._dtype.type(theta * first), q])
+
+    def set_flux(self, p: np.ndarray) -> None:
+        self.warm = (p, self._inside(self._f) - self.tau * self.energy.adjoint(p))
+
+    def shrink_flux(self, factor: float) -> None:
+        self._state[P:] *= self._dtype.type(factor)
+
+    @property
+    def flux(self) -> np.ndarray:
+        return self._fields(1.0)
+
+    def coarse_flux(self) -> None:
+        """Start from coarser grids, where p and v both are found; so there is no other flux."""
+        space = self._shape[1:]
+        if min(space) < 2 * _SMALLEST:
+            return
+        energy = replace(self.energy, spacing=tuple(2 * h for h in self.energy.steps))
+        dual = CompiledPrimalDual(average(self.f), energy, self._num_threads)
+        dual.set_step(self.tau)
+        dual.coarse_flux()
+        dual.iterate([0.0] * _COARSE)
+        self.warm = tuple(interpolate(array, space) for array in dual.warm)
+
+    def iterate(self, betas: Sequence[float]) -> None:
+        """Do one iteration for each entry; its value is ignored."""
+        (a, c), (first, second) = self.step_sizes, self._radii.tolist()
+        steps = (a / (1 + a), 0.0, c * first**2, c * second**2)
+        self._iterate(steps, self.tau, len(betas))
+        self._done += len(betas)
+
+    def _measure(self) -> StepTerms:
+        energy, tau = self.energy, self.tau
+        p, q = self._state[P:Q], self._state[Q:]
+        theta = self._within(q, None if self.first is None else p)
+        change, stop, start, apart, residual = self._settle(tau * theta, self.alone)
+        squares, slopes = (change, stop, start, residual), self._r
+
+        def slack(share: float) -> tuple[float, float]:
+            return self._slack(self._between(share), slopes, p, q, theta)
+
+        if self.alone:
+            value, after = slack(1.0)
+            return assemble_near(energy, self._shape, tau, value, after, squares, apart, 0.0)
+        at_start, halfway, (value, after) = slack(0.0), slack(0.5), slack(1.0)
+        return assemble(
+            energy, self._shape, tau, gap=tau * after,
+            integral=0.5 * tau * (at_start[1] + 2 * halfway[1] + after),
+            values=(at_start[0], value), squares=squares, dual=0.0,
+        )  # fmt: skip
+
+    def advance(self) -> None:
+        self._replace_f()
+        self._begin_step()
+
+    @property
+    def f(self) -> np.ndarray:
+        """The data of the step."""
+        return self._inside(self._f)
