@@ -469,3 +469,14 @@ def test_noise_of_compressed_colours_has_their_deviations() -> None:
     noise = found.sample(image, np.random.default_rng(0))
     expected = [math.sqrt(model.variance) for model in found.models]
     np.testing.assert_allclose(noise.std((1, 2)), expected, rtol=0.05)
+
+
+def test_noise_of_colours_at_half_the_resolution() -> None:
+    """Where JPEG rounds little, only the resolution tells that the noise of channels is related."""
+    rng, clean = np.random.default_rng(28), 0.2 + 0.6 * coloured()
+    noisy = clean + 0.1 * rng.standard_normal(clean.shape)
+    image = compressed(noisy, 92, "4:2:0")
+    deviation = float((image - clean).std())
+    assert steepest.estimate_noise(image, channel_axis=-1) == pytest.approx(deviation, rel=0.1)
+    assert image_noise(np.moveaxis(image, -1, 0)).mixed is not None
+    assert image_noise(np.moveaxis(noisy, -1, 0)).mixed is None

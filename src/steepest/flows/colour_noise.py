@@ -6,6 +6,9 @@ and larger steps. So noise that was independent in red, green and blue is not so
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 
 from .jpeg_noise import LUMINANCE, rounded_coefficients, rounded_noise
@@ -17,35 +20,72 @@ _TO_YCC = np.array(
 )  # JFIF: luminance, blue difference, red difference
 _TO_RGB = np.linalg.inv(_TO_YCC)
 _GAINS = np.linalg.norm(_TO_YCC, axis=1)  # deviations for unit noise in red, green and blue
-_WHITE = 0.3  # of its deviation before compression, where colour noise survived it
+_SMOOTH = 0.5  # most white noise of a difference, relative to that expected, which shows smoothing
+_HALVED = 0.31, 1.05  # deviation and blur of white noise at half the resolution, interpolated
+_ROUGH = 0.7  # roughness of a colour difference from which noise has survived in it
 
 
 def noise_of_colour_jpeg(image: np.ndarray) -> tuple[NoiseModel, ...] | None:
     """The noise of luminance and colour differences of an image (3, height, width).
 
-    That of luminance is the noise before compression. The noise of the differences is what is left
-    of it: none, blurred noise, or white noise, which is then taken as before compression, too. The
-    result is None if the image was not compressed as JPEG, or its noise is not found.
+    That of luminance is the noise before compression. That of a difference is what is left of it:
+    none, blurred noise, or if the difference is as rough as noise, all of it. The result is None
+    if no blocks look like rounded noise, unless the differences are too smooth for noise like that
+    of luminance, as where the steps of JPEG are small and only the resolution is halved.
     """
-    found = rounded_coefficients(image) if image.ndim == 3 and len(image) == 3 else None
-    if found is None:
+    if image.ndim != 3 or len(image) != 3:
         return None
-    before, (light, *colours) = rounded_noise(*found), np.tensordot(_TO_YCC, image, 1)
-    model = (
-        noise_in_blocks(light) if before is None else NoiseModel(before[0] ** 2, share=before[1])
-    )
-    if model is None or (before is None and model.share == 0):
-        return None
-    level = _variance(model, light) / _GAINS[0] ** 2
-    models = [model]
-    for gain, colour in zip(_GAINS[1:], colours, strict=True):
-        own, white = noise_in_blocks(colour), level * gain**2
-        variance = 0.0 if own is None else _variance(own, colour)
-        blur = 0.0 if own is None else own.blur
-        if blur == 0:
-            variance = white if variance >= _WHITE**2 * white else 0.0
-        models.append(NoiseModel(variance, blur=blur, share=model.share))
+    _, *colours = mixed = np.tensordot(_TO_YCC, image, 1)
+    low, high = image.min((1, 2), keepdims=True), image.max((1, 2), keepdims=True)
+    saturated, top = ((image <= low) | (image >= high)).any(0), mixed.max((1, 2))
+    # Saturated pixels are made those of a channel, so that their blocks are left out.
+    blocks = [np.where(saturated, most, each) for most, each in zip(top, mixed, strict=True)]
+    gains, found = _GAINS[1:] / _GAINS[0], rounded_coefficients(image)
+    before = None if found is None else rounded_noise(*found)
+    if before is None:
+        return _halved_colours(blocks[0], colours, gains)
+    sigma, share = before
+    models = [NoiseModel(sigma**2, share=share)]
+    for gain, colour, marked in zip(gains, colours, blocks[1:], strict=True):
+        own = noise_in_blocks(marked)
+        if _roughness(colour) > _ROUGH:
+            own = NoiseModel((gain * sigma) ** 2)
+        elif own is None or own.blur == 0:
+            own = NoiseModel(0.0)
+        models.append(replace(own, share=share))
     return tuple(models)
+
+
+def _halved_colours(
+    light: np.ndarray, colours: list[np.ndarray], gains: np.ndarray
+) -> tuple[NoiseModel, ...] | None:
+    """The noise if only the resolution of the colour differences was halved; otherwise None."""
+    model = noise_in_blocks(light)
+    if model is None or model.share == 0 or model.blur > 0:
+        return None
+    sigma, share = math.sqrt(float((model.deviation(light) ** 2).mean())), model.share
+    pairs = zip(gains, colours, strict=True)
+    if any(_most_white(colour) > _SMOOTH * gain * sigma for gain, colour in pairs):
+        return None
+    halved = [NoiseModel((_HALVED[0] * gain * sigma) ** 2, blur=_HALVED[1]) for gain in gains]
+    return tuple(replace(own, share=share) for own in (NoiseModel(sigma**2), *halved))
+
+
+def _roughness(channel: np.ndarray) -> float:
+    """Second differences of neighbours over those two pixels apart; 1 for white noise."""
+    squares = np.zeros(2)
+    for array in (channel, channel.T):
+        middle = array[:, 2:-2]
+        for i, a in enumerate((1, 0)):
+            ends = array[:, a : a + middle.shape[1]] + array[:, 4 - a : 4 - a + middle.shape[1]]
+            squares[i] += ((ends - 2 * middle) ** 2).mean()
+    return float(squares[0] / max(squares[1], 1e-12))  # not that of rounding
+
+
+def _most_white(channel: np.ndarray) -> float:
+    """The largest deviation of white noise that second differences allow."""
+    second = channel[:, :-2] - 2 * channel[:, 1:-1] + channel[:, 2:]
+    return float(np.median(abs(second))) / (0.6745 * math.sqrt(6))
 
 
 def sample_colours(
