@@ -1,17 +1,21 @@
 """Loss of the automatic strength against the best one, on photographs with simulated noise.
 
-    python -m benchmarks.strength FOLDER [--every N] [--offset K] [--save]
+    python -m benchmarks.strength FOLDER [--table NAME] [--every N] [--offset K] [--save]
 
 FOLDER holds photographs. They are averaged over 2 x 2 pixels first, so that the artefacts of their
 own compression are small. ``--every`` and ``--offset`` choose some of them. The best strength is
 searched on a grid of ratio 1.3 with a parabola through its three best values.
+
+``--table colour`` is for colour photographs that are compressed as JPEG; ``--table camera`` shows
+what the model of a camera gains or loses (``steepest denoise --noise auto``).
 """
 
 from __future__ import annotations
 
 import argparse
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +27,7 @@ from benchmarks.tables import markdown, write
 
 RATIO = 1.3
 STRENGTHS = 2e-4 * RATIO ** np.arange(33)
-RESULTS = Path(__file__).parent / "results" / "strength.md"
+RESULTS = Path(__file__).parent / "results"
 Noise = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
@@ -47,13 +51,23 @@ def photons(peak: float) -> Noise:
     return lambda clean, rng: rng.poisson(peak * clean) / peak
 
 
-def jpeg(quality: int, sigma: float) -> Noise:
+def camera(peak: float, read_noise: float, black: float = 0.0) -> Noise:
+    """Photons and read noise, relative to white, rounded to 12 bits."""
+
+    def expose(clean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        light = rng.poisson(peak * clean) + read_noise * rng.standard_normal(clean.shape)
+        return np.rint(4095 * np.clip(black + (1 - black) * light / peak, 0, 1)) / 4095
+
+    return expose
+
+
+def jpeg(quality: int, sigma: float, sampling: str = "4:2:0") -> Noise:
     from PIL import Image
 
     def compress(clean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         stored = io.BytesIO()
         pixels = np.rint(255 * np.clip(white(sigma)(clean, rng), 0, 1)).astype(np.uint8)
-        Image.fromarray(pixels).save(stored, "JPEG", quality=quality)
+        Image.fromarray(pixels).save(stored, "JPEG", quality=quality, subsampling=sampling)
         return np.asarray(Image.open(stored), float) / 255
 
     return compress
@@ -68,27 +82,34 @@ NOISES: dict[str, Noise] = {
     **{f"white 0.02, JPEG {q}": jpeg(q, 0.02) for q in (90, 75, 50)},
     **{f"no noise, JPEG {q}": jpeg(q, 0) for q in (90, 75, 50)},
 }
+COLOURS: dict[str, Noise] = {
+    f"white {s:g}, JPEG {q}, {how}": jpeg(q, s, how)
+    for s, how in ((0.02, "4:2:0"), (0.05, "4:2:0"), (0.1, "4:2:0"), (0.05, "4:4:4"))
+    for q in (90, 75, 50)
+}
+CAMERAS: dict[str, Noise] = {
+    **{f"photons {peak}, no read noise": camera(peak, 0) for peak in (2, 5, 10, 30, 100, 1000)},
+    **{f"photons {peak}, read noise {r}": camera(peak, r) for peak, r in ((30, 3), (100, 5))},
+    "photons 100, read noise 2, black at 0.1": camera(100, 2, 0.1),
+    **{f"white {s:g}, 8 bits": eight_bits(s) for s in (0.005, 0.02, 0.05, 0.1)},
+}
+TABLES = {"grey": NOISES, "colour": COLOURS, "camera": CAMERAS}
 
 
 def psnr(image: np.ndarray, clean: np.ndarray) -> float:
     return -10 * float(np.log10(((image - clean) ** 2).mean()))
 
 
-def best_psnr(noisy: np.ndarray, clean: np.ndarray) -> float:
+def best_psnr(noisy: np.ndarray, clean: np.ndarray, **axis: int) -> float:
     found, start = [], None
     for strength in STRENGTHS[::-1]:
-        start = steepest.denoise_tv(noisy, strength, start=start)
+        start = steepest.denoise_tv(noisy, strength, start=start, **axis)
         found.append(psnr(start.image, clean))
     at = int(np.argmax(found))
     if at in (0, len(found) - 1):
         return max(found)
     a, b, c = found[at - 1 : at + 2]
     return b + (a - c) ** 2 / (8 * (2 * b - a - c)) if 2 * b > a + c else b
-
-
-def sure(noisy: np.ndarray, sigma: float) -> np.ndarray:
-    """The least risk for noise of which the deviation is known."""
-    return np.asarray(steepest.denoise_least_risk(noisy, sigma).image)
 
 
 def j_invariant(noisy: np.ndarray) -> np.ndarray:
@@ -99,62 +120,114 @@ def j_invariant(noisy: np.ndarray) -> np.ndarray:
     return np.asarray(steepest.denoise_tv(noisy, tested[int(np.argmin(losses))]["weight"]).image)
 
 
+def by_camera(noisy: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Denoised as by ``--noise auto``, and whether a gain was found."""
+    model = steepest.estimate_noise_model(noisy)
+    if model.gain > 0 and model.blur == 0:
+        with suppress(steepest.InputError):
+            stable = steepest.anscombe(noisy, *model.camera)
+            sigma = steepest.anscombe_noise(noisy, *model.camera)
+            denoised = steepest.denoise_least_risk(stable, sigma).image
+            return np.asarray(steepest.inverse_anscombe(denoised, *model.camera)), True
+    return np.asarray(steepest.denoise_tv(noisy).image), False
+
+
+def photographs(paths: list[Path], colour: bool) -> Iterator[np.ndarray]:
+    """The photographs, grey or in colour, averaged over 2 x 2 pixels."""
+    for path in paths:
+        image = np.asarray(steepest.io.read_image(path).array, float) / 255
+        if image.ndim == 3 and not colour:
+            image = image @ (0.2125, 0.7154, 0.0721)
+        height, width = (n // 2 for n in image.shape[:2])
+        parts = image[: 2 * height, : 2 * width]
+        yield parts.reshape(height, 2, width, 2, *image.shape[2:]).mean((1, 3))
+
+
+def camera_row(name: str, paths: list[Path]) -> list[str]:
+    """What the model of a camera gains over one deviation for all."""
+    gains, usual, count = [], [], 0
+    for number, clean in enumerate(photographs(paths, colour=False)):
+        black = 0.1 if "black" in name else 0.0
+        noisy = CAMERAS[name](clean, np.random.default_rng(number)).astype(np.float32)
+        clean = black + (1 - black) * clean
+        usual.append(psnr(np.asarray(steepest.denoise_tv(noisy).image), clean))
+        image, found = by_camera(noisy)
+        gains.append(psnr(image, clean) - usual[-1])
+        count += found
+    texts = [f"{np.mean(usual):.2f}", f"**{np.mean(gains):+.2f}**"]
+    texts += [f"{np.min(gains):+.2f}", f"{np.max(gains):+.2f}", f"{count} of {len(paths)}"]
+    return [name, *texts]
+
+
+def strength_row(
+    name: str, paths: list[Path], noise: Noise, colour: bool, rivals: bool
+) -> list[str]:
+    """The loss of each rule."""
+    axis = {"channel_axis": -1} if colour else {}
+    best, noisy_psnr, losses, level = [], [], [], []
+    for number, clean in enumerate(photographs(paths, colour)):
+        noisy = noise(clean, np.random.default_rng(number)).astype(np.float32)
+        sigma = float((noisy - clean).std())
+        result = steepest.denoise_tv(noisy, **axis)
+        ours = [result, steepest.denoise_least_risk(noisy, sigma, **axis)]
+        ours.append(steepest.denoise_discrepancy(noisy, sigma, **axis))
+        images = [np.asarray(each.image) for each in ours]
+        images += [j_invariant(noisy)] if rivals else []
+        best.append(best_psnr(noisy, clean, **axis))
+        noisy_psnr.append(psnr(noisy, clean))
+        losses.append([best[-1] - psnr(each, clean) for each in images])
+        level.append(result.sigma / sigma)
+    loss, level_of = np.array(losses), np.array(level)
+    own = loss[:, 0]
+    return [
+        name,
+        f"{np.mean(noisy_psnr):.2f}",
+        f"{np.mean(best):.2f}",
+        f"**{own.mean():.2f}**",
+        f"{np.quantile(own, 0.95):.2f}",
+        f"{own.max():.2f}",
+        f"{np.max(np.array(noisy_psnr) - np.array(best) + own):.2f}",
+        f"{np.median(level_of):.2f} ({np.mean(abs(level_of - 1) <= 0.1):.0%})",
+        *(f"{each.mean():.2f} / {each.max():.2f}" for each in loss.T[1:]),
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--table", choices=TABLES, default="grey")
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--offset", type=int, default=0)
-    parser.add_argument("--noise", nargs="*", default=list(NOISES))
+    parser.add_argument("--noise", nargs="*", help="some rows only")
     parser.add_argument("--rivals", action="store_true", help="J-invariance too, which is slow")
     parser.add_argument("--save", action="store_true")
     options = parser.parse_args()
     paths = sorted(p for p in options.folder.iterdir() if p.suffix.lower() in (".jpg", ".png"))
     paths = paths[options.offset :: options.every]
+    noises, colour = TABLES[options.table], options.table == "colour"
     rows = []
-    for name in options.noise:
-        best, noisy_psnr, losses, level = [], [], [], []
-        for number, path in enumerate(paths):
-            grey = np.asarray(steepest.io.read_image(path).array, float) / 255
-            grey = grey @ (0.2125, 0.7154, 0.0721) if grey.ndim == 3 else grey
-            height, width = (n // 2 for n in grey.shape)
-            clean = grey[: 2 * height, : 2 * width].reshape(height, 2, width, 2).mean((1, 3))
-            noisy = NOISES[name](clean, np.random.default_rng(number)).astype(np.float32)
-            sigma = float((noisy - clean).std())
-            result = steepest.denoise_tv(noisy)
-            ours = [np.asarray(result.image), sure(noisy, sigma)]
-            ours.append(np.asarray(steepest.denoise_discrepancy(noisy, sigma).image))
-            ours += [j_invariant(noisy)] if options.rivals else []
-            best.append(best_psnr(noisy, clean))
-            noisy_psnr.append(psnr(noisy, clean))
-            losses.append([best[-1] - psnr(each, clean) for each in ours])
-            level.append(result.sigma / sigma)
-        loss, level_of = np.array(losses), np.array(level)
-        own = loss[:, 0]
-        rows.append(
-            [
-                name,
-                f"{np.mean(noisy_psnr):.2f}",
-                f"{np.mean(best):.2f}",
-                f"**{own.mean():.2f}**",
-                f"{np.quantile(own, 0.95):.2f}",
-                f"{own.max():.2f}",
-                f"{np.max(np.array(noisy_psnr) - np.array(best) + own):.2f}",
-                f"{np.median(level_of):.2f} ({np.mean(abs(level_of - 1) <= 0.1):.0%})",
-                *(f"{each.mean():.2f} / {each.max():.2f}" for each in loss.T[1:]),
-            ]
-        )
+    for name in options.noise or noises:
+        if options.table == "camera":
+            rows.append(camera_row(name, paths))
+        else:
+            rows.append(strength_row(name, paths, noises[name], colour, options.rivals))
         print(*rows[-1], sep="  ", flush=True)
-    columns = ["noise", "noisy", "best", "mean loss", "95 %", "worst", "below noisy"]
-    columns += ["sigma found / true (within 10 %)", "least risk, sigma known", "discrepancy, known"]
-    columns += ["J-invariance"] if options.rivals else []
     note = (
         f"{len(paths)} photographs of `{options.folder.name}` (every {options.every}, from "
-        f"{options.offset}), averaged over 2 x 2 pixels. PSNR and losses in dB; the last columns "
-        "give mean / worst loss."
+        f"{options.offset}), averaged over 2 x 2 pixels. "
     )
+    if options.table == "camera":
+        columns = ["noise", "one deviation", "camera: mean gain", "least", "most", "gain found"]
+        note += "PSNR and gains in dB. Read noise in photons, 12 bits if not 8."
+    else:
+        columns = ["noise", "noisy", "best", "mean loss", "95 %", "worst", "below noisy"]
+        columns += ["sigma found / true (within 10 %)", "least risk, sigma known"]
+        columns += ["discrepancy, known", *(["J-invariance"] if options.rivals else [])]
+        note += "PSNR and losses in dB; the last columns give mean / worst loss."
     print(markdown(columns, rows))
     if options.save:
-        write(RESULTS, columns, rows, note)
+        name = "strength.md" if options.table == "grey" else f"strength_{options.table}.md"
+        write(RESULTS / name, columns, rows, note)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The first picture of README.md: what the library does to photographs."""
+"""The first two pictures of README.md: what the library does to photographs."""
 
 from __future__ import annotations
 
@@ -25,6 +25,18 @@ def scratches(shape: tuple[int, int]) -> np.ndarray:
         length = np.hypot(y1 - y0, x1 - x0)
         hit |= (np.abs(across) <= 2.2 * length) & (along >= 0) & (along <= length)
     return hit
+
+
+def denoised() -> Figure:
+    """What the first command of README.md reads and writes, in part."""
+    noisy = sample("noisy-camera")
+    clean = steepest.denoise(noisy).image
+    figure = Figure()
+    pictures = (("sample:noisy-camera", noisy), ("denoised.png", clean))
+    for axes, (name, picture) in zip(panels(2, 1.0, figure=figure), pictures, strict=True):
+        show(axes, picture[50:306, 130:386], 0, 255)
+        axes.set_title(name, loc="left", fontsize=10)
+    return figure
 
 
 def effects() -> Figure:

@@ -1,8 +1,8 @@
 """Draw the pictures that README.md and the documentation show: ``python docs/make_images.py``.
 
-Name one part to draw it alone: ``effects``, ``decomposition`` (what ``steepest decompose
-sample:camera`` writes, from the same calls), ``learning`` (needs torch), ``inpainting`` or
-``manifold``.
+Name one part to draw it alone: ``effects``, ``denoised``, ``decomposition`` (what ``steepest
+decompose sample:camera`` writes, from the same calls), ``learning`` (needs torch), ``inpainting``
+or ``manifold``.
 """
 
 from __future__ import annotations
@@ -37,6 +37,13 @@ def draw_effects() -> None:
     from effects_pictures import effects
 
     save(effects(), "effects.png", 130)
+
+
+def draw_denoised() -> None:
+    """Before and after the first command of README.md."""
+    from effects_pictures import denoised
+
+    save(denoised(), "denoised.png", 130, 64)
 
 
 def draw_learning() -> None:
@@ -105,10 +112,11 @@ def draw_manifold() -> None:
 
 
 def main() -> None:
-    """Everything, or what is named: effects, decomposition, learning, inpainting, manifold."""
+    """Everything, or the parts that are named."""
     FOLDER.mkdir(exist_ok=True)
     parts = {
         "effects": draw_effects,
+        "denoised": draw_denoised,
         "decomposition": draw_decomposition,
         "learning": draw_learning,
         "inpainting": draw_inpainting,

@@ -403,3 +403,15 @@ def test_descriptions_need_not_be_ascii(tmp_path):
     metadata = Metadata(description="10 µm, Café")
     write_image(tmp_path / "a.tif", Image(np.zeros((2, 3), np.uint8), "YX", metadata=metadata))
     assert read_image(tmp_path / "a.tif").metadata.description == "10 µm, Café"
+
+
+def test_the_noise_of_the_noisy_sample_is_that_of_photons_and_read_out():
+    noisy, clean = sample("noisy-camera"), sample("camera")
+    assert np.array_equal(read_image("sample:noisy-camera").array, noisy)
+    assert noisy.dtype == np.uint8
+    for low, high in ((60, 90), (140, 170)):  # where nothing is clipped
+        own = (clean >= low) & (clean < high)
+        photons = 80 * (clean[own] / 255.0)
+        error = 80 * (noisy[own] / 255.0) - photons
+        assert abs(error.mean()) < 5 * error.std() / np.sqrt(own.sum())
+        assert (error**2).mean() == pytest.approx((photons + 9).mean(), rel=0.05)

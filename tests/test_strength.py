@@ -15,6 +15,7 @@ import steepest
 from steepest import InputError, NoiseModel, Solver, Status
 from steepest.flows.flat_blocks import BLURS, correlation, cut_blocks, fit_variance
 from steepest.flows.jpeg_noise import noise_before_jpeg
+from steepest.flows.noise import image_noise
 from steepest.flows.strength import minimise
 from steepest.io.samples import sample
 
@@ -72,7 +73,7 @@ def test_white_noise_of_a_photograph(sigma: float) -> None:
     image = photograph() + sigma * np.random.default_rng(4).standard_normal((256, 256))
     model = steepest.estimate_noise_model(image)
     assert model.gain == model.blur == 0
-    assert math.sqrt(model.offset) == pytest.approx(sigma, rel=0.1)
+    assert math.sqrt(model.variance) == pytest.approx(sigma, rel=0.1)
 
 
 @pytest.mark.parametrize("width", [0.5, 0.7, 1.0])
@@ -80,7 +81,7 @@ def test_blurred_noise_of_a_photograph(width: float) -> None:
     noise = 0.05 * blurred(np.random.default_rng(5), (256, 256), width)
     model = steepest.estimate_noise_model(photograph() + noise)
     assert model.blur == pytest.approx(width, abs=0.1)
-    assert math.sqrt(model.offset) == pytest.approx(0.05, rel=0.15)
+    assert math.sqrt(model.variance) == pytest.approx(0.05, rel=0.15)
 
 
 @pytest.mark.parametrize("photons", [30, 300])
@@ -96,7 +97,7 @@ def test_the_gain_of_photons(photons: int) -> None:
 def test_the_model_scales_with_the_image() -> None:
     image = photograph() + 0.05 * np.random.default_rng(7).standard_normal((256, 256))
     one, large = (steepest.estimate_noise_model(c * image) for c in (1.0, 1e9))
-    assert large.offset == pytest.approx(1e18 * one.offset, rel=1e-9)
+    assert large.variance == pytest.approx(1e18 * one.variance, rel=1e-9)
     assert one.scaled(4.0).deviation(4.0) == pytest.approx(4 * one.deviation(1.0))
     noise = NoiseModel(0.01, gain=0.5, blur=0.6).sample(
         np.full((1, 500, 500), 0.3), np.random.default_rng(0)
@@ -163,7 +164,7 @@ def test_channels_have_their_own_noise() -> None:
     sigmas = np.array([0.02, 0.05, 0.1])
     image = clean + sigmas[:, None, None] * rng.standard_normal((3, 256, 256))
     models = steepest.estimate_noise_model(image, channel_axis=0)
-    np.testing.assert_allclose([math.sqrt(m.offset) for m in models], sigmas, rtol=0.1)
+    np.testing.assert_allclose([math.sqrt(m.variance) for m in models], sigmas, rtol=0.1)
     energy = steepest.TotalVariation(coupled=False)
     result = steepest.denoise(image, energy=energy, channel_axis=0)
     assert (np.diff(result.strength) > 0).all()
@@ -231,8 +232,9 @@ def test_solver_options_are_taken() -> None:
 
 @pytest.mark.parametrize(
     ("values", "name"),
-    [({"offset": "a"}, "offset"), ({"offset": -1}, "offset"), ({"offset": 1, "blur": -1}, "blur"),
-     ({"offset": 1, "gain": math.nan}, "gain"), ({"offset": 1, "share": 2}, "share")],
+    [({"variance": "a"}, "variance"), ({"variance": -1}, "variance"),
+     ({"variance": 1, "blur": -1}, "blur"),
+     ({"variance": 1, "gain": math.nan}, "gain"), ({"variance": 1, "share": 2}, "share")],
 )  # fmt: skip
 def test_bad_noise_is_refused(values: dict[str, Any], name: str) -> None:
     with pytest.raises(InputError, match=name):
@@ -347,11 +349,11 @@ def test_repeated_exposures_show_the_camera(count: int, black: float) -> None:
     series = black + gain * rng.poisson(clean / gain, shape) + read * rng.standard_normal(shape)
     model = steepest.estimate_noise_model(series, exposure_axis=0)
     assert model.gain == pytest.approx(gain, rel=0.05)
-    assert model.offset == pytest.approx(read**2 - gain * black, abs=1e-4)
+    assert model.variance == pytest.approx(read**2 - gain * black, abs=1e-4)
     white = clean + 0.05 * rng.standard_normal(shape)
     model = steepest.estimate_noise_model(np.moveaxis(white, 0, -1), exposure_axis=-1)
     assert model.gain == 0
-    assert model.offset == pytest.approx(0.0025, rel=0.03)
+    assert model.variance == pytest.approx(0.0025, rel=0.03)
 
 
 def test_exposures_of_each_channel() -> None:
@@ -359,7 +361,7 @@ def test_exposures_of_each_channel() -> None:
     levels = np.array([0.02, 0.05, 0.1])
     series = clean[..., None] + levels * rng.standard_normal((3, *clean.shape, 3))
     models = steepest.estimate_noise_model(series, -1, exposure_axis=0)
-    assert [m.offset**0.5 for m in models] == pytest.approx(levels, rel=0.05)
+    assert [m.variance**0.5 for m in models] == pytest.approx(levels, rel=0.05)
     with pytest.raises(InputError, match="at least two exposures"):
         steepest.estimate_noise_model(clean[None], exposure_axis=0)
 
@@ -374,10 +376,10 @@ def test_the_camera_of_a_model_is_that_of_the_transform() -> None:
         _ = NoiseModel(1.0).camera
 
 
-def compressed(image: np.ndarray, quality: int) -> np.ndarray:
+def compressed(image: np.ndarray, quality: int, sampling: str = "4:2:0") -> np.ndarray:
     stored = io.BytesIO()
     pixels = np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8)
-    Image.fromarray(pixels).save(stored, "JPEG", quality=quality)
+    Image.fromarray(pixels).save(stored, "JPEG", quality=quality, subsampling=sampling)
     return np.asarray(Image.open(stored)) / 255
 
 
@@ -426,3 +428,55 @@ def test_other_images_have_no_grid(shape: tuple[int, ...]) -> None:
 def test_constant_tiles_on_the_grid_are_no_noise() -> None:
     image = np.kron(np.random.default_rng(24).random((16, 16)), np.ones((8, 8)))
     assert noise_before_jpeg(image) is None
+
+
+def coloured() -> np.ndarray:
+    """A photograph in colour, 200 x 296, averaged over 2 x 2 pixels."""
+    coffee = sample("coffee")[:, 4:596] / 255.0
+    return coffee.reshape(200, 2, 296, 2, 3).mean((1, 3))
+
+
+@pytest.mark.parametrize("sampling", ["4:2:0", "4:4:4"])
+def test_the_strength_for_compressed_colour_noise_is_nearly_the_best(sampling: str) -> None:
+    """Colours measured for themselves lose more than 1 dB."""
+    clean = coloured()
+    noisy = clean + 0.05 * np.random.default_rng(25).standard_normal(clean.shape)
+    image = compressed(noisy, 60, sampling)
+
+    def denoised(strength: float | None) -> float:
+        return psnr(steepest.denoise_tv(image, strength, channel_axis=-1).image, clean)
+
+    assert denoised(None) > max(denoised(s) for s in (0.03, 0.05, 0.07)) - 0.3
+
+
+def test_noise_of_a_grey_jpeg_in_three_channels_is_grey() -> None:
+    clean = 0.1 + 0.8 * photograph()
+    noisy = clean + 0.05 * np.random.default_rng(26).standard_normal(clean.shape)
+    image = compressed(np.stack([noisy] * 3, -1), 75)
+    assert steepest.estimate_noise(image, channel_axis=-1) == pytest.approx(0.05, rel=0.15)
+    strength = steepest.denoise_tv(image, channel_axis=-1).strength
+    alone = steepest.denoise_tv(image[..., 0]).strength  # sqrt(3) times the variation, three times
+    assert strength == pytest.approx(math.sqrt(3) * alone, rel=0.15)  # the squares
+
+
+def test_noise_of_compressed_colours_has_their_deviations() -> None:
+    """The noise of the probe and the models of red, green and blue are the same."""
+    clean = 0.2 + 0.6 * coloured()
+    noisy = clean + 0.08 * np.random.default_rng(27).standard_normal(clean.shape)
+    image = np.moveaxis(compressed(noisy, 85, "4:4:4"), -1, 0)
+    found = image_noise(image)
+    assert found.mixed is not None
+    noise = found.sample(image, np.random.default_rng(0))
+    expected = [math.sqrt(model.variance) for model in found.models]
+    np.testing.assert_allclose(noise.std((1, 2)), expected, rtol=0.05)
+
+
+def test_noise_of_colours_at_half_the_resolution() -> None:
+    """Where JPEG rounds little, only the resolution tells that the noise of channels is related."""
+    rng, clean = np.random.default_rng(28), 0.2 + 0.6 * coloured()
+    noisy = clean + 0.1 * rng.standard_normal(clean.shape)
+    image = compressed(noisy, 92, "4:2:0")
+    deviation = float((image - clean).std())
+    assert steepest.estimate_noise(image, channel_axis=-1) == pytest.approx(deviation, rel=0.1)
+    assert image_noise(np.moveaxis(image, -1, 0)).mixed is not None
+    assert image_noise(np.moveaxis(noisy, -1, 0)).mixed is None

@@ -28,7 +28,7 @@ _WHERE = {
     "denoise_least_risk": "flows.strength",
     "estimate_noise": "flows.noise",
     "estimate_noise_model": "flows.noise",
-    "NoiseModel": "flows.noise",
+    "NoiseModel": "flows.noise_model",
     "anscombe": "flows.anscombe",
     "anscombe_noise": "flows.anscombe",
     "inverse_anscombe": "flows.anscombe",

@@ -47,9 +47,9 @@ class Values:
         top = float(np.iinfo(page.dtype).max) if page.dtype.kind == "u" else 1.0
         found = steepest.estimate_noise_model(page, image.channel_axis)
         models = [model.scaled(top) for model in (found if isinstance(found, tuple) else (found,))]
-        gain, offset = (np.mean([getattr(m, name) for m in models]) for name in ("gain", "offset"))
         if all(model.gain > 0 and model.blur == 0 for model in models):
-            camera = steepest.NoiseModel(float(offset), float(gain)).camera
+            variance, gain = np.mean([(m.variance, m.gain) for m in models], 0)
+            camera = steepest.NoiseModel(float(variance), float(gain)).camera
             with suppress(InputError):  # values far below the offset: these are no photons
                 steepest.anscombe(page, *camera)
                 return replace(self, camera=camera)

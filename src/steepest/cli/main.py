@@ -27,7 +27,7 @@ unknown pixels, or choose a small set of pixels to keep.
 Examples
 --------
 steepest info sample:camera                 what a file contains
-steepest denoise photo.jpg                  remove noise, as much as there is
+steepest denoise sample:noisy-camera        remove noise, as much as there is
 steepest decompose sample:camera -o bands   split a photograph into structures
 steepest filter photo.png --high-pass 0.05  only small or faint structures
 steepest flow photo.png --times 0.02,0.1,0.5  the flow at three times
@@ -46,7 +46,8 @@ steepest app photo.jpg                      bands under sliders, in a browser
 Notes
 -----
 Images: PNG, JPEG, BMP, TIFF (8-bit, 16-bit, float; several pages are a volume) and NPY files,
-folders of them, quoted globs ('scans/*.tif'), and the bundled sample:camera and sample:coffee.
+folders of them, quoted globs ('scans/*.tif'), and the bundled sample:camera, sample:coffee and
+sample:noisy-camera.
 
 Exit codes: 0 all done; 1 an image failed, or did not converge with --strict; 2 bad usage or input;
 130 interrupted (Ctrl-C).

@@ -3,7 +3,8 @@
 JPEG rounds the cosine coefficients of blocks of 8 x 8 pixels to multiples of steps. Where the
 picture is flat, weak noise is rounded to zero, and what remains is not white. But the rounding is
 known once the grid of the blocks and the steps have been found. So the energies of the flattest
-blocks are compared with those of white noise that is rounded in the same way.
+blocks are compared with those of white noise that is rounded in the same way. Of a colour image,
+this is done with the luminance, which JPEG rounds like a grey image.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from scipy.fft import dct, dctn
 from scipy.ndimage import correlate1d
 
+LUMINANCE = np.array([0.299, 0.587, 0.114])  # of red, green and blue
 _SIDE = 8  # pixels of a block
 _FEWEST, _MOST = 40, 10_000  # blocks that are used
 _CROP = 512  # pixels along each side of the part in which the grid is looked for
@@ -24,7 +26,8 @@ _STEPS = np.geomspace(200, 1.5, 165)  # that are tried, for a range of 255
 _BIN = 0.1  # width of the bins of coefficients, for a range of 255
 _COMB = 0.6  # least mean cosine of coefficients that are multiples of a step
 _KNOWN = 6  # least number of known steps
-_MISFIT = 0.4  # most that coefficients differ from multiples; 0.29 grey levels are due to rounding
+# most that coefficients differ from multiples, in grey levels; rounding makes 0.29, in colour 0.35
+_MISFIT = {1: 0.4, 3: 0.45}
 _SHARES = 2.0 ** -np.arange(0, 7.1, 0.5)
 _LEVELS = (0.1, 0.2, 0.35, 0.6)  # of the distribution of energies that are compared
 _FIT = 1.05  # largest accepted ratio of the deviations that they show; more for few blocks
@@ -38,12 +41,25 @@ def noise_before_jpeg(channel: np.ndarray) -> tuple[float, float] | None:
     It is also None where the coefficients are not multiples of the steps, because noise was added
     after the compression or channels were mixed, and where no blocks look like rounded noise.
     """
-    if channel.ndim != 2 or (channel.shape[0] - 7) * (channel.shape[1] - 7) < 64 * _FEWEST:
+    found = rounded_coefficients(channel[None])
+    return None if found is None else rounded_noise(*found)
+
+
+def rounded_coefficients(image: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """The cosine coefficients (blocks, frequencies) and their steps, which ascend.
+
+    The image has shape (1, height, width), or (3, height, width) for RGB. The result is None if it
+    was not compressed as JPEG, or too few blocks are not saturated.
+    """
+    space = image.shape[1:]
+    if len(space) != 2 or (space[0] - 7) * (space[1] - 7) < 64 * _FEWEST:
         return None
+    channel = image[0] if len(image) == 1 else np.tensordot(LUMINANCE, image, 1)
     grid = _grid(channel)
     if grid is None:
         return None
-    found = _coefficients(channel, grid)
+    low, high = image.min((1, 2), keepdims=True), image.max((1, 2), keepdims=True)
+    found = _coefficients(channel, ((image <= low) | (image >= high)).any(0), grid)
     steps = _steps(found, float(np.ptp(channel)))
     known = np.flatnonzero(steps)
     known = known[np.argsort(steps[known], kind="stable")]
@@ -51,10 +67,10 @@ def noise_before_jpeg(channel: np.ndarray) -> tuple[float, float] | None:
         return None
     found, steps = found[:, known], steps[known]
     misfit = float(np.median(abs(found - steps * np.rint(found / steps)))) / 0.6745
-    level = _grey_level(channel)
-    if misfit > (_MISFIT * level if level else 0.1 * steps[0]):
+    level = _grey_level(image[0])
+    if misfit > (_MISFIT[len(image)] * level if level else 0.1 * steps[0]):
         return None
-    return _rounded_noise(found, steps)
+    return found, steps
 
 
 def _grid(channel: np.ndarray) -> tuple[int, int] | None:
@@ -74,15 +90,17 @@ def _grid(channel: np.ndarray) -> tuple[int, int] | None:
     return (y, x) if sizes[y, x] < np.median(sizes) - _SPARSE else None
 
 
-def _coefficients(channel: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
-    """The cosine coefficients (blocks, 64) of the blocks that are not saturated."""
-    part = channel[grid[0] :, grid[1] :]
-    height, width = (n // _SIDE for n in part.shape)
-    part = part[: _SIDE * height, : _SIDE * width].reshape(height, _SIDE, width, _SIDE)
-    blocks = part.swapaxes(1, 2).reshape(-1, _SIDE, _SIDE)
-    blocks = blocks[:: math.ceil(len(blocks) / _MOST)]
-    saturated = (blocks <= channel.min()) | (blocks >= channel.max())
-    blocks = blocks[~saturated.any((1, 2))]
+def _coefficients(channel: np.ndarray, saturated: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
+    """The cosine coefficients (blocks, 64) of the blocks without saturated pixels."""
+
+    def blocks_of(array: np.ndarray) -> np.ndarray:
+        part = array[grid[0] :, grid[1] :]
+        height, width = (n // _SIDE for n in part.shape)
+        part = part[: _SIDE * height, : _SIDE * width].reshape(height, _SIDE, width, _SIDE)
+        blocks = part.swapaxes(1, 2).reshape(-1, _SIDE, _SIDE)
+        return blocks[:: math.ceil(len(blocks) / _MOST)]
+
+    blocks = blocks_of(channel)[~blocks_of(saturated).any((1, 2))]
     return np.asarray(dctn(blocks, axes=(1, 2), norm="ortho")).reshape(len(blocks), -1)
 
 
@@ -130,7 +148,7 @@ def _grey_level(channel: np.ndarray) -> float:
     return level if abs(multiples - np.rint(multiples)).max() < 0.05 else 0.0
 
 
-def _rounded_noise(found: np.ndarray, steps: np.ndarray) -> tuple[float, float] | None:
+def rounded_noise(found: np.ndarray, steps: np.ndarray) -> tuple[float, float] | None:
     """The deviation of white noise with rounded coefficients like these, and the share of blocks.
 
     It is None if no share of blocks is like that, or if rounding hardly matters. The steps are in

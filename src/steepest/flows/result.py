@@ -18,7 +18,7 @@ from ..core.numbers import check_number, counted
 from ..core.progress import Pictured
 from ..core.result import ImageResult, Result
 from ..core.status import Status
-from .noise import NoiseModel
+from .noise_model import NoiseModel
 from .problem import Problem
 
 

@@ -20,7 +20,8 @@ from .channels import by_channel
 from .discrepancy import DEFAULT_MAX_ITER, DEFAULT_TOL
 from .flat_blocks import constant_in
 from .haar_noise import Noise
-from .noise import NoiseModel, level_of, noise_of_channel
+from .noise import ImageNoise, image_noise, level_of
+from .noise_model import NoiseModel
 from .parts import Plan, Solved, collect, make_plan, solve_part
 from .problem import Problem, make_problem
 from .result import DenoiseResult
@@ -104,8 +105,8 @@ def denoise_least_risk(
     )
     own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
     plan = make_plan(own, on_step)
-    models = _given(noise, problem)
-    found = [_least_risk(problem, i, plan, given) for i, given in enumerate(models)]
+    noises = _estimated(problem) if noise is None else _given(noise, problem)
+    found = [_least_risk(problem, i, plan, own) for i, own in enumerate(noises)]
     strength = by_channel([each.strength for each in found], problem)
     result = collect(problem, [each.solved for each in found], strength)
     shares = by_channel([each.level.share for each in found], problem)
@@ -124,14 +125,21 @@ class _Found:
 
     solved: Solved
     strength: float
-    noise: list[NoiseModel]
+    noise: Sequence[NoiseModel]
     level: Noise
 
 
-def _given(noise: Any, problem: Problem) -> list[list[NoiseModel] | None]:
-    """The given noise of the channels of each part; None where it is to be estimated."""
-    if noise is None:
-        return [None] * len(problem.parts)
+def _estimated(problem: Problem) -> list[ImageNoise]:
+    """The noise of each part, estimated from all channels of its image."""
+    parts, count = [_in_float64(part) for part in problem.parts], problem.parts_per_item
+    if count == 1:
+        return [image_noise(part) for part in parts]
+    items = [np.concatenate(parts[i : i + count]) for i in range(0, len(parts), count)]
+    return [ImageNoise((model,)) for item in items for model in image_noise(item).models]
+
+
+def _given(noise: Any, problem: Problem) -> list[ImageNoise]:
+    """The given noise of the channels of each part."""
     sizes = [len(part) for part in problem.parts[: problem.parts_per_item]]
     several = np.ndim(noise) == 1 or isinstance(noise, list | tuple)
     each = list(noise) if several else [noise] * sum(sizes)
@@ -148,7 +156,7 @@ def _given(noise: Any, problem: Problem) -> list[list[NoiseModel] | None]:
     parts *= problem.num_items
     for index, (own, part) in enumerate(zip(parts, problem.parts, strict=True)):
         _check_level(own, _in_float64(part), index, problem)
-    return list(parts)
+    return [ImageNoise(tuple(own)) for own in parts]
 
 
 def _check_level(models: list[NoiseModel], part: np.ndarray, index: int, problem: Problem) -> None:
@@ -166,20 +174,22 @@ def _check_level(models: list[NoiseModel], part: np.ndarray, index: int, problem
         )
 
 
-def _least_risk(problem: Problem, index: int, plan: Plan, given: list[NoiseModel] | None) -> _Found:
+def _least_risk(problem: Problem, index: int, plan: Plan, noise: ImageNoise) -> _Found:
     """Minimise the estimated risk of one part, or of a sample of it if it is large."""
     part = problem.parts[index]
     values = _in_float64(part)
     span = float(np.ptp(values))
-    models = [noise_of_channel(each) for each in values] if given is None else given
-    level = level_of(models, values)
+    constant = constant_in(values)
+    level = level_of(noise.models, values, constant)
     if span == 0 or level.total <= 1e-6 * span:
         nothing = solve_part(problem, index, 0.0, plan, None)
-        return _Found(nothing, 0.0, models, Noise(0.0, 0.0, 0.0))
+        return _Found(nothing, 0.0, noise.models, Noise(0.0, 0.0, 0.0))
     sample = _mosaic(part) if getattr(problem.energy, "weights", None) is None else part
     whole = sample is part
     rough = replace(plan, goal=replace(plan.goal, tol=max(plan.goal.tol, _TRIAL_TOL)))
-    risk = _Risk(replace(problem, parts=[sample]), rough, models)
+    risk = _Risk(
+        replace(problem, parts=[sample]), rough, noise, constant if whole else _mosaic(constant)
+    )
     first = math.log(level.sigma) + math.log(_RATIO) * np.array(_FIRST)
     lowest, highest = math.log(_SMALLEST * span), math.log(_LARGEST * span)
     best, _ = minimise(risk, first, lowest, highest, _REFINEMENTS)
@@ -191,7 +201,7 @@ def _least_risk(problem: Problem, index: int, plan: Plan, given: list[NoiseModel
         start = risk.tried[near].flux if whole else None
         solved = solve_part(problem, index, strength, plan, start, near=whole)
     iterations = solved.iterations + sum(each.iterations for each in risk.tried.values())
-    return _Found(replace(solved, iterations=iterations), strength, models, level)
+    return _Found(replace(solved, iterations=iterations), strength, noise.models, level)
 
 
 class _Risk:
@@ -200,12 +210,13 @@ class _Risk:
     ``problem`` has one part. ``tried`` are the solutions so far.
     """
 
-    def __init__(self, problem: Problem, plan: Plan, models: Sequence[NoiseModel]) -> None:
+    def __init__(
+        self, problem: Problem, plan: Plan, noise: ImageNoise, constant: np.ndarray
+    ) -> None:
         (part,) = problem.parts
         self.values = _in_float64(part)
-        rng, pairs = np.random.default_rng(_SEED), zip(models, self.values, strict=True)
-        self.noise = np.stack([model.sample(each[None], rng)[0] for model, each in pairs])
-        self.noise[constant_in(self.values)] = 0
+        self.noise = noise.sample(self.values, np.random.default_rng(_SEED))
+        self.noise[constant] = 0
         moved = part + _like(_PROBE * self.noise, part)
         self.problems = problem, replace(problem, parts=[moved])
         self.flux: list[Array | None] = [None, None]

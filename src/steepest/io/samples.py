@@ -10,13 +10,18 @@ from PIL import Image
 
 from steepest.core.numbers import check_choice
 
-SAMPLES = ("camera", "coffee", "head", "interferogram", "nickel")
+SAMPLES = ("camera", "coffee", "head", "interferogram", "nickel", "noisy-camera")
 _PHASES, MAPS = ("head", "interferogram"), ("nickel",)
+_WHITE, _READ_NOISE = 80, 3  # photons of white and read noise, in photons, of "noisy-camera"
 
 
 def sample_bytes(name: str) -> bytes:
     """Return the contents of the file of a bundled sample."""
     check_choice(name, "name", SAMPLES)
+    if name == "noisy-camera":
+        file = BytesIO()
+        Image.fromarray(_noisy(sample("camera"))).save(file, "PNG")
+        return file.getvalue()
     ending = ".npy" if name in _PHASES else ".ctf.gz" if name in MAPS else ".png"
     return (resources.files("steepest") / "data" / f"{name}{ending}").read_bytes()
 
@@ -25,6 +30,8 @@ def sample(name: str = "camera") -> np.ndarray:
     """Return a bundled image.
 
     - "camera" (512, 512) and "coffee" (400, 600, 3), uint8: photographs.
+    - "noisy-camera" (512, 512), uint8: "camera" as in dim light. The noise is simulated, always the
+      same: 80 photons in a white pixel, read noise of 3 photons, rounded to 8 bits.
     - "interferogram" (189, 192) and "head" (51, 51), float32: phases in radians, from radar and
       from magnetic resonance imaging.
 
@@ -41,3 +48,10 @@ def sample(name: str = "camera") -> np.ndarray:
     if name in _PHASES:
         return np.asarray(np.load(data, allow_pickle=False))
     return np.array(Image.open(data))
+
+
+def _noisy(clean: np.ndarray) -> np.ndarray:
+    """A photograph as a camera would take it in dim light."""
+    rng = np.random.RandomState(0)  # unlike Generator, the same in all versions of NumPy
+    photons = rng.poisson(clean / 255 * _WHITE) + _READ_NOISE * rng.standard_normal(clean.shape)
+    return np.rint(255 / _WHITE * photons).clip(0, 255).astype(np.uint8)

@@ -8,7 +8,7 @@ import numpy as np
 
 import steepest
 from steepest.core.errors import InputError
-from steepest.flows.noise import NoiseModel
+from steepest.flows.noise_model import NoiseModel
 
 from .. import choices
 from ..certificates import bounds, without_pixels

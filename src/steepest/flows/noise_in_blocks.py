@@ -1,0 +1,136 @@
+"""The noise that the flat blocks of an image show: white, blurred, or of a camera."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.ndimage import uniform_filter
+
+from .flat_blocks import (
+    BLURS,
+    LEAST,
+    Blocks,
+    Correlation,
+    Fit,
+    correlation,
+    cut_blocks,
+    expected,
+    fit_variance,
+)
+from .noise_model import NoiseModel
+
+_BINS = 6  # of grey values, if there are enough blocks
+# of the line of variances, relative to its value at the mean; above 1, black is not zero
+_SLOPES = np.array([0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0])
+_DARKEST = 0.01  # share of the image that may be darker than black, in means of 8 pixels per axis
+_DRAWN = 0.3  # constant share of an image from which it may be a drawing
+_TEXTURE_MISSES = 0.06  # error of correlations in texture, beyond that allowed in blurred noise
+_ENOUGH = 0.08  # share of flat blocks that tells blurred noise from texture
+_TEXTURE = 0.35  # correlation of neighbours in texture, beyond that of the noise
+
+
+def noise_in_blocks(channel: np.ndarray) -> NoiseModel | None:
+    """The noise of a channel; None if blocks do not show whether it has any."""
+    space = tuple(n for n in channel.shape if n > 1)
+    blocks = cut_blocks(channel.reshape(1, *space)) if space else None
+    if blocks is None or len(blocks) < LEAST:
+        return None
+    white = fit_variance(blocks, 0.0)
+    found = correlation(blocks, white.count)
+    usual = expected(blocks.ndim, white.share)
+    if not white.fits and blocks.constant > _DRAWN:
+        return None  # perhaps a drawing: what is not constant are its edges
+    if float(found.near.mean()) > usual[0, 0] + 0.1 + 2 * _error(blocks, white):
+        blurred = _blurred(blocks, found, usual)
+        if blurred is not None:
+            return blurred
+    variance = white.variance * (1 - _texture(blocks, white, found))
+    if variance == 0:
+        return NoiseModel(0.0, share=0.0)
+    camera = _camera(blocks, channel)
+    return NoiseModel(variance, share=white.share) if camera is None else camera
+
+
+def _error(blocks: Blocks, fit: Fit) -> float:
+    """Standard deviation of a correlation in white noise."""
+    return 1 / math.sqrt(0.875 * blocks.values.shape[1] * fit.count)
+
+
+def _texture(blocks: Blocks, fit: Fit, found: Correlation) -> float:
+    """The share of the variance that is texture, which is correlated where white noise is not."""
+    usual = expected(blocks.ndim, fit.share)[0, 0]
+    excess = float(found.near.max() - usual) - 1.5 * _error(blocks, fit)
+    return min(1.0, max(0.0, excess / _TEXTURE))
+
+
+def _blurred(blocks: Blocks, found: Correlation, usual: np.ndarray) -> NoiseModel | None:
+    """The model of blurred noise; None if correlations or variances are not those of such noise."""
+    width = float(np.interp(found.near.mean(), usual[:, 0], BLURS))
+    for _ in range(2):
+        fit = fit_variance(blocks, min(BLURS, key=lambda blur: abs(blur - width)))
+        found, usual = correlation(blocks, fit.count), expected(blocks.ndim, fit.share)
+        width = float(np.interp(found.near.mean(), usual[:, 0], BLURS))
+    allowed = 0.05 + 2 * _error(blocks, fit)
+    misses = [
+        abs(found.diagonal - float(np.interp(width, BLURS, usual[:, 1]))) - allowed,
+        abs(found.far - float(np.interp(width, BLURS, usual[:, 2]))) - allowed,
+        (float(np.ptp(found.near)) - 1.5 * allowed) / 1.5,
+    ]
+    noise = 1 - max(0.0, *misses) / _TEXTURE_MISSES  # what is not blurred noise is texture
+    noise *= min(1.0, fit.share / _ENOUGH)
+    if not fit.fits or noise <= 0:
+        return None
+    return NoiseModel(fit.variance * noise, blur=width, share=fit.share)
+
+
+def _camera(blocks: Blocks, channel: np.ndarray) -> NoiseModel | None:
+    """The model of noise that grows with the grey value, if that explains bright and dark blocks.
+
+    The variance is found in each of several bins of grey values. Texture makes some of them too
+    large, so the line through them is fitted by a median.
+    """
+    bins = min(_BINS, len(blocks) // 40)
+    if bins < 3:
+        return None
+    edges = np.quantile(blocks.mean, np.linspace(0, 1, bins + 1))
+    grey, variance, weight = [], [], []
+    for low, high in zip(edges[:-1], edges[1:], strict=True):
+        own = blocks.where((blocks.mean >= low) & (blocks.mean <= high))
+        if len(own) < LEAST:
+            continue
+        fit = fit_variance(own, 0.0)
+        texture = _texture(own, fit, correlation(own, fit.count))
+        if texture > 0.5:
+            continue
+        grey.append(float(own.mean[: fit.count].mean()))
+        variance.append(fit.variance * (1 - texture))
+        weight.append(fit.share * (1 - texture) * (1.0 if fit.fits else 0.25))
+    if len(grey) < 3 or min(grey) < 0:
+        return None
+    x, y, w = np.array(grey), np.array(variance), np.array(weight) / np.sum(weight)
+    middle, dark = float((w * x).sum()), float(np.quantile(uniform_filter(channel, 8), _DARKEST))
+    best: tuple[float, float, float] | None = None
+    flat = 0.0
+    for slope in _SLOPES:
+        shape = (1 - slope) + slope * x / middle
+        if slope > 1 and middle * (1 - 1 / slope) > dark:
+            break
+        ratio = np.log(y / shape)
+        level = _weighted_median(ratio, w)
+        spread = float((w * abs(ratio - level)).sum())
+        flat = spread if slope == 0 else flat
+        if best is None or spread < best[0]:
+            best = spread, float(slope), math.exp(level)
+    assert best is not None
+    spread, slope, level = best
+    share = float(np.mean(weight))
+    if slope == 0 or spread > 0.15 or spread > 0.5 * flat or share < 2 * _ENOUGH:
+        return None
+    return NoiseModel(level * (1 - slope), level * slope / middle, share=share)
+
+
+def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
+    order = np.argsort(values)
+    place = np.searchsorted(np.cumsum(weights[order]), 0.5 * weights.sum())
+    return float(values[order][min(place, len(values) - 1)])
