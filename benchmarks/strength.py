@@ -70,6 +70,14 @@ NOISES: dict[str, Noise] = {
 }
 
 
+def halved(image: np.ndarray) -> np.ndarray:
+    """Grey values from 0 to 1 of an 8-bit image, averaged over 2 x 2 pixels."""
+    grey = np.asarray(image, float) / 255
+    grey = grey @ (0.2125, 0.7154, 0.0721) if grey.ndim == 3 else grey
+    height, width = (n // 2 for n in grey.shape)
+    return grey[: 2 * height, : 2 * width].reshape(height, 2, width, 2).mean((1, 3))
+
+
 def psnr(image: np.ndarray, clean: np.ndarray) -> float:
     return -10 * float(np.log10(((image - clean) ** 2).mean()))
 
@@ -114,10 +122,7 @@ def main() -> None:
     for name in options.noise:
         best, noisy_psnr, losses, level = [], [], [], []
         for number, path in enumerate(paths):
-            grey = np.asarray(steepest.io.read_image(path).array, float) / 255
-            grey = grey @ (0.2125, 0.7154, 0.0721) if grey.ndim == 3 else grey
-            height, width = (n // 2 for n in grey.shape)
-            clean = grey[: 2 * height, : 2 * width].reshape(height, 2, width, 2).mean((1, 3))
+            clean = halved(steepest.io.read_image(path).array)
             noisy = NOISES[name](clean, np.random.default_rng(number)).astype(np.float32)
             sigma = float((noisy - clean).std())
             result = steepest.denoise_tv(noisy)
