@@ -95,7 +95,7 @@ def deepinv(dtype: DTypeLike) -> Contender:
     """
     import torch
 
-    denoiser = _deepinv_denoiser()
+    denoiser = deepinv_denoiser()
 
     def to_tensor(image: Array) -> Any:
         return torch.from_numpy(np.ascontiguousarray(image, dtype))[None, None]
@@ -288,23 +288,18 @@ def _primal_dual(
 
 
 @functools.cache
-def _deepinv_denoiser() -> Any:
-    """deepinv's TVDenoiser; without torchvision, loaded without importing the whole package."""
-    if importlib.util.find_spec("torchvision") is not None:
-        from deepinv.models import TVDenoiser
-
-        return TVDenoiser
-    spec = importlib.util.find_spec("deepinv")
-    if spec is None or spec.origin is None:
-        raise ImportError("No module named 'deepinv'")
-    root = Path(spec.origin).parent
-    for name, folder in (("deepinv", root), ("deepinv.models", root / "models")):
-        package = types.ModuleType(name)
-        package.__path__ = [str(folder)]
-        sys.modules[name] = package
-    from deepinv.models.tv import TVDenoiser
-
-    return TVDenoiser
+def deepinv_denoiser(name: str = "TV") -> Any:
+    """deepinv's TVDenoiser or TGVDenoiser, loaded without the package, which needs torchvision."""
+    if "deepinv" not in sys.modules:
+        spec = importlib.util.find_spec("deepinv")
+        if spec is None or spec.origin is None:
+            raise ImportError("No module named 'deepinv'")
+        root = Path(spec.origin).parent
+        for package, folder in (("deepinv", root), ("deepinv.models", root / "models")):
+            module = types.ModuleType(package)
+            module.__path__ = [str(folder)]
+            sys.modules[package] = module
+    return getattr(importlib.import_module(f"deepinv.models.{name.lower()}"), f"{name}Denoiser")
 
 
 PEERS: tuple[tuple[str, Callable[[], Contender]], ...] = (

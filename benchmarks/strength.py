@@ -96,6 +96,16 @@ CAMERAS: dict[str, Noise] = {
 TABLES = {"grey": NOISES, "colour": COLOURS, "camera": CAMERAS}
 
 
+def halved(image: np.ndarray, colour: bool = False) -> np.ndarray:
+    """An 8-bit image from 0 to 1, grey unless ``colour``, averaged over 2 x 2 pixels."""
+    values = np.asarray(image, float) / 255
+    if values.ndim == 3 and not colour:
+        values = values @ (0.2125, 0.7154, 0.0721)
+    height, width = (n // 2 for n in values.shape[:2])
+    parts = values[: 2 * height, : 2 * width]
+    return np.asarray(parts.reshape(height, 2, width, 2, *values.shape[2:]).mean((1, 3)))
+
+
 def psnr(image: np.ndarray, clean: np.ndarray) -> float:
     return -10 * float(np.log10(((image - clean) ** 2).mean()))
 
@@ -133,14 +143,9 @@ def by_camera(noisy: np.ndarray) -> tuple[np.ndarray, bool]:
 
 
 def photographs(paths: list[Path], colour: bool) -> Iterator[np.ndarray]:
-    """The photographs, grey or in colour, averaged over 2 x 2 pixels."""
+    """The photographs, as by `halved`."""
     for path in paths:
-        image = np.asarray(steepest.io.read_image(path).array, float) / 255
-        if image.ndim == 3 and not colour:
-            image = image @ (0.2125, 0.7154, 0.0721)
-        height, width = (n // 2 for n in image.shape[:2])
-        parts = image[: 2 * height, : 2 * width]
-        yield parts.reshape(height, 2, width, 2, *image.shape[2:]).mean((1, 3))
+        yield halved(steepest.io.read_image(path).array, colour)
 
 
 def camera_row(name: str, paths: list[Path]) -> list[str]:

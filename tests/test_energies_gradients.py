@@ -84,3 +84,53 @@ def test_batches_have_the_gradients_of_their_items(name: str) -> None:
         one = images[k].clone().requires_grad_()
         (steepest.denoise(one, 0.1, energy, solver=solver).image ** 3).sum().backward()
         np.testing.assert_allclose(one.grad, together.grad[k], atol=1e-4)
+
+
+WEIGHTED = [
+    ("tv", (3, 4), {}),
+    ("tv", (2, 3, 3), {"norm": "anisotropic", "coupled": False}),
+    ("tv", (3, 4), {"huber": 0.05, "boundary": "periodic"}),
+    ("tv2", (8,), {}),
+    ("combined", (7,), {"alpha": 0.5, "beta": 0.3}),
+    ("crofton", (3, 4), {}),
+]
+
+
+@pytest.mark.parametrize(("name", "shape", "options"), WEIGHTED, ids=str)
+def test_gradcheck_in_image_strength_and_map(
+    name: str, shape: tuple[int, ...], options: dict[str, Any]
+) -> None:
+    axis = 0 if len(shape) == 3 else None
+    image = 3 * pictures(shape)[0]  # away from the scale 1
+    weights = torch.linspace(0.4, 1.5, image[0].numel() if axis == 0 else image.numel()).double()
+    weights = weights.reshape(shape[1:] if axis == 0 else shape)
+
+    def denoised(f: Any, s: Any, w: Any) -> Any:
+        energy = energy_named(name, weights=w, **options)
+        return steepest.denoise(f, s, energy, channel_axis=axis, solver=SOLVER).image
+
+    strength = torch.tensor(0.2, dtype=torch.float64)
+    inputs = [leaf.requires_grad_() for leaf in (image, strength, weights)]
+    assert torch.autograd.gradcheck(denoised, inputs, eps=1e-4, atol=2e-3, rtol=2e-3)
+
+
+def test_gradcheck_of_generalised_variation_in_the_strength() -> None:
+    image, other = pictures((3, 4))
+
+    def loss(s: Any) -> Any:
+        result = steepest.denoise(image, s, energy_named("tgv"), solver=SOLVER)
+        return ((result.image - other) ** 2).sum()
+
+    strength = torch.tensor(0.13, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(loss, strength, eps=1e-4, atol=2e-3, rtol=2e-3)
+
+
+def test_flows_have_gradients_in_the_map() -> None:
+    image, other = pictures((4, 5))
+
+    def loss(w: Any) -> Any:
+        energy = energy_named("tv", weights=w)
+        result = steepest.flow(image, [0.03, 0.1], energy, steps=3, solver=SOLVER)
+        return ((result.images - other) ** 2).sum() / 2
+
+    agree(loss, [torch.linspace(0.4, 1.5, 20).double().reshape(4, 5)], 3)

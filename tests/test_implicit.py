@@ -312,7 +312,7 @@ def test_what_cannot_be_differentiated_is_refused() -> None:
     with pytest.raises(steepest.InputError, match="stack"):
         steepest.tv_flow(f, [scalar(0.1), scalar(0.2)])
     with pytest.raises(steepest.InputError, match="weights requires grad"):
-        steepest.denoise(f, 0.1, energy=steepest.TotalVariation(weights=leaf(4, 4)))
+        steepest.denoise(f.detach(), None, steepest.TotalVariation(weights=leaf(4, 4)))
     state = steepest.tv_flow(f.detach(), 0.1).state
     with pytest.raises(steepest.InputError, match="state"):
         steepest.tv_flow(f, 0.2, start=state)

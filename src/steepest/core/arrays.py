@@ -260,7 +260,9 @@ def check_weights(weights: Any, space: tuple[int, ...], like: Array) -> Array | 
     if weights is None:
         return None
     if follows(weights):
-        raise InputError("weights requires grad; only image, strength and times are differentiable")
+        raise InputError(
+            "weights requires grad; only `denoise` with a strength and `flow` differentiate"
+        )
     weights = as_array(weights, "weights")
     if dtype_name(weights).lstrip("u").rstrip("0123456789") not in ("int", "float", "bool"):
         raise InputError(f"weights has dtype {weights.dtype}; allowed are real numbers")

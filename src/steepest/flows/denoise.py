@@ -116,7 +116,7 @@ def denoise(
             spacing=spacing, solver=solver, on_step=on_step,
         )  # fmt: skip
     own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
-    tape = gradient_tape(image, strength, "strength")
+    tape, energy = gradient_tape(image, strength, "strength", energy)
     problem = make_problem(
         image if tape is None else tape.image,
         energy,

@@ -147,7 +147,7 @@ def flow(
         grid = grid_of(steps, TimeGrid.graded, DEFAULT_NUM_STEPS)
         request = TileRequest(image, out, own, tiles or Tiles(), channel_axis, spacing, on_step)
         return flow_by_tiles(request, times, energy_by_tiles(energy), grid, batch_axis)
-    tape = gradient_tape(image, times, "times")
+    tape, energy = gradient_tape(image, times, "times", energy)
     problem = make_problem(
         image if tape is None else tape.image,
         energy,

@@ -3,7 +3,9 @@
 A solution ``v`` of ``min 1/2||v - f||^2 + tau J(v)`` with flux ``p`` has the derivative
 ``dv = S (df - dtau A* p)`` with a symmetric S (`convex.linearized`). If a loss has the gradient
 ``r`` with respect to ``v``, its gradient with respect to ``f`` is ``S r``, and its derivative with
-respect to ``tau`` is ``-<S r, A* p>``. A flow is a chain of such steps. The backward pass walks
+respect to ``tau`` is ``-<S r, A* p>``. With respect to the weight of a pixel it is
+``-tau <n, A S r>`` there, with ``n = p / |p|`` where the flux is on the boundary of its ball, and 0
+elsewhere. A flow is a chain of such steps. The backward pass walks
 through it in reverse order, using the image and the flux stored for every step.
 
 The solver itself runs outside autograd. Tensors on the CPU use the compiled solver.
@@ -64,6 +66,8 @@ class Tape:
         Strength or times.
     name : str
         Name of ``parameter`` in error messages.
+    weights : Tensor, optional
+        Weights of the energy, if they require grad.
 
     Raises
     ------
@@ -71,14 +75,15 @@ class Tape:
         If ``image`` is not a tensor.
     """
 
-    def __init__(self, image: Any, parameter: Any, name: str) -> None:
+    def __init__(self, image: Any, parameter: Any, name: str, weights: Any = None) -> None:
         if not is_torch(image):
+            own = name if weights is None else "weights"
             raise InputError(
-                f"{name} requires grad, so image must be a torch tensor, not {type(image).__name__}"
+                f"{own} requires grad, so image must be a torch tensor, not {type(image).__name__}"
             )
         self._source: Tensor = image
         self._parameter = parameter if is_torch(parameter) else None
-        self._name = name
+        self._name, self._weights = name, weights
         self.image: Array = _plain(image)
         self._steps: dict[int, list[_Solved]] = {}
 
@@ -153,34 +158,37 @@ class Tape:
         )
 
     def _attach(self, images: Array, chain: _Chain) -> Tensor:
-        parameter = self._parameter
-        if parameter is None:
-            parameter = torch.zeros(0)
-        out: Tensor = _Solution.apply(self._source, parameter, self.tensor(images), chain)
+        own = [torch.zeros(0) if x is None else x for x in (self._parameter, self._weights)]
+        out: Tensor = _Solution.apply(self._source, *own, self.tensor(images), chain)
         return out
 
 
 class _Solution(torch.autograd.Function):
-    """Autograd function from the source, and strength or times, to images already computed."""
+    """Autograd function from source, strength or times, and weights to images already computed."""
 
     @staticmethod
-    def forward(ctx: Any, source: Tensor, parameter: Tensor, images: Tensor, chain: _Chain) -> Any:
+    def forward(
+        ctx: Any, source: Tensor, parameter: Tensor, weights: Tensor, images: Tensor, chain: _Chain
+    ) -> Any:
         ctx.chain, ctx.parameter_like = chain, (parameter.shape, parameter.dtype, parameter.device)
+        ctx.weights_like = weights.dtype, weights.device
         return images.view_as(images)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         (gradient,) = gradients
-        with_image, with_parameter = ctx.needs_input_grad[:2]
-        image, rates = ctx.chain.pull_back(gradient)
+        with_image, with_parameter, with_weights = ctx.needs_input_grad[:3]
+        image, rates, weights = ctx.chain.pull_back(gradient)
         shape, dtype, device = ctx.parameter_like
         parameter = None
         if with_parameter:
             # A leading time 0 has the derivative 0.
             rates = np.pad(rates, (math.prod(shape) - len(rates), 0))
             parameter = torch.from_numpy(rates).reshape(shape).to(device, dtype)
-        return (image.to(gradient.dtype) if with_image else None), parameter, None, None
+        dtype, device = ctx.weights_like
+        weights = weights.to(device, dtype) if with_weights else None
+        return (image.to(gradient.dtype) if with_image else None), parameter, weights, None, None
 
 
 class _Chain:
@@ -201,9 +209,10 @@ class _Chain:
         linear = _LOOSEST if tol is None else _SHARE * math.sqrt(tol)
         self._tol = min(max(linear, _TIGHTEST), _LOOSEST)
 
-    def pull_back(self, gradient: Tensor) -> tuple[Tensor, np.ndarray]:
-        """Gradients with respect to image and wanted times, from those of the frames (T, ...)."""
+    def pull_back(self, gradient: Tensor) -> tuple[Tensor, np.ndarray, Tensor]:
+        """Gradients with respect to image, wanted times and weights, from those of the frames."""
         parts = self._problem.split(gradient, leading=1)
+        self._of_weights = torch.zeros_like(parts[0][0, 0], dtype=torch.float64)
         own: list[Any] = [None] * len(parts)
         rates = np.zeros(len(self._wanted))
         for group in self._groups():
@@ -212,7 +221,7 @@ class _Chain:
             rates += along
             for i, image in zip(group, images, strict=True):
                 own[i] = image
-        return self._problem.assemble(own, integers=False), rates
+        return self._problem.assemble(own, integers=False), rates, self._of_weights
 
     def _groups(self) -> list[list[int]]:
         """Group the parts that have the same steps, which are processed together."""
@@ -251,6 +260,8 @@ class _Chain:
         else:
             step = linearize(self._energy, image, flux, tau)
             found = differentiate(step, gradient, self._tol, _MOST_ITERATIONS)
+            along = step.normal * self._energy.operator(found.image)
+            self._of_weights = self._of_weights - tau / self._problem.scale * along.sum((0, 1, 2))
         if not found.converged:
             warnings.warn(
                 f"steepest: a gradient was not converged after {found.iterations} iterations",

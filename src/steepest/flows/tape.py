@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ..core.errors import InputError
-from ..core.namespace import follows
+from ..core.namespace import detached, follows
 
 
-def gradient_tape(image: Any, parameter: Any, name: str) -> Any:
-    """Return an `implicit.Tape` if autograd tracks the image, the strength or the times.
+def gradient_tape(image: Any, parameter: Any, name: str, energy: Any) -> tuple[Any, Any]:
+    """Return an `implicit.Tape` and the energy, whose weights lose their gradient history.
 
-    Otherwise, return None.
+    The tape is None if autograd tracks none of the image, the strength or times, and the weights.
     """
     if isinstance(parameter, (list, tuple)) and any(follows(value) for value in parameter):
         raise InputError(f"{name} is a list of tensors that require grad; stack them to one tensor")
-    if not (follows(image) or follows(parameter)):
-        return None
+    weights = getattr(energy, "weights", None)
+    if not (follows(image) or follows(parameter) or follows(weights)):
+        return None, energy
     from .implicit import Tape
 
-    return Tape(image, parameter, name)
+    tape = Tape(image, parameter, name, weights if follows(weights) else None)
+    return tape, replace(energy, weights=detached(weights)) if follows(weights) else energy
