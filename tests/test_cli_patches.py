@@ -190,3 +190,16 @@ def test_bad_models_are_refused(files: np.ndarray, capsys: pytest.CaptureFixture
     tifffile.imwrite("volume.tif", np.zeros((5, 20, 20), np.uint16))
     assert main(["denoise", "volume.tif", "--model", "m.stpm"]) == 2
     assert "--pages" in capsys.readouterr().err
+
+
+def test_denoise_a_store(files: np.ndarray) -> None:
+    zarr = pytest.importorskip("zarr")
+    noisy = np.tile(tifffile.imread("noisy/a.tif"), (5, 4))
+    store = zarr.create_array("big.zarr", shape=noisy.shape, chunks=(64, 64), dtype="uint16")
+    store[:] = noisy
+    words = ["denoise", "big.zarr", "-o", "out.zarr", "--model", "m.stpm", "-q"]
+    assert main([*words, "--sigma", "0.08", "--memory", "12MB"]) == 0
+    expected = patches.denoise(noisy, patches.load("m.stpm"), 0.08).astype(int)
+    found = steepest.io.open_store("out.zarr").array[...].astype(int)
+    assert np.abs(found - expected).max() <= 1
+    assert main(["denoise", "big.zarr", "-o", "x.zarr", "--model", "m.stpm", "--std", "y.tif"]) == 2
