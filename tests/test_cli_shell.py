@@ -19,6 +19,7 @@ from PIL import Image as Pillow
 
 import steepest
 from cases.terminal import one_error
+from steepest.cli.commands.patches import patches
 from steepest.cli.main import COMMANDS, main, make_parser
 from steepest.cli.progress import progress
 from steepest.core.progress import Progress
@@ -51,7 +52,8 @@ def test_info(photo, capsys):
 
 def test_help_teaches_by_valid_examples(capsys):
     app = make_parser()
-    for words in ([], *([name] for name in COMMANDS)):
+    below = [["patches", name] for name in patches.commands]
+    for words in ([], *below, *([name] for name in COMMANDS)):
         assert main([*words, "--help"]) == 0
         lines = capsys.readouterr().out.splitlines()
         assert max(map(len, lines)) <= 100
@@ -72,9 +74,10 @@ def test_help_without_a_command(capsys):
 
 def test_every_command_and_option_has_a_help():
     app = make_parser()
-    for name in COMMANDS:
-        assert app[name].help.splitlines()[0].endswith(".")
-        for argument in app[name].assemble_argument_collection(parse_docstring=True):
+    one = {name: app[name] for name in COMMANDS if app[name].default_command}
+    for name, own in {**one, **{word: app["patches"][word] for word in patches.commands}}.items():
+        assert own.help.splitlines()[0].endswith(".")
+        for argument in own.assemble_argument_collection(parse_docstring=True):
             shown = argument.show and not argument.children
             assert argument.parameter.help or not shown, (name, argument.name)
 

@@ -335,3 +335,30 @@ def test_stores_of_time_series_name_their_axes(tmp_path):
     assert [axis["name"] for axis in notes["axes"]] == ["t", "c", "y", "x"]
     assert notes["datasets"][0]["coordinateTransformations"][0]["scale"] == [5, 1, 2, 2]
     assert zarr.open_array(target / "0").shape == (2, 3, 40, 50)
+
+
+def test_a_good_image_teaches_others_and_progress_ends_at_all_frames():
+    good = np.linspace(0, 1, 40 * 48, dtype=np.float32).reshape(40, 48)
+    reference = Source.of(layer(good**2))
+    source = Source.of(layer(image(2, 14, 16)))
+    watch, shares = Watch(2), []
+    show = _jobs.LEARNED[1]
+
+    def on_step(report):
+        watch(report)
+        shares.append(watch.share)
+
+    layers, words = _jobs.learned(
+        source, reference=reference, show=show, noise=0.05, on_step=on_step
+    )
+    model = steepest.patches.fit(good**2)
+    expected = [steepest.patches.denoise(frame, model, 0.05) for frame in source.frames()]
+    np.testing.assert_array_equal(layers[1][0], expected)
+    assert layers[0][0].shape == (2, 14, 16)
+    assert shares[-1] == 1
+    assert "noise 0.05" in words
+    with pytest.raises(InputError, match="good image"):
+        _jobs.learned(source, on_step=Watch())
+    scaled = Source.of(layer(image(14, 16), scale=(2, 2)), use_scale=True)
+    with pytest.raises(InputError, match="pixels"):
+        _jobs.learned(scaled, reference=reference, on_step=Watch())

@@ -13,7 +13,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 import dask.array as da
 from qtpy.QtWidgets import QFileDialog
 
-from steepest import denoise_tv, inpaint, segmentation
+from steepest import denoise_tv, inpaint, patches, segmentation
 from steepest.io.stores import open_store
 
 pytestmark = [
@@ -56,7 +56,7 @@ def test_manifest():
 
     manifest = PluginManifest.from_distribution(PLUGIN)
     manifest.validate_imports()
-    assert len(manifest.contributions.widgets) == 8
+    assert len(manifest.contributions.widgets) == 9
 
 
 def test_menus_and_samples(viewer):
@@ -314,6 +314,31 @@ def test_phases(viewer, qtbot):
     result = viewer.layers["interferogram denoised"]
     assert result.colormap.name == "hsv"
     assert "these wraps" in widget.status.value
+
+
+def test_a_good_image_teaches_others(viewer, qtbot, tmp_path):
+    viewer.add_image(image(2, 24, 28), name="bad", scale=(1, 2, 2))
+    widget = panel(viewer, "Learned", show="denoise, and how sure each pixel is", noise=0.1)
+    widget.extent.value = "Every slice (2-D)"
+    widget.run.native.click()
+    assert "other than the image" in widget.status.value
+    viewer.add_image(np.tile(np.linspace(0, 1, 48, dtype=np.float32), (40, 1)) ** 2, name="good")
+    widget._parameters["reference"].value = viewer.layers["good"]
+    widget.run.native.click()
+    finish(widget, qtbot)
+    names = [layer.name for layer in viewer.layers]
+    assert names == ["bad", "good", "bad standard deviation", "bad denoised"]
+    found = viewer.layers["bad denoised"]
+    good = patches.fit(viewer.layers["good"].data)
+    for frame, result in zip(viewer.layers["bad"].data, found.data, strict=True):
+        np.testing.assert_array_equal(result, patches.denoise(frame, good, 0.1))
+    np.testing.assert_array_equal(found.scale, (1, 2, 2))
+    good.save(tmp_path / "good.stpm")
+    widget._parameters["model"].value = tmp_path / "good.stpm"
+    widget._parameters["show"].value = "what is unlike the good image"
+    widget.run.native.click()
+    finish(widget, qtbot)
+    assert viewer.layers["bad log-likelihood"].data.shape == (2, 24, 28)
 
 
 def test_cancel_leaves_no_layer(viewer, qtbot):

@@ -10,12 +10,12 @@ from cyclopts import App
 
 import steepest
 
-from .parser import Command, make_program, run
+from .parser import Command, Family, make_program, run
 
 COMMANDS = (
     *("decompose", "denoise", "filter", "flow", "spectrum", "objects", "scale-map", "segment"),
-    *("phase", "orientations", "inpaint", "mask", "stipple", "strain", "magnify"),
-    *("morph", "compress", "decompress", "learn", "app", "info"),
+    *("patches", "superresolve", "deblur", "phase", "orientations", "inpaint", "mask"),
+    *("stipple", "strain", "magnify", "morph", "compress", "decompress", "learn", "app", "info"),
 )
 DESCRIPTION = """\
 Certified total variation flow.
@@ -34,6 +34,8 @@ steepest flow photo.png --times 0.02,0.1,0.5  the flow at three times
 steepest spectrum scan.tif                  how much structure at each scale
 steepest objects cells.tif --pixel-size 0.25  sizes and contrasts
 steepest segment cells.tif --classes 3      classes by brightness, proven
+steepest patches fit sharp.tif              learn from a good image
+steepest denoise bad.tif --model sharp.stpm  and restore others by it
 steepest phase scan.tif --strength 0.35     wrapped phases, as of radar
 steepest orientations map.ctf --strength 0.5  EBSD maps (.ctf, .ang)
 steepest inpaint photo.png --unknown hole.png  fill what is white in hole.png
@@ -66,9 +68,9 @@ def make_parser(names: Sequence[str] = COMMANDS) -> App:
     return app
 
 
-def _command(name: str) -> Command:
+def _command(name: str) -> Command | Family:
     word = name.replace("-", "_")
-    command: Command = getattr(import_module(f".commands.{word}", __package__), word)
+    command: Command | Family = getattr(import_module(f".commands.{word}", __package__), word)
     return command
 
 

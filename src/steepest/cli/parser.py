@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from textwrap import indent
 from typing import Any
 
@@ -22,6 +23,14 @@ Command = Callable[..., Any]
 _WIDEST = 98  # characters in a line of help
 
 
+@dataclass(frozen=True)
+class Family:
+    """Commands of two words, such as "patches fit", with the help of the first word."""
+
+    text: str
+    commands: Mapping[str, Command]
+
+
 def _shown(default: Any) -> str | None:
     """How the default of an option is shown in the help, if at all."""
     if default is None or default is False:
@@ -30,7 +39,7 @@ def _shown(default: Any) -> str | None:
 
 
 def make_program(
-    name: str, commands: Command | Mapping[str, Command], text: str = "", **options: Any
+    name: str, commands: Command | Mapping[str, Command | Family], text: str = "", **options: Any
 ) -> App:
     """Make a program of one command, or of several with their names.
 
@@ -45,8 +54,10 @@ def make_program(
         return app
     program = _app(name, text, **options)
     for order, (word, command) in enumerate(commands.items()):
-        app = _app(word, command.__doc__ or "", sort_key=order)
-        app.default(command)
+        if isinstance(command, Family):
+            app = make_program(word, command.commands, command.text, sort_key=order)
+        else:
+            app = make_program(word, command, sort_key=order)
         program.command(app)
     return program
 
@@ -85,10 +96,10 @@ def run(app: App, argv: Sequence[str] | None = None) -> int:
         with suppress(AttributeError, ValueError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     words = list(sys.argv[1:] if argv is None else argv)
-    chain, _, _ = app.parse_commands(words)
+    chain, apps, _ = app.parse_commands(words)
     name = " ".join([*app.name, *chain])
-    if not words and app.default_command is None:
-        _print_help(app, words, sys.stderr)
+    if [*chain] == words and apps[-1].default_command is None:
+        _print_help(app, chain, sys.stderr)
         return USAGE
     try:
         command, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
@@ -98,7 +109,7 @@ def run(app: App, argv: Sequence[str] | None = None) -> int:
     if command == app.help_print:
         _print_help(app, bound.arguments["tokens"], sys.stdout)
         return OK
-    return _execute(command, bound, name.split()[-1])
+    return _execute(command, bound, " ".join(chain) or name.split()[-1])
 
 
 def _print_help(app: App, words: Sequence[str], file: Any) -> None:

@@ -1,6 +1,7 @@
 """Names of files: which suffixes each kind of data has, and which files of a folder are images.
 
-A kind is "image", "mask", "figure", "table", "compressed image", "orientation map" or "dots".
+A kind is "image", "mask", "figure", "table", "compressed image", "patch model",
+"orientation map" or "dots".
 Names are checked, so that a file of another kind is not overwritten.
 """
 
@@ -26,6 +27,7 @@ _KINDS = {
     "figure": (".png",),
     "table": (".csv",),
     "compressed image": (".stp",),
+    "patch model": (".stpm",),
     "orientation map": (".ctf", ".ang", ".npy"),
     "dots": (".svg", ".pdf", ".png", ".csv", ".npy"),
 }

@@ -10,7 +10,9 @@ from ..core.numbers import check_number
 from ..core.progress import Callback, Reporter
 from ..core.solver import Solver, limits
 from ..core.threads import share_out
+from ..core.tiles import Tiles, works_by_tiles
 from ..flows.noise import estimate_noise
+from ..tiled.request import TileRequest
 from .grid import Patches, patches_of, prepare, restored
 from .kernels import estimate
 from .model import PatchModel
@@ -27,6 +29,8 @@ def denoise(
     channel_axis: int | None = None,
     solver: Solver | None = None,
     on_step: Callback | None = None,
+    out: Any = None,
+    tiles: Tiles | None = None,
 ) -> np.ndarray:
     r"""Remove white noise by a model of good patches.
 
@@ -51,10 +55,17 @@ def denoise(
     on_step : callable, optional
         Called with a `Progress` after each of the 5 passes. If it returns True, the latest result
         is returned.
+    out : array-like of the shape of ``noisy``, optional
+        Where the result is written tile by tile; see `Tiles`.
+    tiles : Tiles, optional
+        How to work on an image that does not fit in memory. The halo is as wide as 5 passes reach,
+        5 (p - 1) for patches of p pixels, whatever ``tiles`` says, so that each tile is read once
+        and the result differs from that in memory by rounding only. The default of ``sigma`` is
+        then the noise of a sample, nine patches of 213 x 213 pixels in an image.
 
     Returns
     -------
-    array of the shape and dtype of the image
+    array of the shape and dtype of the image; ``out`` if it was given
 
     Raises
     ------
@@ -71,22 +82,34 @@ def denoise(
     Zoran & Weiss, *From learning models of natural image patches to whole image restoration*, ICCV
     2011.
     """
+    if works_by_tiles(noisy, out, tiles):
+        from .tiles import denoise_by_tiles
+
+        own = limits(solver, tol=0.0, max_num_iter=1)
+        request = TileRequest(noisy, out, own, tiles or Tiles(), channel_axis, on_step=on_step)
+        return denoise_by_tiles(request, model, sigma)
     array, layout = prepare(noisy, model, channel_axis, "noisy")
     threads = limits(solver, tol=0.0, max_num_iter=1).threads
     reporter = Reporter(on_step)
     if sigma is None:
         sigma = estimate_noise(noisy, channel_axis=channel_axis)
     sigma = check_number(sigma, "sigma")
-    if sigma == 0:
-        return restored(array, layout)
+    return restored(all_passes(array, model, sigma, threads, reporter), layout)
+
+
+def all_passes(
+    array: np.ndarray, model: PatchModel, sigma: float, num_threads: int, reporter: Reporter
+) -> np.ndarray:
+    """Denoise an image (\\*space, channels)."""
     grid = patches_of(array.shape[:-1], model.channels, model.patch_shape)
     data, image = array.ravel(), array.ravel()
     for beta in SCHEDULE:
-        mean = average(image, model, grid, sigma**2 / beta, threads)
-        image = (data + np.asarray(beta, data.dtype) * mean) / np.asarray(1 + beta, data.dtype)
+        if sigma > 0:
+            mean = average(image, model, grid, sigma**2 / beta, num_threads)
+            image = (data + np.asarray(beta, data.dtype) * mean) / np.asarray(1 + beta, data.dtype)
         if reporter.residual(None, len(SCHEDULE)):
             break
-    return restored(image.reshape(array.shape), layout)
+    return image.reshape(array.shape)
 
 
 def average(

@@ -41,6 +41,12 @@ def save(model: PatchModel, path: str | os.PathLike[str], *, overwrite: bool = F
     target = _checked(path)
     if target.exists() and not check_flag(overwrite, "overwrite"):
         raise InputError(f"{target}: exists already (replace it with overwrite=True)")
+    with whole_file(target, ".steepest-model-") as file:
+        file.write(encode(model))
+
+
+def encode(model: PatchModel) -> bytes:
+    """The content of the file of a model."""
     header: dict[str, Any] = {
         "__metadata__": {
             "format": FORMAT,
@@ -66,9 +72,7 @@ def save(model: PatchModel, path: str | os.PathLike[str], *, overwrite: bool = F
         end += len(data)
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    with whole_file(target, ".steepest-model-") as file:
-        for part in (len(text).to_bytes(8, "little"), text, *parts):
-            file.write(part)
+    return b"".join((len(text).to_bytes(8, "little"), text, *parts))
 
 
 def load(path: str | os.PathLike[str]) -> PatchModel:

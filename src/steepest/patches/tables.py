@@ -10,6 +10,8 @@ import numpy as np
 from ..core.numbers import check_number
 from ..core.solver import Solver, limits
 from ..core.threads import share_out
+from ..core.tiles import Tiles, works_by_tiles
+from ..tiled.request import TileRequest
 from .grid import Patches, patches_of, prepare
 from .kernels import densities
 from .model import PatchModel, log_constants, log_sum
@@ -87,6 +89,8 @@ def log_likelihood(
     noise: float = 0.0,
     channel_axis: int | None = None,
     solver: Solver | None = None,
+    out: Any = None,
+    tiles: Tiles | None = None,
 ) -> np.ndarray:
     r"""Map how well an image agrees with a model: what is unlike the reference is low.
 
@@ -103,10 +107,14 @@ def log_likelihood(
         Axis of the channels.
     solver : Solver, optional
         Only ``num_threads`` is used.
+    out : array-like of the shape of the map, optional
+        Where the map is written tile by tile; see `Tiles`.
+    tiles : Tiles, optional
+        How to work on an image that does not fit in memory. The halo is that of a patch.
 
     Returns
     -------
-    float64 array (\*space)
+    float64 array (\*space); ``out`` if it was given
 
     Raises
     ------
@@ -124,9 +132,21 @@ def log_likelihood(
     >>> bool(abs(worst // 32 - 16) <= 3 and abs(worst % 32 - 16) <= 3)
     True
     """
-    array, _ = prepare(image, model, channel_axis, double=True)
     variance = check_number(noise, "noise") ** 2
-    threads = limits(solver, tol=0.0, max_num_iter=1).threads
+    own = limits(solver, tol=0.0, max_num_iter=1)
+    if works_by_tiles(image, out, tiles):
+        from .tiles import likelihood_by_tiles
+
+        request = TileRequest(image, out, own, tiles or Tiles(), channel_axis)
+        return likelihood_by_tiles(request, model, variance)
+    array, _ = prepare(image, model, channel_axis, double=True)
+    return likelihoods(array, model, variance, own.threads)
+
+
+def likelihoods(
+    array: np.ndarray, model: PatchModel, variance: float, num_threads: int
+) -> np.ndarray:
+    """The map of an image (\\*space, channels)."""
     space = array.shape[:-1]
     grid = patches_of(space, 1, model.patch_shape)  # of one channel: for the map
     whole = patches_of(space, model.channels, model.patch_shape)
@@ -135,7 +155,7 @@ def log_likelihood(
     def work(chunk: slice) -> np.ndarray:
         return log_sum(scores_of(array.ravel(), whole, chunk, tables))
 
-    parts = share_out(lambda: work, whole.chunks(), threads)
+    parts = share_out(lambda: work, whole.chunks(), num_threads)
     return spread_mean(np.concatenate(parts), grid)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ _LOOK = 2**22  # pixels from which the contrast of a band is found
 _LARGE = "{} is so large that it is processed tile by tile."
 OnStep = Callable[[Any], object]
 ENERGIES = {row.title: row for row in energies().values()}
+LEARNED = ("denoise", "denoise, and how sure each pixel is", "what is unlike the good image")
 FILLS = {
     "diffusion (smooth)": steepest.inpainting.Diffusion,
     "total variation": steepest.inpainting.MinimalTotalVariation,
@@ -389,6 +391,73 @@ def phases(
     )
     words = f"relative gap {max(gaps):.1e} for these wraps" if gaps else "nothing certified"
     return [layer], _sentence(words, results)
+
+
+def learned(
+    source: Source, *, reference: Source | None = None, model: Path | None = None,
+    show: str = LEARNED[0], noise: float = 0.0, on_step: OnStep,
+) -> Outcome:  # fmt: skip
+    """Restore by a patch model, of a file or learned from ``reference``, or find what is unlike it.
+
+    ``noise`` 0 is estimated, and for what is unlike it, it is none.
+    """
+    from steepest import patches
+
+    if source.spacing:
+        raise InputError("Patches are squares of pixels. Choose lengths in pixels.")
+    steps = _Steps(on_step)
+    if model is not None:
+        own = patches.load(model)
+    elif reference is not None:
+        own = patches.fit(
+            list(reference.frames()), 6 if reference.num_space == 2 else 4,
+            channel_axis=reference.channel_axis, on_step=steps.of("learning"),
+        )  # fmt: skip
+    else:
+        raise InputError("Choose a good image, or the file of a model.")
+    axis, sigmas, images, maps = source.channel_axis, [], [], []
+    for frame in source.frames():
+        if show == LEARNED[2]:
+            maps.append(patches.log_likelihood(frame, own, noise=noise, channel_axis=axis))
+            continue
+        sigmas.append(noise or steepest.estimate_noise(frame, channel_axis=axis))
+        now = steps.of("denoising")
+        images.append(patches.denoise(frame, own, sigmas[-1], channel_axis=axis, on_step=now))
+        if show == LEARNED[1]:
+            found = patches.posterior(
+                frame, own, sigmas[-1], num_samples=16, channel_axis=axis,
+                on_step=steps.of("drawing samples"),
+            )  # fmt: skip
+            maps.append(found.std if axis is None else found.std.mean(axis))
+        steps.count = 0
+    notes = {"steepest": {"model": repr(own), "noise": sigmas, "version": steepest.__version__}}
+    layers = []
+    if maps:
+        name = "log-likelihood" if show == LEARNED[2] else "standard deviation"
+        look: dict[str, Any] = {"rgb": False, "colormap": "viridis", "metadata": notes}
+        layers.append(source.layer(source.stack(maps), name, **look))
+    if images:
+        layers.append(source.layer(source.stack(images), "denoised", **source.look, metadata=notes))
+    words = f"{own}, noise {_range(sigmas)}" if sigmas else f"{own}; low is unlike"
+    return layers, f"Done: {words}."
+
+
+class _Steps:
+    """Several calls of the library for one frame, reported as stages of one."""
+
+    def __init__(self, on_step: OnStep) -> None:
+        self._on_step, self.count = on_step, 0
+
+    def of(self, stage: str) -> OnStep:
+        """The ``on_step`` of the next call."""
+        before = self.count
+
+        def on_step(report: Any) -> object:
+            self.count = before + report.step
+            total = before + report.num_steps
+            return self._on_step(replace(report, step=self.count, num_steps=total, stage=stage))
+
+        return on_step
 
 
 def _notes(results: Sequence[Any], **values: Any) -> dict[str, Any]:

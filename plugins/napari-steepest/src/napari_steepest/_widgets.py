@@ -7,6 +7,7 @@ import numpy as np
 from magicgui.widgets import (
     ComboBox,
     Container,
+    FileEdit,
     FloatSlider,
     FloatSpinBox,
     LineEdit,
@@ -16,6 +17,8 @@ from magicgui.widgets import (
     create_widget,
 )
 from superqt.utils import qthrottled
+
+from steepest import InputError
 
 from . import _jobs
 from ._panel import Panel, align, form, words
@@ -187,6 +190,39 @@ class Phases(Panel):
         period.native.setDecimals(6)
         period.value = 2 * math.pi
         return {"strength": strength, "second_order": second_order, "period": period}
+
+
+class Learned(Panel):
+    """Patches of a good image, by which others are restored."""
+
+    about = "Learn from one good image what others should look like."
+    job = staticmethod(_jobs.learned)
+
+    def parameters(self) -> dict[str, Widget]:
+        """The good image or a model, what to compute, and the noise."""
+        reference = create_widget(
+            annotation="napari.layers.Image", label="Good image",
+            options={"tooltip": "Sharp and without noise, of the same kind and magnification."},
+        )  # fmt: skip
+        model = FileEdit(
+            filter="*.stpm", nullable=True, label="Or model",
+            tooltip="A model that 'steepest patches fit' has written. The good image is not used.",
+        )  # fmt: skip
+        show = ComboBox(choices=list(_jobs.LEARNED), label="Show")
+        tip = "Standard deviation, in grey values; those of 8-bit and 16-bit images count from 0 "
+        noise = _number("Noise", 0, 0.01, f"{tip}to 1. Automatic (0): estimated.", max=1e6)
+        noise.native.setSpecialValueText("automatic")
+        return {"reference": reference, "model": model, "show": show, "noise": noise}
+
+    def arguments(self, source: Source) -> dict[str, Any]:
+        """The good image as it is read by the job."""
+        values = super().arguments(source)
+        layer, values["reference"] = values["reference"], None
+        if values["model"] is None:
+            if layer is self.source.value:
+                raise InputError("Choose a good image other than the image, or a model.")
+            values["reference"] = Source.of(layer, num_space=source.num_space)
+        return values
 
 
 class Equaliser(Container):

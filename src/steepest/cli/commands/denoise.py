@@ -13,8 +13,9 @@ from steepest.flows.noise_model import NoiseModel
 from .. import choices
 from ..certificates import bounds, without_pixels
 from ..grey import Values, values_of
+from ..models import MODEL, Model, ModelDenoising
 from ..runner import Batch, Item
-from ..types import Images, Positive, number, word
+from ..types import FileName, Images, Positive, number, word
 
 
 def _strength(text: str) -> float | str:
@@ -28,6 +29,8 @@ def denoise(
     *images: Images,
     strength: Annotated[float | Literal["auto"], word(_strength, "S")] = "auto",
     sigma: Positive | None = None,
+    model: Annotated[FileName | None, MODEL] = None,
+    std: Annotated[FileName | None, MODEL] = None,
     grey: choices.RangeChoice = choices.RangeChoice(),
     noise: choices.NoiseChoice = choices.NoiseChoice(),
     energy: choices.HuberChoice = choices.HuberChoice(),
@@ -36,7 +39,7 @@ def denoise(
     reading: choices.Reading = choices.Reading(),
     writing: choices.ImageWriting = choices.ImageWriting(),
 ) -> Batch:
-    """Remove noise; the strength is found automatically.
+    """Remove noise: by an energy, or by a model of good patches.
 
     Denoise images: the minimiser v of 1/2 ||v - image||^2 + strength * J(v), certified. J is
     the total variation, or another --energy.
@@ -52,6 +55,11 @@ def denoise(
         weight of the energy, or auto: that of the least estimated error
     sigma
         standard deviation of the noise (default: estimated)
+    model
+        patch model, written by 'steepest patches fit', that is used in place of an energy
+    std
+        also write how sure each pixel is, as the model sees it: the standard deviation as floats,
+        to this file or folder
     writing.output
         file, or folder for several images (default: NAME_denoised here)
 
@@ -66,6 +74,7 @@ def denoise(
     steepest denoise counts.tif --noise poisson    photon counts; also see --gain
     steepest denoise dim.tif --noise auto          gain and read noise estimated
     steepest denoise big.zarr -o out.zarr          larger than memory
+    steepest denoise noisy/ --model sharp.stpm -o clean/ --std clean/
 
     Notes
     -----
@@ -84,7 +93,19 @@ def denoise(
     weight: Any = None if strength == "auto" else strength
     if weight is not None:
         choices.refuse("not with --strength, which needs no noise", sigma=sigma)
-    large = tiles.wanted(images, reading, grey, noise, sigma=sigma, **writing.of_pixels)
+    if model is not None:
+        why, given = "cannot be combined with --model", weight is not None
+        choices.refuse(why, noise, energy, strength=given, tol=solver.tol)
+    else:
+        choices.refuse("also give --model", std=std)
+    own = None if model is not None else sigma
+    large = tiles.wanted(images, reading, grey, noise, sigma=own, std=std, **writing.of_pixels)
+    sources = reading.sources(images, writing.output, std, large=large)
+    if model is not None:
+        work_by_model = ModelDenoising(
+            Model.load(model), sigma, std, values, solver, tiles, reading, writing
+        )
+        return Batch(sources, work_by_model.work, work_by_model.files, writing.overwrite)
     if large and weight == 0:
         raise InputError("--strength 0: by tiles, allowed are auto and positive numbers")
 
@@ -107,7 +128,6 @@ def denoise(
         item.grey.report_clipping(item, image)
         item.certify(results, bounds)
 
-    sources = reading.sources(images, writing.output, large=large)
     return Batch(sources, work, writing.one_image("denoised"), writing.overwrite)
 
 

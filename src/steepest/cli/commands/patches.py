@@ -1,0 +1,171 @@
+"""``steepest patches``: learn patch models, and find what is unlike their images."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from cyclopts import Parameter
+
+from steepest.io import Image, check_kind
+
+from .. import choices
+from ..grey import values_of
+from ..models import Model, ModelFile
+from ..parser import Family
+from ..runner import Batch, Item
+from ..types import Count, FileName, FromZero, Images, Positive
+
+_TEXT = """\
+Learn from one good image what others should look like.
+
+Learn a model of small patches from good images of the kind you work with. Then denoise,
+superresolve and deblur restore others by it, and "patches map" shows where an image is unlike them.
+
+Examples
+--------
+steepest patches fit sharp.tif               learn: writes sharp.stpm
+steepest denoise noisy/ --model sharp.stpm -o clean/
+steepest superresolve low.tif --model sharp.stpm --factor 4
+steepest deblur blurred.tif --model sharp.stpm --blur 2
+steepest patches map part.tif --model sharp.stpm  where it is different
+"""
+
+
+def fit(
+    *images: Images,
+    output: Annotated[FileName | None, Parameter(alias="-o")] = None,
+    patch_size: Count = 6,
+    components: Count = 50,
+    rank: Count = 12,
+    num_patches: Count = 30_000,
+    keep_mean: bool = False,
+    seed: FromZero = 0,
+    overwrite: bool = False,
+    grey: choices.RangeChoice = choices.RangeChoice(),
+    threads: choices.Threads = choices.Threads(),
+    reading: choices.Reading = choices.Reading(),
+    reporting: choices.Reporting = choices.Reporting(),
+) -> Batch:
+    """Learn a model of patches from good images.
+
+    The images must be sharp and free of noise, of the kind, the magnification and the grey values
+    of those to restore. One is often enough. Several files, or with --pages the pages of a file,
+    are learned together.
+
+    Parameters
+    ----------
+    output
+        file to write, ending in .stpm (default: NAME.stpm here)
+    patch_size
+        width of the patches in pixels; take 4 for volumes
+    components
+        number of Gaussians: the more, the more kinds of structures there are
+    rank
+        directions in which each Gaussian has a variance of its own
+    num_patches
+        patches drawn at random
+    keep_mean
+        learn grey values, too, such as those of the phases of a material; otherwise brightness
+        does not matter
+    seed
+        random seed
+    overwrite
+        replace an existing file
+
+    Examples
+    --------
+    steepest patches fit sharp.tif               writes sharp.stpm
+    steepest patches fit good/ -o steel.stpm     from all images of a folder
+    steepest patches fit ct.tif --patch-size 4   a volume
+    """
+    sources = reading.sources(images)
+    target = Path(output or f"{sources[0].stem}.stpm")
+    check_kind(target, "patch model")
+    values = values_of(grey)
+
+    def work(item: Item) -> None:
+        from steepest import patches
+        from steepest.patches.files import encode
+
+        first = item.read(reading, values, prepare=Image.without_copies, kept=False)
+        every = [first, *(reading.read(each.name).without_copies() for each in sources[1:])]
+        pages = [item.grey.compute(page) for image in every for page in image.parts]
+        with item.progress() as on_step:
+            model = patches.fit(
+                pages, patch_size, components, rank, num_patches=num_patches,
+                remove_mean=not keep_mean, channel_axis=first.channel_axis, rng=seed,
+                on_step=on_step, **threads.keywords(first),
+            )  # fmt: skip
+        item.write(target, encode(model))
+        if len(pages) > 1:
+            item.report("images", str(len(pages)), images=len(pages))
+        Model(target.name, model).report(item)
+        item.values["model"] = str(target)
+        likelihood = model.history[-1]
+        item.report("likelihood", f"{likelihood:.4g} nats a patch", log_likelihood=likelihood)
+        steps = len(model.history)
+        item.report("effort", f"{steps} steps, {item.seconds:.2f} s", seconds=item.seconds)
+
+    return Batch([sources[0]], work, lambda _: {"model": target}, overwrite)
+
+
+def likelihood_map(
+    *images: Images,
+    model: ModelFile,
+    sigma: Positive | None = None,
+    grey: choices.RangeChoice = choices.RangeChoice(),
+    threads: choices.Threads = choices.Threads(),
+    reading: choices.Reading = choices.Reading(),
+    writing: choices.Writing = choices.Writing(),
+) -> Batch:
+    """Map where images are unlike those that a model has learned, such as defects.
+
+    The map is an image of 32-bit floats: for each pixel the mean log-likelihood of the patches that
+    contain it. It is low where the image is unlike the reference.
+
+    Parameters
+    ----------
+    sigma
+        standard deviation of noise in the images that the reference does not have (default: none)
+    writing.output
+        TIFF or NPY file, or folder for several images (default: NAME_map.tif here)
+
+    Examples
+    --------
+    steepest patches map part.tif --model good.stpm
+    steepest patches map parts/ --model good.stpm -o maps/
+    steepest patches map part.tif --model good.stpm --sigma 0.02
+    """
+    own, values = Model.load(model), values_of(grey)
+
+    def work(item: Item) -> None:
+        from steepest import patches
+
+        def compute(page: Any, keywords: dict[str, Any]) -> np.ndarray:
+            keywords.pop("on_step")
+            part = item.grey.compute(page)
+            return patches.log_likelihood(part, own.model, noise=sigma or 0.0, **keywords)
+
+        image = item.read(reading, values, prepare=own.suited, like=_blank)
+        own.report(item)
+        maps = item.solve(image, compute, threads)
+        item.write(item.files["map"], image.of_numbers([each.astype(np.float32) for each in maps]))
+        low, middle = (float(f(maps)) for f in (np.min, np.median))
+        item.report("likelihood", f"median {middle:.4g}, lowest {low:.4g} nats", lowest=low)
+        item.values["median"] = middle
+
+    return Batch(
+        reading.sources(images, writing.output), work,
+        lambda source: {"map": source.file(writing.output, "map", ".tif")}, writing.overwrite,
+    )  # fmt: skip
+
+
+def _blank(image: Image) -> dict[str, Image]:
+    grey = image.of_numbers()
+    return {"map": replace(grey, array=grey.array.astype(np.float32))}
+
+
+patches = Family(_TEXT, {"fit": fit, "map": likelihood_map})

@@ -1,0 +1,211 @@
+"""Patch models on the command line: their files, and the images that they restore."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from cyclopts import Parameter
+
+import steepest
+from steepest.core.errors import InputError
+from steepest.io import Image
+
+from . import choices
+from .certificates import Accuracy
+from .grey import Values
+from .types import FileName, Positive
+
+if TYPE_CHECKING:
+    from steepest.patches import PatchModel
+
+    from .runner import Item
+    from .sources import Source
+
+_SAMPLES = 16  # of the posterior
+_LEAST = 1e-3  # noise of images that seem to have none, relative to their range
+
+MODEL = Parameter(group=choices.group("Patch model", ""))
+ModelFile = Annotated[
+    FileName, Parameter(help="patch model, written by 'steepest patches fit'"), MODEL
+]
+
+
+@choices.options("Patch model")
+class Prior:
+    """How strongly a model acts."""
+
+    sigma: Positive | None = None
+    """standard deviation of the noise (default: estimated)"""
+    weight: Positive | None = None
+    """weight of the model: lower it if the result is too smooth, raise it if noise is left (the
+    default suits most images)"""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A patch model and the name of its file."""
+
+    name: str
+    model: PatchModel
+
+    @staticmethod
+    def load(name: str) -> Model:
+        from steepest import patches
+
+        return Model(name, patches.load(name))
+
+    def suited(self, image: Image) -> Image:
+        """The image as the model takes it: grey that was saved as colour becomes grey.
+
+        Raises `InputError` for volumes, if the model is one of images.
+        """
+        axes = len(self.model.patch_shape)
+        if len(image.space) != axes:
+            hint = " (try --pages)" if "Z" in image.axes and axes == 2 else ""
+            raise InputError(
+                f"{image.name}: has the axes {image.space}; {self.name} is a model of {axes}-D "
+                f"images{hint}"
+            )
+        return image.without_copies() if self.model.channels == 1 else image
+
+    def report(self, item: Item) -> None:
+        """Say what the model is like."""
+        own = self.model
+        size = " x ".join(map(str, own.patch_shape))
+        text = f"{own.num_components} components of rank {own.rank}, patches of {size}"
+        item.report("model", f"{self.name}: {text}", model=self.name)
+
+
+def noise_of(part: np.ndarray, channel_axis: int | None, *, least: bool = False) -> float:
+    """The noise that is estimated; if ``least``, positive for images that seem to have none."""
+    found = float(steepest.estimate_noise(part, channel_axis=channel_axis))
+    if not least:
+        return found
+    span = 1.0 if part.dtype.kind == "u" else float(np.ptp(part)) or 1.0
+    return max(found, _LEAST * span)
+
+
+def report_noise(
+    item: Item, sigmas: Sequence[float], given: bool, values: Values, dtype: Any
+) -> None:
+    """Report the noise of all pages."""
+    text = ", ".join(f"{each:.3g}" for each in dict.fromkeys(sigmas))
+    in_file = values.in_file(np.array(sigmas[:1]), dtype)
+    text = f"standard deviation {text}{'' if given else ', estimated'}"
+    text += "" if in_file is None else f"; {in_file[0]:.3g} in the file"
+    nothing = "; nothing was removed" if not max(sigmas) else ""
+    item.report("noise", text + nothing, sigma=[*sigmas] if len(sigmas) > 1 else sigmas[0])
+
+
+def stationary(results: Sequence[Any]) -> Accuracy:
+    """How well the energies of restored images are minimised."""
+    worst = max(float(result.gradient) for result in results)
+    energies = [result.energies[-1] for result in results]
+    return f"{worst:.1e}, relative, of the energy", {"gradient": worst, "energy": energies}
+
+
+@dataclass(frozen=True)
+class ModelDenoising:
+    """Denoising by a model: ``work`` and ``files`` of a batch."""
+
+    model: Model
+    sigma: float | None
+    std: str | None
+    values: Values
+    threads: choices.Threads
+    tiles: choices.TilesChoice
+    reading: choices.Reading
+    writing: choices.ImageWriting
+
+    def files(self, source: Source) -> dict[str, Path]:
+        found = {"image": self.writing.file(source, "denoised")}
+        if self.std is not None:
+            found["std"] = source.file_at(self.std, "_std.tif")
+        return found
+
+    def _like(self, image: Image) -> dict[str, Image]:
+        return {"image": image, "std": _floats(image, image.parts)}
+
+    def work(self, item: Item) -> None:
+        from steepest import patches
+
+        model, large = self.model.model, item.source.large
+        sigmas: list[float] = []
+        spread: list[np.ndarray] = []
+
+        def compute(page: Any, keywords: dict[str, Any]) -> None:
+            if large:
+                patches.denoise(page, model, self.sigma, **keywords)
+                return
+            part, axis = item.grey.compute(page), keywords.get("channel_axis")
+            sigmas.append(noise_of(part, axis) if self.sigma is None else self.sigma)
+            item.keep(["image"], [patches.denoise(part, model, sigmas[-1], **keywords)])
+            if self.std is not None:
+                found = patches.posterior(
+                    part, model, sigmas[-1], num_samples=_SAMPLES, **keywords
+                ).std
+                in_file = item.grey.in_file(found, image.array.dtype)
+                spread.append(found if in_file is None else in_file)
+
+        image = item.read(self.reading, self.values, prepare=self.model.suited, like=self._like)
+        self.model.report(item)
+        item.solve(image, compute, self.threads, tiles=self.tiles, names=["denoised"])
+        if sigmas:
+            report_noise(item, sigmas, self.sigma is not None, item.grey, image.array.dtype)
+        if spread:
+            item.write(item.files["std"], _floats(image, spread))
+            middle = float(np.median(spread))
+            item.report("std", f"{middle:.3g} at the median pixel", std=middle)
+        item.report("effort", f"{item.seconds:.2f} s", seconds=item.seconds)
+
+
+def _floats(image: Image, parts: Sequence[np.ndarray]) -> Image:
+    """An image of 32-bit floats with the pixel size and the channels of another."""
+    kept = image.metadata.without_display()
+    arrays = [np.asarray(part, np.float32) for part in parts]
+    return replace(image, metadata=kept, alpha=None).with_parts(arrays)
+
+
+Change = Callable[[Image, Sequence[np.ndarray]], Image]
+
+
+@dataclass(frozen=True)
+class ModelRestoration:
+    """Restoration by a model: ``work`` of a batch that writes one image.
+
+    ``restore(part, sigma, keywords)`` calls the library, and ``change`` makes the result of the
+    image and of its new pages.
+    """
+
+    model: Model
+    prior: Prior
+    restore: Callable[[np.ndarray, float, dict[str, Any]], Any]
+    change: Change
+    values: Values
+    threads: choices.Threads
+    reading: choices.Reading
+
+    def work(self, item: Item) -> None:
+        pages: list[np.ndarray] = []
+        sigmas: list[float] = []
+        sigma = self.prior.sigma
+
+        def compute(page: Any, keywords: dict[str, Any]) -> Any:
+            part, axis = item.grey.compute(page), keywords.get("channel_axis")
+            sigmas.append(noise_of(part, axis, least=True) if sigma is None else sigma)
+            if self.prior.weight is not None:
+                keywords = {**keywords, "weight": self.prior.weight}
+            result = self.restore(part, sigmas[-1], keywords)
+            pages.append(item.grey.back(result.image, image.array.dtype))
+            return result
+
+        image = item.read(self.reading, self.values, prepare=self.model.suited)
+        self.model.report(item)
+        results = item.solve(image, compute, self.threads)
+        report_noise(item, sigmas, sigma is not None, item.grey, image.array.dtype)
+        item.write(item.files["image"], self.change(image, pages))
+        item.certify(results, stationary, "gradient", "step")
