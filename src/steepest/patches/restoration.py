@@ -24,6 +24,8 @@ TOLERANCE, STEPS = 1e-2, 30
 _INNER = 12  # iterations of conjugate gradients in a step
 _REDUCTION = 0.1  # of the residual, which ends them earlier
 _START = 30  # iterations for the first image
+_ADDED = (1.0, 1 / 4, 1 / 16)  # noise of the stages before, over the variance of the model
+_STAGE = 3  # steps in each
 _ADJOINT = 1e-5  # relative error of the adjoint that is allowed
 
 Map = Callable[[np.ndarray], Any]
@@ -152,14 +154,25 @@ def minimise(
         energies.append(energy)
 
 
-def first_image(problem: Problem, model: PatchModel, flat: np.ndarray) -> np.ndarray:
-    """Restore by the one Gaussian that has the mean and covariance of the model."""
-    prior = Prior.of(gaussian(model), problem.prior.grid, problem.prior.threads)
+def first_image(problem: Problem, model: PatchModel, flat: np.ndarray, own: Limits) -> np.ndarray:
+    """Restore by one Gaussian, then by the model with less and less noise added to its patches.
+
+    The Gaussian has the mean and covariance of the model. Noise makes the energy closer to convex,
+    so that its minimum is a better start than any image (graduated non-convexity).
+    """
+    single, old = gaussian(model), problem.prior
+    prior = Prior.of(single, old.grid, old.threads)
     weight = max(problem.weight, 1 / model.num_values)
     simple = replace(problem, prior=prior, weight=weight)
     _, members = prior.expect(flat)
     gradient, _ = simple.gradient(flat, members)
-    return flat + simple.step(gradient, members, _START, 1e-3)
+    flat = flat + simple.step(gradient, members, _START, 1e-3)
+    spread = float(single.variances.mean())
+    for part in _ADDED if model.num_components > 1 else ():
+        prior = Prior.of(model.with_noise(part * spread), old.grid, old.threads)
+        few = replace(own, max_num_iter=_STAGE)
+        flat, *_ = minimise(replace(problem, prior=prior), flat, few, Reporter(None))
+    return flat
 
 
 def default_weight(model: PatchModel) -> float:
@@ -200,8 +213,8 @@ def restore(
         Weight of the prior. Each pixel is in as many patches as a patch has pixels, so 1 / pixels
         would count it once. Patches that overlap are not independent: the default is 0.3 / pixels.
     start : array, optional
-        First image. The default is the solution for the single Gaussian with the mean and
-        covariance of the model.
+        First image. By default, the energy is first minimised with noise added to the model, which
+        is then taken away in three stages: this finds better minima.
     channel_axis : int, optional
         Axis of the channels of the image.
     solver : Solver, optional
@@ -287,7 +300,8 @@ def solve(
         Prior.of(model, grid, own.threads), weight, forward, adjoint, data, curvature, free
     )
     if start is None or free is not None:
-        start = first_image(problem, model, np.zeros(math.prod(shape)) if start is None else start)
+        flat = np.zeros(math.prod(shape)) if start is None else start
+        start = first_image(problem, model, flat, own)
     flat, energies, relative, status = minimise(problem, start, own, reporter)
     image = restored(flat.reshape(shape))
     result = PatchResult(image, energies, relative, len(energies) - 1, status)
