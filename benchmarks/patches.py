@@ -60,7 +60,9 @@ def denoisers(task: Task) -> Iterator[Method]:
 def restorers(task: Task) -> Iterator[Method]:
     """`patches.restore` with its default weight, and with one chosen like those of the others."""
     begin = time.process_time()
-    model = patches.fit(task.references[0], noise=0.04, remove_mean=False)
+    model = patches.fit(
+        task.references[0], num_components=100, num_patches=60_000, remove_mean=False
+    )
     training = time.process_time() - begin
 
     def restore(case: Case, weight: float) -> np.ndarray:
@@ -70,7 +72,7 @@ def restorers(task: Task) -> Iterator[Method]:
         return np.asarray(found.image)
 
     yield Method("**steepest.patches**, default weight", restore, training=training)
-    weights = tuple(0.3 / 36 * 2.0 ** np.arange(-2, 3))
+    weights = tuple(0.3 / 36 * 2.0 ** np.arange(-2, 2))
     yield Method("**steepest.patches**, chosen weight", restore, weights, training)
 
 
@@ -97,17 +99,15 @@ def main() -> None:
             makers, note = (denoisers, patch_peers.denoisers), ""
         else:
             makers, note = (restorers, patch_peers.restorers, others), f" {MICROGRAPHS}"
+        command = f"`python -m benchmarks.patches {given.task} FOLDER`, one thread."
+        note = f"{NOTES[given.task]}{note} {command}"
         for make in makers:
             for method in make(task):
                 rows += patch_tasks.measure(method, task)
-                for row in patch_tasks.table(rows[-1 - method.each :]):
-                    print(*row, sep="  ", flush=True)
-    rows.sort(key=lambda row: -row.psnr)
-    cells = patch_tasks.table(rows)
-    print(markdown(patch_tasks.HEAD, cells))
-    command = f"`python -m benchmarks.patches {given.task} FOLDER`, one thread."
-    note = f"{NOTES[given.task]}{note} {command}"
-    write(RESULTS / f"{given.task}.md", patch_tasks.HEAD, cells, note)
+                rows.sort(key=lambda row: -row.psnr)
+                cells = patch_tasks.table(rows)
+                print(markdown(patch_tasks.HEAD, cells), flush=True)
+                write(RESULTS / f"{given.task}.md", patch_tasks.HEAD, cells, note)
 
 
 if __name__ == "__main__":

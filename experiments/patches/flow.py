@@ -18,6 +18,8 @@ from .descent import descend, windows
 class Coupling(nn.Module):
     """An affine coupling of the two halves, after a fixed permutation; |log scale| < 1.6."""
 
+    order: Tensor
+
     def __init__(self, dimension: int, width: int) -> None:
         super().__init__()
         self.register_buffer("order", torch.randperm(dimension))
@@ -32,6 +34,13 @@ class Coupling(nn.Module):
         b, first = _affine(b, self.first(a))
         a, second = _affine(a, self.second(b))
         return torch.cat((a, b), 1), first + second
+
+    def inverse(self, y: Tensor) -> Tensor:
+        """The x whose image is y."""
+        a, b = y.split((self.half, y.shape[1] - self.half), 1)
+        a = _undo(a, self.second(b))
+        b = _undo(b, self.first(a))
+        return torch.cat((a, b), 1)[:, self.order.argsort()]
 
 
 class PatchFlow(nn.Module):
@@ -83,7 +92,7 @@ def train(
     return model.eval().requires_grad_(False)
 
 
-def patch_nr(task: Task, weights: tuple[float, ...], *, size: int = 6, steps: int = 5000) -> Method:
+def patch_nr(task: Task, weights: tuple[float, ...], *, size: int = 6, steps: int = 3000) -> Method:
     """Minimise ||A u - f||^2 / (2 noise^2) - weight * sum of log p over all patches."""
     begin = time.process_time()
     model = train(random_patches(task.references, size, 60_000), steps=steps)
@@ -112,3 +121,8 @@ def _affine(x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
     scale, shift = parameters.chunk(2, 1)
     scale = 1.6 * functional.softsign(scale)
     return x * torch.exp(scale) + shift, scale.sum(1)
+
+
+def _undo(y: Tensor, parameters: Tensor) -> Tensor:
+    scale, shift = parameters.chunk(2, 1)
+    return (y - shift) * torch.exp(-1.6 * functional.softsign(scale))

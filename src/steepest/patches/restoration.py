@@ -26,6 +26,7 @@ _REDUCTION = 0.1  # of the residual, which ends them earlier
 _START = 30  # iterations for the first image
 _ADDED = (1.0, 1 / 4, 1 / 16)  # noise of the stages before, over the variance of the model
 _STAGE = 3  # steps in each
+_LEAST = 1 / 16  # variance of the model in any direction, over its mean
 _ADJOINT = 1e-5  # relative error of the adjoint that is allowed
 
 Map = Callable[[np.ndarray], Any]
@@ -160,19 +161,34 @@ def first_image(problem: Problem, model: PatchModel, flat: np.ndarray, own: Limi
     The Gaussian has the mean and covariance of the model. Noise makes the energy closer to convex,
     so that its minimum is a better start than any image (graduated non-convexity).
     """
-    single, old = gaussian(model), problem.prior
-    prior = Prior.of(single, old.grid, old.threads)
+    old = problem.prior
+    prior = Prior.of(gaussian(model), old.grid, old.threads)
     weight = max(problem.weight, 1 / model.num_values)
     simple = replace(problem, prior=prior, weight=weight)
     _, members = prior.expect(flat)
     gradient, _ = simple.gradient(flat, members)
     flat = flat + simple.step(gradient, members, _START, 1e-3)
-    spread = float(single.variances.mean())
     for part in _ADDED if model.num_components > 1 else ():
-        prior = Prior.of(model.with_noise(part * spread), old.grid, old.threads)
+        prior = Prior.of(model.with_noise(part * spread(model)), old.grid, old.threads)
         few = replace(own, max_num_iter=_STAGE)
         flat, *_ = minimise(replace(problem, prior=prior), flat, few, Reporter(None))
     return flat
+
+
+def spread(model: PatchModel) -> float:
+    """Mean variance of the values of a patch, over all components."""
+    return float(gaussian(model).variances.mean())
+
+
+def cautious(model: PatchModel) -> PatchModel:
+    """The model with no variance below 1/16 of the mean; a single Gaussian stays as it is."""
+    if model.num_components == 1:
+        return model
+    least = _LEAST * spread(model)
+    return replace(
+        model, variances=np.maximum(model.variances, least),
+        residuals=np.maximum(model.residuals, least),
+    )  # fmt: skip
 
 
 def default_weight(model: PatchModel) -> float:
@@ -239,6 +255,9 @@ def restore(
 
     Notes
     -----
+    Here p is the mixture with no variance below 1/16 of the mean one: directions of which a model
+    is too sure would take noise and ringing for texture. (A single Gaussian stays as it is.)
+
     Each step computes the responsibilities of the components for all patches, which gives a
     quadratic majorant of E, and lowers it by conjugate gradients. E never grows and its gradient
     tends to zero, but E is not convex: a lower minimum is not excluded.
@@ -293,6 +312,7 @@ def solve(
     if weight is None:
         weight = default_weight(model)
     weight = check_number(weight, "weight", positive=True)
+    model = cautious(model)
     grid = patches_of(shape[:-1], model.channels, model.patch_shape)
     grid = grid if free is None else grid.touching(free)
     curvature = check_adjoint(forward, adjoint, data, math.prod(shape))
