@@ -24,6 +24,9 @@ TOLERANCE, STEPS = 1e-2, 30
 _INNER = 12  # iterations of conjugate gradients in a step
 _REDUCTION = 0.1  # of the residual, which ends them earlier
 _START = 30  # iterations for the first image
+_ADDED = (1.0, 1 / 4, 1 / 16)  # noise of the stages before, over the variance of the model
+_STAGE = 3  # steps in each
+_LEAST = 1 / 16  # variance of the model in any direction, over its mean
 _ADJOINT = 1e-5  # relative error of the adjoint that is allowed
 
 Map = Callable[[np.ndarray], Any]
@@ -152,14 +155,40 @@ def minimise(
         energies.append(energy)
 
 
-def first_image(problem: Problem, model: PatchModel, flat: np.ndarray) -> np.ndarray:
-    """Restore by the one Gaussian that has the mean and covariance of the model."""
-    prior = Prior.of(gaussian(model), problem.prior.grid, problem.prior.threads)
+def first_image(problem: Problem, model: PatchModel, flat: np.ndarray, own: Limits) -> np.ndarray:
+    """Restore by one Gaussian, then by the model with less and less noise added to its patches.
+
+    The Gaussian has the mean and covariance of the model. Noise makes the energy closer to convex,
+    so that its minimum is a better start than any image (graduated non-convexity).
+    """
+    old = problem.prior
+    prior = Prior.of(gaussian(model), old.grid, old.threads)
     weight = max(problem.weight, 1 / model.num_values)
     simple = replace(problem, prior=prior, weight=weight)
     _, members = prior.expect(flat)
     gradient, _ = simple.gradient(flat, members)
-    return flat + simple.step(gradient, members, _START, 1e-3)
+    flat = flat + simple.step(gradient, members, _START, 1e-3)
+    for part in _ADDED if model.num_components > 1 else ():
+        prior = Prior.of(model.with_noise(part * spread(model)), old.grid, old.threads)
+        few = replace(own, max_num_iter=_STAGE)
+        flat, *_ = minimise(replace(problem, prior=prior), flat, few, Reporter(None))
+    return flat
+
+
+def spread(model: PatchModel) -> float:
+    """Mean variance of the values of a patch, over all components."""
+    return float(gaussian(model).variances.mean())
+
+
+def cautious(model: PatchModel) -> PatchModel:
+    """The model with no variance below 1/16 of the mean; a single Gaussian stays as it is."""
+    if model.num_components == 1:
+        return model
+    least = _LEAST * spread(model)
+    return replace(
+        model, variances=np.maximum(model.variances, least),
+        residuals=np.maximum(model.residuals, least),
+    )  # fmt: skip
 
 
 def default_weight(model: PatchModel) -> float:
@@ -200,8 +229,8 @@ def restore(
         Weight of the prior. Each pixel is in as many patches as a patch has pixels, so 1 / pixels
         would count it once. Patches that overlap are not independent: the default is 0.3 / pixels.
     start : array, optional
-        First image. The default is the solution for the single Gaussian with the mean and
-        covariance of the model.
+        First image. By default, the energy is first minimised with noise added to the model, which
+        is then taken away in three stages: this finds better minima.
     channel_axis : int, optional
         Axis of the channels of the image.
     solver : Solver, optional
@@ -226,6 +255,9 @@ def restore(
 
     Notes
     -----
+    Here p is the mixture with no variance below 1/16 of the mean one: directions of which a model
+    is too sure would take noise and ringing for texture. (A single Gaussian stays as it is.)
+
     Each step computes the responsibilities of the components for all patches, which gives a
     quadratic majorant of E, and lowers it by conjugate gradients. E never grows and its gradient
     tends to zero, but E is not convex: a lower minimum is not excluded.
@@ -280,6 +312,7 @@ def solve(
     if weight is None:
         weight = default_weight(model)
     weight = check_number(weight, "weight", positive=True)
+    model = cautious(model)
     grid = patches_of(shape[:-1], model.channels, model.patch_shape)
     grid = grid if free is None else grid.touching(free)
     curvature = check_adjoint(forward, adjoint, data, math.prod(shape))
@@ -287,7 +320,8 @@ def solve(
         Prior.of(model, grid, own.threads), weight, forward, adjoint, data, curvature, free
     )
     if start is None or free is not None:
-        start = first_image(problem, model, np.zeros(math.prod(shape)) if start is None else start)
+        flat = np.zeros(math.prod(shape)) if start is None else start
+        start = first_image(problem, model, flat, own)
     flat, energies, relative, status = minimise(problem, start, own, reporter)
     image = restored(flat.reshape(shape))
     result = PatchResult(image, energies, relative, len(energies) - 1, status)

@@ -1,0 +1,1 @@
+"""Other patch priors beside `steepest.patches`, and proximal networks."""
