@@ -33,7 +33,7 @@ from steepest.convex.tensors import choice, dual, together  # noqa: E402
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 PROBLEMS = random_problems()
-SHAPES = [(1, 1, 1), (1, 1, 7), (1, 6, 1), (1, 2, 2), (1, 9, 65), (2, 5, 4), (3, 8, 3), (5, 3, 2)]
+SHAPES = [(1, 1, 1), (1, 1, 7), (1, 6, 1), (1, 2, 2), (1, 3, 65), (2, 5, 4), (3, 4, 3)]
 ENERGIES: dict[str, dict[str, Any]] = {
     "isotropic": {},
     "anisotropic": {"norm": "anisotropic"},
@@ -313,11 +313,11 @@ def test_a_batch_reports_every_image_and_stops(accelerator: str) -> None:
 def test_gradients_of_a_batch(accelerator: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from steepest.flows import implicit
 
-    f = image(2, 4, 5, dtype=torch.float64)
+    f = image(2, 3, 4, dtype=torch.float64)
     exact: dict[str, Any] = {
         "batch_axis": 0,
         "steps": 2,
-        "solver": steepest.Solver(tol=1e-7),
+        "solver": steepest.Solver(tol=1e-5),
     }
 
     def gradient() -> Any:
