@@ -118,7 +118,7 @@ def test_dialogs_and_tabs_are_legible(start, theme, tmp_path):
     app.page.keyboard.press("?")
     check(app, f"help-{theme}", tmp_path)
     app.page.keyboard.press("Escape")
-    for tab in ("Repair", "Regions", "Few pixels", "Fuse"):
+    for tab in ("Repair", "Regions", "Few pixels", "Fuse", "Learn"):
         app.tab(tab)
         if tab == "Regions":
             app.button("Find regions").click()

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from steepest import InputError, spectral
+from steepest import InputError, patches, spectral
 from steepest.app.lowpass import low_pass
 from steepest.app.repair import Repair
 from steepest.app.session import Session
 from steepest.cli.main import main
-from steepest.io import Image, decode_image, encode_image, from_float, write_image
+from steepest.io import Image, decode_image, encode_image, from_float, read_image, write_image
 
 
 def picture(dtype="uint8", channels=3, alpha=False, size=40):
@@ -237,6 +237,43 @@ def test_fusion_refuses_another_size(ready):
         ready.handle("fuse", {"name": "s.png", "time": 0.1}, [small])
     with pytest.raises(InputError, match="second image"):
         ready.handle("fused", {"own": 0, "other": 1})
+
+
+@pytest.mark.parametrize("taught_by", ["good.png", "good.stpm"])
+def test_learning_is_what_its_code_and_command_make(tmp_path, monkeypatch, taught_by):
+    good, rng = picture(channels=3), np.random.default_rng(0)
+    noisy = np.clip(good.array + rng.normal(0, 20, good.array.shape), 0, 255).astype(np.uint8)
+    write_image(tmp_path / "good.png", good)
+    write_image(tmp_path / "a.png", good.with_parts([noisy]))
+    patches.fit(good.array, channel_axis=-1).save(tmp_path / "good.stpm")
+    session = Session(decode_image((tmp_path / "a.png").read_bytes(), "a.png"))
+    session.handle("learn", {"name": taught_by}, [(tmp_path / taught_by).read_bytes()])
+    answer, buffers = session.handle("job")
+    while answer["status"] == "busy":
+        time.sleep(0.01)
+        answer, buffers = session.handle("job")
+    shown, file = buffers
+    assert answer["name"] == "a_denoised.png"
+    assert answer["noise"] > 0.05
+    made = decode_image(file).array
+    values = np.frombuffer(shown, np.float16).reshape(made.shape).astype(np.float32)
+    np.testing.assert_allclose(values * 255, made, atol=0.6)
+    by_python(answer["python"], tmp_path, monkeypatch)
+    assert (tmp_path / "a_denoised.png").read_bytes() == file
+    (tmp_path / "a_denoised.png").unlink()
+    if taught_by == "good.png":
+        (tmp_path / "good.stpm").unlink()
+    for each in answer["command"].split(" && "):
+        assert main([*shlex.split(each)[1:], "-q"]) == 0
+    np.testing.assert_array_equal(read_image(tmp_path / "a_denoised.png").array, made)
+
+
+def test_learning_refuses_bad_models_and_other_channels(ready):
+    with pytest.raises(InputError, match=r"m\.stpm: not a complete file"):
+        ready.handle("learn", {"name": "m.stpm"}, [b"\x00" * 100])
+    grey = encode_image(picture(channels=1), "g.png")
+    with pytest.raises(InputError, match=r"g\.png: has axes YX"):
+        ready.handle("learn", {"name": "g.png"}, [grey])
 
 
 def test_a_job_that_is_stopped_still_answers(ready):

@@ -1,6 +1,7 @@
 """The equaliser besides bands: repair, regions, few pixels, fusion; and the widget."""
 
 import base64
+import os
 import re
 import shlex
 import subprocess
@@ -11,8 +12,10 @@ import numpy as np
 import pytest
 
 from cases.page import COFFEE
+from steepest import patches
 from steepest.io import Image as Picture
 from steepest.io import decode_image, encode_image, from_float
+from steepest.patches.files import encode
 
 
 def test_the_brush_repairs_exactly_what_it_covers(start, tmp_path):
@@ -128,6 +131,28 @@ def test_the_texture_of_a_second_image(start):
     shown = decode_image(base64.b64decode(url.partition(",")[2])).array
     assert np.abs(shown - made).max() <= 1
     assert np.abs(made - COFFEE.array).max() > 10
+
+
+def test_a_model_of_a_good_image_denoises(start):
+    noise = np.random.default_rng(0).normal(0, 25, COFFEE.array.shape)
+    noisy = np.clip(COFFEE.array + noise, 0, 255).astype(np.uint8)
+    app = start(COFFEE.with_parts([noisy]))
+    app.tab("Learn")
+    few = {"num_components": 5, "num_patches": 2000, "channel_axis": -1}
+    data = encode(patches.fit(COFFEE.array, 4, **few))
+    file = {"name": "g.stpm", "mimeType": "application/octet-stream", "buffer": data}
+    app.page.get_by_label("Good image or model").set_input_files(file)
+    app.page.get_by_text("Removed noise of standard deviation").wait_for()
+    if folder := os.environ.get("STEEPEST_SCREENSHOTS"):
+        app.page.screenshot(path=f"{folder}/learn.png")
+    _, file = app.download("Download this image")
+    made = decode_image(file).array.astype(int)
+    url = app.page.locator("[data-r=over]").evaluate("e => e.toDataURL()")
+    shown = decode_image(base64.b64decode(url.partition(",")[2])).array
+    assert np.abs(shown - made).max() <= 1
+    assert (
+        np.abs(made - COFFEE.array).mean() < 0.4 * np.abs(noisy - COFFEE.array.astype(int)).mean()
+    )
 
 
 def test_few_pixels_follow_the_slider(start):

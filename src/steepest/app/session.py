@@ -20,6 +20,7 @@ from ..io import Image, encode_image
 from ..spectral import Decomposition, decompose
 from .fusion import Fusion, fusion_job
 from .job import Answer, Job
+from .learned import learned_job
 from .recipe import MOST_BANDS, Recipe
 from .repair import Box, Repair, bounding_box
 from .ruler import measure
@@ -68,7 +69,7 @@ class Session:
             "segment": self._segment, "thin": self._thin, "job": self._poll_job,
             "stop": self._stop_job, "fuse": self._fuse, "fused": self._fused,
             "rank": self._rank, "repair": self._repair, "settle": self._settle,
-            "covered": self._covered, "mask": self._mask,
+            "covered": self._covered, "mask": self._mask, "learn": self._learn,
         }  # fmt: skip
         if image is not None:
             self.open(image)
@@ -335,6 +336,12 @@ class Session:
             return fusion.answer(work.limits)
 
         return self._start_job(keep, partial=False)
+
+    def _learn(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+        """Denoise by a model, or learn one from a good image before."""
+        work = self._unreduced_work()
+        job = learned_job(work.source, work.limits, args, buffers, self._max_pixels)
+        return self._start_job(job, partial=False)
 
     def _fused(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
         """The fused image as a file, and the code that computes it."""

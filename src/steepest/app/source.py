@@ -72,12 +72,18 @@ class Source:
 
 def read_upload(args: Mapping[str, Any], buffers: Sequence[bytes], max_pixels: int) -> Image:
     """Return the image of a request: the contents of one file, and its ``name``."""
+    name, data = check_upload(args, buffers)
+    return decode_image(data, name, max_pixels=max_pixels)
+
+
+def check_upload(args: Mapping[str, Any], buffers: Sequence[bytes]) -> tuple[str, bytes]:
+    """Return the name and the contents of the file of a request."""
     if len(buffers) != 1:
         raise InputError(f"the contents of one file are needed; given: {len(buffers)}")
     name = args.get("name", "image")
     if not isinstance(name, str) or not 0 < len(name) <= 255 or not name.isprintable():
         raise InputError(f"name={name!r:.40}; allowed are printable file names")
-    return decode_image(bytes(buffers[0]), name, max_pixels=max_pixels)
+    return name, bytes(buffers[0])
 
 
 def result_name(image: Image, what: str = "equalised") -> str:

@@ -14,8 +14,9 @@ from __future__ import annotations
 import json
 import math
 import os
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -87,20 +88,27 @@ def load(path: str | os.PathLike[str]) -> PatchModel:
     target = _checked(path)
     try:
         with target.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > _MOST_BYTES:
-                raise InputError(f"{target}: {size} bytes; allowed are {_MOST_BYTES}")
-            length = int.from_bytes(file.read(8), "little")
-            if not 2 <= length <= min(_LONGEST_HEADER, size - 8):
-                raise InputError(f"{target}: not a complete file of a patch model")
-            header = _parsed(file.read(length), target)
-            content = file.read(size - 8 - length)
+            return _read(file, os.fstat(file.fileno()).st_size, str(target))
     except OSError as error:
         raise InputError(f"{target}: cannot be read ({error.strerror})") from None
+
+
+def decode(data: bytes, name: str) -> PatchModel:
+    """The model of the content of a file; errors name it. Raises `InputError` as `load`."""
+    return _read(BytesIO(data), len(data), name)
+
+
+def _read(file: BinaryIO, size: int, name: str) -> PatchModel:
+    if size > _MOST_BYTES:
+        raise InputError(f"{name}: {size} bytes; allowed are {_MOST_BYTES}")
+    length = int.from_bytes(file.read(8), "little")
+    if not 2 <= length <= min(_LONGEST_HEADER, size - 8):
+        raise InputError(f"{name}: not a complete file of a patch model")
+    header = _parsed(file.read(length), name)
     try:
-        return _model(header, content)
+        return _model(header, file.read(size - 8 - length))
     except InputError as error:
-        raise InputError(f"{target}: {error}") from None
+        raise InputError(f"{name}: {error}") from None
 
 
 def _checked(path: Any) -> Path:
@@ -112,13 +120,13 @@ def _checked(path: Any) -> Path:
     return Path(name)
 
 
-def _parsed(text: bytes, target: Path) -> dict[str, Any]:
+def _parsed(text: bytes, name: str) -> dict[str, Any]:
     try:
         header = json.loads(text)
     except (ValueError, RecursionError):
         header = None
     if not isinstance(header, dict):
-        raise InputError(f"{target}: not a file of a patch model")
+        raise InputError(f"{name}: not a file of a patch model")
     return header
 
 

@@ -608,6 +608,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     open: () => $.chooser.click(), choose: () => $.chooser.click(),
     export: () => quietly(showExport()), exportClose: () => $.exportBox.close(), download: () => quietly(download()),
     segment: () => quietly(tools.segment()), second: () => $.secondChooser.click(), fusedDownload: () => quietly(ask("fused", tools.textures()).then(save)),
+    good: () => $.goodChooser.click(), learnedDownload: () => save(tools.learned()),
     jobStop: tools.stop,
     mendNone: () => change({ ...settings, strokes: [] }), mask: () => quietly(ask("mask").then(save)),
     toastClose: () => { $.toast.hidden = true; },

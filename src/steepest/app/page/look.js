@@ -16,7 +16,7 @@ const PRESETS = {
   Cartoon: [[0, 0], [0.45, 0], [0.65, 0.7], [1, 1.25]],
   "Flatten light": [[0, 1], [0.4, 1.15], [0.7, 0.7], [1, 0.15]],
 };
-const TABS = ["Bands", "Repair", "Regions", "Few pixels", "Fuse"];
+const TABS = ["Bands", "Repair", "Regions", "Few pixels", "Fuse", "Learn"];
 const MOST_BANDS = 12;
 
 const STYLE = `
@@ -116,8 +116,8 @@ svg.i { width: 18px; height: 18px; fill: none; stroke: currentColor; stroke-widt
 .slot input::-moz-range-track { background: transparent; }
 .slot input::-webkit-slider-thumb { appearance: none; width: 24px; height: 14px; border-radius: 5px; background: var(--band); border: 2px solid var(--panel); box-shadow: 0 0 0 1px color-mix(in srgb, var(--band) 65%, var(--text)), 0 1px 4px #0006; }
 .slot input::-moz-range-thumb { width: 22px; height: 12px; border-radius: 5px; background: var(--band); border: 2px solid var(--panel); }
-.tabs { display: flex; gap: 2px; background: var(--bg); border-radius: 10px; padding: 3px; }
-.tabs button { flex: 1; border: 0; background: none; color: var(--soft); min-height: 32px; padding: 4px 6px; }
+.tabs { display: flex; gap: 1px; background: var(--bg); border-radius: 10px; padding: 3px; }
+.tabs button { flex: auto; border: 0; background: none; color: var(--soft); min-height: 32px; padding: 4px 0; font-size: 13px; white-space: nowrap; }
 .tabs button[aria-selected=true] { background: var(--raised); color: var(--text); box-shadow: 0 1px 3px #0004; }
 .pane { display: flex; flex-direction: column; gap: 16px; flex: 0 0 auto; }
 #pane-0 { flex-grow: 1; }
@@ -259,6 +259,14 @@ const PAGE = `
         <label class="field">Texture of the other <span data-r="otherText"></span><input data-r="other" type="range" min="0" max="200" value="100"></label>
         <button data-r="fusedDownload">Download this image</button>
         <details data-r="fusedDetails"><summary>Code</summary><pre data-r="fusedCode" tabindex="0"></pre></details></div>
+    </div>
+    <div class="pane" id="pane-5" role="tabpanel" aria-labelledby="tab-5" hidden>
+      <p>Learns from a sharp image without noise, of the same kind and magnification, what small patches look like, and denoises this one. A model of <em>steepest patches fit</em> does the same at once.</p>
+      <button class="primary" data-r="good">Choose a good image or a model…</button>
+      <input type="file" hidden data-r="goodChooser" accept=".stpm,.png,.jpg,.jpeg,.tif,.tiff,.bmp,.npy" aria-label="Good image or model">
+      <div class="result" data-r="learned" hidden><strong data-r="learnedText" aria-live="polite"></strong>
+        <button data-r="learnedDownload">Download this image</button>
+        <details><summary>Code and command</summary><pre data-r="learnedCode" tabindex="0"></pre></details></div>
     </div>
     <div class="job" data-r="job" hidden><span data-r="jobText"></span><div class="track" data-r="jobBar" role="progressbar" aria-label="Progress" aria-valuemin="0" aria-valuemax="100"><i></i></div><button data-r="jobStop">Stop</button></div>
   </aside>

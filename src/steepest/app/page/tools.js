@@ -19,7 +19,7 @@ function putValues(canvas, values, [x, y, width, height]) {
  *   draw: () => void, gone: AbortSignal}} host `draw` draws what is over the image again
  */
 function createTools($, on, { ask, quietly, image, number, tab, draw, gone }) {
-  let jobs = 0, regions = null, thinned = null, ranks = null, fused = null, second = null;
+  let jobs = 0, regions = null, thinned = null, ranks = null, fused = null, second = null, learned = null;
   let fuseTimer = 0, thinTimer = 0, drawing = 0;
   const drawSoon = () => { drawing ||= requestAnimationFrame(() => { drawing = 0; draw(); }); };
   const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
@@ -45,14 +45,14 @@ function createTools($, on, { ask, quietly, image, number, tab, draw, gone }) {
     }
   }
   function stop() {
-    if (tab() === "Fuse" || tab() === "Bands") { jobs++; $.job.hidden = true; } // what comes then is of no use
+    if (["Fuse", "Bands", "Learn"].includes(tab())) { jobs++; $.job.hidden = true; } // what comes then is of no use
     quietly(ask("stop"));
   }
   /** Another image: no result holds any more. */
   function forget() {
     jobs++;
-    regions = thinned = ranks = fused = second = null;
-    $.job.hidden = $.fusion.hidden = $.regions.hidden = $.thin.hidden = $.over.hidden = true;
+    regions = thinned = ranks = fused = second = learned = null;
+    $.job.hidden = $.learned.hidden = $.fusion.hidden = $.regions.hidden = $.thin.hidden = $.over.hidden = true;
   }
 
   // fused images
@@ -176,13 +176,31 @@ function createTools($, on, { ask, quietly, image, number, tab, draw, gone }) {
   });
   on($.onlyKept, "change", draw);
 
+  // denoised by a model
+
+  async function learn(file) {
+    const found = await run("learn", { name: file.name }, [await file.arrayBuffer()], "Learning");
+    if (!found) return;
+    const [answer, [values, data]] = found;
+    learned = { values: fromHalf(new Uint16Array(values)), made: [answer, [data]] };
+    $.learnedText.textContent = answer.noise ? `Removed noise of standard deviation ${answer.noise.toPrecision(2)}` : "No noise was found";
+    $.learnedCode.textContent = codeOf(answer);
+    $.learned.hidden = false;
+    draw();
+  }
+  on($.goodChooser, "change", () => {
+    const file = $.goodChooser.files[0];
+    if (file) quietly(learn(file));
+    $.goodChooser.value = "";
+  });
+
   /** Draw the result of the tab that is open over the image; false if it has none. */
   function drawResult() {
-    if (!{ Regions: regions, "Few pixels": thinned, Fuse: fused }[tab()]) return false;
+    if (!{ Regions: regions, "Few pixels": thinned, Fuse: fused, Learn: learned }[tab()]) return false;
     const { width, height } = image();
     Object.assign($.over, { width, height });
     if (tab() === "Regions") drawRegions(image());
-    else putValues($.over, tab() === "Fuse" ? fusedValues() : thinnedValues(image()), [0, 0, width, height]);
+    else putValues($.over, tab() === "Fuse" ? fusedValues() : tab() === "Learn" ? learned.values : thinnedValues(image()), [0, 0, width, height]);
     return true;
   }
   /** Show the positions of the sliders in numbers. */
@@ -197,7 +215,7 @@ function createTools($, on, { ask, quietly, image, number, tab, draw, gone }) {
   showNumbers();
 
   return {
-    run, stop, forget, segment, textures, drawResult,
+    run, stop, forget, segment, textures, drawResult, learned: () => learned.made,
     openFew: () => { if (tab() === "Few pixels" && image()?.factor === 1 && !thinned) quietly(thin()); },
   };
 }
