@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .sources import Source
 
 _SAMPLES = 16  # of the posterior
-_LEAST = 1e-3  # noise of images that seem to have none, relative to their range
+_LEAST = 2e-3  # noise of images in which less is found, relative to their range
 
 MODEL = Parameter(group=choices.group("Patch model", ""))
 ModelFile = Annotated[
@@ -80,22 +80,11 @@ class Model:
         item.report("model", f"{self.name}: {text}", model=self.name)
 
 
-def noise_of(part: np.ndarray, channel_axis: int | None, *, least: bool = False) -> float:
-    """The noise that is estimated; if ``least``, positive for images that seem to have none."""
-    found = float(steepest.estimate_noise(part, channel_axis=channel_axis))
-    if not least:
-        return found
-    span = 1.0 if part.dtype.kind == "u" else float(np.ptp(part)) or 1.0
-    return max(found, _LEAST * span)
-
-
-def report_noise(
-    item: Item, sigmas: Sequence[float], given: bool, values: Values, dtype: Any
-) -> None:
-    """Report the noise of all pages."""
+def report_noise(item: Item, sigmas: Sequence[float], how: str, values: Values, dtype: Any) -> None:
+    """Report the noise of all pages, and how it is known."""
     text = ", ".join(f"{each:.3g}" for each in dict.fromkeys(sigmas))
     in_file = values.in_file(np.array(sigmas[:1]), dtype)
-    text = f"standard deviation {text}{'' if given else ', estimated'}"
+    text = f"standard deviation {text}, {how}"
     text += "" if in_file is None else f"; {in_file[0]:.3g} in the file"
     nothing = "; nothing was removed" if not max(sigmas) else ""
     item.report("noise", text + nothing, sigma=[*sigmas] if len(sigmas) > 1 else sigmas[0])
@@ -142,7 +131,7 @@ class ModelDenoising:
                 patches.denoise(page, model, self.sigma, **keywords)
                 return
             part, axis = item.grey.compute(page), keywords.get("channel_axis")
-            sigmas.append(noise_of(part, axis) if self.sigma is None else self.sigma)
+            sigmas.append(self.sigma or steepest.estimate_noise(part, channel_axis=axis))
             item.keep(["image"], [patches.denoise(part, model, sigmas[-1], **keywords)])
             if self.std is not None:
                 found = patches.posterior(
@@ -155,7 +144,8 @@ class ModelDenoising:
         self.model.report(item)
         item.solve(image, compute, self.threads, tiles=self.tiles, names=["denoised"])
         if sigmas:
-            report_noise(item, sigmas, self.sigma is not None, item.grey, image.array.dtype)
+            how = "estimated" if self.sigma is None else "given"
+            report_noise(item, sigmas, how, item.grey, image.array.dtype)
         if spread:
             item.write(item.files["std"], _floats(image, spread))
             middle = float(np.median(spread))
@@ -192,11 +182,18 @@ class ModelRestoration:
     def work(self, item: Item) -> None:
         pages: list[np.ndarray] = []
         sigmas: list[float] = []
-        sigma = self.prior.sigma
+        how = "given" if self.prior.sigma else "estimated"
 
         def compute(page: Any, keywords: dict[str, Any]) -> Any:
+            nonlocal how
             part, axis = item.grey.compute(page), keywords.get("channel_axis")
-            sigmas.append(noise_of(part, axis, least=True) if sigma is None else sigma)
+            sigma = self.prior.sigma
+            if sigma is None:
+                span = 1.0 if part.dtype.kind == "u" else float(np.ptp(part)) or 1.0
+                sigma, least = steepest.estimate_noise(part, channel_axis=axis), _LEAST * span
+                if sigma < least:
+                    sigma, how = least, "assumed, because less was found"
+            sigmas.append(sigma)
             if self.prior.weight is not None:
                 keywords = {**keywords, "weight": self.prior.weight}
             result = self.restore(part, sigmas[-1], keywords)
@@ -206,6 +203,6 @@ class ModelRestoration:
         image = item.read(self.reading, self.values, prepare=self.model.suited)
         self.model.report(item)
         results = item.solve(image, compute, self.threads)
-        report_noise(item, sigmas, sigma is not None, item.grey, image.array.dtype)
+        report_noise(item, sigmas, how, item.grey, image.array.dtype)
         item.write(item.files["image"], self.change(image, pages))
         item.certify(results, stationary, "gradient", "step")
