@@ -35,8 +35,8 @@ def psnr(found, truth):
 # %%
 # Noise
 # -----
-# The same model denoises all of them. Total variation is given the strength that is best for each
-# image, which only someone who knows the truth can choose; the model estimates the noise.
+# The same model denoises all of them. Total variation is given the best of three strengths for
+# each image, which only someone who knows the truth can choose; the model estimates the noise.
 
 rng = np.random.default_rng(0)
 noisy = [truth + 0.1 * rng.standard_normal(truth.shape) for truth in truths]
