@@ -115,7 +115,7 @@ def _camera(blocks: Blocks, channel: np.ndarray) -> NoiseModel | None:
     flat = 0.0
     for slope in _SLOPES:
         shape = (1 - slope) + slope * x / middle
-        if slope > 1 and middle * (1 - 1 / slope) > dark:
+        if shape.min() <= 0 or (slope > 1 and middle * (1 - 1 / slope) > dark):
             break
         ratio = np.log(y / shape)
         level = _weighted_median(ratio, w)
