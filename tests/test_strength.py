@@ -500,9 +500,10 @@ def test_counts_of_few_photons_are_recognised(photons: int, scale: float) -> Non
 
 def test_images_of_few_values_are_no_counts() -> None:
     rng = np.random.default_rng(30)
-    steps = np.rint(8 * photograph())
-    for image in (steps, np.rint(8 * rng.random((64, 64))), rng.random((64, 64)) > 0.5):
-        assert noise_of_counts(np.asarray(image, float)) is None
+    steps = [np.rint(n * photograph()) for n in (4, 8, 30)]
+    noise = [np.rint(n * rng.random((64, 64))) for n in (1, 2, 20)]  # other variances than counts
+    for image in (*steps, *noise, rng.poisson(3.0, (64, 64)) + 1.0):
+        assert noise_of_counts(image) is None
 
 
 def test_a_gain_is_not_extrapolated_to_parts_without_flat_blocks() -> None:
