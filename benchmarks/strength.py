@@ -52,7 +52,7 @@ def photons(peak: float) -> Noise:
 
 
 def camera(peak: float, read_noise: float, black: float = 0.0) -> Noise:
-    """Photons and read noise, relative to white, rounded to 12 bits."""
+    """Photons and read noise, relative to white, in 12 bits, so that photons do not show."""
 
     def expose(clean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         light = rng.poisson(peak * clean) + read_noise * rng.standard_normal(clean.shape)
@@ -75,9 +75,9 @@ def jpeg(quality: int, sigma: float, sampling: str = "4:2:0") -> Noise:
 
 NOISES: dict[str, Noise] = {
     **{f"white {s:g}": white(s) for s in (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)},
-    **{f"white {s:g}, 8 bits": eight_bits(s) for s in (0.02, 0.05, 0.1)},
+    **{f"white {s:g}, 8 bits": eight_bits(s) for s in (0.005, 0.02, 0.05, 0.1)},
     **{f"blurred {w:g} px, 0.05": blurred(w, 0.05) for w in (0.5, 0.7, 1.0)},
-    **{f"photons {peak}": photons(peak) for peak in (30, 200)},
+    **{f"photons {peak}": photons(peak) for peak in (1, 2, 5, 30, 200)},
     **{f"white 0.05, JPEG {q}": jpeg(q, 0.05) for q in (90, 75, 50)},
     **{f"white 0.02, JPEG {q}": jpeg(q, 0.02) for q in (90, 75, 50)},
     **{f"no noise, JPEG {q}": jpeg(q, 0) for q in (90, 75, 50)},
@@ -88,7 +88,7 @@ COLOURS: dict[str, Noise] = {
     for q in (90, 75, 50)
 }
 CAMERAS: dict[str, Noise] = {
-    **{f"photons {peak}, no read noise": camera(peak, 0) for peak in (2, 5, 10, 30, 100, 1000)},
+    **{f"photons {peak}, no read noise": camera(peak, 0) for peak in (5, 10, 30, 100, 1000)},
     **{f"photons {peak}, read noise {r}": camera(peak, r) for peak, r in ((30, 3), (100, 5))},
     "photons 100, read noise 2, black at 0.1": camera(100, 2, 0.1),
     **{f"white {s:g}, 8 bits": eight_bits(s) for s in (0.005, 0.02, 0.05, 0.1)},

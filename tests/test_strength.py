@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 
 import steepest
 from steepest import InputError, NoiseModel, Solver, Status
+from steepest.flows.counts import noise_of_counts
 from steepest.flows.flat_blocks import BLURS, correlation, cut_blocks, fit_variance
 from steepest.flows.jpeg_noise import noise_before_jpeg
 from steepest.flows.noise import image_noise
@@ -480,3 +481,37 @@ def test_noise_of_colours_at_half_the_resolution() -> None:
     assert steepest.estimate_noise(image, channel_axis=-1) == pytest.approx(deviation, rel=0.1)
     assert image_noise(np.moveaxis(image, -1, 0)).mixed is not None
     assert image_noise(np.moveaxis(noisy, -1, 0)).mixed is None
+
+
+@pytest.mark.parametrize("photons", [2, 6])
+@pytest.mark.parametrize("scale", [1.0, 1 / 255])
+def test_counts_of_few_photons_are_recognised(photons: int, scale: float) -> None:
+    counts = np.random.default_rng(29).poisson(photons * photograph())
+    model = steepest.estimate_noise_model(counts * scale)
+    assert (model.variance, model.blur, model.share) == (0, 0, 1)
+    assert model.gain == pytest.approx(scale)
+    result = steepest.denoise_tv(counts * scale)
+    best = max(
+        psnr(steepest.denoise_tv(counts / photons, s).image, photograph())
+        for s in (0.15, 0.25, 0.4, 0.6)
+    )
+    assert psnr(result.image / (scale * photons), photograph()) > best - 1.0
+
+
+def test_images_of_few_values_are_no_counts() -> None:
+    rng = np.random.default_rng(30)
+    steps = [np.rint(n * photograph()) for n in (4, 8, 30)]
+    noise = [np.rint(n * rng.random((64, 64))) for n in (1, 2, 20)]  # other variances than counts
+    for image in (*steps, *noise, rng.poisson(3.0, (64, 64)) + 1.0):
+        assert noise_of_counts(image) is None
+
+
+def test_a_gain_is_not_extrapolated_to_parts_without_flat_blocks() -> None:
+    """Dark blocks on a line; nothing is known of the bright part, which is texture."""
+    rng, columns = np.random.default_rng(31), np.indices((240, 240))[1]
+    dark = 0.04 + 0.06 * columns / 168
+    noise = 0.02 * np.sqrt(dark / 0.05) * rng.standard_normal(dark.shape)
+    bright = 0.85 + 0.15 * blurred(rng, dark.shape, 1.5).clip(-3, 3) / 3
+    image = np.where(columns < 168, dark + noise, bright)
+    assert steepest.estimate_noise(image) < 0.04
+    assert steepest.estimate_noise_model(image[:, :168]).gain > 0

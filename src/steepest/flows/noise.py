@@ -13,6 +13,7 @@ from ..core.arrays import as_array, normalize_axis, prepare_image
 from ..core.errors import InputError
 from ..core.namespace import Array, detached
 from .colour_noise import each_colour, noise_of_colour_jpeg, sample_colours
+from .counts import noise_of_counts
 from .exposures import fit_line
 from .flat_blocks import constant_in
 from .haar_noise import Noise, haar_noise
@@ -175,6 +176,9 @@ def level_of(models: Sequence[NoiseModel], channels: np.ndarray, constant: np.nd
 
 def _noise_of_channel(channel: np.ndarray) -> NoiseModel:
     r"""The noise of an array (\*space) with values near one; if it is small, by Haar details."""
+    counted = noise_of_counts(channel)
+    if counted is not None:
+        return counted
     before = noise_before_jpeg(channel)
     if before is not None:
         return NoiseModel(before[0] ** 2, share=before[1])

@@ -27,6 +27,7 @@ _DARKEST = 0.01  # share of the image that may be darker than black, in means of
 _DRAWN = 0.3  # constant share of an image from which it may be a drawing
 _TEXTURE_MISSES = 0.06  # error of correlations in texture, beyond that allowed in blurred noise
 _ENOUGH = 0.08  # share of flat blocks that tells blurred noise from texture
+_BEYOND = 1.3  # largest mean variance, relative to the largest that was seen
 _TEXTURE = 0.35  # correlation of neighbours in texture, beyond that of the noise
 
 
@@ -114,7 +115,7 @@ def _camera(blocks: Blocks, channel: np.ndarray) -> NoiseModel | None:
     flat = 0.0
     for slope in _SLOPES:
         shape = (1 - slope) + slope * x / middle
-        if slope > 1 and middle * (1 - 1 / slope) > dark:
+        if shape.min() <= 0 or (slope > 1 and middle * (1 - 1 / slope) > dark):
             break
         ratio = np.log(y / shape)
         level = _weighted_median(ratio, w)
@@ -127,7 +128,9 @@ def _camera(blocks: Blocks, channel: np.ndarray) -> NoiseModel | None:
     share = float(np.mean(weight))
     if slope == 0 or spread > 0.15 or spread > 0.5 * flat or share < 2 * _ENOUGH:
         return None
-    return NoiseModel(level * (1 - slope), level * slope / middle, share=share)
+    model = NoiseModel(level * (1 - slope), level * slope / middle, share=share)
+    seen = float(y.max())  # not much more may be said of brighter parts, where no block was flat
+    return model if float((model.deviation(channel) ** 2).mean()) < _BEYOND * seen else None
 
 
 def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:

@@ -45,8 +45,7 @@ def one_by_one(
         return compute(request)
     if batch is not None and batch == channel:
         raise InputError(f"channel_axis={channel_axis} and batch_axis={batch_axis} are the same")
-    counts = [shape[axis] if axis is not None else 1 for axis in (batch, channel)]
-    counts[1] = 1 if coupled else counts[1]
+    counts = item_counts(shape, batch, channel, coupled=coupled)
     if 0 in counts:
         raise InputError(f"image of shape {shape} has no items along batch_axis or channel_axis")
     own_axis = None
@@ -74,6 +73,14 @@ def one_by_one(
     left = math.prod(counts) - len(results)
     every = results + results[-1:] * left  # after a stop, those that are left are not bounded
     return _merge(every, counts[0], batch is not None, out)
+
+
+def item_counts(
+    shape: tuple[int, ...], batch_axis: int | None, channel_axis: int | None, *, coupled: bool
+) -> tuple[int, int]:
+    """The numbers of images and of separate channels that are computed one by one."""
+    images = 1 if batch_axis is None else shape[batch_axis]
+    return images, 1 if coupled or channel_axis is None else shape[channel_axis]
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from ...core.solver import Solver
 from ...core.status import Status, finished
 from ...tiled.dual import TiledDual
 from ...tiled.image import USUAL, TiledImage
-from ...tiled.items import one_by_one
+from ...tiled.items import item_counts, one_by_one
 from ...tiled.picture import check_out, check_picture, write_result
 from ...tiled.request import TileRequest
 from ...tiled.sample import sample
@@ -79,10 +79,9 @@ def _together(
 ) -> dict[str, Any]:
     """Strength and noise of every image and separate channel, as in memory."""
     separate = request.channel_axis is not None and not energy.coupled
-    batched, shape = batch_axis is not None, request.image.shape
-    counts = (
-        shape[batch_axis] if batch_axis is not None else 1,
-        shape[request.channel_axis] if separate and request.channel_axis is not None else 1,
+    batched = batch_axis is not None
+    counts = item_counts(
+        request.image.shape, batch_axis, request.channel_axis, coupled=energy.coupled
     )
     every = chosen + chosen[-1:] * (math.prod(counts) - len(chosen))  # after a stop
 
