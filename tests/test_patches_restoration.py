@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from steepest import InputError, NotConverged, Solver, Status, patches
 from steepest.patches.grid import patches_of
 from steepest.patches.model import covariances
 from steepest.patches.prior import Prior
-from steepest.patches.restoration import Problem
+from steepest.patches.restoration import Problem, cautious, spread
 from tests.test_patches_model import random_model
 
 RNG = np.random.default_rng(0)
@@ -83,6 +84,21 @@ def test_gradients_are_those_of_the_energy(remove_mean: bool) -> None:
     majorant = [m + 0.045 * v @ problem.hessian(v, members) for m in majorant]
     assert majorant[0] >= problem.value(x + 0.3 * v, prior.energy(x + 0.3 * v)) - 1e-3
     assert majorant[1] >= problem.value(x - 0.3 * v, prior.energy(x - 0.3 * v)) - 1e-3
+
+
+@pytest.mark.parametrize("remove_mean", [False, True])
+def test_restoration_is_sure_of_no_direction(remove_mean: bool) -> None:
+    model = random_model((2, 3), 3, 2, remove_mean=remove_mean)
+    mean = model.weights @ model.means
+    second = np.einsum("k,ki,kj->ij", model.weights, model.means, model.means)
+    second += np.einsum("k,kij->ij", model.weights, covariances(model))
+    assert spread(model) * model.dimension == pytest.approx(np.trace(second) - mean @ mean)
+    thin = replace(model, residuals=model.residuals * 1e-6)
+    values = np.linalg.eigvalsh(covariances(cautious(thin)))[:, int(remove_mean) :]
+    assert values.min() == pytest.approx(spread(thin) / 16)
+    np.testing.assert_allclose(cautious(thin).variances.max(1), thin.variances.max(1))
+    again = cautious(cautious(thin))
+    assert np.linalg.eigvalsh(covariances(again))[:, int(remove_mean) :].min() >= values.min()
 
 
 @pytest.mark.parametrize("case", ["superresolve", "deblur", "inpaint", "noisy"])

@@ -176,8 +176,10 @@ def first_image(problem: Problem, model: PatchModel, flat: np.ndarray, own: Limi
 
 
 def spread(model: PatchModel) -> float:
-    """Mean variance of the values of a patch, over all components."""
-    return float(gaussian(model).variances.mean())
+    """Trace of the covariance of a mixture, over the dimension."""
+    inside = model.variances.sum(1) + (model.dimension - model.rank) * model.residuals
+    off = model.means - model.weights @ model.means
+    return float(model.weights @ (inside + (off * off).sum(1))) / model.dimension
 
 
 def cautious(model: PatchModel) -> PatchModel:
