@@ -19,7 +19,7 @@ from steepest.core.solver import limits
 from steepest.patches.grid import patches_of
 from steepest.patches.kernels import densities
 from steepest.patches.mixture import fit_mixture, maximise
-from steepest.patches.model import covariances, log_densities, log_sum
+from steepest.patches.model import covariances, log_constants, log_sum
 
 RNG = np.random.default_rng(0)
 
@@ -46,6 +46,22 @@ def random_model(
     return patches.PatchModel(
         weights, centres, bases, variances, residuals, shape, channels, remove_mean
     )
+
+
+def log_densities(model: patches.PatchModel, x: np.ndarray) -> np.ndarray:
+    """Log of weight times density, of patches (n, d) and components: (n, K), in NumPy.
+
+    Patches must already be without their means if the model removes them. O(n K s d).
+    """
+    output = np.empty((len(x), model.num_components))
+    constants, gain = log_constants(model), model.gain
+    for k, (mean, basis) in enumerate(zip(model.means, model.bases, strict=True)):
+        y = x - mean if mean.any() else x
+        inside = y @ basis.T
+        inside *= inside
+        squares = np.einsum("ij,ij->i", y, y)
+        output[:, k] = constants[k] + (inside @ gain[k] - squares / model.residuals[k]) / 2
+    return output
 
 
 def em(x: np.ndarray, count: int, rank: int, steps: int, **given: float) -> patches.PatchModel:

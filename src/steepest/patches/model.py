@@ -167,22 +167,6 @@ def covariances(model: PatchModel) -> np.ndarray:
     return low + model.residuals[:, None, None] * spread
 
 
-def log_densities(model: PatchModel, x: np.ndarray) -> np.ndarray:
-    """Log of weight times density, of patches (n, d) and components: (n, K), in float64.
-
-    Patches must already be without their means if the model removes them. O(n K s d).
-    """
-    output = np.empty((len(x), model.num_components))
-    constants, gain = log_constants(model), model.gain
-    for k, (mean, basis) in enumerate(zip(model.means, model.bases, strict=True)):
-        y = x - mean if mean.any() else x
-        inside = y @ basis.T
-        inside *= inside
-        squares = np.einsum("ij,ij->i", y, y)
-        output[:, k] = constants[k] + (inside @ gain[k] - squares / model.residuals[k]) / 2
-    return output
-
-
 def log_constants(model: PatchModel) -> np.ndarray:
     """Log of weight times the largest density of each component."""
     rest = (model.dimension - model.rank) * np.log(model.residuals)

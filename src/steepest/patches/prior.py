@@ -57,14 +57,6 @@ class Prior:
         tables = make_tables(model, np.float64)
         return Prior(model, grid, tables, linear_term(model), model.gain, threads)
 
-    def energy(self, flat: np.ndarray) -> float:
-        """The sum of ``-log p`` over all patches."""
-
-        def work(chunk: slice) -> float:
-            return float(log_sum(scores_of(flat, self.grid, chunk, self.tables)).sum())
-
-        return -sum(share_out(lambda: work, self.grid.chunks(), self.threads))
-
     def expect(self, flat: np.ndarray) -> tuple[float, list[Members]]:
         """The energy, and the responsibilities for each chunk."""
 

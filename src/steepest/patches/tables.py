@@ -53,15 +53,11 @@ def make_tables(model: PatchModel, dtype: Any) -> Tables:
     )  # fmt: skip
 
 
-def precision_times(model: PatchModel, x: np.ndarray) -> np.ndarray:
-    """Multiply vectors (K, d) by the inverse covariance of their component."""
-    inside = np.einsum("ksd,kd->ks", model.bases, x) * model.gain
-    return x / model.residuals[:, None] - np.einsum("ks,ksd->kd", inside, model.bases)
-
-
 def linear_term(model: PatchModel) -> np.ndarray:
     """The inverse covariances times the means, (K, d); without columns if all means are 0."""
-    weighted = precision_times(model, model.means)
+    inside = np.einsum("ksd,kd->ks", model.bases, model.means) * model.gain
+    turned = np.einsum("ks,ksd->kd", inside, model.bases)
+    weighted = model.means / model.residuals[:, None] - turned
     return weighted if model.means.any() else weighted[:, :0]
 
 
