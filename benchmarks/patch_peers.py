@@ -101,7 +101,7 @@ def restorers(task: Task) -> Iterator[Method]:
     else:
         steps = (3, 4, 6, 8, 12, 16, 24)
         yield Method("least squares, CG stopped at a step", _least_squares, steps)
-    yield Method("TV, one weight", tv_restore, 3e-5 * 1.8 ** np.arange(8), each=True)
+    yield Method("TV, one weight", tv_restore, 5e-5 * 2.0 ** np.arange(6), each=True)
 
 
 def _bicubic(case: Case, weight: float) -> Array:
@@ -134,7 +134,7 @@ def squared_norm(case: Case, steps: int = 30) -> float:
     return 1.05 * norm
 
 
-def tv_restore(case: Case, weight: float, steps: int = 400, dual: float = 0.1) -> Array:
+def tv_restore(case: Case, weight: float, steps: int = 300, dual: float = 0.1) -> Array:
     """argmin 1/2 ||A u - f||^2 + weight TV(u), by the method of Condat and Vu."""
     scale = squared_norm(case)
     sigma = dual * scale

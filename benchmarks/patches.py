@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks import patch_peers, patch_tasks
 from benchmarks.patch_tasks import Case, Method, Task
-from benchmarks.tables import markdown, write
+from benchmarks.tables import line, write
 from steepest import patches
 
 RESULTS = Path(__file__).parent / "results" / "patches"
@@ -88,26 +88,39 @@ def others(task: Task) -> Iterator[Method]:
     yield wasserstein(task, (2.0, 8.0, 32.0))
 
 
+MAKERS = {
+    "denoising": {"ours": denoisers, "peers": patch_peers.denoisers},
+    "other": {"ours": restorers, "peers": patch_peers.restorers, "priors": others},
+}
+
+
+def keep(path: Path, rows: list[list[str]], note: str) -> None:
+    """Write rows to a table; rows of other methods that are there already are kept."""
+    old = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    cells = [[cell.strip() for cell in each.split("|")[1:-1]] for each in old if each[:1] == "|"]
+    merged = {each[0]: each for each in (*cells[2:], *rows)}
+    ordered = sorted(merged.values(), key=lambda each: -float(each[1]))
+    write(path, patch_tasks.HEAD, ordered, note)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("task", choices=TASKS)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", choices=["ours", "peers", "priors"], help="these methods only")
     given = parser.parse_args()
+    denoising = given.task == "denoising"
+    command = f"`python -m benchmarks.patches {given.task} FOLDER`, one thread."
+    note = f"{NOTES[given.task]} {'' if denoising else MICROGRAPHS + ' '}{command}"
     with patch_tasks.one_thread():
-        task, rows = TASKS[given.task](given.folder), []
-        if given.task == "denoising":
-            makers, note = (denoisers, patch_peers.denoisers), ""
-        else:
-            makers, note = (restorers, patch_peers.restorers, others), f" {MICROGRAPHS}"
-        command = f"`python -m benchmarks.patches {given.task} FOLDER`, one thread."
-        note = f"{NOTES[given.task]}{note} {command}"
-        for make in makers:
+        task = TASKS[given.task](given.folder)
+        for name, make in MAKERS["denoising" if denoising else "other"].items():
+            if given.only not in (None, name):
+                continue
             for method in make(task):
-                rows += patch_tasks.measure(method, task)
-                rows.sort(key=lambda row: -row.psnr)
-                cells = patch_tasks.table(rows)
-                print(markdown(patch_tasks.HEAD, cells), flush=True)
-                write(RESULTS / f"{given.task}.md", patch_tasks.HEAD, cells, note)
+                cells = patch_tasks.table(patch_tasks.measure(method, task))
+                print(*map(line, cells), sep="\n", flush=True)
+                keep(RESULTS / f"{given.task}.md", cells, note)
 
 
 if __name__ == "__main__":
