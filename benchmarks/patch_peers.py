@@ -14,8 +14,14 @@ from scipy.ndimage import map_coordinates
 import steepest
 from benchmarks.patch_tasks import Array, Case, Method, Task
 
-TV_WEIGHTS = 0.04 * 1.25 ** np.arange(7)  # up to 0.15
-_TORCHVISION = ("", ".transforms", ".transforms.functional", ".transforms.v2", ".utils")
+TV_WEIGHTS: list[float] = list(0.04 * 1.25 ** np.arange(7))  # up to 0.15
+_TORCHVISION: tuple[str, ...] = (
+    "",
+    ".transforms",
+    ".transforms.functional",
+    ".transforms.v2",
+    ".utils",
+)
 _TORCHVISION += (".transforms.v2.functional", ".transforms.transforms", ".datasets", ".models")
 _TORCHVISION += (".datasets.folder", ".datasets.utils", ".io")
 
@@ -101,7 +107,7 @@ def restorers(task: Task) -> Iterator[Method]:
     else:
         steps = (3, 4, 6, 8, 12, 16, 24)
         yield Method("least squares, CG stopped at a step", _least_squares, steps)
-    yield Method("TV, one weight", tv_restore, 5e-5 * 2.0 ** np.arange(6), each=True)
+    yield Method("TV, one weight", tv_restore, list(5e-5 * 2.0 ** np.arange(6)), each=True)
 
 
 def _bicubic(case: Case, weight: float) -> Array:

@@ -205,8 +205,10 @@ def _row(
     weight: float | None,
     edge: bool,
 ) -> Row:
-    means = (float(np.mean(each)) for each in (found, ssim, seconds))
-    return Row(name, *means, training, weight, edge, [round(value, 3) for value in found])
+    psnr, likeness, time = (float(np.mean(each)) for each in (found, ssim, seconds))
+    return Row(
+        name, psnr, likeness, time, training, weight, edge, [round(value, 3) for value in found]
+    )
 
 
 @contextmanager

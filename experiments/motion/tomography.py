@@ -25,9 +25,8 @@ from skimage.transform import iradon, resize
 
 from steepest import divergence, gradient, motion
 
-TV_ALONE = 0.5  # strengths and pulls: the best ones for phantom 0
-STILL = {"strength": 0.3, "pull": 3.0}
-MOVED = {"strength": 0.3, "pull": 10.0}
+TV_ALONE = 0.5  # this and the next numbers are the best ones for phantom 0
+STRENGTH, STILL, MOVED = 0.3, 3.0, 10.0  # of TV beside the template, and pulls towards it
 SIZE, ANGLES, NOISE = 96, 12, 0.02  # noise: standard deviation relative to the largest value
 
 
@@ -132,9 +131,9 @@ def table(seeds: tuple[int, ...] = (1, 2, 3)) -> list[str]:
         "total variation": lambda case: reconstruct(case.operator, case.data, TV_ALONE),
         "the template as it is": lambda case: case.template,
         "total variation and the template, not moved": lambda case: reconstruct(
-            case.operator, case.data, **STILL, towards=case.template
+            case.operator, case.data, STRENGTH, pull=STILL, towards=case.template
         ),
-        "total variation and the moved template": lambda case: with_template(case, **MOVED),
+        "total variation and the moved template": lambda case: with_template(case, STRENGTH, MOVED),
     }
     cases = [make(seed) for seed in seeds]
     rows = [f"| PSNR (dB), {ANGLES} angles | " + " | ".join(map(str, seeds)) + " |"]

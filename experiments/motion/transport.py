@@ -142,7 +142,7 @@ def _poisson(right: np.ndarray, widths: tuple[float, ...]) -> np.ndarray:
     for axis in range(CHANNEL):
         values = dct(values, axis=axis, norm="ortho")
     spectrum = fft(values, axis=CHANNEL)
-    total = 0.0
+    total = np.zeros((1,) * 4)
     for axis, n in enumerate(right.shape):
         turns = 2 * np.pi / n if axis == CHANNEL else np.pi / n
         eigenvalues = (2 - 2 * np.cos(turns * np.arange(n))) / widths[axis] ** 2

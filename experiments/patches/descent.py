@@ -35,6 +35,7 @@ def descend(
         optimiser.zero_grad()
         prior(u).backward()
         residual = case.forward(u.detach().double().numpy()) - case.data
+        assert u.grad is not None
         u.grad += torch.from_numpy(case.adjoint(residual) / case.noise**2).float()
         optimiser.step()
         schedule.step()

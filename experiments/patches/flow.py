@@ -23,21 +23,21 @@ class Coupling(nn.Module):
     def __init__(self, dimension: int, width: int) -> None:
         super().__init__()
         self.register_buffer("order", torch.randperm(dimension))
-        self.half = dimension // 2
-        rest = dimension - self.half
-        self.first = _network(self.half, 2 * rest, width)
-        self.second = _network(rest, 2 * self.half, width)
+        self.size = dimension // 2
+        rest = dimension - self.size
+        self.first = _network(self.size, 2 * rest, width)
+        self.second = _network(rest, 2 * self.size, width)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The image of x, and the logarithm of the determinant."""
-        a, b = x[:, self.order].split((self.half, x.shape[1] - self.half), 1)
+        a, b = x[:, self.order].split((self.size, x.shape[1] - self.size), 1)
         b, first = _affine(b, self.first(a))
         a, second = _affine(a, self.second(b))
         return torch.cat((a, b), 1), first + second
 
     def inverse(self, y: Tensor) -> Tensor:
         """The x whose image is y."""
-        a, b = y.split((self.half, y.shape[1] - self.half), 1)
+        a, b = y.split((self.size, y.shape[1] - self.size), 1)
         a = _undo(a, self.second(b))
         b = _undo(b, self.first(a))
         return torch.cat((a, b), 1)[:, self.order.argsort()]
