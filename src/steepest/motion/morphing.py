@@ -63,7 +63,7 @@ def morph(
     """Return images between two images, in which things move and change their grey value.
 
     A path of images ``I_0 = first, I_1, ..., I_K = second`` and of displacements ``v_1, ..., v_K``
-    that minimises the energy
+    that minimises the energy ::
 
         sum_k 1/2 |I_k(x + v_k) - I_{k-1}|^2 + stiffness (|grad v_k|^2 + 2 |div v_k|^2) / 2
 
