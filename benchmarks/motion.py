@@ -4,7 +4,12 @@
 coverage`` writes ``results/motion/coverage.md``. Peers have no strain: their displacement is
 differentiated by a derivative of Gaussian, whose width is the best one for each case out of 0
 (plain differences), 2, 4, 8 and 12 pixels; ours is one setting, the default.
-OpenCV (``pip install opencv-python-headless``) is left out if it is not installed.
+OpenCV (``pip install opencv-python-headless``) and SUN-DIC (see `benchmarks.sun_dic`) are left out
+if they are not installed. SUN-DIC knows nothing within 16 pixels of the border; there its errors
+are not counted.
+
+``python -m benchmarks.motion tensile FOLDER`` writes ``results/motion/tensile.md``: the first two
+images of a tensile test, where the truth is unknown.
 """
 
 from __future__ import annotations
@@ -15,9 +20,10 @@ from pathlib import Path
 from time import process_time
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import distance_transform_edt, gaussian_filter
 from scipy.special import erf
 
+from benchmarks import sun_dic
 from benchmarks.report import describe_machine
 from steepest import motion
 
@@ -25,6 +31,7 @@ OUTPUT = Path(__file__).parent / "results" / "motion"
 SIZE, MARGIN = 128, 12
 WIDTHS = (0, 2, 4, 8, 12)
 SEEDS = (50, 51, 52)
+TENSILE = 8  # pixels: width of the derivative for peers on a real pair
 Field = Callable[[np.ndarray], np.ndarray]
 
 
@@ -75,12 +82,17 @@ def true_strain(name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def derivative(u: np.ndarray, width: float) -> np.ndarray:
-    """The strain of a displacement by derivatives of Gaussians."""
+    """The strain of a displacement by derivatives of Gaussians; NaN where it is."""
+    unknown = np.isnan(u[0])
+    if unknown.any():
+        nearest = distance_transform_edt(unknown, return_distances=False, return_indices=True)
+        u = u[(slice(None), *nearest)]
+    mask = np.where(unknown, np.nan, 0.0)
     if width == 0:
-        return motion.strain(u)
+        return motion.strain(u) + mask
     parts = [[gaussian_filter(c, width, order=o) for o in ((1, 0), (0, 1))] for c in u]
     w = np.array(parts)
-    return (w + w.swapaxes(0, 1)) / 2
+    return (w + w.swapaxes(0, 1)) / 2 + mask
 
 
 def peers() -> dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]]:
@@ -92,6 +104,8 @@ def peers() -> dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]]:
 
     found = {f"scikit-image iLK, radius {r}": ilk(r) for r in (5, 9, 15)}
     found["scikit-image TV-L1"] = lambda a, b: np.asarray(optical_flow_tvl1(a, b))
+    if sun_dic.installed():
+        found["SUN-DIC, subsets of 33"] = sun_dic.sun_dic
     try:
         import cv2
     except ImportError:
@@ -191,6 +205,38 @@ def coverage() -> None:
     write("coverage.md", lines, "python -m benchmarks.motion coverage")
 
 
+def tensile(folder: Path) -> None:
+    """Write the table of a real pair: the first two images of a folder, in the middle."""
+    from PIL import Image
+
+    paths = sorted(folder.iterdir())[:2]
+    pair = [np.asarray(Image.open(p).convert("L"), float) / 255 for p in paths]
+    height, width = (n // 2 for n in pair[0].shape)
+    window = (slice(height - 128, height + 128), slice(width - 256, width + 256))
+    before, after = (image[window] for image in pair)
+    methods = {"`motion.displacement`": None, **peers()}
+    lines = ["| | strain yy: mean, spread | strain xx: mean, spread | residual | CPU s |"]
+    lines.append("|---" * 5 + "|")
+    for name, method in methods.items():
+        begin = process_time()
+        if method is None:
+            result = motion.displacement(before, after, max_shift=6)
+            u, strain, used = result.displacement, result.strain, ""
+        else:
+            u, used = method(before, after), f", {TENSILE} px"
+            strain = derivative(u, TENSILE)
+        seconds = process_time() - begin
+        inner = (slice(24, -24), slice(24, -24))
+        residual = np.std((motion.warp(after, np.nan_to_num(u)) - before)[inner])
+        cells = []
+        for k in (0, 1):
+            values = strain[k, k][inner]
+            cells.append(f"{np.nanmean(values):.5f}, {np.nanstd(values):.5f}")
+        lines.append(f"| {name}{used} | {' | '.join(cells)} | {residual:.4f} | {seconds:.1f} |")
+        print(lines[-1], flush=True)
+    write("tensile.md", lines, "python -m benchmarks.motion tensile FOLDER")
+
+
 def write(name: str, lines: list[str], command: str) -> None:
     """Write and print a table, with the machine and the command below it."""
     machine = describe_machine()
@@ -205,4 +251,7 @@ def write(name: str, lines: list[str], command: str) -> None:
 
 
 if __name__ == "__main__":
-    coverage() if sys.argv[1:] == ["coverage"] else strains()
+    if sys.argv[1:2] == ["tensile"]:
+        tensile(Path(sys.argv[2]))
+    else:
+        coverage() if sys.argv[1:] == ["coverage"] else strains()
