@@ -144,6 +144,15 @@ def test_photon_counts_are_made_gaussian_and_brought_back(photo, capsys):
     assert "poisson, gain 2, read noise 3, offset 100" in capsys.readouterr().out
 
 
+def test_rounding_to_a_few_photons_is_told(photo, capsys):
+    counts = np.random.default_rng(0).poisson(photo / 60).astype(np.uint8)
+    tifffile.imwrite("counts.tif", counts)
+    assert main(["denoise", "counts.tif"]) == 0
+    assert f"whole grey values, up to {counts.max()}; --float" in capsys.readouterr().out
+    assert main(["denoise", "counts.tif", "--float", "-o", "float.tif"]) == 0
+    assert "whole grey values" not in capsys.readouterr().out
+
+
 def test_12_bit_data_are_as_on_a_scale_of_their_own(photo, capsys):
     """Strengths and noise refer to the range; what lies outside of it is not clipped."""
     low, high = 100, 4195

@@ -17,6 +17,8 @@ from ..models import MODEL, Model, ModelDenoising
 from ..runner import Batch, Item
 from ..types import FileName, Images, Positive, number, word
 
+_FEW_VALUES = 32  # rounding to so few is told
+
 
 def _strength(text: str) -> float | str:
     value = text if text == "auto" else number(text)
@@ -126,6 +128,8 @@ def denoise(
         results = item.solve(image, compute, energy, solver, tiles=tiles, names=["denoised"])
         _report(item, results, item.grey, image.array.dtype)
         item.grey.report_clipping(item, image)
+        if not large and not writing.float and image.array.dtype.kind == "u":
+            _report_rounding(item, int(image.array.max()))
         item.certify(results, bounds)
 
     return Batch(sources, work, writing.one_image("denoised"), writing.overwrite)
@@ -157,6 +161,13 @@ def _report(item: Item, results: list[Any], values: Values, dtype: np.dtype) -> 
     for name in names:
         found = [getattr(result, name) for result in results]
         item.values[name] = found if len(found) > 1 else found[0]
+
+
+def _report_rounding(item: Item, largest: int) -> None:
+    """Say that whole grey values are coarse, if the image has but a few of them."""
+    if 0 < largest < _FEW_VALUES:
+        words = f"whole grey values, up to {largest}; --float also keeps fractions"
+        item.report("rounded to", words)
 
 
 def _kind(models: list[NoiseModel]) -> str:
