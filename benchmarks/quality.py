@@ -158,6 +158,9 @@ def deepinv(noisy: Noisy) -> Iterator[Any]:
     import torch
 
     strength = steepest.denoise(noisy.image, None, steepest.TotalGeneralisedVariation()).strength
+    if strength == 0:  # deepinv returns NaN
+        yield noisy.image
+        return
     image = torch.from_numpy(noisy.image)[None, None]
     for factor in GRID[[3, 2, 4]]:
         with torch.no_grad():
