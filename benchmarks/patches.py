@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -55,6 +56,18 @@ def denoisers(task: Task) -> Iterator[Method]:
 
         name = f"**steepest.patches**, {count} components of rank {rank}"
         yield Method(name, restore, training=training)
+
+    def alone(case: Case, weight: float) -> np.ndarray:
+        model = patches.fit(case.data, 8, 50, 12, num_patches=60_000, noise=case.noise)
+        power = case.noise**2  # what noise adds to each variance
+        free = replace(
+            model,
+            variances=np.maximum(model.variances - power, power / 100),
+            residuals=np.full_like(model.residuals, power / 100),
+        )
+        return patches.denoise(case.data.astype(np.float32), free, case.noise)
+
+    yield Method("**steepest.patches**, fitted to the noisy image itself", alone)
 
 
 def restorers(task: Task) -> Iterator[Method]:
