@@ -11,12 +11,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from .jpeg_noise import LUMINANCE, rounded_coefficients, rounded_noise
+from ..core.grey import LUMA
+from .jpeg_noise import rounded_coefficients, rounded_noise
 from .noise_in_blocks import noise_in_blocks
 from .noise_model import NoiseModel
 
 _TO_YCC = np.array(
-    [LUMINANCE, [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]
+    [LUMA, [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]
 )  # JFIF: luminance, blue difference, red difference
 _TO_RGB = np.linalg.inv(_TO_YCC)
 _GAINS = np.linalg.norm(_TO_YCC, axis=1)  # deviations for unit noise in red, green and blue

@@ -178,9 +178,6 @@ def expected(ndim: int, share: float) -> np.ndarray:
     return (1 - (at - low)) * table[:, low] + (at - low) * table[:, low + 1]
 
 
-_PARTS = (1.0, 0.1, 0.02)
-
-
 @cache
 def _simulated(ndim: int) -> np.ndarray:
     rng = np.random.default_rng(0)

@@ -16,7 +16,8 @@ import numpy as np
 from scipy.fft import dct, dctn
 from scipy.ndimage import correlate1d
 
-LUMINANCE = np.array([0.299, 0.587, 0.114])  # of red, green and blue
+from ..core.grey import LUMA
+
 _SIDE = 8  # pixels of a block
 _FEWEST, _MOST = 40, 10_000  # blocks that are used
 _CROP = 512  # pixels along each side of the part in which the grid is looked for
@@ -54,7 +55,7 @@ def rounded_coefficients(image: np.ndarray) -> tuple[np.ndarray, np.ndarray] | N
     space = image.shape[1:]
     if len(space) != 2 or (space[0] - 7) * (space[1] - 7) < 64 * _FEWEST:
         return None
-    channel = image[0] if len(image) == 1 else np.tensordot(LUMINANCE, image, 1)
+    channel = image[0] if len(image) == 1 else np.tensordot(np.array(LUMA), image, 1)
     grid = _grid(channel)
     if grid is None:
         return None

@@ -50,11 +50,13 @@ class Registration:
         """The energy for ``residual = f_1(x + v) - f_0``, (C, H, W)."""
         return 0.5 * float((residual**2).sum() + self.stiffness * (v * elastic(v)).sum())
 
-    def total(self, images: np.ndarray, displacements: np.ndarray) -> float:
-        """The sum of the energies of the neighbouring pairs of (K + 1, C, H, W)."""
+    def total(
+        self, images: np.ndarray, of: Sequence[Sequence[Spline]], displacements: np.ndarray
+    ) -> float:
+        """The sum of the energies of the neighbouring pairs of (K + 1, C, H, W), with splines."""
         sum_of_pairs = 0.0
-        for before, after, v in zip(images[:-1], images[1:], displacements, strict=True):
-            moved = np.stack([each.at(v)[0] for each in splines(after)])
+        for before, after, v in zip(images[:-1], of[1:], displacements, strict=True):
+            moved = np.stack([each.at(v)[0] for each in after])
             sum_of_pairs += self.energy(moved - before, v)
         return sum_of_pairs
 
@@ -98,9 +100,8 @@ class Registration:
 
         return solve_for(System(maps, inside), right, _ACCURACY, _MOST)
 
-    def improve_all(self, images: np.ndarray, displacements: np.ndarray) -> np.ndarray:
-        """One step for each neighbouring pair of (K + 1, C, H, W)."""
-        of = [splines(image) for image in images]
+    def improve_all(self, of: Sequence[Sequence[Spline]], displacements: np.ndarray) -> np.ndarray:
+        """One step for each neighbouring pair of K + 1 images, given by their splines."""
 
         def work(k: int) -> np.ndarray:
             return self.improve(of[k], of[k + 1], displacements[k])

@@ -62,6 +62,15 @@ def warp_forward(image: Any, displacement: Any, *, channel_axis: int | None = No
     values = np.asarray(array, np.float64)
     field = check_displacement(displacement, values.shape[1:])
     places = field + np.indices(values.shape[1:])
+    out, covered, folds = spread(values, places)
+    return ForwardWarp(layout.restore(out.astype(array.dtype)), covered, folds)
+
+
+def spread(values: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """The function that is values[:, x] at places[:, x], on the grid.
+
+    Also returns where it is known (elsewhere the values stay) and the number of folds.
+    """
     out, covered = values.copy(), np.zeros(values.shape[1:], bool)
     folds = draw_triangles(values, places, out, covered)
-    return ForwardWarp(layout.restore(out.astype(array.dtype)), covered, int(folds))
+    return out, covered, int(folds)

@@ -17,7 +17,8 @@ from ..core.result import Result
 from ..core.solver import Limits, Solver, limits
 from ..core.status import Status, finished
 from .elasticity import Registration, splines
-from .trajectories import Path, at_time, interpolate, spread, trace
+from .forward import spread
+from .trajectories import Path, at_time, interpolate, trace
 from .warping import Spline
 
 _SMALLEST = 16  # pixels along the shorter axis of the coarsest level
@@ -217,14 +218,16 @@ def _improve(
     """Rounds on one grid: displacements for given images, then images for given displacements."""
     path = trace(ends, displacements)
     images = path.images()
-    energies = [problem.total(images, path.displacements)]
+    of = [splines(image) for image in images]
+    energies = [problem.total(images, of, path.displacements)]
     for _ in range(limit.max_num_iter):
-        trial = trace(ends, problem.improve_all(images, path.displacements))
+        trial = trace(ends, problem.improve_all(of, path.displacements))
         drawn = trial.images()
-        energy = problem.total(drawn, trial.displacements)
+        of_drawn = [splines(image) for image in drawn]
+        energy = problem.total(drawn, of_drawn, trial.displacements)
         drop = energies[-1] - energy
         if drop > 0:
-            path, images = trial, drawn
+            path, of = trial, of_drawn
             energies.append(energy)
         if reporter.residual(energies[-1]):
             return path, energies, Status.STOPPED

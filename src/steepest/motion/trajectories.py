@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from .kernels import draw_triangles
+from .forward import spread
 from .warping import Spline
 
 _SMALL = 1e-3  # the smallest area of a moved pixel that is divided by
@@ -17,13 +17,6 @@ _SMALL = 1e-3  # the smallest area of a moved pixel that is divided by
 def interpolate(values: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Values (n, H, W) at places (2, h, w), linearly; outside, those of the boundary."""
     return np.stack([ndimage.map_coordinates(v, places, order=1, mode="nearest") for v in values])
-
-
-def spread(values: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, int]:
-    """The function that is values[:, x] at places[:, x], on the grid, and the number of folds."""
-    out, covered = values.copy(), np.zeros(values.shape[1:], bool)
-    folds = draw_triangles(values, places, out, covered)
-    return out, int(folds)
 
 
 @dataclass(frozen=True)
@@ -51,7 +44,7 @@ class Path:
         """The image (C, H, W) whose trajectories are at ``places``, and the number of folds."""
         grid = np.indices(places.shape[1:]).astype(np.float64)
         fields = np.concatenate([grid, self.places[-1], shares[None]])
-        origin, folds = spread(fields, places)
+        origin, _, folds = spread(fields, places)
         start, end = (
             np.stack([each.at(at - grid)[0] for each in of])
             for of, at in zip(self.ends, (origin[:2], origin[2:4]), strict=True)

@@ -136,6 +136,9 @@ class Planes:
         self._state[[W + 1, P + 1, Q + 2], ..., self._width - 1] = self._state[Q + 2, ..., 0] = 0
         self._state[Q + 1, :, 1, 0] = self._state[Q + 1, :, -2, self._width - 1] = 0
 
+    def shrink_flux(self, factor: float) -> None:
+        self._state[P:] *= self._dtype.type(factor)
+
     @property
     def image(self) -> np.ndarray:
         """The measured image."""

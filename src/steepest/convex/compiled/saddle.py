@@ -72,9 +72,6 @@ class CompiledSaddle(Planes, SaddleDual):
         self.warm = (p, energy.unbend(p), self._slot(W, 2), u)
         self._w_before = before
 
-    def shrink_flux(self, factor: float) -> None:
-        self._state[P:] *= self._dtype.type(factor)
-
     def iterate(self, betas: Sequence[float]) -> None:
         """Do one iteration for each entry; its value is ignored."""
         a, b, c, d = self.step_sizes
@@ -178,9 +175,6 @@ class CompiledPrimalDual(Planes, PrimalDual):
 
     def set_flux(self, p: np.ndarray) -> None:
         self.warm = (p, self._inside(self._f) - self.tau * self.energy.adjoint(p))
-
-    def shrink_flux(self, factor: float) -> None:
-        self._state[P:] *= self._dtype.type(factor)
 
     @property
     def flux(self) -> np.ndarray:
