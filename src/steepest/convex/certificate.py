@@ -143,12 +143,11 @@ def step_terms(
     at_start, before = energy.slack(u0, p, witnesses[0])
     _, halfway = energy.slack((u0 + u1) / 2, p, witnesses[1])
     at_stop, after = energy.slack(u1, p, witnesses[2])
-    return assemble(
+    return assemble_between(
         energy,
         tuple(start.shape),
         tau,
-        gap=tau * after,
-        integral=0.5 * tau * (before + 2 * halfway + after),
+        (before, halfway, after),
         values=(at_start, at_stop),
         squares=(sum64((u1 - u0) ** 2), sum64(u1 * u1), sum64(u0 * u0), sum64((stored - u1) ** 2)),
         dual=energy.conjugate(p),
@@ -190,6 +189,19 @@ def assemble_near(
         values=(value, value), squares=squares, dual=dual,
     )  # fmt: skip
     return replace(terms, excesses=2.0)
+
+
+def assemble_between(
+    energy: Energy,
+    shape: tuple[int, ...],
+    tau: float,
+    slacks: tuple[float, float, float],
+    **terms: Any,
+) -> StepTerms:
+    """`assemble`, from the slacks at the start, halfway and at the stop."""
+    before, halfway, after = slacks
+    integral = 0.5 * tau * (before + 2 * halfway + after)
+    return assemble(energy, shape, tau, gap=tau * after, integral=integral, **terms)
 
 
 def assemble(

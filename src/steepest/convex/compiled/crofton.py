@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core.compiled import helper, kernel
 from ...core.namespace import sum64
-from ..certificate import StepTerms, assemble
+from ..certificate import StepTerms, assemble_between
 from ..crofton import CroftonTotalVariation
 from .flags import begin, finish
 from .strip_dual import StripDual
@@ -78,12 +78,11 @@ class CroftonDual(StripDual):
         u = _primal(f, p, self.tau * self._shares, self._offsets)
         self._image = u.astype(self._dtype)[None]
         start, half, stop, before, after = _slacks(f, u, p, radius, self._offsets, self._shares)
-        return assemble(
+        return assemble_between(
             self.energy,
             self._shape,
             self.tau,
-            gap=self.tau * stop,
-            integral=0.5 * self.tau * (start + 2 * half + stop),
+            (start, half, stop),
             values=(before, after),
             squares=(
                 sum64((u - f) ** 2), sum64(u * u), sum64(f * f), sum64((self._image[0] - u) ** 2)

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...grid.coarsening import average, interpolate
-from ..certificate import StepTerms, assemble, assemble_near
+from ..certificate import StepTerms, assemble_between, assemble_near
 from ..combined import CombinedTotalVariation
 from ..dual import Warm
 from ..primal_dual import PrimalDual
@@ -113,9 +113,8 @@ class CompiledSaddle(Planes, SaddleDual):
                 witness, at_start = self._w_before, older
         middle = (witness + w) * self._dtype.type(0.5) if witness is not w else w
         halfway, (value, after) = slack(0.5, middle), slack(1.0, w)
-        return assemble(
-            energy, self._shape, tau, gap=tau * after,
-            integral=0.5 * tau * (at_start[1] + 2 * halfway[1] + after),
+        return assemble_between(
+            energy, self._shape, tau, (at_start[1], halfway[1], after),
             values=(at_start[0], value), squares=squares, dual=0.0,
         )  # fmt: skip
 
@@ -213,9 +212,8 @@ class CompiledPrimalDual(Planes, PrimalDual):
             value, after = slack(1.0)
             return assemble_near(energy, self._shape, tau, value, after, squares, apart, 0.0)
         at_start, halfway, (value, after) = slack(0.0), slack(0.5), slack(1.0)
-        return assemble(
-            energy, self._shape, tau, gap=tau * after,
-            integral=0.5 * tau * (at_start[1] + 2 * halfway[1] + after),
+        return assemble_between(
+            energy, self._shape, tau, (at_start[1], halfway[1], after),
             values=(at_start[0], value), squares=squares, dual=0.0,
         )  # fmt: skip
 
