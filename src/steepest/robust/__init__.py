@@ -1,4 +1,4 @@
-"""Robust statistics: location and scale of heavy-tailed samples, and filters made of them.
+"""Robust statistics: heavy-tailed samples, filters made of their fits, lines through outliers.
 
 All names are imported on first use.
 """
@@ -11,6 +11,11 @@ _WHERE = {
     "cauchy_fit": "fit",
     "student_t_fit": "fit",
     "Fit": "fit",
+    "principal_components": "subspaces",
+    "principal_lines": "subspaces",
+    "Subspace": "subspaces",
+    "dirichlet_fit": "dirichlet",
+    "DirichletFit": "dirichlet",
     "myriad_filter": "myriad",
     "denoise_cauchy": "patches",
     "estimate_cauchy_noise": "noise",

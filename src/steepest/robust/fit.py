@@ -115,7 +115,7 @@ def student_t_fit(x: Any, dof: float, axis: int | None = None, *, weights: Any =
     """
     dof = check_number(dof, "dof", least=1, most=1e6)
     rows, shape = _rows(x, axis)
-    share = _shares(weights, rows.shape[1])
+    share = shares(weights, rows.shape[1])
     # The fit commutes with shifts and scales; this keeps the squares in range.
     middle = np.median(rows, axis=1)
     unit = np.abs(rows - middle[:, None]).max(axis=1)
@@ -154,7 +154,8 @@ def _rows(x: Any, axis: int | None) -> tuple[np.ndarray, tuple[int, ...]]:
     return np.ascontiguousarray(moved).reshape(-1, moved.shape[-1]), moved.shape[:-1]
 
 
-def _shares(weights: Any, n: int) -> np.ndarray:
+def shares(weights: Any, n: int) -> np.ndarray:
+    """Return weights of n samples that sum to 1."""
     if weights is None:
         return np.full(n, 1 / n)
     values = check_numbers(weights, "weights")
