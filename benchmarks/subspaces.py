@@ -1,4 +1,5 @@
-"""Subspaces of points with outliers: ours, principal components and scikit-learn's robust covariance.
+"""Subspaces of points with outliers: ours, principal components and scikit-learn's robust
+covariance.
 
 ``python -m benchmarks.subspaces`` writes ``results/robust/subspaces.md``: the largest angle between
 the found and the true subspace in degrees, mean of five data sets of 200 points. 0 to 40 % of the
@@ -87,7 +88,8 @@ def main() -> None:
                         seconds.append(process_time() - begin)
                         angles.append(angle(basis, found))
                     cells.append(f"{np.mean(angles):.1f}")
-                row = f"| {k} of {d} | {name} | {' | '.join(cells)} | {1e3 * np.median(seconds):.1f} |"
+                time = f"{1e3 * np.median(seconds):.1f}"
+                row = f"| {k} of {d} | {name} | {' | '.join(cells)} | {time} |"
                 lines.append(row)
                 print(row, flush=True)
         lines.append("")

@@ -2,9 +2,9 @@
 
 Lutz, Steidl, Mueller & Samek, *Optimizing federated learning by entropy-based client selection*
 (2024): clients have few kinds of labels each. In each round those are chosen, one after the other,
-that maximise the entropy of the joint label distribution. A client that was chosen waits until half of
-all clients were chosen after it: otherwise the few with two kinds of labels are taken again and again. Digits of scikit-learn, softmax regression,
-averaged after local steps (FedAvg).
+that maximise the entropy of the joint label distribution. A client that was chosen waits until half
+of all clients were chosen after it: otherwise the few with two kinds of labels are taken again and
+again. Digits of scikit-learn, softmax regression, averaged after local steps (FedAvg).
 """
 
 from __future__ import annotations

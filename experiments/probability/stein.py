@@ -2,8 +2,8 @@
 
 Stein, Li & Steidl, *SympFormer: accelerated attention blocks via inertial dynamics on density
 manifolds* (2026). With the kernel ``x^T y + 1`` and a Gaussian target N(b, Q) the Stein variational
-gradient flow moves every particle by one affine map that depends on the moments of all, so means and
-covariances follow a recursion of matrices exactly.
+gradient flow moves every particle by one affine map that depends on the moments of all, so means
+and covariances follow a recursion of matrices exactly.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """Flows on spheres and masked models on 4 x 4 Sudoku, where everything is known exactly.
 
 Chemseddine, Kornhardt & Steidl, *Spherical flows for sampling categorical data* (2026), and
-Kornhardt, Chemseddine, Wald & Steidl, *Self-aware Markov models for discrete reasoning* (2026). There are
-288 grids. A network would learn the posterior of the cells; here it is the exact sum over all grids, so
-that what is left is the error of the method.
+Kornhardt, Chemseddine, Wald & Steidl, *Self-aware Markov models for discrete reasoning* (2026).
+There are 288 grids. A network would learn the posterior of the cells; here it is the exact sum over
+all grids, so that what is left is the error of the method.
 
 Sphere: each cell is a point of the sphere in R^4 near one of the four unit vectors. The path of von
-Mises-Fisher distributions has the concentration kappa from 0 (uniform noise) upwards. By symmetry its
-velocity moves only the cosine c to the cell's vector; with F the distribution function of c at kappa,
-``dc/dkappa = -(dF/dkappa) / (dF/dc)``.
+Mises-Fisher distributions has the concentration kappa from 0 (uniform noise) upwards. By symmetry
+its velocity moves only the cosine c to the cell's vector; with F the distribution function of c at
+kappa, ``dc/dkappa = -(dF/dkappa) / (dF/dc)``.
 
 Masks: several cells are drawn at once from their marginals, which need not fit together. With
 remasking, cells that the other cells make impossible are masked again.

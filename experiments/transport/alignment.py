@@ -89,8 +89,10 @@ def rows(quick: bool = False) -> list[Row]:
         worst = max(worst, abs(embed(x, y)[2] / closed - 1))
     return [
         Row("alignment without common coordinates", "Beier, Piening, Beinert & Steidl 2025",
-            "isometric clouds: the permutation", "10 of 10 exact", f"{exact} of 10 exact", exact == 10),
-        Row("joint embedding (embedded Wasserstein distance)", "Beier, Piening, Beinert & Steidl 2025",
+            "isometric clouds: the permutation", "10 of 10 exact", f"{exact} of 10 exact",
+            exact == 10),
+        Row("joint embedding (embedded Wasserstein distance)",
+            "Beier, Piening, Beinert & Steidl 2025",
             "distance of the covariances, closed form", "no figure",
             f"relative error {worst:.1e}", worst < 1e-6),
     ]  # fmt: skip

@@ -1,10 +1,10 @@
 """Distances and paths between distributions of distributions, and between posteriors.
 
-Piening, Duong & Steidl, *Generalized Wasserstein flow matching* (2026): a data set of point clouds is
-a measure on measures. Its transport has an outer plan (which cloud goes to which) and inner plans
-(which point goes to which). Chemseddine, Hagemann, Steidl & Wald, *Conditional Wasserstein distances
-with applications in Bayesian OT flow matching* (2024): plans that keep the measurement y give the
-mean Wasserstein distance of the posteriors, which plans that may change y miss.
+Piening, Duong & Steidl, *Generalized Wasserstein flow matching* (2026): a data set of point clouds
+is a measure on measures. Its transport has an outer plan (which cloud goes to which) and inner
+plans (which point goes to which). Chemseddine, Hagemann, Steidl & Wald, *Conditional Wasserstein
+distances with applications in Bayesian OT flow matching* (2024): plans that keep the measurement y
+give the mean Wasserstein distance of the posteriors, which plans that may change y miss.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..rows import Row
 def clouds(number: int, size: int, spread: float, shift: float, seed: int) -> np.ndarray:
     """Return Gaussian clouds (number, size, 2) with random centers."""
     rng = np.random.default_rng(seed)
-    centers = rng.standard_normal((number, 1, 2)) + [shift, 0]
+    centers = rng.standard_normal((number, 1, 2)) + np.array([shift, 0])
     return centers + spread * rng.standard_normal((number, size, 2))
 
 
@@ -28,7 +28,7 @@ def exact_costs(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def sliced_costs(a: np.ndarray, b: np.ndarray, num_slices: int = 20) -> np.ndarray:
-    """Return squared sliced Wasserstein distances, times the dimension, for clouds of equal size."""
+    """Return squared sliced Wasserstein distances, times the dimension, of clouds of equal size."""
     angle = np.pi * (np.arange(num_slices) + 0.5) / num_slices
     turned = np.stack([np.cos(angle), np.sin(angle)])
     a, b = (np.sort(c @ turned, axis=1) for c in (a, b))
@@ -44,8 +44,8 @@ def midpoint(x: np.ndarray, y: np.ndarray, inner: bool) -> np.ndarray:
 def posterior_distance(num: int, beta: float, seed: int = 0) -> tuple[float, float]:
     """Return the cost in x of the plan with ``|x - x'|^2 + beta |y - y'|^2``, and its closed form.
 
-    x given y is N(0.9 y, 0.3^2) and N(-0.5 y, 0.6^2), with y from N(0, 1): the mean squared distance
-    of the posteriors is 1.4^2 + 0.3^2.
+    x given y is N(0.9 y, 0.3^2) and N(-0.5 y, 0.6^2), with y from N(0, 1): the mean squared
+    distance of the posteriors is 1.4^2 + 0.3^2.
     """
     rng = np.random.default_rng(seed)
     y, other_y, n1, n2 = rng.standard_normal((4, num))
@@ -79,7 +79,8 @@ def rows(quick: bool = False) -> list[Row]:
             f"sliced: {sliced:.2f}", sliced <= 1.01 * exact),
         Row("midpoints of clouds", "Piening, Duong & Steidl 2026",
             "deviation of the Bures midpoint: 1", "with inner plans .99, without .72",
-            f"with inner plans {ratios[0]:.2f}, without {ratios[1]:.2f}", abs(ratios[0] - 1) <= 0.02),
+            f"with inner plans {ratios[0]:.2f}, without {ratios[1]:.2f}",
+            abs(ratios[0] - 1) <= 0.02),
         Row("conditional Wasserstein distance", "Chemseddine, Hagemann, Steidl & Wald 2024",
             f"closed form {closed_form:.2f}", "no figure",
             f"beta = 1000: {conditional:.2f}; y free: {free:.2f}",

@@ -1,8 +1,8 @@
 """Costs between samples and between features at once, from a table without labels.
 
 Auffenberg, Bresch, Melnyk & Steidl, *Unsupervised ground metric learning* (2025), after Huizing,
-Cantini & Peyre: the cost of two samples is the optimal transport cost of their rows, with the cost of
-features as ground metric, and the other way round. This is a nonlinear eigenvector problem.
+Cantini & Peyre: the cost of two samples is the optimal transport cost of their rows, with the cost
+of features as ground metric, and the other way round. This is a nonlinear eigenvector problem.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ def learn(
     samples = table / table.sum(axis=1, keepdims=True)
     features = (table / table.sum(axis=0)).T.copy()
     b = 1 - np.eye(table.shape[1])
-    for iteration in range(1, max_iter + 1):
+    iteration, change = 0, np.inf
+    while iteration < max_iter and change > tol:
+        iteration += 1
         a = costs(samples, b, ridge)
         new = costs(features, a, ridge)
         change = float(abs(new - b).max())
         b = new
-        if change <= tol:
-            break
     return a, b, change, iteration
 
 

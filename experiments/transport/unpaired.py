@@ -49,7 +49,7 @@ def estimate(
 ) -> np.ndarray:
     """Return the joint probabilities of greatest likelihood by EM."""
     rng = np.random.default_rng(0)
-    joint = rng.uniform(0.9, 1.1, shape)
+    joint: np.ndarray = rng.uniform(0.9, 1.1, shape)
     joint /= joint.sum()
     index = x[:, :, None] * shape[1] + y[:, None, :]
     for _ in range(num_iter):
@@ -80,7 +80,8 @@ def rows(quick: bool = False) -> list[Row]:
     best = abs(paired.reshape(joint.shape) / pairs - joint).sum() / 2
     alone = abs(np.outer(joint.sum(1), joint.sum(0)) - joint).sum() / 2
     return [
-        Row("transfer operator from unpaired batches", "Beier, Bi, Sarrazin, Schmitzer & Steidl 2024",
+        Row("transfer operator from unpaired batches",
+            "Beier, Bi, Sarrazin, Schmitzer & Steidl 2024",
             f"paired: {best:.3f}, independent: {alone:.2f} (total variation)",
             "blocks of 4: .025; of 8, Sinkhorn: .14",
             f"blocks of 4: {variation[4]:.3f}; of 8, Sinkhorn: {variation[8]:.3f}",

@@ -128,8 +128,8 @@ def maximize(mean_log: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, int, 
         step = -(slope + b) / q
         if np.abs(step).max() <= 1e-15 * total:
             return alpha, iteration, Status.ROUNDING
-        # The loss is convex: a step goes too far where the loss rises steeply at its end. Its values
-        # cannot tell, since they cancel near the minimum.
+        # The loss is convex: a step goes too far where the loss rises steeply at its end. Its
+        # values cannot tell, since they cancel near the minimum.
         down = -slope @ step
         while (alpha + step).min() <= 0 or _slope(alpha + step, mean_log) @ step > 0.9 * down:
             step, down = step / 2, down / 2

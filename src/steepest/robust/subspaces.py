@@ -62,7 +62,8 @@ class Subspace:
 
 
 def principal_components(
-    points: Any, n_components: int = 2, *, center: Any = "median", num_starts: int = 10, rng: Any = 0
+    points: Any, n_components: int = 2, *, center: Any = "median", num_starts: int = 10,
+    rng: Any = 0,
 ) -> Subspace:  # fmt: skip
     """Find the subspace with the least sum of distances from the points.
 
@@ -90,7 +91,8 @@ def principal_components(
     -------
     Subspace
         In float64. The components are the principal axes of the points in the subspace, each point
-        weighted by the inverse of its distance from the center. The status is STATIONARY, since a lower minimum elsewhere is not excluded.
+        weighted by the inverse of its distance from the center. The status is STATIONARY, since a
+        lower minimum elsewhere is not excluded.
 
     Raises
     ------
@@ -128,7 +130,8 @@ def principal_components(
 
 
 def principal_lines(
-    points: Any, n_components: int = 1, *, center: Any = "median", num_starts: int = 10, rng: Any = 0
+    points: Any, n_components: int = 1, *, center: Any = "median", num_starts: int = 10,
+    rng: Any = 0,
 ) -> Subspace:  # fmt: skip
     """Find lines with the least sum of distances from the points, one after the other.
 
@@ -211,8 +214,8 @@ def _centered(points: Any, center: Any) -> tuple[np.ndarray, np.ndarray]:
 def geometric_median(points: np.ndarray) -> np.ndarray:
     """Return the point with the least sum of distances from the rows of an (n, d) array.
 
-    Weiszfeld's iteration. At a data point the step is shortened as Vardi and Zhang (2000) showed, so
-    that it stays only where that point is the minimiser.
+    Weiszfeld's iteration. At a data point the step is shortened as Vardi and Zhang (2000) showed,
+    so that it stays only where that point is the minimiser.
     """
     y = np.median(points, axis=0)
     size = np.abs(points - y).max() or 1.0
@@ -246,9 +249,9 @@ def _best(points: np.ndarray, k: int, num_starts: int, rng: Any) -> tuple[np.nda
         return span @ _enumerated(x)[:, None], 0, Status.CONVERGED
     rng = np.random.default_rng(rng)
     # most starts lead to the same few minima: only the best of the smooth problem go on
-    found = [_descend(x, start, _SMOOTHING[0]) for start in _starts(x, k, num_starts, rng)]
-    found.sort(key=lambda result: _energy(x, result[0]))
-    found = [_finish(x, *result) for result in found[:_FINISHED]]
+    rough = [_descend(x, start, _SMOOTHING[0]) for start in _starts(x, k, num_starts, rng)]
+    rough.sort(key=lambda result: _energy(x, result[0]))
+    found = [_finish(x, *result) for result in rough[:_FINISHED]]
     basis, iterations, status = min(found, key=lambda result: _energy(x, result[0]))
     return span @ basis, iterations, status
 
@@ -270,7 +273,9 @@ def _starts(x: np.ndarray, k: int, num_starts: int, rng: np.random.Generator) ->
 def _descend(x: np.ndarray, basis: np.ndarray, smoothing: float) -> tuple[np.ndarray, int]:
     """Minimise the energy in which distances below ``smoothing`` (relative) are squared."""
     size = smoothing * float(np.median(_norms(x)))
-    for iteration in range(1, _MAX_ITER + 1):
+    iteration = 0
+    while iteration < _MAX_ITER:
+        iteration += 1
         w = 1 / np.maximum(_norms(_rest(x, basis)), size)
         new = _leading(x.T @ (w[:, None] * x), basis.shape[1])
         moved = np.linalg.norm(_rest(new.T, basis))
@@ -336,9 +341,9 @@ def _settle(x: np.ndarray, basis: np.ndarray, iterations: int) -> tuple[np.ndarr
 def _enumerated(x: np.ndarray) -> np.ndarray:
     """Return the unit vector of least energy for points in the plane.
 
-    Between two neighbouring directions of points, E is a sum of sines of angles in (0, pi), so it is
-    concave: a minimum lies at a point's direction. With the points turned into one half plane and
-    sorted by angle, the sum of distances from the line of point j is one cross product.
+    Between two neighbouring directions of points, E is a sum of sines of angles in (0, pi), so it
+    is concave: a minimum lies at a point's direction. With the points turned into one half plane
+    and sorted by angle, the sum of distances from the line of point j is one cross product.
     """
     flip = (x[:, 1] < 0) | ((x[:, 1] == 0) & (x[:, 0] < 0))
     x = np.where(flip[:, None], -x, x)
