@@ -39,6 +39,7 @@ class Status(str, Enum):
         "certified with a gap wider than the tolerance, which only the solver's own estimate met "
         "(for phases, with these wraps)"
     )
+    UNCALIBRATED = "there are too few held-out pairs for a factor of the intervals"
     LEARNED = "predicted by a network: the certificate says how well"
     STOPPED = "stopped early: the on_step callback asked for it"
     MAX_ITERATIONS = "not converged: the iteration limit was reached before the tolerance was met"

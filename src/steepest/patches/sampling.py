@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core.arrays import Layout
+from ..core.conformal import fewest, quantile_of, smallest_factor
 from ..core.errors import InputError
 from ..core.numbers import check_count, check_number
 from ..core.progress import Callback, Reporter
@@ -54,12 +55,8 @@ class Posterior:
         probability ``level`` within ``t sqrt(1 + 1 / n) std`` of the mean, where t is the quantile
         of Student's distribution with n - 1 degrees of freedom.
         """
-        from scipy.stats import t
-
         share = check_number(level, "level", positive=True, most=1 - 1e-9)
-        count = len(self.samples)
-        quantile = float(t.ppf((1 + share) / 2, count - 1)) * math.sqrt(1 + 1 / count)
-        return quantile * self.std
+        return quantile_of(share, len(self.samples)) * self.std
 
     def intervals(self, level: float = 0.9, factor: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper end of an interval for each pixel, see `interval_factor`.
@@ -275,11 +272,9 @@ def interval_factor(
     count = len(posteriors)
     if count != len(truths):
         raise InputError(f"truths: {len(truths)} images for {count} posteriors; one for each")
-    allowed = ((1 - share) * (count + 1) - 1) / count if count else -1.0
-    if allowed < -1e-12:
-        needed = math.ceil(share / (1 - share) - 1e-9)
-        raise InputError(f"level={level!r} needs at least {needed} posteriors, not {count}")
-    ratios, weights = [], []
+    if count < fewest(share):
+        raise InputError(f"level={level!r} needs at least {fewest(share)} posteriors, not {count}")
+    ratios = []
     for own, truth in zip(posteriors, truths, strict=True):
         exact = np.asarray(truth, np.float64)
         if exact.shape != own.mean.shape:
@@ -289,8 +284,4 @@ def interval_factor(
         off, half = np.abs(exact - own.mean).ravel(), own.half_width(share).ravel()
         with np.errstate(divide="ignore", invalid="ignore"):
             ratios.append(np.where(off > 0, off / half, 0.0))
-        weights.append(np.full(exact.size, 1 / (count * exact.size)))
-    ratio = np.concatenate(ratios)
-    order = np.argsort(ratio, kind="stable")
-    above = 1 - np.cumsum(np.concatenate(weights)[order])  # share outside, if f is the ratio
-    return float(ratio[order][int(np.argmax(above <= allowed + 1e-12))])
+    return smallest_factor(ratios, share)

@@ -1,0 +1,45 @@
+"""Intervals from samples, and the factor that makes them hold what they promise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from .errors import InputError
+
+
+def quantile_of(level: float, count: int) -> float:
+    """Return half the width of an interval for deviation 1, from ``count`` samples.
+
+    If the true value and the samples are drawn from one normal distribution, it lies with the
+    probability ``level`` within ``t sqrt(1 + 1 / n) std`` of the mean, where t is the quantile of
+    Student's distribution with n - 1 degrees of freedom.
+    """
+    from scipy.stats import t
+
+    return float(t.ppf((1 + level) / 2, count - 1)) * math.sqrt(1 + 1 / count)
+
+
+def fewest(level: float) -> int:
+    """Return the number of held-out items below which no factor exists."""
+    return math.ceil(level / (1 - level) - 1e-9)
+
+
+def smallest_factor(ratios: Sequence[np.ndarray], level: float) -> float:
+    """Return the smallest f with ``n / (n + 1) R(f) + 1 / (n + 1) <= 1 - level``.
+
+    ``ratios`` holds for each of n held-out items the distances of its true values from the centers
+    of their intervals, divided by half of the widths; R(f) is the share above f, averaged over the
+    items (conformal risk control: Angelopoulos, Bates, Fisch, Lei & Schuster, ICLR 2024).
+    """
+    count = len(ratios)
+    allowed = ((1 - level) * (count + 1) - 1) / count if count else -1.0
+    if allowed < -1e-12:
+        raise InputError(f"level={level!r} needs at least {fewest(level)} items, not {count}")
+    weights = np.concatenate([np.full(own.size, 1 / (count * own.size)) for own in ratios])
+    ratio = np.concatenate([own.ravel() for own in ratios])
+    order = np.argsort(ratio, kind="stable")
+    above = 1 - np.cumsum(weights[order])  # share outside, if f is the ratio
+    return float(ratio[order][int(np.argmax(above <= allowed + 1e-12))])
