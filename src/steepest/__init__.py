@@ -61,6 +61,7 @@ _MODULES = (
     "particles",
     "motion",
     "patches",
+    "posterior",
     "compression",
     "layers",
     "learning",

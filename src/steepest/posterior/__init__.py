@@ -26,6 +26,17 @@ _WHERE = {
     "Independent": "couplings",
     "Conditional": "couplings",
     "Dense": "networks",
+    "Chain": "kernels",
+    "Map": "kernels",
+    "GaussianPair": "kernels",
+    "langevin": "kernels",
+    "Metropolis": "kernels",
+    "FlowStep": "kernels",
+    "gap": "kernels",
+    "Gap": "kernels",
+    "bridge": "kernels",
+    "fit_chain": "kernels",
+    "sensitivity": "kernels",
 }
 
 __all__ = [*_WHERE]

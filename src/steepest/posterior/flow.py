@@ -108,7 +108,7 @@ class Flow:
         """
         values, back = self._given(y)
         count, num_steps = check_count(count, "count"), check_count(num_steps, "num_steps")
-        noise = _torch_generator(generator(rng))
+        noise = torch_generator(generator(rng))
         n = 1 if values is None else len(values)
         start = self.path.start(n * count, self.shape, noise)
         condition = None if values is None else values.repeat_interleave(count, 0)
@@ -135,36 +135,43 @@ class Flow:
         condition, _ = self._given(y)
         points, _ = as_given(x, "x")
         u = self.x_scale.inward(torch.from_numpy(points).float())
-        logdet, end = self.backward(u, condition, num_steps)
+        end, logdet = self.transported(u, condition, num_steps, forward=False)
         normal = -0.5 * (end.flatten(1) ** 2).sum(1) - end[0].numel() / 2 * math.log(2 * math.pi)
-        return (normal + logdet - self.x_scale.scale.log().sum()).numpy().astype(float)
+        return (normal - logdet - self.x_scale.scale.log().sum()).numpy().astype(float)
 
-    def backward(
-        self, u: Tensor, condition: Tensor | None, num_steps: int = 64
+    def transported(
+        self, u: Tensor, condition: Tensor | None, num_steps: int, *, forward: bool
     ) -> tuple[Tensor, Tensor]:
-        """Return the log-determinant of the map from standardised data to noise, and the noise."""
+        """Return noise moved to standardised data, or back, and the log-determinant of the map.
+
+        The determinant is that of the map from noise to data in both directions.
+        """
         if u[0].numel() > _MOST_DIMENSIONS:
             raise InputError(
                 f"densities are computed for at most {_MOST_DIMENSIONS} values, not {u[0].numel()}"
             )
         if not bool((self.x_scale.scale > 0).all()):
             raise InputError("x has constant values: there is no density")
-        logdet, h = torch.zeros(len(u)), 1 / num_steps
-        for i in range(num_steps):
-            t = 1 - i * h
+        shape, u = u.shape, u.reshape(-1, *self.shape)
+        logdet, t, h = torch.zeros(len(u)), 0.0 if forward else 1.0, 1 / num_steps
+        sign = 1 if forward else -1
+        for _ in range(num_steps):
             v, rate = self._with_divergence(t, u, condition)
-            w, other = self._with_divergence(t - h, u - h * v, condition)
-            u = u - h / 2 * (v + w)
-            logdet = logdet - h / 2 * (rate + other)
-        return logdet, u
+            t += sign * h
+            w, other = self._with_divergence(t, u + sign * h * v, condition)
+            u = u + sign * h / 2 * (v + w)
+            logdet = logdet + h / 2 * (rate + other)
+        return u.reshape(shape), logdet
 
     def _with_divergence(self, t: float, u: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
         u = u.detach().requires_grad_()
-        v = self.velocity(torch.full((len(u),), t), u, y)
-        flat, rate = v.flatten(1), torch.zeros(len(u))
-        for k in range(flat.shape[1]):
-            slope = torch.autograd.grad(flat[:, k].sum(), u, retain_graph=True)[0]
-            rate += slope.flatten(1)[:, k]
+        rate = torch.zeros(len(u))
+        with torch.enable_grad():
+            v = self.velocity(torch.full((len(u),), t), u, y)
+            flat = v.flatten(1)
+            for k in range(flat.shape[1]):
+                slope = torch.autograd.grad(flat[:, k].sum(), u, retain_graph=True)[0]
+                rate += slope.flatten(1)[:, k]
         return v.detach(), rate
 
     def _ends(self, u: Tensor, y: Tensor | None, num_steps: int) -> Tensor:
@@ -245,7 +252,7 @@ def learn(
     batch = check_count(batch_size, "batch_size", least=2)
     rate = check_number(learning_rate, "learning_rate", positive=True)
     path, random = Straight() if path is None else path, generator(rng)
-    noise = _torch_generator(random)
+    noise = torch_generator(random)
 
     u = torch.from_numpy(data).float()
     x_scale, y_scale = Scale.of(u), None
@@ -270,7 +277,8 @@ def learn(
 
 def _train(
     network: nn.Module, path: Path, coupling: Coupling, data: tuple[Tensor, Tensor | None],
-    parts: tuple[Tensor, Tensor], noise: torch.Generator, steps: int | None, batch: int, rate: float,
+    parts: tuple[Tensor, Tensor], noise: torch.Generator, steps: int | None, batch: int,
+    rate: float,
 ) -> tuple[nn.Module, int, float]:  # fmt: skip
     """Return the averaged network of the least held-out loss, its step and that loss.
 
@@ -330,7 +338,8 @@ def _network(velocity: nn.Module | None, u: Tensor, c: Tensor | None, seed: int)
         return Dense(u.shape[1:], None if c is None else c.shape[1:])
 
 
-def _torch_generator(random: np.random.Generator) -> torch.Generator:
+def torch_generator(random: np.random.Generator) -> torch.Generator:
+    """Return a generator of torch, seeded from one of NumPy."""
     return torch.Generator().manual_seed(int(random.integers(2**63 - 1)))
 
 

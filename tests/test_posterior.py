@@ -1,0 +1,374 @@
+"""Posterior sampling: closed forms, exact mixtures, certificates."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import norm
+
+from steepest import InputError, posterior
+from steepest.core.conformal import smallest_factor
+from steepest.core.status import Status
+from steepest.posterior.checks import crps
+from steepest.posterior.couplings import choose, distance_correlation
+
+
+def pairs(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return x and y (n, 1) with x given y normal, mean 0.8 y, deviation 0.6."""
+    rng = np.random.default_rng(seed)
+    y = rng.standard_normal((n, 1))
+    return 0.8 * y + 0.6 * rng.standard_normal((n, 1)), y
+
+
+def log_joint(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Return log p(x, y) of `pairs`, up to a constant."""
+    return -0.5 * ((x - 0.8 * y) ** 2).sum(1) / 0.36 - 0.5 * (y**2).sum(1)
+
+
+@pytest.fixture(scope="module")
+def flow() -> posterior.Flow:
+    x, y = pairs(2000)
+    network = posterior.Dense((1,), (1,), width=64, depth=2)
+    return posterior.learn(
+        x, y, velocity=network, coupling=posterior.Independent(), steps=600, learning_rate=3e-3
+    )
+
+
+# mixtures ---------------------------------------------------------------------------------------
+
+
+def mixture() -> posterior.Mixture:
+    rng = np.random.default_rng(0)
+    roots = rng.standard_normal((3, 2, 2))
+    return posterior.Mixture(
+        np.array([0.2, 0.3, 0.5]), rng.standard_normal((3, 2)),
+        roots @ roots.transpose(0, 2, 1) + 0.1 * np.eye(2), (2,),
+    )  # fmt: skip
+
+
+def test_posterior_of_a_mixture_agrees_with_quadrature():
+    prior, a, y = mixture(), np.array([[1.0, -0.5]]), np.array([[0.7]])
+    law = prior.given(a, 0.2)
+    grid = np.linspace(-9, 9, 721)
+    points = np.stack(np.meshgrid(grid, grid, indexing="ij"), -1).reshape(-1, 2)
+    density = np.exp(law.log_density(points, np.repeat(y, len(points), 0)))
+    cell = (grid[1] - grid[0]) ** 2
+    assert density.sum() * cell == pytest.approx(1, abs=1e-6)
+    np.testing.assert_allclose((points * density[:, None]).sum(0) * cell, law.mean(y)[0], atol=1e-6)
+    # up to the evidence, it is the prior times the likelihood
+    some = points[::997]
+    free = prior.given(np.zeros((1, 2)), 1.0).log_density(some, np.zeros((len(some), 1)))
+    likelihood = norm.logpdf(0.7, some @ a[0], math.sqrt(0.2))
+    ratio = np.log(density[::997]) - free - likelihood
+    np.testing.assert_allclose(ratio, ratio[0], atol=1e-8)
+
+
+def test_one_component_is_the_wiener_filter():
+    rng = np.random.default_rng(1)
+    c = np.cov(rng.standard_normal((4, 20)))
+    m, a, y = rng.standard_normal(4), rng.standard_normal((3, 4)), rng.standard_normal((5, 3))
+    law = posterior.Mixture(np.ones(1), m[None], c[None], (4,)).given(a, 0.3)
+    gain = c @ a.T @ np.linalg.inv(a @ c @ a.T + 0.3 * np.eye(3))
+    np.testing.assert_allclose(law.mean(y), m + (y - a @ m) @ gain.T, rtol=1e-9)
+    draws = law.sample(y[:1], 20000)
+    np.testing.assert_allclose(draws.mean[0], law.mean(y)[0], atol=0.03)
+    np.testing.assert_allclose(np.cov(draws.samples[0].T), c - gain @ a @ c, atol=0.05)
+
+
+def test_a_mixture_is_found_and_a_function_is_the_matrix():
+    rng = np.random.default_rng(2)
+    x = np.concatenate([rng.standard_normal((80, 2, 2)) - 3, rng.standard_normal((120, 2, 2)) + 3])
+    prior = posterior.fit_mixture(x, 2)
+    np.testing.assert_allclose(np.sort(prior.weights), [0.4, 0.6], atol=0.01)
+    by_function = prior.given(lambda image: image.sum(0), 0.1)
+    by_matrix = prior.given(np.array([[1.0, 0, 1, 0], [0, 1, 0, 1]]), 0.1)
+    y = rng.standard_normal((3, 2))
+    np.testing.assert_allclose(by_function.mean(y), by_matrix.mean(y))
+    assert by_function.sample(y, 7).samples.shape == (3, 7, 2, 2)
+    with pytest.raises(InputError, match="not linear"):
+        prior.given(lambda image: image**2, 0.1)
+    with pytest.raises(InputError, match="positive definite"):
+        prior.given(np.eye(4), -1.0)
+
+
+# couplings --------------------------------------------------------------------------------------
+
+
+def test_distance_correlation_is_zero_for_independent_and_one_for_equal_samples():
+    g = torch.Generator().manual_seed(0)
+    a = torch.randn(200, 2, generator=g)
+    found = [distance_correlation(torch.randn(200, 3, generator=g), a) for _ in range(30)]
+    assert abs(np.mean(found)) < 3 * np.std(found) / math.sqrt(30) + 1e-3
+    assert distance_correlation(a, 2 * a + 1) == pytest.approx(1)
+
+
+def test_plans_keep_the_measurement_only_if_beta_is_large():
+    x, y = (torch.from_numpy(v).float() for v in pairs(256))
+    z = torch.randn(256, 1, generator=torch.Generator().manual_seed(1))
+    change = [float((y - y[posterior.Conditional(b)(z, x, y)]).abs().mean()) for b in (0.0, 1e4)]
+    assert change[0] > 1
+    assert change[1] < 0.05
+    plan = posterior.Conditional(3.0)(z, x, y)
+    assert sorted(plan.tolist()) == list(range(256))
+
+
+def test_the_automatic_plan_is_conditional_for_lines_and_independent_in_many_dimensions():
+    x, y = (torch.from_numpy(v).float() for v in pairs(2000))
+    g = torch.Generator().manual_seed(2)
+    found = choose(x, y, torch.randn(20 * 256, 1, generator=g), 256, np.random.default_rng(0))
+    assert isinstance(found, posterior.Conditional)
+    assert 10 <= found.beta <= 30
+    x, y = torch.randn(500, 400, generator=g), torch.randn(500, 16, generator=g)
+    found = choose(x, y, torch.randn(20 * 64, 400, generator=g), 64, np.random.default_rng(0))
+    assert isinstance(found, posterior.Independent)
+
+
+# flows ------------------------------------------------------------------------------------------
+
+
+def test_a_flow_learns_a_conditional_normal_distribution(flow):
+    y = np.array([[-1.0], [0.0], [1.0]])
+    draws = flow.sample(y, 4000)
+    np.testing.assert_allclose(draws.mean[:, 0], 0.8 * y[:, 0], atol=0.12)
+    np.testing.assert_allclose(draws.std[:, 0], 0.6, atol=0.1)
+    points = np.array([[-0.8], [0.3], [0.8]])
+    exact = norm.logpdf(points[:, 0], 0.8 * y[:, 0], 0.6)
+    np.testing.assert_allclose(flow.log_density(points, y), exact, atol=0.2)
+
+
+def test_the_density_of_a_flow_has_the_integral_one(flow):
+    grid = np.linspace(-4, 4, 401)[:, None]
+    density = np.exp(flow.log_density(grid, np.full_like(grid, 0.5)))
+    assert density.sum() * 0.02 == pytest.approx(1, abs=2e-3)
+
+
+def test_step_doubling_is_the_difference_and_seeds_repeat(flow):
+    y = np.array([[0.5]])
+    coarse, fine = flow.sample(y, 256, num_steps=2), flow.sample(y, 256, num_steps=4)
+    difference = float(np.sqrt(((coarse.samples - fine.samples) ** 2).mean()))
+    assert coarse.time_error == pytest.approx(difference, rel=1e-4)
+    assert fine.time_error < coarse.time_error / 2.5  # second order
+    again = flow.sample(y, 256, num_steps=2)
+    np.testing.assert_array_equal(coarse.samples, again.samples)
+    assert np.abs(flow.sample(y, 256, rng=1).samples - again.samples).max() > 0.1
+
+
+def test_tensors_and_constant_values_come_back(flow):
+    y = torch.tensor([[0.5], [1.0]])
+    draws = flow.sample(y, 3)
+    assert isinstance(draws.samples, torch.Tensor)
+    assert draws.samples.shape == (2, 3, 1)
+    x = np.random.default_rng(0).standard_normal((40, 2, 2))
+    x[:, 0, 0] = 7
+    small = posterior.learn(x, x[:, 1], steps=5)
+    assert (small.sample(x[:2, 1], 4).samples[..., 0, 0] == 7).all()
+    with pytest.raises(InputError, match="constant values"):
+        small.log_density(x[:2], x[:2, 1])
+
+
+def test_held_out_examples_stop_the_training():
+    x, y = pairs(60)
+    model = posterior.learn(x, y, coupling=posterior.Independent())
+    assert 50 <= model.steps <= 2000
+    assert math.isfinite(model.loss)
+
+
+def test_a_flow_without_measurements_learns_the_distribution():
+    x = np.random.default_rng(0).uniform(-1, 1, (1000, 2)) * [1, 3]
+    network = posterior.Dense((2,), width=64, depth=2)
+    model = posterior.learn(x, velocity=network, steps=300, learning_rate=3e-3)
+    draws = model.sample(count=2000)
+    np.testing.assert_allclose(draws.std[0], [3**-0.5, 3 * 3**-0.5], rtol=0.15)
+
+
+# certificates -----------------------------------------------------------------------------------
+
+
+def shifted(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Return the log-density of N(2, 1)."""
+    return -0.5 * ((x - 2) ** 2).sum(1)
+
+
+def test_the_gap_of_an_empty_chain_is_the_symmetric_divergence():
+    rng = np.random.default_rng(0)
+    x, y = 2 + rng.standard_normal((20000, 1)), np.zeros((20000, 1))
+    found = posterior.gap(posterior.Chain([], (1,)), shifted, x, y)
+    assert found.value == pytest.approx(4, abs=4 * found.error)
+    assert found.error < 0.03
+
+
+def test_more_levels_lower_the_gap_and_langevin_steps_too():
+    rng = np.random.default_rng(0)
+    x, y = 2 + rng.standard_normal((5000, 1)), np.zeros((5000, 1))
+    base = posterior.Chain([], (1,))
+    bridges = [posterior.bridge(base, shifted, levels=k, sizes=(0.5, 1, 2)) for k in (4, 16)]
+    gaps = [posterior.gap(chain, shifted, x, y) for chain in bridges]
+    assert gaps[0].value < 2.5
+    assert gaps[1].value < 0.8
+
+    def level(share):
+        return lambda x, y: (1 - share) * -0.5 * (x**2).sum(1) + share * shifted(x, y)
+
+    steps = [posterior.langevin(level((i + 1) / 16), 0.1) for i in range(16)]
+    assert posterior.gap(posterior.Chain(steps, (1,)), shifted, x, y).value < 2.6
+
+
+def test_a_target_equal_to_the_start_has_no_gap():
+    y = np.zeros((2000, 1))
+    x = np.random.default_rng(0).standard_normal((2000, 1))
+    normal = lambda x, y: -0.5 * (x**2).sum(1)  # noqa: E731
+    chain = posterior.Chain([posterior.Metropolis(normal), posterior.langevin(normal, 0.01)], (1,))
+    found = posterior.gap(chain, normal, x, y)
+    assert abs(found.value) < 4 * found.error + 1e-3
+
+
+class Affine(torch.nn.Module):
+    """The transform ``exp(a) x + b y``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = (torch.nn.Parameter(torch.zeros(1)) for _ in range(2))
+
+    def forward(self, y):
+        return torch.distributions.AffineTransform(self.b * y, self.a.exp().expand_as(y))
+
+
+def test_a_chain_of_a_map_is_fitted_to_the_posterior_and_its_gap_vanishes():
+    x, y = pairs(3000)
+    chain = posterior.Chain([posterior.Map(Affine())], (1,))
+    before = posterior.gap(chain, log_joint, x, y)
+    fitted = posterior.fit_chain(chain, None, x, y, steps=400, learning_rate=0.02)
+    after = posterior.gap(fitted, log_joint, x, y)
+    assert before.value > 1
+    assert after.value < 0.01
+    transform = fitted.kernels[0].transform
+    assert transform.b.item() == pytest.approx(0.8, abs=0.03)
+    assert transform.a.exp().item() == pytest.approx(0.6, abs=0.03)
+    # a bridge over a wrong map lowers its gap
+    longer = posterior.bridge(chain, log_joint, levels=8, sizes=(0.3, 1))
+    assert posterior.gap(longer, log_joint, x, y).value < 0.7 * before.value
+
+
+def test_kernels_go_back_in_law(flow):
+    g = torch.Generator().manual_seed(0)
+    x, y = torch.randn(50, 1, generator=g), torch.randn(50, 1, generator=g)
+    step = posterior.FlowStep(flow, num_steps=64)
+    out, logdet = step.forward(x, y, g)
+    back, same = step.backward(out, y, g)
+    np.testing.assert_allclose(back, x, atol=2e-3)
+    np.testing.assert_allclose(same, logdet, atol=5e-3)
+    found = posterior.gap(flow, log_joint, *pairs(1000, seed=5))
+    assert -4 * found.error < found.value < 0.15
+
+
+@pytest.mark.parametrize("broken", [1.0, 0.3])
+def test_the_factor_covers_over_many_splits_also_for_a_broken_sampler(broken):
+    rng = np.random.default_rng(0)
+    level, n, size, splits = 0.9, 20, 30, 150
+    covered = []
+    for _ in range(splits):
+        spread = rng.gamma(4, 0.25, (n + 1, 1))  # images differ
+        truth = spread * rng.standard_normal((n + 1, size))
+        ratios = np.abs(truth) / (broken * norm.ppf(0.95))
+        factor = smallest_factor(list(ratios[:n]), level)
+        covered.append((ratios[n] <= factor).mean())
+    error = np.std(covered) / math.sqrt(splits)
+    assert np.mean(covered) >= level - 2 * error
+
+
+class Normal:
+    """A sampler of `pairs` whose deviation is wrong by a factor."""
+
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    def sample(self, y, count=100, *, rng=0):
+        noise = np.random.default_rng(rng).standard_normal((len(y), count, 1))
+        return posterior.Draws(0.8 * np.asarray(y)[:, None] + 0.6 * self.factor * noise)
+
+
+def test_the_report_of_an_exact_sampler_and_of_an_overconfident_one():
+    x, y = pairs(2000, seed=3)
+    good = posterior.check(Normal(1.0), x, y)
+    assert good.coverage == pytest.approx(0.9, abs=4 * good.coverage_error)
+    assert good.factor == pytest.approx(1, abs=0.06)
+    np.testing.assert_allclose(good.ranks, 1 / 11, atol=0.03)
+    assert good.rmse == pytest.approx(0.6, rel=0.06)
+    assert good.crps == pytest.approx(0.6 / math.sqrt(math.pi), rel=0.05)  # of a normal law
+    bad = posterior.check(Normal(0.5), x, y)
+    assert bad.coverage < 0.65
+    assert bad.factor == pytest.approx(2, rel=0.06)
+    assert bad.ranks[0] > 2 / 11
+    low, high = Normal(0.5).sample(y, 100).interval(0.9, factor=bad.factor)
+    assert ((low <= x) & (x <= high)).mean() >= 0.89
+    few = posterior.check(Normal(1.0), x[:8], y[:8])
+    assert few.status is Status.UNCALIBRATED
+    assert few.factor == math.inf
+
+
+def test_crps_of_samples_is_the_double_sum():
+    rng = np.random.default_rng(0)
+    samples, truth = rng.standard_normal((4, 6, 3)), rng.standard_normal((4, 3))
+    first = np.abs(samples - truth[:, None]).mean(1)
+    second = np.abs(samples[:, :, None] - samples[:, None]).sum((1, 2)) / (6 * 5)
+    assert crps(samples, truth) == pytest.approx((first - second / 2).mean())
+
+
+def test_sensitivity_of_a_linear_mean_is_its_slope():
+    y = np.array([[-1.0], [0.5]])
+    np.testing.assert_allclose(posterior.sensitivity(Normal(1.0), y), 0.8, rtol=1e-6)
+
+
+# bad input --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (np.ones((20, 2)), np.ones((20, 1)), "x is constant"),
+        (np.arange(20.0), np.arange(19.0), "x holds 20 items and y 19"),
+        (np.arange(5.0), np.arange(5.0), "at least 10"),
+        (np.full(20, np.nan), np.arange(20.0), "x holds NaN"),
+        (np.arange(20.0), np.full(20, np.inf), "y holds NaN"),
+        (["a"] * 20, None, "real numbers"),
+    ],
+)
+def test_bad_data_are_named(x, y, message):
+    with pytest.raises(InputError, match=message):
+        posterior.learn(x, y, steps=1)
+
+
+def test_bad_measurements_and_models_are_named(flow):
+    with pytest.raises(InputError, match="shape \\(1,\\)"):
+        flow.sample(np.ones((3, 2)))
+    with pytest.raises(InputError, match="coupling='best'"):
+        posterior.learn(*pairs(20), coupling="best", steps=1)
+    with pytest.raises(InputError, match="must have the shape"):
+        posterior.check(flow, np.ones((3, 2)), np.ones((3, 1)))
+    with pytest.raises(InputError, match="no weights"):
+        posterior.fit_chain(posterior.Chain([], (1,)), None, *pairs(20))
+    chain = posterior.Chain([posterior.Metropolis(log_joint)], (1,))
+    with pytest.raises(InputError, match="have no density"):
+        posterior.bridge(chain, log_joint)
+    with pytest.raises(InputError, match="at least 2 samples"):
+        flow.sample(np.ones((3, 1)), 1).interval()
+
+
+def test_a_diverging_velocity_is_an_error():
+    from steepest.core.errors import NotConverged
+
+    x, y = pairs(40)
+
+    class Wild(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(1))
+
+        def forward(self, t, x, y=None):
+            return x * 1e30 * (1 + self.weight)
+
+    with pytest.raises(NotConverged, match="not finite"):
+        posterior.learn(x, y, velocity=Wild(), steps=3)
