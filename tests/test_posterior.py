@@ -121,8 +121,8 @@ def test_the_automatic_plan_is_conditional_for_lines_and_independent_in_many_dim
     found = choose(x, y, torch.randn(20 * 256, 1, generator=g), 256, np.random.default_rng(0))
     assert isinstance(found, posterior.Conditional)
     assert 10 <= found.beta <= 30
-    x, y = torch.randn(500, 400, generator=g), torch.randn(500, 16, generator=g)
-    found = choose(x, y, torch.randn(20 * 64, 400, generator=g), 64, np.random.default_rng(0))
+    x, y = torch.randn(500, 2000, generator=g), torch.randn(500, 16, generator=g)
+    found = choose(x, y, torch.randn(20 * 64, 2000, generator=g), 64, np.random.default_rng(0))
     assert isinstance(found, posterior.Independent)
 
 

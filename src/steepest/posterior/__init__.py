@@ -22,7 +22,11 @@ _WHERE = {
     "Report": "checks",
     "Draws": "draws",
     "Gaussian": "noise",
+    "Field": "noise",
+    "Quantile": "noise",
     "Straight": "paths",
+    "Diffusion": "paths",
+    "Kac": "paths",
     "Independent": "couplings",
     "Conditional": "couplings",
     "Dense": "networks",
@@ -37,6 +41,8 @@ _WHERE = {
     "bridge": "kernels",
     "fit_chain": "kernels",
     "sensitivity": "kernels",
+    "estimate_mixed_noise": "mixed_noise",
+    "MixedNoise": "mixed_noise",
 }
 
 __all__ = [*_WHERE]

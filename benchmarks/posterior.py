@@ -1,0 +1,333 @@
+"""Posterior samplers against exact answers: the tables of docs/posterior.
+
+``python -m benchmarks.posterior couplings|gap|bridge|digits|coverage`` (or several; default: all)
+writes ``results/posterior/*.md``. One thread; seconds are processor time.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import process_time
+
+import numpy as np
+import torch
+
+from steepest import posterior
+
+from .startup import describe
+
+OUTPUT = Path(__file__).parent / "results" / "posterior"
+SEEDS = range(5)
+
+
+def write(name: str, lines: Sequence[str]) -> None:
+    """Print a table, and write it with the machine and the date."""
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    text = "\n".join(lines) + f"\n\n{describe()}\n"
+    (OUTPUT / f"{name}.md").write_text(text)
+    print(text, flush=True)
+
+
+def spread(values: Sequence[float], digits: int = 2) -> str:
+    """Return mean and standard deviation over the seeds."""
+    return f"{np.mean(values):.{digits}f} ± {np.std(values, ddof=1):.{digits}f}"
+
+
+def distance(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the Wasserstein-2 distance of two samples of equal size."""
+    import ot
+
+    return float(np.sqrt(ot.emd2([], [], ot.dist(a, b))))
+
+
+# couplings --------------------------------------------------------------------------------------
+
+
+def linear(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return pairs with x given y from N(0.8 y, 0.36)."""
+    y = rng.standard_normal((n, 1))
+    return 0.8 * y + 0.6 * rng.standard_normal((n, 1)), y
+
+
+def linear_exact(y: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return exact samples (n, count, 1) of the posterior."""
+    return 0.8 * y[:, None] + 0.6 * rng.standard_normal((len(y), count, 1))
+
+
+CENTERS = np.array([[np.cos(a), np.sin(a)] for a in 2 * np.pi * np.arange(6) / 6 + 0.3])
+
+
+def modes(n: int, rng: np.random.Generator, width: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
+    """Return points of six modes in the plane, and their noisy first coordinate."""
+    x = CENTERS[rng.integers(6, size=n)] + width * rng.standard_normal((n, 2))
+    return x, x[:, :1] + 0.2 * rng.standard_normal((n, 1))
+
+
+def modes_law(width: float, noise: float) -> posterior.MixturePosterior:
+    """Return the exact posterior of `modes`."""
+    covariances = np.repeat(width**2 * np.eye(2)[None], 6, 0)
+    prior = posterior.Mixture(np.full(6, 1 / 6), CENTERS, covariances, (2,))
+    return prior.given(np.array([[1.0, 0.0]]), noise**2)
+
+
+def modes_exact(y: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return exact samples of the posterior of the modes."""
+    return modes_law(0.1, 0.2).sample(y, count, rng=rng).samples
+
+
+def couplings() -> None:
+    """Distances to exact posteriors for 1, 5 and 20 Euler steps."""
+    plans = {
+        "independent": posterior.Independent(), "x only (beta = 0)": posterior.Conditional(0.0),
+        "beta = 10": posterior.Conditional(10.0), "beta = 30": posterior.Conditional(30.0),
+        "beta = 100": posterior.Conditional(100.0),
+    }  # fmt: skip
+    lines = ["| coupling | linear | six modes | CPU s |", "|---|---|---|---|"]
+    cases = ((linear, linear_exact), (modes, modes_exact))
+    for name, plan in plans.items():
+        cells, seconds = [], []
+        for draw, exact in cases:
+            found: dict[int, list[float]] = {1: [], 5: [], 20: []}
+            for seed in list(SEEDS)[:3]:
+                rng = np.random.default_rng(seed)
+                x, y = draw(4000, rng)
+                begin = process_time()
+                model = posterior.learn(x, y, coupling=plan, steps=2000, rng=seed)
+                seconds.append(process_time() - begin)
+                y_new = draw(12, rng)[1]
+                truth = exact(y_new, 500, rng)
+                for steps in found:
+                    samples = euler(model, y_new, 500, steps)
+                    each = [distance(a, b) for a, b in zip(samples, truth, strict=True)]
+                    found[steps].append(float(np.mean(each)))
+            cells.append(" / ".join(spread(values) for values in found.values()))
+        lines.append(f"| {name} | {' | '.join(cells)} | {np.mean(seconds):.1f} |")
+        print(lines[-1], flush=True)
+    floors = []
+    for draw, exact in cases:
+        rng = np.random.default_rng(9)
+        y_new = draw(12, rng)[1]
+        pairs = zip(exact(y_new, 500, rng), exact(y_new, 500, rng), strict=True)
+        floors.append(f"{np.mean([distance(a, b) for a, b in pairs]):.2f}")
+    lines.append(f"| exact samples | {floors[0]} | {floors[1]} | |")
+    write("couplings", lines)
+
+
+def euler(model: posterior.Flow, y: np.ndarray, count: int, steps: int) -> np.ndarray:
+    """Return samples by Euler's method, as flow matching is usually compared."""
+    g = torch.Generator().manual_seed(0)
+    u = model.path.start(len(y) * count, model.shape, g)
+    assert model.y_scale is not None
+    condition = model.y_scale.inward(torch.from_numpy(y).float()).repeat_interleave(count, 0)
+    with torch.no_grad():
+        for i in range(steps):
+            u = u + model.velocity(torch.full((len(u),), i / steps), u, condition) / steps
+    return model.x_scale.outward(u).reshape(len(y), count, -1).numpy()
+
+
+# certificates -----------------------------------------------------------------------------------
+
+
+def gap() -> None:
+    """The gap of chains from N(0, 1) to N(2, 1), where 4 is exact without a chain."""
+
+    def target(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return -0.5 * ((x - 2) ** 2).sum(1)
+
+    def level(share: float) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+        return lambda x, y: (1 - share) * -0.5 * (x**2).sum(1) + share * target(x, y)
+
+    rng = np.random.default_rng(0)
+    x, y = 2 + rng.standard_normal((20000, 1)), np.zeros((20000, 1))
+    empty = posterior.Chain([], (1,))
+    langevin = {
+        k: posterior.Chain([posterior.langevin(level((i + 1) / k), 0.1) for i in range(k)], (1,))
+        for k in (16, 64)
+    }
+    chains = {
+        "none (exact: 4)": empty,
+        "4 Metropolis levels": posterior.bridge(empty, target, levels=4, sizes=(0.5, 1, 2)),
+        "16 Metropolis levels": posterior.bridge(empty, target, levels=16, sizes=(0.5, 1, 2)),
+        "16 Langevin pairs": langevin[16],
+        "64 Langevin pairs": langevin[64],
+    }
+    lines = ["| steps | gap |", "|---|---|"]
+    for name, chain in chains.items():
+        found = posterior.gap(chain, target, x, y)
+        lines.append(f"| {name} | {found.value:.2f} ± {found.error:.2f} |")
+    write("gap", lines)
+
+
+def bridge() -> None:
+    """Affine couplings on six narrow modes, and annealed steps after them."""
+    import zuko
+
+    width, noise, levels = 0.05, 0.1, (0, 5, 20, 60)
+
+    def log_joint(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        off = ((x[:, None] - torch.from_numpy(CENTERS).float()) ** 2).sum(2)
+        return (
+            torch.logsumexp(-off / (2 * width**2), 1)
+            - ((y - x[:, :1]) ** 2).sum(1) / (2 * noise**2)
+        )  # fmt: skip
+
+    gaps: dict[int, list[float]] = {k: [] for k in levels}
+    off: dict[int, list[float]] = {k: [] for k in levels}
+    seconds = []
+    for seed in SEEDS:
+        rng = np.random.default_rng(seed)
+        x = CENTERS[rng.integers(6, size=8000)] + width * rng.standard_normal((8000, 2))
+        y = x[:, :1] + noise * rng.standard_normal((8000, 1))
+        torch.manual_seed(seed)
+        flow = zuko.flows.RealNVP(2, 1, transforms=8, hidden_features=(64, 64))
+        start = posterior.Chain([posterior.Map(Inverse(flow))], (2,))
+        begin = process_time()
+        fitted = posterior.fit_chain(start, None, x, y, steps=3000, rng=seed)
+        seconds.append(process_time() - begin)
+        for k in levels:
+            chain = posterior.bridge(fitted, log_joint, levels=k) if k else fitted
+            rows = slice(0, 1000)
+            gaps[k].append(posterior.gap(chain, log_joint, x[rows], y[rows], rng=seed).value)
+            draws = chain.sample(y[:200], 20, rng=seed).samples.reshape(-1, 2)
+            nearest = np.linalg.norm(draws[:, None] - CENTERS, axis=2).min(1)
+            off[k].append(float((nearest > 4 * width).mean()))
+    lines = [
+        f"| levels | {' | '.join(map(str, levels))} |", "|---" * (len(levels) + 1) + "|",
+        f"| gap | {' | '.join(spread(gaps[k]) for k in levels)} |",
+        f"| draws off the modes | {' | '.join(spread(off[k], 3) for k in levels)} |", "",
+        f"Training of the couplings: {np.mean(seconds):.0f} s.",
+    ]  # fmt: skip
+    write("bridge", lines)
+
+
+class Inverse(torch.nn.Module):
+    """The map from noise to data of a conditional flow of zuko."""
+
+    def __init__(self, flow: torch.nn.Module) -> None:
+        super().__init__()
+        self.flow = flow
+
+    def forward(self, y: torch.Tensor) -> object:
+        """Return the transform for measurements y."""
+        return self.flow(y).transform.inv
+
+
+# digits -----------------------------------------------------------------------------------------
+
+
+def digits(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return images 8 x 8 in [0, 1]: 1000 for training, 200 to calibrate, 200 to test."""
+    from sklearn.datasets import load_digits
+
+    images = load_digits().images / 16
+    images = images[np.random.default_rng(seed).permutation(len(images))]
+    return images[:1000], images[1000:1200], images[1200:1400]
+
+
+def halve(images: np.ndarray) -> np.ndarray:
+    """Return means of 2 x 2 pixels."""
+    n = len(images)
+    return images.reshape(n, 4, 2, 4, 2).mean((2, 4))
+
+
+def cut(images: np.ndarray) -> np.ndarray:
+    """Return the upper half."""
+    return images[:, :4]
+
+
+def digit_table() -> None:
+    """PSNR of the mean, CRPS, and coverage before and after the factor, over seeds."""
+    head = "| | training images | CPU s | PSNR | CRPS | 90 %: raw | factor | after |"
+    lines = [head, "|---" * 8 + "|"]
+    methods = {
+        "mixture": (100, 300, 1000), "Gaussian": (1000,), "flow": (100, 300, 1000),
+        "flow, 2000 steps": (100, 1000),
+    }  # fmt: skip
+    for task, forward in (("twice the pixels", halve), ("half missing", cut)):
+        for method, sizes in methods.items():
+            for size in sizes:
+                found = [digit(method, size, forward, seed) for seed in SEEDS]
+                cells = [
+                    f"{np.mean(column):.{k}f} ± {np.std(column, ddof=1):.{k}f}"
+                    for column, k in zip(zip(*found, strict=True), (0, 2, 3, 3, 2, 3), strict=True)
+                ]
+                lines.append(f"| {task}: {method} | {size} | {' | '.join(cells)} |")
+                print(lines[-1], flush=True)
+    write("digits", lines)
+
+
+def digit(
+    method: str, size: int, forward: Callable[[np.ndarray], np.ndarray], seed: int
+) -> tuple[float, ...]:
+    """Return seconds, PSNR, CRPS, raw coverage, factor and repaired coverage."""
+    train, calibration, test = digits(seed)
+    rng = np.random.default_rng(seed)
+
+    def measure(images: np.ndarray) -> np.ndarray:
+        y = forward(images)
+        return y + 0.1 * rng.standard_normal(y.shape)
+
+    x = train[:size]
+    begin = process_time()
+    model: posterior.Flow | posterior.MixturePosterior
+    if method.startswith("flow"):
+        steps = 2000 if "2000" in method else None
+        model = posterior.learn(x, measure(x), steps=steps, rng=seed)
+    else:
+        prior = posterior.fit_mixture(x, 1 if method == "Gaussian" else None, rng=seed)
+        model = prior.given(lambda image: forward(image[None])[0], 0.01)
+    seconds = process_time() - begin
+    report = posterior.check(model, calibration, measure(calibration), rng=seed)
+    y = measure(test)
+    draws = model.sample(y, 100, rng=seed)
+    low, high = draws.interval(0.9, factor=report.factor)
+    after = float(((test >= low - 1e-6) & (test <= high + 1e-6)).mean())
+    final = posterior.check(model, test, y, rng=seed)
+    psnr = -20 * math.log10(final.rmse)
+    return seconds, psnr, final.crps, report.coverage, report.factor, after
+
+
+def coverage() -> None:
+    """Mean coverage after the factor over 150 splits, for the mixture of 100 images."""
+    train, calibration, test = digits(0)
+    rng = np.random.default_rng(0)
+    x = np.concatenate([calibration, test])
+    y = halve(x) + 0.1 * rng.standard_normal((len(x), 4, 4))
+    law = posterior.fit_mixture(train[:100]).given(lambda image: halve(image[None])[0], 0.01)
+    from steepest.core.conformal import quantile_of, smallest_factor
+
+    lines = ["| calibration images | 10 | 20 | 50 | 200 |", "|---|---|---|---|---|"]
+    for name, wrong in (("mixture", 1.0), ("deviations divided by 3", 1 / 3)):
+        draws = law.sample(y, 100)
+        half = wrong * quantile_of(0.9, 100) * draws.std
+        ratios = (np.abs(x - draws.mean) / half).reshape(len(x), -1)
+        cells = []
+        for n in (10, 20, 50, 200):
+            covered = []
+            for _ in range(150):
+                order = rng.permutation(len(x))
+                factor = smallest_factor(list(ratios[order[:n]]), 0.9)
+                covered.append((ratios[order[n : n + 200]] <= factor).mean())
+            cells.append(f"{np.mean(covered):.3f}")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    write("coverage", lines)
+
+
+TABLES = {
+    "couplings": couplings, "gap": gap, "bridge": bridge, "digits": digit_table,
+    "coverage": coverage,
+}  # fmt: skip
+
+
+def main() -> None:
+    """Run the tables that are named."""
+    torch.set_num_threads(1)
+    for name in sys.argv[1:] or TABLES:
+        TABLES[name]()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""Noise with a part in proportion to the signal and a constant part, from measurements alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..core.errors import InputError
+from ..core.numbers import check_count, check_number
+from ..core.rng import Rng, generator
+from ..core.status import Status
+from .flow import Flow, torch_generator
+from .given import as_given
+
+_INNER = 60  # steps of the closed update between draws
+_FLOOR = 1e-12  # variances
+
+
+@dataclass(frozen=True)
+class MixedNoise:
+    """Deviations of ``y = f + a f xi_1 + b xi_2`` with independent normal xi.
+
+    Attributes
+    ----------
+    relative, constant : float
+        The deviations a and b.
+    iterations : int
+    status : Status
+    """
+
+    relative: float
+    constant: float
+    iterations: int
+    status: Status
+
+
+def update(signal: Any, residual: Any, a2: float, b2: float) -> tuple[float, float]:
+    """Return the variances a^2 and b^2 after one step of EM with known signals f.
+
+    With ``A = a^2 f^2`` and ``v = A + b^2``, the expected squares of the two parts of a residual r
+    are ``(A / v)^2 r^2 + A b^2 / v`` and ``(b^2 / v)^2 r^2 + A b^2 / v``. The likelihood does not
+    decrease.
+    """
+    squares = signal**2
+    part = a2 * squares
+    total = part + b2
+    rest = part * b2 / total
+    one = (part / total) ** 2 * residual**2 + rest
+    two = (b2 / total) ** 2 * residual**2 + rest
+    known = squares > _FLOOR
+    return float((one[known] / squares[known]).mean()), float(two.mean())
+
+
+def estimate_mixed_noise(
+    y: Any, forward: Callable[[Tensor], Tensor], model: Flow, log_prior: Callable[[Tensor], Tensor],
+    *, start: tuple[float, float] = (0.1, 0.1), num_draws: int = 40, metropolis: int = 15,
+    max_num_iter: int = 30, rng: Rng = 0,
+) -> MixedNoise:  # fmt: skip
+    """Estimate the noise of measurements whose signals are unknown, by EM.
+
+    The signals ``f = forward(x)`` are drawn from a flow that was learned once for all noise levels,
+    and moved by Metropolis steps with the exact likelihood; the deviations have closed updates.
+
+    Parameters
+    ----------
+    y : array or tensor (n, m)
+        Measurements with the same a and b.
+    forward : callable
+        From tensors x (k, d) to signals (k, m).
+    model : Flow
+        Learned from pairs of x and ``[y, log a, log b]`` (m + 2 values), with a and b drawn from
+        the range to be expected.
+    log_prior : callable
+        The log-density of x, (k,), up to a constant.
+    start : tuple of float
+        First values of a and b.
+    num_draws, metropolis : int
+        Draws for each measurement, and Metropolis steps of each.
+    max_num_iter : int
+        EM steps. The last third is averaged.
+    rng : int or numpy.random.Generator
+
+    Returns
+    -------
+    MixedNoise
+
+    Raises
+    ------
+    InputError
+        If y is not a finite matrix or does not fit the model.
+
+    References
+    ----------
+    Hagemann, Gruhlke, Stankewitz, Schillings & Steidl, *Provable mixed-noise learning with flow
+    matching* (2025). They train a network in each EM step.
+    """
+    values = as_given(y, "y")[0].astype(np.float32)
+    if values.ndim != 2 or model.y_scale is None:
+        raise InputError(f"y must have the shape (n, m), not {values.shape}")
+    if tuple(model.y_scale.center.shape) != (values.shape[1] + 2,):
+        raise InputError("model must be learned from measurements [y, log a, log b]")
+    a, b = (check_number(v, "start", positive=True) for v in start)
+    draws, steps = check_count(num_draws, "num_draws"), check_count(metropolis, "metropolis")
+    total = check_count(max_num_iter, "max_num_iter", least=3)
+    random = generator(rng)
+    noise = torch_generator(random)
+    data = torch.from_numpy(values).repeat_interleave(draws, 0)
+    kept = []
+    for _ in range(total):
+        noisy = np.hstack([values, np.tile(np.log([a, b]), (len(values), 1))])
+        x = torch.as_tensor(model.sample(noisy, draws, rng=random).samples)
+        x = _moved(x.reshape(len(data), -1).float(), data, forward, log_prior, (a, b), steps, noise)
+        with torch.no_grad():
+            signal = forward(x).double()
+        a2, b2 = a * a, b * b
+        for _ in range(_INNER):
+            a2, b2 = (max(v, _FLOOR) for v in update(signal, data - signal, a2, b2))
+        a, b = float(np.sqrt(a2)), float(np.sqrt(b2))
+        kept.append((a, b))
+    last = np.array(kept[-(total // 3) :])
+    drift = np.abs(last.mean(0) - np.array(kept[-2 * (total // 3) : -(total // 3)]).mean(0))
+    settled = bool((drift <= 0.1 * last.mean(0)).all())
+    a, b = last.mean(0)
+    status = Status.STATIONARY if settled else Status.MAX_ITERATIONS
+    return MixedNoise(float(a), float(b), total, status)
+
+
+def _moved(
+    x: Tensor, y: Tensor, forward: Callable[[Tensor], Tensor],
+    log_prior: Callable[[Tensor], Tensor], levels: tuple[float, float], steps: int, noise: torch.Generator,
+) -> Tensor:  # fmt: skip
+    """Return x after Metropolis steps for the exact posterior, with several sizes in turn."""
+    a, b = levels
+
+    def log_density(x: Tensor) -> Tensor:
+        f = forward(x)
+        variance = a * a * f**2 + b * b
+        return log_prior(x) - 0.5 * ((y - f) ** 2 / variance + variance.log()).sum(1)
+
+    width = x.reshape(-1, *x.shape[1:]).std(0)
+    with torch.no_grad():
+        value = log_density(x)
+        for i in range(steps):
+            new = x + width * 0.5 ** (1 + i % 5) * torch.randn(x.shape, generator=noise)
+            found = log_density(new)
+            accept = torch.rand(len(x), generator=noise).log() < found - value
+            x, value = torch.where(accept[:, None], new, x), torch.where(accept, found, value)
+    return x
