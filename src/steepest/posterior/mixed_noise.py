@@ -132,7 +132,8 @@ def estimate_mixed_noise(
 
 def _moved(
     x: Tensor, y: Tensor, forward: Callable[[Tensor], Tensor],
-    log_prior: Callable[[Tensor], Tensor], levels: tuple[float, float], steps: int, noise: torch.Generator,
+    log_prior: Callable[[Tensor], Tensor], levels: tuple[float, float], steps: int,
+    noise: torch.Generator,
 ) -> Tensor:  # fmt: skip
     """Return x after Metropolis steps for the exact posterior, with several sizes in turn."""
     a, b = levels
