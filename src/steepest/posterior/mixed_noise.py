@@ -63,8 +63,9 @@ def estimate_mixed_noise(
 ) -> MixedNoise:  # fmt: skip
     """Estimate the noise of measurements whose signals are unknown, by EM.
 
-    The signals ``f = forward(x)`` are drawn from a flow that was learned once for all noise levels,
-    and moved by Metropolis steps with the exact likelihood; the deviations have closed updates.
+    Samples of x begin as draws of a flow that was learned once for all noise levels, and move by
+    Metropolis steps with the exact likelihood, so that they follow the deviations, which have
+    closed updates.
 
     Parameters
     ----------
@@ -110,11 +111,12 @@ def estimate_mixed_noise(
     random = generator(rng)
     noise = torch_generator(random)
     data = torch.from_numpy(values).repeat_interleave(draws, 0)
+    noisy = np.hstack([values, np.tile(np.log([a, b]), (len(values), 1))])
+    x = torch.as_tensor(model.sample(noisy, draws, rng=random).samples).reshape(len(data), -1)
     kept = []
     for _ in range(total):
-        noisy = np.hstack([values, np.tile(np.log([a, b]), (len(values), 1))])
-        x = torch.as_tensor(model.sample(noisy, draws, rng=random).samples)
-        x = _moved(x.reshape(len(data), -1).float(), data, forward, log_prior, (a, b), steps, noise)
+        # the flow finds the modes for the first noise level; after that the chains go on
+        x = _moved(x, data, forward, log_prior, (a, b), steps, draws, noise)
         with torch.no_grad():
             signal = forward(x).double()
         a2, b2 = a * a, b * b
@@ -133,7 +135,7 @@ def estimate_mixed_noise(
 def _moved(
     x: Tensor, y: Tensor, forward: Callable[[Tensor], Tensor],
     log_prior: Callable[[Tensor], Tensor], levels: tuple[float, float], steps: int,
-    noise: torch.Generator,
+    draws: int, noise: torch.Generator,
 ) -> Tensor:  # fmt: skip
     """Return x after Metropolis steps for the exact posterior, with several sizes in turn."""
     a, b = levels
@@ -143,11 +145,12 @@ def _moved(
         variance = a * a * f**2 + b * b
         return log_prior(x) - 0.5 * ((y - f) ** 2 / variance + variance.log()).sum(1)
 
-    width = x.reshape(-1, *x.shape[1:]).std(0)
+    count = x.shape[0] // draws
+    spread = x.reshape(count, draws, -1).std(1).median(0).values.clamp(min=1e-6)
     with torch.no_grad():
         value = log_density(x)
         for i in range(steps):
-            new = x + width * 0.5 ** (1 + i % 5) * torch.randn(x.shape, generator=noise)
+            new = x + spread * 0.5 ** (i % 5) * torch.randn(x.shape, generator=noise)
             found = log_density(new)
             accept = torch.rand(len(x), generator=noise).log() < found - value
             x, value = torch.where(accept[:, None], new, x), torch.where(accept, found, value)

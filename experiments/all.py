@@ -1,0 +1,60 @@
+"""Run all small experiments and write one table.
+
+``python -m experiments.all`` takes about half an hour on one core, ``--quick`` a third of that,
+with fewer samples and training steps. The table is ``experiments/results.md`` (not written with
+--quick).
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import traceback
+from pathlib import Path
+from time import perf_counter
+
+MODULES = (
+    "transport.alignment", "transport.unpaired", "transport.ground_metric", "transport.clouds",
+    "probability.stein", "probability.sudoku", "probability.federated", "probability.dirichlet",
+    "probability.densities", "probability.kac", "probability.tails", "probability.mixed_noise",
+    "probability.conditional", "probability.patterns",
+)  # fmt: skip
+OUTPUT = Path(__file__).parent / "results.md"
+
+
+def main() -> None:
+    """Run, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer samples and training steps")
+    parser.add_argument("modules", nargs="*", default=MODULES, help="such as transport.clouds")
+    given = parser.parse_args()
+    lines = [
+        "| system | paper | known | first prototype | here | as good | s |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    failed = 0
+    for name in given.modules:
+        begin = perf_counter()
+        try:
+            rows = importlib.import_module(f"experiments.{name}").rows(given.quick)
+        except Exception:  # one experiment must not hide the others
+            traceback.print_exc()
+            failed += 1
+            continue
+        seconds = (perf_counter() - begin) / max(1, len(rows))
+        for row in rows:
+            cells = [row.system, row.paper, row.oracle, row.aim, row.ours,
+                     "yes" if row.met else "no", f"{seconds:.0f}"]  # fmt: skip
+            lines.append("| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |")
+            print(lines[-1], flush=True)
+    if not given.quick and len(given.modules) == len(MODULES) and not failed:
+        from benchmarks.startup import describe
+
+        OUTPUT.write_text("\n".join(lines) + f"\n\n{describe()}\n")
+    if failed:
+        sys.exit(f"{failed} of {len(given.modules)} experiments failed")
+
+
+if __name__ == "__main__":
+    main()
