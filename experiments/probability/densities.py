@@ -2,7 +2,7 @@
 
 Duan, Jiao, Steidl et al., *Sampling via stochastic interpolants by Langevin-based velocity and
 initialization estimation in flow ODEs* (2026). For x_t = t x_1 + (1 - t) z the velocity is
-E[x_1 - z | x_t = x], a mean over the law of x_1 with the density p(x_1) N(x; t x_1, (1 - t)^2): drawn
+E[x_1 - z | x_t = x], a mean over x_1 with the density p(x_1) N(x; t x_1, (1 - t)^2), drawn
 from N(x / t, (1 - t)^2 / t^2), resampled by p, and moved by Langevin steps. The flow begins at a
 time where this is easy and Langevin steps give the start.
 """
