@@ -10,14 +10,20 @@ are not counted.
 
 ``python -m benchmarks.motion tensile FOLDER`` writes ``results/motion/tensile.md``: the first two
 images of a tensile test, where the truth is unknown.
+
+``python -m benchmarks.motion tiles`` writes ``results/motion/tiles.md``: how much the halo of a tile
+matters, and the memory that tiles take.
 """
 
 from __future__ import annotations
 
+import resource
 import sys
 from collections.abc import Callable
+from multiprocessing import get_context
 from pathlib import Path
-from time import process_time
+from tempfile import TemporaryDirectory
+from time import perf_counter, process_time
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt, gaussian_filter
@@ -25,10 +31,11 @@ from scipy.special import erf
 
 from benchmarks import sun_dic
 from benchmarks.report import describe_machine
-from steepest import motion
+from steepest import Solver, Tiles, motion
 
 OUTPUT = Path(__file__).parent / "results" / "motion"
 SIZE, MARGIN = 128, 12
+LARGE = 1536  # pixels: for tiles
 WIDTHS = (0, 2, 4, 8, 12)
 SEEDS = (50, 51, 52)
 TENSILE = 8  # pixels: width of the derivative for peers on a real pair
@@ -237,6 +244,63 @@ def tensile(folder: Path) -> None:
     write("tensile.md", lines, "python -m benchmarks.motion tensile FOLDER")
 
 
+def _large(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Speckle with strain, waves and a crack."""
+
+    def field(x: np.ndarray) -> np.ndarray:
+        d = x - size / 2
+        crack = 0.4 * (d[:, 1] > 0) * (d[:, 0] < 0)
+        along = 0.1 * np.sin(x[:, 1] / 9 + x[:, 0] / 11) + crack
+        return np.stack([0.12 * np.sin(x[:, 1] / 14), along], 1) + d * [1 / size, 1.5 / size]
+
+    before, after = motion.speckle_pair((size, size), field, noise=0.01, rng=1)
+    return before.astype(np.float32), after.astype(np.float32)
+
+
+def _effort(file: str, tiles: Tiles | None) -> tuple[float, float]:
+    """Seconds, and the largest memory of the process in MB, of a pair in a file."""
+    motion.displacement(*motion.speckle_pair((64, 64), lambda x: 0 * x, rng=0))  # compiles
+    before, after = np.load(file, mmap_mode="r")
+    begin = perf_counter()
+    motion.displacement(before, after, tiles=tiles)
+    return perf_counter() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def tiles() -> None:
+    """Write how much the result depends on the halo."""
+    size, core = 640, slice(192, 448)
+    pair = _large(size)
+    whole = motion.displacement(*pair)
+    cut = (..., core, core)
+
+    def row(name: str, found: motion.Displacement, inner: tuple[object, ...]) -> str:
+        of_u = rms((found.displacement[inner] - whole.displacement[cut]))
+        share = (found.strain[inner] - whole.strain[cut]) / whole.strain_std[cut]
+        return f"| {name} | {of_u:.5f} | {rms(share):.3f} | {np.abs(share).max():.2f} |"
+
+    lines = ["| halo | displacement, px | strain, in units of `strain_std` | largest |", "|---" * 4]
+    lines[1] += "|"
+    for halo in (16, 24, 32, 48, 64, 96, 128):
+        window = (slice(core.start - halo, core.stop + halo),) * 2
+        found = motion.displacement(*(image[window] for image in pair))
+        inner = (..., *(slice(halo, halo + core.stop - core.start),) * 2)
+        lines.append(row(str(halo), found, inner))
+    finer = motion.displacement(*pair, solver=Solver(1e-3))
+    lines.append(row("no tiles, tolerance 0.001", finer, cut))
+    lines += [
+        "",
+        f"| {LARGE} x {LARGE} pixels | memory of the process, MB | seconds |",
+        "|---" * 3 + "|",
+    ]
+    with TemporaryDirectory() as folder:
+        np.save(f"{folder}/pair.npy", _large(LARGE))
+        for name, how in (("in memory", None), ("`Tiles('500MB')`", Tiles("500MB"))):
+            with get_context("spawn").Pool(1) as pool:
+                seconds, memory = pool.apply(_effort, (f"{folder}/pair.npy", how))
+            lines.append(f"| {name} | {memory:.0f} | {seconds:.0f} |")
+    write("tiles.md", lines, "python -m benchmarks.motion tiles")
+
+
 def write(name: str, lines: list[str], command: str) -> None:
     """Write and print a table, with the machine and the command below it."""
     machine = describe_machine()
@@ -254,4 +318,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["tensile"]:
         tensile(Path(sys.argv[2]))
     else:
-        coverage() if sys.argv[1:] == ["coverage"] else strains()
+        {"coverage": coverage, "tiles": tiles}.get("".join(sys.argv[1:]), strains)()

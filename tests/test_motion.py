@@ -248,7 +248,6 @@ HOLE = np.where(np.eye(32) > 0, np.nan, IMAGE)
         (lambda: motion.displacement(IMAGE, IMAGE, weights=-IMAGE), "weights"),
         (lambda: motion.displacement(IMAGE, IMAGE, load_axis=2), "load_axis=2"),
         (lambda: motion.displacement(IMAGE, IMAGE, max_shift=99), "max_shift=99"),
-        (lambda: motion.displacement(IMAGE, IMAGE, start=IMAGE), "displacement of shape"),
         (lambda: motion.displacement(IMAGE, IMAGE, measure="log"), "measure='log'"),
         (lambda: motion.strain(IMAGE), "displacement of shape"),
         (lambda: motion.strain(np.zeros((2, 9, 9)), "true"), "measure='true'"),

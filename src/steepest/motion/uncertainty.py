@@ -37,10 +37,9 @@ def deviations(
     a, b, c = (mean(gradient[i] * gradient[j]) for i, j in ((0, 0), (0, 1), (1, 1)))
     determinant = a * c - b * b
     some = (determinant > _TINY * (a + c) ** 2) & (share > 1e-3)
-    inverse = np.where(some, 1 / np.where(some, determinant, 1.0), np.inf)
     of_u = np.full((2, *mask.shape), np.inf)
     for n, other in enumerate((c, a)):
-        of_u[n][some] = np.sqrt(variance * other * inverse)[some]
+        of_u[n][some] = np.sqrt(variance[some] * other[some] / determinant[some])
     share = np.maximum(share, _TINY)
     spread = np.empty_like(w, np.float64)
     for n, m in np.ndindex(2, 2):
