@@ -4,15 +4,16 @@
 coverage`` writes ``results/motion/coverage.md``. Peers have no strain: their displacement is
 differentiated by a derivative of Gaussian, whose width is the best one for each case out of 0
 (plain differences), 2, 4, 8 and 12 pixels; ours is one setting, the default.
-OpenCV (``pip install opencv-python-headless``) and SUN-DIC (see `benchmarks.sun_dic`) are left out
-if they are not installed. SUN-DIC knows nothing within 16 pixels of the border; there its errors
-are not counted.
+OpenCV (``pip install opencv-python-headless``), SUN-DIC (`benchmarks.sun_dic`) and muDIC
+(`benchmarks.mu_dic`) are left out if they are not installed. SUN-DIC knows nothing within 16 pixels
+of the border, and muDIC within 12; there their errors are not counted.
 
-``python -m benchmarks.motion tensile FOLDER`` writes ``results/motion/tensile.md``: the first two
-images of a tensile test, where the truth is unknown.
+``python -m benchmarks.motion tensile FOLDER`` writes ``results/motion/tensile.md``, or
+``tensile_mudic.md``: images of a tensile test, where the truth is unknown. The folder is that of
+the example of SUN-DIC, or that of muDIC.
 
-``python -m benchmarks.motion tiles`` writes ``results/motion/tiles.md``: how much the halo of a tile
-matters, and the memory that tiles take.
+``python -m benchmarks.motion tiles`` writes ``results/motion/tiles.md``: how much the halo of a
+tile matters, and the memory that tiles take.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from __future__ import annotations
 import resource
 import sys
 from collections.abc import Callable
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,7 +31,7 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 from scipy.special import erf
 
-from benchmarks import sun_dic
+from benchmarks import mu_dic, sun_dic
 from benchmarks.report import describe_machine
 from steepest import Solver, Tiles, motion
 
@@ -113,6 +115,10 @@ def peers() -> dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]]:
     found["scikit-image TV-L1"] = lambda a, b: np.asarray(optical_flow_tvl1(a, b))
     if sun_dic.installed():
         found["SUN-DIC, subsets of 33"] = sun_dic.sun_dic
+    if mu_dic.installed():
+        for element in (23, 40):
+            name = f"muDIC, elements of {element}"
+            found[name] = partial(mu_dic.mu_dic, element=element)
     try:
         import cv2
     except ImportError:
@@ -213,35 +219,46 @@ def coverage() -> None:
 
 
 def tensile(folder: Path) -> None:
-    """Write the table of a real pair: the first two images of a folder, in the middle."""
+    """Write the table of a real pair: the ends of a series."""
     from PIL import Image
 
-    paths = sorted(folder.iterdir())[:2]
-    pair = [np.asarray(Image.open(p).convert("L"), float) / 255 for p in paths]
-    height, width = (n // 2 for n in pair[0].shape)
-    window = (slice(height - 128, height + 128), slice(width - 256, width + 256))
-    before, after = (image[window] for image in pair)
+    known = {
+        "img_0.tif": (2, (256, 512), "tensile.md"),
+        "ut_151.tif": (6, (slice(400, 912), slice(316, 524)), "tensile_mudic.md"),
+    }
+    paths = sorted(folder.iterdir())
+    count, window, output = known[paths[0].name]
+    images = [np.asarray(Image.open(p).convert("L"), float) / 255 for p in paths[:count]]
+    if isinstance(window[0], int):  # in the middle
+        sizes = zip(images[0].shape, window, strict=True)
+        window = tuple(slice((n - m) // 2, (n + m) // 2) for n, m in sizes)
+    frames = [image[window] for image in images]
+    before, after = frames[0], frames[-1]
     methods = {"`motion.displacement`": None, **peers()}
     lines = ["| | strain yy: mean, spread | strain xx: mean, spread | residual | CPU s |"]
     lines.append("|---" * 5 + "|")
     for name, method in methods.items():
         begin = process_time()
         if method is None:
-            result = motion.displacement(before, after, max_shift=6)
+            result = motion.displacement(before, after, max_shift=8)
             u, strain, used = result.displacement, result.strain, ""
         else:
-            u, used = method(before, after), f", {TENSILE} px"
+            if name.startswith("muDIC"):  # it takes all frames, and needs room to move
+                method, series = partial(method, margin=24), frames
+            else:
+                series = [before, after]
+            u, used = method(*series), f", {TENSILE} px"
             strain = derivative(u, TENSILE)
         seconds = process_time() - begin
-        inner = (slice(24, -24), slice(24, -24))
-        residual = np.std((motion.warp(after, np.nan_to_num(u)) - before)[inner])
+        inner = (slice(40, -40), slice(40, -40))
+        residual = np.nanstd((motion.warp(after, np.nan_to_num(u)) - before + 0 * u[0])[inner])
         cells = []
         for k in (0, 1):
             values = strain[k, k][inner]
             cells.append(f"{np.nanmean(values):.5f}, {np.nanstd(values):.5f}")
         lines.append(f"| {name}{used} | {' | '.join(cells)} | {residual:.4f} | {seconds:.1f} |")
         print(lines[-1], flush=True)
-    write("tensile.md", lines, "python -m benchmarks.motion tensile FOLDER")
+    write(output, lines, "python -m benchmarks.motion tensile FOLDER")
 
 
 def _large(size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -274,7 +291,7 @@ def tiles() -> None:
     cut = (..., core, core)
 
     def row(name: str, found: motion.Displacement, inner: tuple[object, ...]) -> str:
-        of_u = rms((found.displacement[inner] - whole.displacement[cut]))
+        of_u = rms(found.displacement[inner] - whole.displacement[cut])
         share = (found.strain[inner] - whole.strain[cut]) / whole.strain_std[cut]
         return f"| {name} | {of_u:.5f} | {rms(share):.3f} | {np.abs(share).max():.2f} |"
 

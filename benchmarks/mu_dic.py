@@ -13,29 +13,29 @@ from io import StringIO
 import numpy as np
 from scipy.interpolate import RegularGridInterpolator
 
-ELEMENT, MARGIN = 23, 6  # pixels of an element, as in the example of muDIC, and around the mesh
-
 
 def installed() -> bool:
     """Whether muDIC can be imported."""
     return find_spec("muDIC") is not None
 
 
-def mu_dic(reference: np.ndarray, moved: np.ndarray) -> np.ndarray:
-    """The displacement (2, H, W), bilinear in each element; NaN outside of the mesh.
+def mu_dic(*frames: np.ndarray, element: int = 23, margin: int = 12) -> np.ndarray:
+    """The displacement (2, H, W) of the last frame, bilinear in each element; NaN outside of them.
 
-    The settings are those of the example of muDIC. The grey values have a range of 255.
+    The settings are those of the example of muDIC, whose elements are 23 pixels wide. It starts at
+    the displacement of the frame before, and reads 10 pixels beyond the mesh.
+    The grey values have a range of 255.
     """
     logging.disable(logging.CRITICAL)
     with redirect_stdout(StringIO()):
         import muDIC as dic
 
-        low = min(reference.min(), moved.min())
-        scale = 255 / (max(reference.max(), moved.max()) - low)
-        images = dic.image_stack_from_list([(x - low) * scale for x in (reference, moved)])
-        height, width = reference.shape
-        rows, columns = (max((n - 2 * MARGIN) // ELEMENT, 1) for n in (height, width))
-        ends = {"Xc1": MARGIN, "Xc2": width - 1 - MARGIN, "Yc1": MARGIN, "Yc2": height - 1 - MARGIN}
+        low = min(each.min() for each in frames)
+        scale = 255 / (max(each.max() for each in frames) - low)
+        images = dic.image_stack_from_list([(each - low) * scale for each in frames])
+        height, width = frames[0].shape
+        rows, columns = (max((n - 2 * margin) // element, 1) for n in (height, width))
+        ends = {"Xc1": margin, "Xc2": width - 1 - margin, "Yc1": margin, "Yc2": height - 1 - margin}
         mesh = dic.Mesher(type="q4").mesh(images, **ends, n_ely=rows, n_elx=columns, GUI=False)
         settings = dic.DICInput(mesh, images)
         settings.maxit, settings.tol, settings.interpolation_order = 20, 1e-6, 4

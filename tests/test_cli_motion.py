@@ -48,9 +48,7 @@ def test_strain_writes_maps_tables_and_numbers(
     assert main([*words, "-q"]) != 0  # exists
 
 
-def test_images_larger_than_memory(
-    frames: np.ndarray, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_images_larger_than_memory(frames: np.ndarray, capsys: pytest.CaptureFixture[str]) -> None:
     zarr = pytest.importorskip("zarr")
     for name, image in zip(("before", "after", "mask"), [*frames, 0 * frames[0] + 1], strict=True):
         zarr.create_array(f"{name}.zarr", data=image, chunks=(32, 32))

@@ -130,8 +130,7 @@ class LargeStrain:
         )
         assert item.stores is not None
         maps = {
-            name: _plane(store)
-            for name, store in zip(MAPS, item.stores.stores.stores, strict=True)
+            name: _plane(store) for name, store in zip(MAPS, item.stores.stores.stores, strict=True)
         }
         for name, array in maps.items():
             step = -(-max(array.shape) // _PICTURE)
