@@ -41,10 +41,11 @@ def strain(
 ) -> Batch:
     """Map the strain between photographs of a specimen (digital image correlation).
 
-    Compares images of the same size, such as a speckled specimen before and after loading; several
-    images, or the pages of one TIFF file, are a series. Writes maps of the strain along y, along x
-    and of shear, of the displacement and of the residual (what it does not explain), as PNG
-    pictures with a colour bar and as TIFF files of 32-bit floats, with standard deviations.
+    Compares images of the same size, such as a speckled specimen before and after loading. Several
+    images, the pages of one TIFF file, or the frames of a video are a series. Writes maps of the
+    strain along y, along x and of shear, of the displacement and of the residual (what it does not
+    explain), as PNG pictures with a colour bar and as TIFF files of 32-bit floats, with standard
+    deviations.
 
     Parameters
     ----------
