@@ -390,7 +390,7 @@ def test_motion_adds_vectors_and_strain(viewer, qtbot):
     viewer.add_image(frames, name="test")
     widget = panel(viewer, "Motion")
     assert widget._parameters["reference"].value is None
-    widget.extent.value = "every slice"
+    widget.extent.value = "Every slice (2-D)"
     widget.run.native.click()
     finish(widget, qtbot)
     names = [layer.name for layer in viewer.layers]

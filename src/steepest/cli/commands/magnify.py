@@ -29,8 +29,8 @@ def magnify(
 ) -> Batch:
     """Make motion visible that is too small to see.
 
-    The frames are the pages of a TIFF file, several files, or a video. The motion from the first frame to
-    each frame is estimated, and the first frame is moved that much, times the factor. The
+    The frames are the pages of a TIFF file, several files, or a video. The motion from the first
+    frame to each frame is estimated, and the first frame is moved that much, times the factor. The
     result is a TIFF file of all frames, or a video.
 
     Parameters
