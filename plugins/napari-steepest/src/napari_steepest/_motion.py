@@ -56,12 +56,17 @@ def motion(
         layers.append(source.layer(data, name, **look, visible=visible, metadata=notes))
     steps = np.array(source.spacing or (1.0, 1.0))[:, None, None]
     fields = [0 * each.displacement for each in same] + [each.displacement for each in results]
-    vectors = _vectors(source, [field / steps for field in fields])
-    look = {"edge_width": 1, "edge_color": "orange", "vector_style": "arrow", "metadata": notes}
-    layers.append(source.layer(vectors, "displacement", "vectors", **look))
-    largest = max(float(np.hypot(*(field / steps)).max()) for field in fields)
+    fields = [field / steps for field in fields]
+    largest = max(float(np.hypot(*field).max()) for field in fields)
+    longer = max(round(_ARROWS / largest, 1), 0.1) if largest else 1.0
+    look = {
+        "edge_width": 0.7, "length": longer, "edge_color": "orange", "vector_style": "arrow",
+        "metadata": notes,
+    }  # fmt: skip
+    layers.append(source.layer(_vectors(source, fields), "displacement", "vectors", **look))
     strains = [float(np.median(each.strain_std[1, 1])) for each in results]
-    words = f"displacements up to {largest:.3g} pixels, strain xx known to {max(strains):.1g}"
+    words = f"displacements up to {largest:.3g} pixels (drawn {longer:g} times as long), standard "
+    words += f"deviation of strain xx {max(strains):.1g}"
     return layers, sentence(words, results)
 
 
