@@ -240,8 +240,10 @@ def estimate(
 ) -> Displacement:
     """The displacement between two images with texture, whose grey values have the range span."""
     shape, dtype = first.shape, np.result_type(first, second)
-    pair = (each.astype(np.float64) / span for each in (first, second))
-    search = Search(*pair, weight, settings.smoothness, settings.load_axis, settings.limit)
+    search = Search(
+        first / np.float64(span), second / np.float64(span), weight, settings.smoothness,
+        settings.load_axis, settings.limit,
+    )  # fmt: skip
     u = np.zeros((2, *shape), np.float32)
     if start is not None:
         u = check_displacement(start, shape).astype(np.float32)

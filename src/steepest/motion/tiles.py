@@ -172,8 +172,9 @@ def displacement_by_tiles(
         for name, array in arrays.items():
             for part in np.ndindex(*LEADS[name]):
                 write_result(array, part, like, _Component(tiled.workspace, name, tiled, part))
+    fields: dict[str, Any] = {name: arrays.get(name) for name in LEADS}
     result = Displacement(
-        **{name: arrays.get(name) for name in LEADS},
+        **fields,
         gaps=(gap,), iterations=iterations, spacing=tuple(settings.steps.tolist()), status=status,
     )  # fmt: skip
     return finished(result, settings.raises)
