@@ -127,4 +127,5 @@ class Problem:
 
 
 def _work(arguments: tuple[Any, ...], *team: Any) -> None:
-    iterate(*arguments, *team)
+    *given, part, progress = arguments
+    iterate(*given, (part, progress, *team))
