@@ -12,6 +12,9 @@ of the border, and muDIC within 12; there their errors are not counted.
 ``tensile_mudic.md``: images of a tensile test, where the truth is unknown. The folder is that of
 the example of SUN-DIC, or that of muDIC.
 
+``python -m benchmarks.motion hard`` writes ``results/motion/hard.md``: large shifts, rotations and
+more.
+
 ``python -m benchmarks.motion tiles`` writes ``results/motion/tiles.md``: how much the halo of a
 tile matters, and the memory that tiles take.
 """
@@ -261,6 +264,55 @@ def tensile(folder: Path) -> None:
     write(output, lines, "python -m benchmarks.motion tensile FOLDER")
 
 
+def hard() -> None:
+    """Write the errors in hard cases, of 192 x 192 pixels; 48 pixels at the border do not count."""
+    size, mask = 192, np.ones((192, 192), bool)
+    mask[60:110, 80:130] = False
+    holes = np.random.default_rng(1).random((2, size, size))
+
+    def turn(angle: float) -> Field:
+        c, s = np.cos(angle), np.sin(angle)
+        return lambda x: (x - size / 2) @ (np.array([[c, -s], [s, c]]) - np.eye(2)).T
+
+    def stretch(shift: float) -> Field:
+        return lambda x: shift + 0.01 * (x - size / 2) * [0, 1]
+
+    quiet: dict[str, object] = {"noise": 0.01}
+    cases: dict[str, tuple[Field, dict[str, object], dict[str, object]]] = {
+        "1 %": (stretch(0), quiet, {}),
+        "1 % and a shift of 30 pixels": (stretch(30 / np.sqrt(2)), quiet, {"max_shift": 34}),
+        "rotation by 3°": (turn(np.deg2rad(3)), quiet, {"max_shift": 8}),
+        "rotation by 10°": (turn(np.deg2rad(10)), quiet, {"max_shift": 24}),
+        "1 %, noise 5 %": (stretch(0), {"noise": 0.05}, {}),
+        "1 %, a region of 50 x 50 pixels missing": (stretch(0), quiet, {"weights": mask}),
+        "1 %, half as bright": (stretch(0), {**quiet, "dim": 0.5}, {}),
+    }
+    grid, cut = np.moveaxis(np.indices((size, size)).astype(float), 0, -1), slice(48, -48)
+    lines = ["| | displacement, px | strain of Green and Lagrange | CPU s |", "|---" * 4 + "|"]
+    for name, (field, image, options) in cases.items():
+        dim = float(str(image.get("dim", 1)))
+        before, after = motion.speckle_pair(
+            (size, size), field, noise=float(str(image["noise"])), rng=60
+        )
+        after = dim * after
+        if "weights" in options:
+            before, after = (np.where(mask, x, h) for x, h in zip((before, after), holes, strict=True))
+        begin = process_time()
+        found = motion.displacement(before, after, measure="green-lagrange", **options)  # type: ignore[arg-type]
+        seconds = process_time() - begin
+        u = np.moveaxis(field(grid), -1, 0)
+        strain = np.zeros((2, 2, size, size))
+        if "%" in name:
+            strain[1, 1] = 0.01 + 0.01**2 / 2
+        known = np.where(mask, 0, np.nan) if "weights" in options else 0
+        errors = [
+            rms((value - truth + known)[..., cut, cut])
+            for value, truth in ((found.displacement, u), (found.strain, strain))
+        ]
+        lines.append(f"| {name} | {errors[0]:.3f} | {errors[1]:.5f} | {seconds:.1f} |")
+    write("hard.md", lines, "python -m benchmarks.motion hard")
+
+
 def _large(size: int) -> tuple[np.ndarray, np.ndarray]:
     """Speckle with strain, waves and a crack."""
 
@@ -335,4 +387,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["tensile"]:
         tensile(Path(sys.argv[2]))
     else:
-        {"coverage": coverage, "tiles": tiles}.get("".join(sys.argv[1:]), strains)()
+        {"coverage": coverage, "hard": hard, "tiles": tiles}.get("".join(sys.argv[1:]), strains)()
