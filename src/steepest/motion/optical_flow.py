@@ -22,9 +22,8 @@ from .strains import MEASURES
 from .strains import strain as strain_of
 from .uncertainty import deviations
 from .warping import check_displacement
-from .warps import Search
+from .warps import SMOOTHNESS, Search
 
-SMOOTHNESS = (1 / 3, 1 / 6)
 LEAST = 16  # pixels of an image along each axis
 _LARGE = 2.0  # pixels: larger shifts are guessed from blocks
 
@@ -51,6 +50,8 @@ class Displacement(Result):
         The relative duality gap of the convex problem of each warp; by tiles, the largest one of
         the last warp. It says nothing about the linearisation.
     iterations : int
+    smoothness : two floats
+        alpha1 and alpha0 of the last warp; by tiles, the largest.
     spacing : two floats
     status : Status
     """
@@ -63,6 +64,7 @@ class Displacement(Result):
     strain_std: np.ndarray
     gaps: tuple[float, ...]
     iterations: int
+    smoothness: tuple[float, ...]
     spacing: tuple[float, ...]
     status: Status
 
@@ -71,7 +73,7 @@ def displacement(
     reference: Any,
     moved: Any,
     *,
-    smoothness: tuple[float, float] = SMOOTHNESS,
+    smoothness: tuple[float, float] | None = None,
     measure: str = "infinitesimal",
     max_shift: float = 2.0,
     weights: Any = None,
@@ -101,8 +103,9 @@ def displacement(
     ----------
     reference, moved : (H, W) arrays
         Images with texture, such as a speckle pattern, of at least 16 x 16 pixels.
-    smoothness : (alpha1, alpha0)
-        Larger is smoother. The ratio is a length in pixels.
+    smoothness : (alpha1, alpha0), optional
+        Larger is smoother. The ratio is a length in pixels. The default is (1/3, 1/6), or more in
+        proportion to the residual if noise is above about 1.3 % of the range of grey values.
     measure : "infinitesimal" or "green-lagrange"
         The measure of strain (see `strain`); the second for rotations of more than a degree or two.
     max_shift : float
@@ -167,7 +170,7 @@ def displacement(
 class Settings:
     """The options of `displacement`, checked as far as they do not depend on the images."""
 
-    smoothness: tuple[float, float] = SMOOTHNESS
+    smoothness: tuple[float, ...] | None = None
     measure: str = "infinitesimal"
     max_shift: float = 2.0
     weights: Any = None
@@ -178,16 +181,17 @@ class Settings:
     limit: Limits = field(init=False)
 
     def __post_init__(self) -> None:
-        radii = check_numbers(self.smoothness, "smoothness")
-        if radii.shape != (2,) or not np.all((radii >= 1e-6) & (radii <= 1e6)):
-            raise InputError(
-                f"smoothness={self.smoothness!r}; allowed are two numbers from 1e-6 to 1e6"
-            )
+        if self.smoothness is not None:
+            radii = check_numbers(self.smoothness, "smoothness")
+            if radii.shape != (2,) or not np.all((radii >= 1e-6) & (radii <= 1e6)):
+                raise InputError(
+                    f"smoothness={self.smoothness!r}; allowed are two numbers from 1e-6 to 1e6"
+                )
+            object.__setattr__(self, "smoothness", tuple(radii.tolist()))
         if self.load_axis not in (None, 0, 1) or isinstance(self.load_axis, bool):
             raise InputError(f"load_axis={self.load_axis!r}; allowed are None, 0 and 1")
         check_choice(self.measure, "measure", MEASURES)
         check_number(self.max_shift, "max_shift")
-        object.__setattr__(self, "smoothness", tuple(radii.tolist()))
         object.__setattr__(self, "steps", np.array(check_spacing(self.spacing, 2)))
         object.__setattr__(self, "limit", limits(self.solver, 1e-2, 3000, positive=True))
 
@@ -252,11 +256,11 @@ def estimate(
     w = np.stack([np.gradient(u, axis=1), np.gradient(u, axis=2)], 1)
     u, w, gaps, iterations, status = search.run(u, w, reporter)
     gradient, residual, valid = search.linearised(u)
-    of_u, of_strain = deviations(gradient, residual, valid, w)
+    of_u, of_strain = deviations(gradient, residual, valid, w, search.radii[0] / SMOOTHNESS[0])
     h = settings.steps
     w = (w * (h[:, None] / h)[..., None, None]).astype(dtype)
     return Displacement(
         (u * h[:, None, None]).astype(dtype), w, strain_of(w, settings.measure),
         residual.astype(dtype), (of_u * h[:, None, None]).astype(dtype), of_strain(h).astype(dtype),
-        tuple(gaps), iterations, tuple(h.tolist()), status,
+        tuple(gaps), iterations, tuple(search.radii), tuple(h.tolist()), status,
     )  # fmt: skip

@@ -84,7 +84,7 @@ class DisplacementJob(TileJob):
     span: float
 
     def run(self) -> np.ndarray:
-        """The gap, the iterations, and whether the tolerance was met."""
+        """The gap, the iterations, whether the tolerance was met, and the smoothness."""
         first, second, *weights = self.picture.read(self.tile.window)
         weight = weights[0] if weights else np.ones_like(first)
         inner: Any = (..., *self.tile.inner)
@@ -93,13 +93,13 @@ class DisplacementJob(TileJob):
                 known = np.inf if name.endswith("std") else 0
                 core = np.full((*LEADS[name], *first[inner].shape), known, first.dtype)
                 self.put(name, core)
-            return np.array([0.0, 0, True])
+            return np.array([0.0, 0, True, 0, 0])
         limit = replace(self.settings.limit, num_threads=self.num_threads)
         settings = replace(self.settings, solver=limit)
         found = estimate(first, second, weight, self.span, settings, Reporter(None))
         for name in self.names:
             self.put(name, getattr(found, name)[inner].astype(first.dtype))
-        return np.array([found.gaps[-1], found.iterations, found.status.ok])
+        return np.array([found.gaps[-1], found.iterations, found.status.ok, *found.smoothness])
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def displacement_by_tiles(
         request, TotalVariation(), f"motion.displacement {described} {sorted(arrays)}",
         iterations=1, fields=sum(map(len, LEADS.values())), itemsize=_BYTES / 18 / len(pictures),
     )  # fmt: skip
-    gap, iterations, status = math.inf, 0, Status.STOPPED
+    gap, iterations, status, radii = math.inf, 0, Status.STOPPED, (0.0, 0.0)
     with tiled:
         if tiles.executor is not None:
             own = (tiled.shared(each, f"image {k}") for k, each in enumerate(pictures))
@@ -166,6 +166,7 @@ def displacement_by_tiles(
             )
         )  # fmt: skip
         gap, iterations = float(rows[:, 0].max()), int(rows[:, 1].sum())
+        radii = tuple(rows[:, 3:].max(0).tolist())
         status = Status.CONVERGED if rows[:, 2].all() else Status.MAX_ITERATIONS
         tiled.workspace.once(WRITING, True)
         like = Picture(ShapeAndDtype(space, pair.dtype), None)
@@ -175,7 +176,8 @@ def displacement_by_tiles(
     fields: dict[str, Any] = {name: arrays.get(name) for name in LEADS}
     result = Displacement(
         **fields,
-        gaps=(gap,), iterations=iterations, spacing=tuple(settings.steps.tolist()), status=status,
+        gaps=(gap,), iterations=iterations, smoothness=radii,
+        spacing=tuple(settings.steps.tolist()), status=status,
     )  # fmt: skip
     return finished(result, settings.raises)
 

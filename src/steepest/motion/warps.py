@@ -20,6 +20,8 @@ _STILL = 2e-3  # pixels: no further warp after one that changed less, at its 99t
 _RANGE = 8.0  # pixels: standard deviation of the windows of the normalisation
 _HUBER = 1.345 * 1.4826  # width of the Huber function, times the median of |residual|
 _FIRST_WIDTH = 0.02  # the width in the first warp, in normalised grey values
+SMOOTHNESS = (1 / 3, 1 / 6)
+_QUIET = 0.04  # the width up to which SMOOTHNESS is enough: noise of about 1.3 % of the range
 
 
 def _normalised(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -42,7 +44,7 @@ class Search:
         first: np.ndarray,
         second: np.ndarray,
         weight: np.ndarray,
-        radii: Sequence[float],
+        radii: Sequence[float] | None,
         load_axis: int | None,
         limit: Limits,
     ) -> None:
@@ -52,7 +54,8 @@ class Search:
         self.spline = Spline(self.second, limit.threads)
         zero = np.zeros((2, *first.shape))
         self.slope = Spline(self.first, limit.threads).at(zero)[1:]
-        self.problem = Problem(first.shape, radii, _STEPS, load_axis, limit.threads)  # type: ignore[arg-type]
+        self.radii, self._given = SMOOTHNESS if radii is None else radii, radii is not None
+        self.problem = Problem(first.shape, self.radii, _STEPS, load_axis, limit.threads)  # type: ignore[arg-type]
         self.grid = np.indices(first.shape)
 
     def linearised(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -84,9 +87,13 @@ class Search:
             iterations += count
             before, (u, w) = u, problem.fields()
             left = np.abs(c + (gradient * u).sum(0))[weight > 0]
-            problem.delta = _HUBER * float(np.median(left)) if left.size else _FIRST_WIDTH
             if reporter(Progress(0, 0, gap)) or last:
                 break
+            problem.delta = _HUBER * float(np.median(left)) if left.size else _FIRST_WIDTH
+            if not self._given:  # as the width follows the noise, so must these
+                factor = max(problem.delta / _QUIET, 1.0)
+                self.radii = (factor * SMOOTHNESS[0], factor * SMOOTHNESS[1])
+                problem.set_radii(self.radii)
             done = float(np.percentile(np.abs(u - before), 99)) < _STILL
         status = Status.CONVERGED if gaps[-1] <= aim else Status.MAX_ITERATIONS
         if reporter.stopped:
