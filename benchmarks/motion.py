@@ -4,31 +4,43 @@
 coverage`` writes ``results/motion/coverage.md``. Peers have no strain: their displacement is
 differentiated by a derivative of Gaussian, whose width is the best one for each case out of 0
 (plain differences), 2, 4, 8 and 12 pixels; ours is one setting, the default.
-OpenCV (``pip install opencv-python-headless``) and SUN-DIC (see `benchmarks.sun_dic`) are left out
-if they are not installed. SUN-DIC knows nothing within 16 pixels of the border; there its errors
-are not counted.
+OpenCV (``pip install opencv-python-headless``), SUN-DIC (`benchmarks.sun_dic`) and muDIC
+(`benchmarks.mu_dic`) are left out if they are not installed. SUN-DIC knows nothing within 16 pixels
+of the border, and muDIC within 12; there their errors are not counted.
 
-``python -m benchmarks.motion tensile FOLDER`` writes ``results/motion/tensile.md``: the first two
-images of a tensile test, where the truth is unknown.
+``python -m benchmarks.motion tensile FOLDER`` writes ``results/motion/tensile.md``, or
+``tensile_mudic.md``: images of a tensile test, where the truth is unknown. The folder is that of
+the example of SUN-DIC, or that of muDIC.
+
+``python -m benchmarks.motion hard`` writes ``results/motion/hard.md``: large shifts, rotations and
+more.
+
+``python -m benchmarks.motion tiles`` writes ``results/motion/tiles.md``: how much the halo of a
+tile matters, and the memory that tiles take.
 """
 
 from __future__ import annotations
 
+import resource
 import sys
 from collections.abc import Callable
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
-from time import process_time
+from tempfile import TemporaryDirectory
+from time import perf_counter, process_time
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 from scipy.special import erf
 
-from benchmarks import sun_dic
+from benchmarks import mu_dic, sun_dic
 from benchmarks.report import describe_machine
-from steepest import motion
+from steepest import Solver, Tiles, motion
 
 OUTPUT = Path(__file__).parent / "results" / "motion"
 SIZE, MARGIN = 128, 12
+LARGE = 1536  # pixels: for tiles
 WIDTHS = (0, 2, 4, 8, 12)
 SEEDS = (50, 51, 52)
 TENSILE = 8  # pixels: width of the derivative for peers on a real pair
@@ -106,6 +118,10 @@ def peers() -> dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]]:
     found["scikit-image TV-L1"] = lambda a, b: np.asarray(optical_flow_tvl1(a, b))
     if sun_dic.installed():
         found["SUN-DIC, subsets of 33"] = sun_dic.sun_dic
+    if mu_dic.installed():
+        for element in (23, 40):
+            name = f"muDIC, elements of {element}"
+            found[name] = partial(mu_dic.mu_dic, element=element)
     try:
         import cv2
     except ImportError:
@@ -183,58 +199,184 @@ def random_case(seed: int) -> Field:
 def coverage() -> None:
     """Write how often intervals of 90 % hold the truth; calibrated on seeds 20 to 29."""
     lines = ["| seed | noise | displacement | strain |", "|---|---|---|---|"]
-    rows = []
-    for seed in range(40, 50):
-        CASES["random"] = random_case(seed)
-        noise = (0.01, 0.02, 0.005)[seed % 3]
-        u, strain = true_strain("random")
-        result = motion.displacement(
-            *motion.speckle_pair((SIZE, SIZE), CASES["random"], noise=noise, rng=seed)
-        )
-        shares = []
-        for value, truth, std in (
-            (result.displacement, u, result.displacement_std),
-            (result.strain, strain, result.strain_std),
-        ):
-            known = np.isfinite(truth)
-            shares.append(float((abs(value - truth) < 1.645 * std)[known].mean()))
-        rows.append(shares)
-        lines.append(f"| {seed} | {noise} | {shares[0]:.3f} | {shares[1]:.3f} |")
-    mean = np.mean(rows, 0)
-    lines.append(f"| all | | {mean[0]:.3f} | {mean[1]:.3f} |")
+    for noises in ((0.01, 0.02, 0.005), (0.03,), (0.05,)):
+        rows = []
+        for seed in range(40, 50):
+            rows.append(_shares(seed, noises[seed % len(noises)]))
+            if len(noises) > 1:
+                numbers = " | ".join(f"{share:.3f}" for share in rows[-1])
+                lines.append(f"| {seed} | {noises[seed % 3]} | {numbers} |")
+        mean, noise = np.mean(rows, 0), "" if len(noises) > 1 else noises[0]
+        lines.append(f"| all | {noise} | {mean[0]:.3f} | {mean[1]:.3f} |")
     write("coverage.md", lines, "python -m benchmarks.motion coverage")
 
 
+def _shares(seed: int, noise: float) -> list[float]:
+    """The shares of displacements and of strains that are within their interval of 90 %."""
+    CASES["random"] = random_case(seed)
+    u, strain = true_strain("random")
+    result = motion.displacement(
+        *motion.speckle_pair((SIZE, SIZE), CASES["random"], noise=noise, rng=seed)
+    )
+    shares = []
+    for value, truth, std in (
+        (result.displacement, u, result.displacement_std),
+        (result.strain, strain, result.strain_std),
+    ):
+        known = np.isfinite(truth)
+        shares.append(float((abs(value - truth) < 1.645 * std)[known].mean()))
+    return shares
+
+
 def tensile(folder: Path) -> None:
-    """Write the table of a real pair: the first two images of a folder, in the middle."""
+    """Write the table of a real pair: the ends of a series."""
     from PIL import Image
 
-    paths = sorted(folder.iterdir())[:2]
-    pair = [np.asarray(Image.open(p).convert("L"), float) / 255 for p in paths]
-    height, width = (n // 2 for n in pair[0].shape)
-    window = (slice(height - 128, height + 128), slice(width - 256, width + 256))
-    before, after = (image[window] for image in pair)
+    known = {
+        "img_0.tif": (2, (256, 512), "tensile.md"),
+        "ut_151.tif": (6, (slice(400, 912), slice(316, 524)), "tensile_mudic.md"),
+    }
+    paths = sorted(folder.iterdir())
+    count, window, output = known[paths[0].name]
+    images = [np.asarray(Image.open(p).convert("L"), float) / 255 for p in paths[:count]]
+    if isinstance(window[0], int):  # in the middle
+        sizes = zip(images[0].shape, window, strict=True)
+        window = tuple(slice((n - m) // 2, (n + m) // 2) for n, m in sizes)
+    frames = [image[window] for image in images]
+    before, after = frames[0], frames[-1]
     methods = {"`motion.displacement`": None, **peers()}
     lines = ["| | strain yy: mean, spread | strain xx: mean, spread | residual | CPU s |"]
     lines.append("|---" * 5 + "|")
     for name, method in methods.items():
         begin = process_time()
         if method is None:
-            result = motion.displacement(before, after, max_shift=6)
+            result = motion.displacement(before, after, max_shift=8)
             u, strain, used = result.displacement, result.strain, ""
         else:
-            u, used = method(before, after), f", {TENSILE} px"
+            if name.startswith("muDIC"):  # it takes all frames, and needs room to move
+                method, series = partial(method, margin=24), frames
+            else:
+                series = [before, after]
+            u, used = method(*series), f", {TENSILE} px"
             strain = derivative(u, TENSILE)
         seconds = process_time() - begin
-        inner = (slice(24, -24), slice(24, -24))
-        residual = np.std((motion.warp(after, np.nan_to_num(u)) - before)[inner])
+        inner = (slice(40, -40), slice(40, -40))
+        residual = np.nanstd((motion.warp(after, np.nan_to_num(u)) - before + 0 * u[0])[inner])
         cells = []
         for k in (0, 1):
             values = strain[k, k][inner]
             cells.append(f"{np.nanmean(values):.5f}, {np.nanstd(values):.5f}")
         lines.append(f"| {name}{used} | {' | '.join(cells)} | {residual:.4f} | {seconds:.1f} |")
         print(lines[-1], flush=True)
-    write("tensile.md", lines, "python -m benchmarks.motion tensile FOLDER")
+    write(output, lines, "python -m benchmarks.motion tensile FOLDER")
+
+
+def hard() -> None:
+    """Write the errors in hard cases, of 192 x 192 pixels; 48 pixels at the border do not count."""
+    size, mask = 192, np.ones((192, 192), bool)
+    mask[60:110, 80:130] = False
+    holes = np.random.default_rng(1).random((2, size, size))
+
+    def turn(angle: float) -> Field:
+        c, s = np.cos(angle), np.sin(angle)
+        return lambda x: (x - size / 2) @ (np.array([[c, -s], [s, c]]) - np.eye(2)).T
+
+    def stretch(shift: float) -> Field:
+        return lambda x: shift + 0.01 * (x - size / 2) * [0, 1]
+
+    quiet: dict[str, object] = {"noise": 0.01}
+    cases: dict[str, tuple[Field, dict[str, object], dict[str, object]]] = {
+        "1 %": (stretch(0), quiet, {}),
+        "1 % and a shift of 30 pixels": (stretch(30 / np.sqrt(2)), quiet, {"max_shift": 34}),
+        "rotation by 3°": (turn(np.deg2rad(3)), quiet, {"max_shift": 8}),
+        "rotation by 10°": (turn(np.deg2rad(10)), quiet, {"max_shift": 24}),
+        "1 %, noise 5 %": (stretch(0), {"noise": 0.05}, {}),
+        "1 %, a region of 50 x 50 pixels missing": (stretch(0), quiet, {"weights": mask}),
+        "1 %, half as bright": (stretch(0), {**quiet, "dim": 0.5}, {}),
+    }
+    grid, cut = np.moveaxis(np.indices((size, size)).astype(float), 0, -1), slice(48, -48)
+    lines = ["| | displacement, px | strain of Green and Lagrange | CPU s |", "|---" * 4 + "|"]
+    for name, (field, image, options) in cases.items():
+        dim = float(str(image.get("dim", 1)))
+        before, after = motion.speckle_pair(
+            (size, size), field, noise=float(str(image["noise"])), rng=60
+        )
+        after = dim * after
+        if "weights" in options:
+            before, after = (
+                np.where(mask, x, h) for x, h in zip((before, after), holes, strict=True)
+            )
+        begin = process_time()
+        found = motion.displacement(before, after, measure="green-lagrange", **options)  # type: ignore[arg-type]
+        seconds = process_time() - begin
+        u = np.moveaxis(field(grid), -1, 0)
+        strain = np.zeros((2, 2, size, size))
+        if "%" in name:
+            strain[1, 1] = 0.01 + 0.01**2 / 2
+        known = np.where(mask, 0, np.nan) if "weights" in options else 0
+        errors = [
+            rms((value - truth + known)[..., cut, cut])
+            for value, truth in ((found.displacement, u), (found.strain, strain))
+        ]
+        lines.append(f"| {name} | {errors[0]:.3f} | {errors[1]:.5f} | {seconds:.1f} |")
+    write("hard.md", lines, "python -m benchmarks.motion hard")
+
+
+def _large(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Speckle with strain, waves and a crack."""
+
+    def field(x: np.ndarray) -> np.ndarray:
+        d = x - size / 2
+        crack = 0.4 * (d[:, 1] > 0) * (d[:, 0] < 0)
+        along = 0.1 * np.sin(x[:, 1] / 9 + x[:, 0] / 11) + crack
+        return np.stack([0.12 * np.sin(x[:, 1] / 14), along], 1) + d * [1 / size, 1.5 / size]
+
+    before, after = motion.speckle_pair((size, size), field, noise=0.01, rng=1)
+    return before.astype(np.float32), after.astype(np.float32)
+
+
+def _effort(file: str, tiles: Tiles | None) -> tuple[float, float]:
+    """Seconds, and the largest memory of the process in MB, of a pair in a file."""
+    motion.displacement(*motion.speckle_pair((64, 64), lambda x: 0 * x, rng=0))  # compiles
+    before, after = np.load(file, mmap_mode="r")
+    begin = perf_counter()
+    motion.displacement(before, after, tiles=tiles)
+    return perf_counter() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def tiles() -> None:
+    """Write how much the result depends on the halo."""
+    size, core = 640, slice(192, 448)
+    pair = _large(size)
+    whole = motion.displacement(*pair)
+    cut = (..., core, core)
+
+    def row(name: str, found: motion.Displacement, inner: tuple[object, ...]) -> str:
+        of_u = rms(found.displacement[inner] - whole.displacement[cut])
+        share = (found.strain[inner] - whole.strain[cut]) / whole.strain_std[cut]
+        return f"| {name} | {of_u:.5f} | {rms(share):.3f} | {np.abs(share).max():.2f} |"
+
+    lines = ["| halo | displacement, px | strain, in units of `strain_std` | largest |", "|---" * 4]
+    lines[1] += "|"
+    for halo in (16, 24, 32, 48, 64, 96, 128):
+        window = (slice(core.start - halo, core.stop + halo),) * 2
+        found = motion.displacement(*(image[window] for image in pair))
+        inner = (..., *(slice(halo, halo + core.stop - core.start),) * 2)
+        lines.append(row(str(halo), found, inner))
+    finer = motion.displacement(*pair, solver=Solver(1e-3))
+    lines.append(row("no tiles, tolerance 0.001", finer, cut))
+    lines += [
+        "",
+        f"| {LARGE} x {LARGE} pixels | memory of the process, MB | seconds |",
+        "|---" * 3 + "|",
+    ]
+    with TemporaryDirectory() as folder:
+        np.save(f"{folder}/pair.npy", _large(LARGE))
+        for name, how in (("in memory", None), ("`Tiles('500MB')`", Tiles("500MB"))):
+            with get_context("spawn").Pool(1) as pool:
+                seconds, memory = pool.apply(_effort, (f"{folder}/pair.npy", how))
+            lines.append(f"| {name} | {memory:.0f} | {seconds:.0f} |")
+    write("tiles.md", lines, "python -m benchmarks.motion tiles")
 
 
 def write(name: str, lines: list[str], command: str) -> None:
@@ -254,4 +396,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["tensile"]:
         tensile(Path(sys.argv[2]))
     else:
-        coverage() if sys.argv[1:] == ["coverage"] else strains()
+        {"coverage": coverage, "hard": hard, "tiles": tiles}.get("".join(sys.argv[1:]), strains)()

@@ -48,6 +48,24 @@ def test_strain_writes_maps_tables_and_numbers(
     assert main([*words, "-q"]) != 0  # exists
 
 
+def test_images_larger_than_memory(frames: np.ndarray, capsys: pytest.CaptureFixture[str]) -> None:
+    zarr = pytest.importorskip("zarr")
+    for name, image in zip(("before", "after", "mask"), [*frames, 0 * frames[0] + 1], strict=True):
+        zarr.create_array(f"{name}.zarr", data=image, chunks=(32, 32))
+    words = ["strain", "before.zarr", "after.zarr", "-o", "out", "--mask", "mask.zarr"]
+    assert main([*words, "--pixel-size", "2", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)["results"][0]
+    expected = motion.displacement(*frames, spacing=2.0)
+    for name, values in {
+        "strain_xx": expected.strain[1, 1], "displacement_y": expected.displacement[0],
+        "residual": expected.residual, "strain_std": expected.strain_std.max((0, 1)),
+    }.items():  # fmt: skip
+        found = np.asarray(zarr.open(f"out/{name}.zarr", mode="r")["0"])
+        np.testing.assert_allclose(found, values, rtol=1e-6, atol=1e-9)
+    assert result["strain"][0]["xx"]["largest"] == pytest.approx(expected.strain[1, 1].max())
+    assert Path("out/strain_xx.png").exists()
+
+
 def test_magnify_writes_all_frames(frames: np.ndarray) -> None:
     assert main(["magnify", "stack.tif", "--factor", "0", "-q"]) == 0
     still = tifffile.imread("stack_magnified.tif")
@@ -62,6 +80,8 @@ def test_magnify_writes_all_frames(frames: np.ndarray) -> None:
         (["strain", "before.tif", "after.tif", "--line", "1,2"], "--line"),
         (["strain", "before.tif", "after.tif", "--line", "0,0,0,99"], "not within"),
         (["strain", "before.tif", "sample:camera"], "frame 1"),
+        (["strain", "before.tif", "--memory", "1GB"], "two are compared"),
+        (["strain", "before.tif", "stack.tif", "--memory", "1GB"], "one grey image"),
         (["magnify", "before.tif"], "at least two"),
     ],
 )

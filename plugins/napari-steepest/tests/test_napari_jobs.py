@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from napari_steepest import _jobs, _samples
+from napari_steepest import _jobs, _motion, _samples
 from napari_steepest._source import Source
 from napari_steepest._watch import Cancelled, Watch
 
@@ -362,3 +362,34 @@ def test_a_good_image_teaches_others_and_progress_ends_at_all_frames():
     scaled = Source.of(layer(image(14, 16), scale=(2, 2)), use_scale=True)
     with pytest.raises(InputError, match="pixels"):
         _jobs.learned(scaled, reference=reference, on_step=Watch())
+
+
+def test_motion_as_vectors_and_strain():
+    before, after = steepest.motion.speckle_pair(
+        (48, 64), lambda x: np.c_[0.4 + 0 * x[:, 0], 0.01 * (x[:, 1] - 32)], rng=0
+    )
+    stack = np.stack([before, after]).astype(np.float32)
+    source = Source.of(layer(stack, scale=(1, 2, 2), units=("pixel", "um", "um")), use_scale=True)
+    *strains, vectors = _motion.motion(source, on_step=Watch(2))[0]
+    names = [each[1]["name"] for each in strains]
+    assert names == [f"cells strain {k}" for k in ("yy", "xx", "xy")]
+    assert strains[1][0].shape == stack.shape
+    assert not strains[1][0][0].any()
+    assert strains[1][0][1].mean() == pytest.approx(0.01, rel=0.2)  # the image is small
+    arrows, look, kind = vectors
+    assert kind == "vectors"
+    assert look["scale"] is source.place["scale"]
+    assert arrows.shape == (2 * 3 * 4, 2, 3)
+    here = arrows[arrows[:, 0, 0] == 1]
+    np.testing.assert_allclose(here[:, 1, 1], 0.4, atol=0.08)  # pixels, not micrometres
+    np.testing.assert_allclose(here[:, 1, 2], 0.01 * (here[:, 0, 2] - 32), atol=0.08)
+
+    one = Source.of(layer(stack[1]))
+    pair = _motion.motion(one, reference=Source.of(layer(stack[0])), on_step=Watch())[0]
+    np.testing.assert_allclose(pair[1][0], strains[1][0][1], atol=1e-6)
+    with pytest.raises(InputError, match="one image"):
+        _motion.motion(one, on_step=Watch())
+    still, _ = _motion.motion(source, show=_motion.MAGNIFIED, factor=0, on_step=Watch(2))
+    np.testing.assert_allclose(still[0][0][1], stack[0], atol=1e-6)
+    with pytest.raises(InputError, match="slices"):
+        _motion.motion(Source.of(layer(stack), num_space=3), on_step=Watch())

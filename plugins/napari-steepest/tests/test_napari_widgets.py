@@ -56,7 +56,7 @@ def test_manifest():
 
     manifest = PluginManifest.from_distribution(PLUGIN)
     manifest.validate_imports()
-    assert len(manifest.contributions.widgets) == 9
+    assert len(manifest.contributions.widgets) == 10
 
 
 def test_menus_and_samples(viewer):
@@ -382,3 +382,18 @@ def test_closing_the_window_stops_the_job(make_napari_viewer, qtbot):
     qtbot.waitUntil(lambda: not WorkerBase._worker_set, timeout=10_000)  # not after 1000 steps
     assert worker.abort_requested
     assert widget._watch.report.step < 1000
+
+
+def test_motion_adds_vectors_and_strain(viewer, qtbot):
+    frames = image(2, 32, 40)
+    frames[1] = np.roll(frames[0], 1, 1)
+    viewer.add_image(frames, name="test")
+    widget = panel(viewer, "Motion")
+    assert widget._parameters["reference"].value is None
+    widget.extent.value = "Every slice (2-D)"
+    widget.run.native.click()
+    finish(widget, qtbot)
+    names = [layer.name for layer in viewer.layers]
+    assert names[1:] == ["test strain yy", "test strain xx", "test strain xy", "test displacement"]
+    arrows = viewer.layers["test displacement"].data
+    assert np.median(arrows[arrows[:, 0, 0] == 1][:, 1, 2]) == pytest.approx(1, abs=0.1)

@@ -1,8 +1,8 @@
-"""Frames of a motion: several images, or the pages of one file, in grey."""
+"""Frames of a motion: several images, the pages of one file, or a video; in grey or in colour."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from steepest.core.errors import InputError
 from steepest.core.grey import LUMA
 from steepest.io import Image
+from steepest.io.video import is_video, read_video
 
 from . import choices
 
@@ -22,18 +23,50 @@ def names_of(images: tuple[str, ...]) -> list[str]:
     return [each.name for each in choices.Reading().sources(images)]
 
 
+@dataclass(frozen=True)
+class _WithVideos(choices.FileReading):
+    """How a file of images is read, or a video."""
+
+    def read(self, name: str) -> Image:
+        if is_video(name):
+            return read_video(name, max_pixels=self.max_pixels)
+        image: Image = super().read(name)
+        return image
+
+
 def read_frames(
-    item: Item, reading: choices.FileReading, names: list[str]
+    item: Item, reading: choices.FileReading, names: list[str], *, colour: bool = False
 ) -> tuple[Image, list[np.ndarray]]:
-    """The first file, and the frames of all files.
+    """The first file, and the frames of all files, in grey unless ``colour``.
 
     Raises `InputError` if there are fewer than two.
     """
-    image = item.read(reading, prepare=grey_pages, kept=False)
-    frames = [*image.parts, *(p for n in names[1:] for p in grey_pages(reading.read(n)).parts)]
+    how = _WithVideos(reading.volume, reading.channel_axis, reading.max_pixels)
+
+    def prepare(image: Image) -> Image:
+        return series_of(image) if colour else grey_pages(image)
+
+    image = item.read(how, prepare=prepare, kept=False)
+    frames = [*image.parts, *(p for n in names[1:] for p in prepare(how.read(n)).parts)]
     if len(frames) < 2:
         raise InputError(f"{image.name}: one image; at least two frames of one size are needed")
     return image, frames
+
+
+def series_of(image: Image) -> Image:
+    """A 2-D image or a series of them, in grey or RGB.
+
+    Raises `InputError` for others.
+    """
+    image = image.without_copies()
+    axes = image.axes.replace("Z", "T")
+    if axes.endswith("C") and image.array.shape[-1] != 3:
+        raise InputError(
+            f"{image.name}: {image.array.shape[-1]} channels; allowed are grey and RGB"
+        )
+    if axes.removesuffix("C") not in ("YX", "TYX"):
+        raise InputError(f"{image.name}: has axes {image.axes}; images are needed")
+    return replace(image, axes=axes, stored_axes=axes, alpha=None)
 
 
 def grey_pages(image: Image) -> Image:
@@ -41,13 +74,9 @@ def grey_pages(image: Image) -> Image:
 
     Raises `InputError` for 1-D signals.
     """
-    image = image.without_copies()
-    array, axes = image.array, image.axes.replace("Z", "T")
-    if axes.endswith("C"):
-        if array.shape[-1] != 3:
-            raise InputError(f"{image.name}: {array.shape[-1]} channels; allowed are grey and RGB")
-        top = float(np.iinfo(array.dtype).max) if array.dtype.kind == "u" else 1.0
-        array, axes = (array / top @ np.array(LUMA)).astype(np.float32), axes[:-1]
-    if axes not in ("YX", "TYX"):
-        raise InputError(f"{image.name}: has axes {image.axes}; images are needed")
-    return replace(image, array=array, axes=axes, stored_axes=axes, alpha=None)
+    image = series_of(image)
+    if not image.axes.endswith("C"):
+        return image
+    top = float(np.iinfo(image.array.dtype).max) if image.array.dtype.kind == "u" else 1.0
+    array, axes = (image.array / top @ np.array(LUMA)).astype(np.float32), image.axes[:-1]
+    return replace(image, array=array, axes=axes, stored_axes=axes)

@@ -39,6 +39,10 @@ class Lengths:
     pixel_size: float
     unit: str
 
+    def steps(self, ndim: int) -> tuple[float, ...]:
+        """The pixel spacing along each axis, in ``unit``."""
+        return tuple(self.pixel_size * each for each in self.spacing or (1.0,) * ndim)
+
     def keywords(self, image: Image) -> dict[str, Any]:
         return {"spacing": self.spacing}
 
@@ -50,7 +54,7 @@ class Lengths:
         item.values["unit"] = self.unit
 
 
-def lengths_of(item: Item, image: Image, pixel_size: str | None, choice: Spacing) -> Lengths:
+def lengths_of(item: Item, image: Any, pixel_size: str | None, choice: Spacing) -> Lengths:
     """Determine and report the pixel size from the options and the file.
 
     Resolutions in inches are not used, because they specify the size of the printed image.
@@ -63,7 +67,7 @@ def lengths_of(item: Item, image: Image, pixel_size: str | None, choice: Spacing
     return lengths
 
 
-def _lengths(image: Image, pixel_size: str | None, choice: Spacing) -> Lengths:
+def _lengths(image: Any, pixel_size: str | None, choice: Spacing) -> Lengths:
     spacing = choice.along(image)
     if pixel_size is not None:
         if choice.spacing is not None:

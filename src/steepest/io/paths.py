@@ -1,6 +1,6 @@
 """Names of files: which suffixes each kind of data has, and which files of a folder are images.
 
-A kind is "image", "mask", "figure", "table", "compressed image", "patch model",
+A kind is "image", "series of images", "mask", "figure", "table", "compressed image", "patch model",
 "orientation map" or "dots".
 Names are checked, so that a file of another kind is not overwritten.
 """
@@ -23,6 +23,7 @@ READ_ONLY = {".bmp": "bmp"}
 """Formats that can be read but not written."""
 _KINDS = {
     "image": tuple(SUFFIXES),
+    "series of images": (*SUFFIXES, ".mp4"),
     "mask": (".png", ".tif", ".tiff", ".npy"),
     "figure": (".png",),
     "table": (".csv",),

@@ -11,27 +11,22 @@ from ..core.threads import share_out
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
 from ..elliptic.preconditioned import Map, System, one_cycle, solve_for
+from ..grid.differences import divergence, gradient
 from .warping import Spline
 
 _DIVERGENCE = 2.0  # of (|grad v|^2 + 2 |div v|^2) / 2: Lamé's constants are both 1
 _ACCURACY, _MOST = 1e-2, 30  # relative residual and iterations of the linear systems
 _HALVINGS = 4
+_STEPS = (1.0, 1.0)
 
 
 def elastic(v: np.ndarray) -> np.ndarray:
     """``A v`` for (2, H, W), with ``v.A v = |grad v|^2 + 2 |div v|^2`` by forward differences."""
-    down, right = np.diff(v, axis=1), np.diff(v, axis=2)
-    div = np.zeros(v.shape[1:])
-    div[:-1] += down[0]
-    div[:, :-1] += right[1]
-    out = np.zeros(v.shape)
-    down[0] += _DIVERGENCE * div[:-1]
-    right[1] += _DIVERGENCE * div[:, :-1]
-    out[:, 1:] += down
-    out[:, :-1] -= down
-    out[:, :, 1:] += right
-    out[:, :, :-1] -= right
-    return out
+    slopes = gradient(v, _STEPS)
+    more = _DIVERGENCE * (slopes[0, 0] + slopes[1, 1])
+    slopes[0, 0] += more
+    slopes[1, 1] += more
+    return np.asarray(-divergence(slopes, _STEPS))
 
 
 def splines(image: np.ndarray) -> list[Spline]:

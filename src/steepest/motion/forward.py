@@ -55,8 +55,8 @@ def warp_forward(image: Any, displacement: Any, *, channel_axis: int | None = No
 
     References
     ----------
-    Flotho et al., Lagrangian motion magnification with double sparse optical flow decomposition,
-    Front. Appl. Math. Stat. 9 (2023).
+    Flotho, Heiss, Steidl & Strauss, Lagrangian motion magnification with double sparse optical flow
+    decomposition, Front. Appl. Math. Stat. 9 (2023) 1164491.
     """
     array, layout = prepare_image(image, channel_axis)
     values = np.asarray(array, np.float64)

@@ -149,10 +149,7 @@ def _update(given, r, new, here, before, rho):
 
 
 @kernel
-def iterate(
-    data, state, work, masks, numbers, delta, load_axis, count, part, progress,
-    flags, member, ticket,
-):  # fmt: skip
+def iterate(data, state, work, masks, numbers, delta, load_axis, count, turn):
     """Do ``count`` iterations.
 
     Parameters
@@ -163,13 +160,12 @@ def iterate(
     numbers : (NUM_NUMBERS,)
     delta : of the Huber function
     load_axis : 0 or 1 for a crack part >= 0 along it, else -1
-    work, count, part, progress, flags, member, ticket : see `share_waves`
+    work, count, turn : see `share_waves`
     """
     given = data, state, work, masks, numbers, delta, load_axis
     share_waves(
-        _update, given, state, work, count, fill(state, numbers[RELAXATION]), fill(state, 1.0),
-        part, progress, flags, member, ticket,
-    )  # fmt: skip
+        _update, given, state, work, count, fill(state, numbers[RELAXATION]), fill(state, 1.0), turn
+    )
 
 
 @kernel

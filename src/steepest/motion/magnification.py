@@ -85,9 +85,10 @@ def magnify(
 
     References
     ----------
-    Flotho et al., Lagrangian motion magnification with double sparse optical flow decomposition,
-    Front. Appl. Math. Stat. 9 (2023).
-    Witten, Tibshirani & Hastie, A penalized matrix decomposition, Biostatistics 10 (2009) 515-534.
+    Flotho, Heiss, Steidl & Strauss, Lagrangian motion magnification with double sparse optical flow
+    decomposition, Front. Appl. Math. Stat. 9 (2023) 1164491.
+    Witten, Tibshirani & Hastie, A penalized matrix decomposition, with applications to sparse
+    principal components and canonical correlation analysis, Biostatistics 10 (2009) 515-534.
     """
     array = as_array(frames, "frames")
     axis = normalize_axis(channel_axis, array.ndim, "channel_axis")

@@ -12,8 +12,8 @@ from ..core.arrays import as_array
 from ..core.errors import InputError
 from ..core.numbers import check_choice
 from ..core.progress import Callback, Reporter
-from ..core.status import Status
-from .optical_flow import Displacement, displacement
+from ..core.status import Status, finished
+from .optical_flow import Displacement, Settings, between
 from .strains import strain
 from .warping import Spline
 
@@ -43,7 +43,8 @@ def follow(
     measure, on_step
         See `displacement`.
     **options
-        Other options of `displacement`, such as ``max_shift``, which is that between neighbours.
+        Other options of `displacement`, such as ``max_shift``, which is that between neighbours;
+        not ``out`` and ``tiles``.
 
     Returns
     -------
@@ -56,19 +57,19 @@ def follow(
         If an argument is invalid.
     """
     check_choice(against, "against", AGAINST)
-    if "start" in options:
-        raise InputError("start: follow sets it; leave it out")
+    settings = Settings(measure=measure, **options)
     images = list(frames if isinstance(frames, Sequence) else as_array(frames, "frames"))
     if len(images) < 2:
         raise InputError(f"frames: {len(images)} given; at least two are needed")
     reporter, results = Reporter(on_step), list[Displacement]()
     for number, frame in enumerate(images[1:], 1):
         try:
+            start = None
             if against == "first" and results:
-                scale = np.array(results[-1].spacing)[:, None, None]
-                options["start"] = results[-1].displacement / scale
+                start = results[-1].displacement / settings.steps[:, None, None]
             base = images[0 if against == "first" else number - 1]
-            found = displacement(base, frame, measure=measure, on_step=reporter.stage, **options)
+            found = between(base, frame, settings, reporter, start)
+            finished(found, settings.raises)
             if against == "previous" and results:
                 found = _composed(results[-1], found, measure)
         except InputError as error:

@@ -11,18 +11,20 @@ _WINDOW = 8.0  # pixels: standard deviation of the windows of the information
 # calibrated by `python -m benchmarks.motion coverage`
 _OF_U, _OF_W = 0.045, 0.004
 _SPREAD_U, _SPREAD_W = 3.0, 0.65  # of the local variation of w
+_OF_NOISE = 0.5  # the squared gradient of noise, of the variance of the residual
 _OUTLYING = 3.0  # robust standard deviations at which residuals are clipped
 _TINY = 1e-9
 
 
 def deviations(
-    gradient: np.ndarray, residual: np.ndarray, weight: np.ndarray, w: np.ndarray
+    gradient: np.ndarray, residual: np.ndarray, weight: np.ndarray, w: np.ndarray, factor: float
 ) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
     """The standard deviation of u, (2, H, W) in pixels, and a function for that of the strain.
 
     With the local means of ``residual^2``, s^2, and of ``gradient gradient^T``, M, the covariance
-    of u is proportional to ``s^2 M^-1``. To the variances, the local variance of the displacement
-    gradient w is added. The function takes the pixel spacing and returns
+    of u is proportional to ``s^2 M^-1``, where M is reduced by what noise adds to it. To the
+    variances, the local variance of the displacement gradient w is added. ``factor`` is that of the
+    smoothness, relative to the default. The function takes the pixel spacing and returns
     (2, 2, H, W), for independent errors of the derivatives.
     """
     mask = (weight > 0).astype(np.float64)
@@ -35,19 +37,20 @@ def deviations(
     most = _OUTLYING * 1.4826 * float(np.median(sizes)) if sizes.size else 0.0
     variance = mean(np.minimum(residual * residual, most * most)) / np.maximum(share, _TINY)
     a, b, c = (mean(gradient[i] * gradient[j]) for i, j in ((0, 0), (0, 1), (1, 1)))
+    for each in (a, c):  # what noise adds to them: each image has half of the variance
+        each -= np.minimum(_OF_NOISE * variance * share, 0.8 * each)
     determinant = a * c - b * b
     some = (determinant > _TINY * (a + c) ** 2) & (share > 1e-3)
-    inverse = np.where(some, 1 / np.where(some, determinant, 1.0), np.inf)
     of_u = np.full((2, *mask.shape), np.inf)
     for n, other in enumerate((c, a)):
-        of_u[n][some] = np.sqrt(variance * other * inverse)[some]
+        of_u[n][some] = np.sqrt(variance[some] * other[some] / determinant[some])
     share = np.maximum(share, _TINY)
     spread = np.empty_like(w, np.float64)
     for n, m in np.ndindex(2, 2):
         each = w[n, m].astype(np.float64)
         centre = each - mean(each) / share
         spread[n, m] = mean(centre * centre) / share
-    of_w = np.sqrt((_OF_W * of_u[:, None]) ** 2 + _SPREAD_W**2 * spread)
+    of_w = np.sqrt((_OF_W * of_u[:, None]) ** 2 / factor + _SPREAD_W**2 * spread)
 
     def of_strain(spacing: np.ndarray) -> np.ndarray:
         ratio = spacing[:, None] / spacing

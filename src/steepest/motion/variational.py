@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..convex.compiled.kernels_rows import SLOTS
+from ..convex.compiled.kernels_rows import ALPHA0, ALPHA1, SLOTS
 from ..convex.compiled.planes import column_masks, rolling_rows
 from ..convex.compiled.strips import aligned_zeros
 from ..convex.compiled.team import run_together
@@ -64,6 +64,10 @@ class Problem:
         inside = self._inside(self._data)
         inside[G : G + 2], inside[C] = gradient, c
         inside[WEIGHT], inside[SQUARE] = weight, (gradient**2).sum(0)
+
+    def set_radii(self, radii: Sequence[float]) -> None:
+        """The weights alpha1 and alpha0."""
+        self._radii[:] = self._numbers[[ALPHA1, ALPHA0]] = radii
 
     def set_fields(self, u: np.ndarray, w: np.ndarray) -> None:
         """Start from a displacement (2, H, W) and its gradient (2, 2, H, W), component first."""
@@ -127,4 +131,5 @@ class Problem:
 
 
 def _work(arguments: tuple[Any, ...], *team: Any) -> None:
-    iterate(*arguments, *team)
+    *given, part, progress = arguments
+    iterate(*given, (part, progress, *team))

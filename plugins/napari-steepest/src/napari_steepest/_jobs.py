@@ -62,14 +62,14 @@ def denoise(
         data = source.stack([result.image for result in results])
     strengths = [float(result.strength) for result in results]
     bound = min(float(result.psnr_bound()) for result in results)
-    notes = _notes(results, energy=energy, strength=strengths, psnr_bound=bound)
+    notes = notes_of(results, energy=energy, strength=strengths, psnr_bound=bound)
     layer = source.layer(data, "denoised", **source.look, metadata=notes)
     words = f"strength {_range(strengths)}, certified PSNR ≥ {bound:.1f} dB"
     if not any(strengths):
         words = "no noise was found, so nothing was removed"
     elif nothing := strengths.count(0.0):
         words += f", nothing removed from {nothing} of {len(strengths)} images"
-    return [layer], _sentence(words, results, target)
+    return [layer], sentence(words, results, target)
 
 
 def check_tiles(source: Source, *, strength: float, energy: str) -> None:
@@ -108,11 +108,11 @@ def flow(
         ]  # fmt: skip
         data = source.stack([result.images for result in results], first=True)
     bounds = np.min([result.psnr_bound() for result in results], axis=0)
-    notes = _notes(results, times=wanted, psnr_bound=bounds.tolist())
+    notes = notes_of(results, times=wanted, psnr_bound=bounds.tolist())
     name = f"flow, t {_range(wanted)}"
     layer = source.layer(data, name, first="flow time", **source.look, metadata=notes)
     words = f"times {', '.join(f'{t:g}' for t in wanted)}, certified PSNR ≥ {bounds.min():.1f} dB"
-    return [layer], _sentence(words, results, target)
+    return [layer], sentence(words, results, target)
 
 
 def decompose(
@@ -158,7 +158,7 @@ def decompose(
         *bands, rest = ([level[k] for level in levels] for k in range(num_bands + 1))
     edges = np.minimum(edges, t_max or np.inf)  # what vanishes later is in the residual
     bound = min(float(np.min(flow.psnr_bound())) for flow in flows)
-    notes = _notes(flows, edges=edges.tolist(), psnr_bound=bound)
+    notes = notes_of(flows, edges=edges.tolist(), psnr_bound=bound)
     kept = {**notes["steepest"], "of": source.name}
     if target is None:
         kept |= {"bands": bands, "residual": rest}
@@ -174,7 +174,7 @@ def decompose(
         layers.append(source.layer(shown, name, rgb=False, **look, metadata=notes))
     until = f" up to t {t_max:.3g}" * bool(t_max)
     words = f"{len(bands)} bands{until} and a residual, certified PSNR ≥ {bound:.1f} dB"
-    return layers, _sentence(words, flows, target)
+    return layers, sentence(words, flows, target)
 
 
 def _typical(shown: Any) -> float:
@@ -200,7 +200,7 @@ def objects(
         flows.append(split.flow)
     table = np.concatenate(found)
     if not table.size:
-        return [], _sentence("no objects that noise could not explain", flows)
+        return [], sentence("no objects that noise could not explain", flows)
     size = "area" if source.num_space == 2 else "volume"
     features = {"band": table["band"] + 1, size: table["area"]}
     names = ("diameter", "contrast", "scale", "time", "peak_time", "snr", "border")
@@ -213,10 +213,10 @@ def objects(
         "border_color": "scale", "border_width": 1, "border_width_is_relative": False,
         "out_of_slice_display": source.num_space == 3 and not source.lead,
     }  # fmt: skip
-    notes = _notes(flows, unit=unit, edges=split.edges.tolist(), min_snr=min_snr)
+    notes = notes_of(flows, unit=unit, edges=split.edges.tolist(), min_snr=min_snr)
     words = f"{table.size:,} objects, diameters {_range(table['diameter'])} {unit}s"
     layer = (points, {"name": f"{source.name} objects", **source.place, **look, "metadata": notes})
-    return [(*layer, "points")], _sentence(words, flows)
+    return [(*layer, "points")], sentence(words, flows)
 
 
 def _splits(
@@ -294,9 +294,9 @@ def inpaint(
         results = [solve(frame, index, **more) for frame, index in frames]
         data = source.stack([result.image for result in results])
     worst = max(float(result.residual) for result in results)
-    notes = _notes(results, method=method, pixels=count, residual=worst)
+    notes = notes_of(results, method=method, pixels=count, residual=worst)
     layer = source.layer(data, "inpainted", **source.look, metadata=notes)
-    return [layer], _sentence(f"{count:,} pixels filled in, residual {worst:.1e}", results, target)
+    return [layer], sentence(f"{count:,} pixels filled in, residual {worst:.1e}", results, target)
 
 
 def check_inpaint(source: Source, *, labels: Any, method: str) -> None:
@@ -338,14 +338,14 @@ def segment(
         data = source.stack([result.labels for result in results])
         doubt = source.stack([(~result.certain).astype(np.uint8) for result in results])
     certain = 100 * (1 - float(np.mean(doubtful)))
-    notes = _notes(
+    notes = notes_of(
         results, certain_percent=certain, doubtful_bound=[r.doubtful_bound for r in results],
         thresholds=[result.thresholds.tolist() for result in results],
     )  # fmt: skip
     layers = [source.layer(data, "classes", "labels", metadata=notes)]
     if certain < 100:
         layers.append(source.layer(doubt, "doubtful", "labels", metadata=notes))
-    return layers, _sentence(f"{certain:.4g} % of the labels are proven", results, target)
+    return layers, sentence(f"{certain:.4g} % of the labels are proven", results, target)
 
 
 def phases(
@@ -381,7 +381,7 @@ def phases(
         results.append(result)
     assert start is not None  # a layer has a frame
     gaps = [result.gap for result in results if result.gap is not None]
-    notes = _notes(results, strength=strength, second_order=second_order, gap=gaps)
+    notes = notes_of(results, strength=strength, second_order=second_order, gap=gaps)
     layer = source.layer(
         source.stack(images),
         "denoised",
@@ -390,7 +390,7 @@ def phases(
         metadata=notes,
     )
     words = f"relative gap {max(gaps):.1e} for these wraps" if gaps else "nothing certified"
-    return [layer], _sentence(words, results)
+    return [layer], sentence(words, results)
 
 
 def learned(
@@ -460,13 +460,13 @@ class _Steps:
         return on_step
 
 
-def _notes(results: Sequence[Any], **values: Any) -> dict[str, Any]:
+def notes_of(results: Sequence[Any], **values: Any) -> dict[str, Any]:
     """The metadata of a layer."""
     status = steepest.Status.worst([result.status for result in results])
     return {"steepest": {**values, "status": str(status), "version": steepest.__version__}}
 
 
-def _sentence(words: str, results: Sequence[Any], target: Path | None = None) -> str:
+def sentence(words: str, results: Sequence[Any], target: Path | None = None) -> str:
     """What the panel says: the words, and the status if it is not good."""
     status = steepest.Status.worst([result.status for result in results])
     words += "" if target is None else f", saved in {target}"

@@ -20,7 +20,7 @@ from superqt.utils import qthrottled
 
 from steepest import InputError
 
-from . import _jobs
+from . import _jobs, _motion
 from ._panel import Panel, align, form, words
 from ._source import Source
 
@@ -221,6 +221,37 @@ class Learned(Panel):
         if values["model"] is None:
             if layer is self.source.value:
                 raise InputError("Choose a good image other than the image, or a model.")
+            values["reference"] = Source.of(layer, num_space=source.num_space)
+        return values
+
+
+class Motion(Panel):
+    """Displacement and strain between images, and magnified motion."""
+
+    about = "Find how things move and stretch, or make small motion visible."
+    job = staticmethod(_motion.motion)
+
+    def parameters(self) -> dict[str, Widget]:
+        """The image to compare with, what to show, and how far things move."""
+        reference = create_widget(
+            annotation="napari.layers.Image | None", label="Before",
+            options={
+                "tooltip": "What the image is compared with; none: the first image of a series.",
+                "nullable": True,
+            },
+        )  # fmt: skip
+        show = ComboBox(choices=list(_motion.SHOWN), label="Show")
+        shift = _number("Largest shift", 2, 1, "In pixels, between an image and the next.")
+        factor = _number("Factor", 10, 1, "How many times as large magnified motion becomes.")
+        return {"reference": reference, "show": show, "max_shift": shift, "factor": factor}
+
+    def arguments(self, source: Source) -> dict[str, Any]:
+        """The other image as it is read by the job."""
+        values = super().arguments(source)
+        layer = values["reference"]
+        if layer is self.source.value:
+            raise InputError("Choose another image to compare with, or none.")
+        if layer is not None:
             values["reference"] = Source.of(layer, num_space=source.num_space)
         return values
 

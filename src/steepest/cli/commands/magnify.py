@@ -9,6 +9,7 @@ import numpy as np
 import steepest
 from steepest.core.errors import InputError
 from steepest.core.numbers import counted
+from steepest.io.video import encode_video, is_video
 
 from .. import choices
 from ..frames import names_of, read_frames
@@ -28,9 +29,9 @@ def magnify(
 ) -> Batch:
     """Make motion visible that is too small to see.
 
-    The frames are the pages of a TIFF file, or several files. The motion from the first frame to
-    each frame is estimated, and the first frame is moved that much, times the factor. Colour
-    becomes grey. The result is a TIFF file of all frames.
+    The frames are the pages of a TIFF file, several files, or a video. The motion from the first
+    frame to each frame is estimated, and the first frame is moved that much, times the factor. The
+    result is a TIFF file of all frames, or a video.
 
     Parameters
     ----------
@@ -41,36 +42,36 @@ def magnify(
     max_shift
         largest displacement from one frame to the next, in pixels
     writing.output
-        TIFF or NPY file (default: NAME_magnified.tif here)
+        TIFF, NPY or MP4 file (default: NAME_magnified.tif here, or .mp4 for a video)
 
     Examples
     --------
     steepest magnify stack.tif --factor 10
     steepest magnify stack.tif --factor 0            still frames
+    steepest magnify bridge.mp4 --factor 30          needs imageio-ffmpeg
     steepest magnify frames/ -o larger.tif --factor 20 --modes 2
     """
     names = names_of(images)
     source = Source(names[0])
+    ending = ".mp4" if is_video(names[0]) else ".tif"
+    target = source.file(writing.output, "magnified", ending, "series of images")
 
     def work(item: Item) -> None:
-        image, frames = read_frames(item, reading, names)
+        image, frames = read_frames(item, reading, names, colour=True)
         if len({each.shape for each in frames}) != 1:
             raise InputError(f"{image.name}: at least two frames of one size are needed")
         with item.progress() as on_step:
             result = steepest.motion.magnify(
                 np.stack(frames), factor, modes=modes, max_shift=max_shift, on_step=on_step,
-                **solver.keywords(image),
+                channel_axis=image.channel_axis, **solver.keywords(image),
             )  # fmt: skip
-        item.write(
-            item.files["frames"], replace(image, axes="TYX", stored_axes="TYX", array=result.frames)
-        )
+        axes = "TYX" + "C" * (image.channel_axis is not None)
+        moved = replace(image, axes=axes, stored_axes=axes, array=result.frames)
+        item.write(target, encode_video(moved) if target.suffix == ".mp4" else moved)
         largest = float(np.hypot(*result.displacement.swapaxes(0, 1)).max())
         item.report("motion", f"up to {largest:.3g} px before", largest=largest)
         item.report("folds", counted(sum(result.folds), "triangle"), folds=list(result.folds))
         item.status = result.status
         item.report("status", str(result.status), status=str(result.status))
 
-    return Batch(
-        [source], work, lambda _: {"frames": source.file(writing.output, "magnified", ".tif")},
-        writing.overwrite,
-    )  # fmt: skip
+    return Batch([source], work, lambda _: {"frames": target}, writing.overwrite)

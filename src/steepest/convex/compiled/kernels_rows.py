@@ -114,9 +114,7 @@ def step_q(state, work, size, x, here, before, wide, masks, j, d, rows, top):
 
 
 @helper
-def share_waves(
-    update, given, state, work, count, relax, one, part, progress, flags, member, ticket
-):
+def share_waves(update, given, state, work, count, relax, one, turn):
     """Do ``count`` iterations, of which the last is not over-relaxed.
 
     Threads take turns with the wavefronts: each follows the one before at a distance, so the
@@ -134,10 +132,10 @@ def share_waves(
         Rolling rows of 2 u~ - u and 2 w~ - w.
     relax, one : vectors
         The factor of over-relaxation, and 1.
-    part : the number of this thread
-    progress : a flag for each thread, 0 at first
-    flags, member, ticket : see `team`
+    turn : (part, progress, flags, member, ticket)
+        The number of this thread, a flag for each thread, 0 at first, and those of `team`.
     """
+    part, progress, flags, member, ticket = turn
     begin(flags, member, ticket)
     threads = work.shape[0] if flags.shape[0] > 0 else 1
     if part < threads:

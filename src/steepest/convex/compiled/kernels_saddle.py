@@ -172,10 +172,7 @@ def _update(given, r, new, here, before, rho):
 
 
 @kernel
-def iterate(
-    f, state, work, masks, numbers, count, coupled, lifted, first, part, progress,
-    flags, member, ticket,
-):  # fmt: skip
+def iterate(f, state, work, masks, numbers, count, coupled, lifted, first, turn):
     """Do ``count`` iterations of `saddle` or `primal_dual`.
 
     Parameters
@@ -187,13 +184,12 @@ def iterate(
     coupled : True for several channels, else None
     lifted : True for total generalised variation; None: w is the gradient of u
     first : True, or None without a term of first order (p is 0)
-    state, work, count, part, progress, flags, member, ticket : see `share_waves`
+    state, work, count, turn : see `share_waves`
     """
     given = f, state, work, masks, numbers, coupled, lifted, first
     share_waves(
-        _update, given, state, work, count, fill(state, numbers[RELAXATION]), fill(state, 1.0),
-        part, progress, flags, member, ticket,
-    )  # fmt: skip
+        _update, given, state, work, count, fill(state, numbers[RELAXATION]), fill(state, 1.0), turn
+    )
 
 
 @kernel

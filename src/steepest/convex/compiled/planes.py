@@ -207,4 +207,5 @@ class Planes:
 
 
 def _work(arguments: tuple[Any, ...], *team: Any) -> None:
-    iterate(*arguments, *team)
+    *given, part, progress = arguments
+    iterate(*given, (part, progress, *team))

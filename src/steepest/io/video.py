@@ -1,0 +1,124 @@
+"""Read and write video files, by ffmpeg through the package ``imageio-ffmpeg``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from steepest.core.errors import InputError
+from steepest.core.limits import MAX_PIXELS
+
+from .files import decoding
+from .image import Image, from_float, in_kind
+from .metadata import Metadata
+from .paths import check_path
+
+_MATROSKA = b"\x1a\x45\xdf\xa3"  # .mkv, .webm
+_FILES_ONLY = ["-protocol_whitelist", "file"]  # a video must not open other addresses
+_FPS = 25.0  # of frames that have none
+
+
+def is_video(path: str | os.PathLike[str]) -> bool:
+    """Whether a file begins like an MP4, MOV, AVI, MKV or WebM file."""
+    try:
+        with open(check_path(path), "rb") as file:
+            head = file.read(12)
+    except OSError:
+        return False
+    riff = head[:4] == b"RIFF" and head[8:] == b"AVI "
+    return head[4:8] == b"ftyp" or head[:4] == _MATROSKA or riff
+
+
+def read_video(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Image:
+    """Read the frames of a video as RGB images (axes TYXC) of uint8.
+
+    The frames per second are in ``metadata.extra["fps"]``, as ImageJ has them.
+
+    Raises
+    ------
+    InputError
+        If imageio-ffmpeg is not installed, or if the file is damaged, or has more than
+        ``max_pixels`` pixels times channels in all frames.
+    """
+    name = check_path(path)
+    ffmpeg, frames, held = _ffmpeg(name), [], 0
+    with decoding(name):
+        reader = ffmpeg.read_frames(os.path.abspath(name), input_params=_FILES_ONLY)
+        try:
+            facts: dict[str, Any] = next(reader)
+            width, height = facts["size"]
+            for data in reader:
+                held += len(data)
+                if held > max_pixels:
+                    raise InputError(f"{name}: more than {max_pixels:,} pixels times channels")
+                frames.append(np.frombuffer(data, np.uint8).reshape(height, width, 3))
+        finally:
+            reader.close()
+    if not frames:
+        raise InputError(f"{name}: holds no frames")
+    fps = float(facts["fps"])
+    extra = {"fps": fps, "finterval": 1 / fps} if fps > 0 else {}
+    metadata = Metadata(flavour="imagej", extra=extra)
+    return Image(np.stack(frames), "TYXC", None, metadata, "video", "TYXC", name)
+
+
+def encode_video(image: Image) -> bytes:
+    """The contents of an MP4 file (H.264) of a series of grey or RGB frames.
+
+    Values are rounded to 8 bits; floats are 0 to 1. Sides of an odd number of pixels get one more,
+    because the codec needs even ones. A loss of quality is hardly visible, but this is no format
+    for data.
+
+    Raises
+    ------
+    InputError
+        If imageio-ffmpeg is not installed, or the image is no series.
+    """
+    if image.axes not in ("TYX", "TYXC") or image.array.shape[3:] not in ((), (3,)):
+        raise InputError(f"{image.name}: axes {image.axes}; videos hold series, grey or RGB")
+    ffmpeg, array = _ffmpeg(image.name), image.array
+    if array.dtype.kind == "f":
+        frames = from_float(np.clip(array, 0, 1), np.uint8)
+    else:
+        frames = in_kind(array, np.dtype(np.uint8))
+    odd = [(0, n % 2) for n in frames.shape[1:3]]
+    frames = np.pad(frames, ((0, 0), *odd, *((0, 0),) * (frames.ndim - 3)), mode="edge")
+    size, fps = frames.shape[2:0:-1], float(image.metadata.extra.get("fps") or _FPS)
+    with TemporaryDirectory() as folder, _encoding(image.name):
+        path = Path(folder) / "video.mp4"
+        writer = ffmpeg.write_frames(
+            str(path), size, "rgb24" if frames.ndim == 4 else "gray", fps=fps, quality=8,
+            macro_block_size=2,
+        )  # fmt: skip
+        writer.send(None)
+        try:
+            for frame in frames:
+                writer.send(np.ascontiguousarray(frame))
+        finally:
+            writer.close()
+        return path.read_bytes()
+
+
+@contextmanager
+def _encoding(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{name}: cannot be written as a video ({error!s:.160})") from error
+
+
+def _ffmpeg(name: str) -> Any:
+    try:
+        import imageio_ffmpeg
+    except ModuleNotFoundError:
+        raise InputError(
+            f"{name}: videos need imageio-ffmpeg, which is not installed: "
+            "pip install imageio imageio-ffmpeg (or 'steepest[video]')"
+        ) from None
+    return imageio_ffmpeg
