@@ -33,9 +33,7 @@ _BEYOND = 1.3  # largest mean variance, relative to the largest that was seen
 _TEXTURE = 0.35  # correlation of neighbours in texture, beyond that of the noise
 
 
-def noise_in_blocks(
-    channel: np.ndarray, others: Sequence[np.ndarray] = ()
-) -> NoiseModel | None:
+def noise_in_blocks(channel: np.ndarray, others: Sequence[np.ndarray] = ()) -> NoiseModel | None:
     """The noise of a channel; None if blocks do not show whether it has any.
 
     The other channels of the image help to tell noise from texture.
