@@ -84,7 +84,7 @@ class TotalGeneralisedVariation(Energy):
     def __post_init__(self) -> None:
         for name in ("alpha1", "alpha0"):
             value = getattr(self, name)
-            if not (follows(value) or getattr(value, "ndim", 0)):  # checked in `on`
+            if not (follows(value) or getattr(value, "ndim", 0) > 0):  # checked in `on`
                 value = check_number(value, name, least=_LEAST, most=1e6)
                 object.__setattr__(self, name, value)  # a Python float
         check_flag(self.coupled, "coupled")

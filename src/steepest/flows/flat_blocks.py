@@ -48,8 +48,10 @@ class Blocks:
 
     def where(self, chosen: np.ndarray) -> Blocks:
         """Those of these numbers or for which a mask holds."""
-        parts = (each[chosen] for each in (self.variance, self.mean, self.values, self.place))
-        return Blocks(self.ndim, *parts, self.constant)
+        return Blocks(
+            self.ndim, self.variance[chosen], self.mean[chosen], self.values[chosen],
+            self.place[chosen], self.constant,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
