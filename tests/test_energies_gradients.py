@@ -134,3 +134,82 @@ def test_flows_have_gradients_in_the_map() -> None:
         return ((result.images - other) ** 2).sum() / 2
 
     agree(loss, [torch.linspace(0.4, 1.5, 20).double().reshape(4, 5)], 3)
+
+
+ALPHAS = [
+    ((3, 4), 1.0, 0.6, {}),
+    ((8,), np.linspace(0.6, 1.2, 8), 0.5, {}),
+    ((2, 2, 3), np.linspace(0.5, 1, 6).reshape(2, 3), np.linspace(0.9, 0.4, 6).reshape(2, 3), {}),
+    ((3, 3), 0.8, np.linspace(0.3, 0.9, 9).reshape(3, 3), {"boundary": "periodic"}),
+]
+
+
+@pytest.mark.parametrize(("shape", "alpha1", "alpha0", "options"), ALPHAS, ids=str)
+def test_both_orders_of_generalised_variation(
+    shape: tuple[int, ...], alpha1: Any, alpha0: Any, options: dict[str, Any]
+) -> None:
+    """Weights of both orders, as numbers and as maps."""
+    image, other = pictures(shape)
+    axis, solver = 0 if len(shape) == 3 else None, steepest.Solver(tol=1e-11, max_num_iter=20000)
+
+    def loss(first: Any, second: Any) -> Any:
+        energy = energy_named("tgv", alpha1=first, alpha0=second, **options)
+        result = steepest.denoise(3 * image, 0.2, energy, channel_axis=axis, solver=solver)
+        return (other * result.image).sum()
+
+    agree(loss, [torch.tensor(each, dtype=torch.float64) for each in (alpha1, alpha0)], 4)
+
+
+def test_gradcheck_in_the_orders() -> None:
+    image = 3 * pictures((6,))[0]
+
+    def denoised(first: Any, second: Any) -> Any:
+        energy = energy_named("tgv", alpha1=first, alpha0=second)
+        return steepest.denoise(image, 0.2, energy, solver=SOLVER).image
+
+    inputs = [
+        torch.tensor(0.8, dtype=torch.float64, requires_grad=True),
+        torch.linspace(0.3, 0.6, 6, dtype=torch.float64, requires_grad=True),
+    ]
+    assert torch.autograd.gradcheck(denoised, inputs, eps=1e-4, atol=2e-3, rtol=2e-3)
+
+
+def test_flows_have_gradients_in_the_orders() -> None:
+    image, other = pictures((6,))
+
+    def loss(first: Any, second: Any) -> Any:
+        energy = energy_named("tgv", alpha1=first, alpha0=second)
+        result = steepest.flow(image, [0.03, 0.1], energy, steps=2, solver=SOLVER)
+        return (other * result.images).sum()
+
+    agree(loss, [torch.linspace(0.5, 1.2, 6).double(), torch.tensor(0.7).double()], 6)
+
+
+def test_a_constant_map_of_an_order_is_the_number() -> None:
+    image = pictures((12, 14))[0].numpy()
+    one = np.ones(image.shape)
+    tight = steepest.Solver(tol=1e-7)
+    number = steepest.denoise(image, 0.1, energy_named("tgv", alpha1=0.7), solver=tight)
+    same = energy_named("tgv", alpha1=0.7 * one, alpha0=2 * one)
+    np.testing.assert_allclose(
+        steepest.denoise(image, 0.1, same, solver=tight).image, number.image, atol=2e-4
+    )
+    stronger = energy_named("tgv", alpha1=np.where(np.arange(14) < 7, 0.1, 1.0) * one)
+    moved = abs(steepest.denoise(image, 0.1, stronger, solver=tight).image - image).mean(0)
+    assert moved[:5].mean() < 0.3 * moved[9:].mean()
+
+
+def test_refused_weights_of_the_orders() -> None:
+    image = pictures((5, 6))[0]
+    follows = torch.tensor(1.0, requires_grad=True)
+    for alpha, options, said in (
+        (follows, {}, "alpha1 requires grad"),  # the strength is left out
+        (np.ones((5, 5)), {"strength": 0.1}, "alpha1 of shape"),
+        (np.zeros((5, 6)), {"strength": 0.1}, "alpha1 must be finite, at least 1e-06"),
+    ):
+        with pytest.raises(steepest.InputError, match=said):
+            steepest.denoise(image, energy=energy_named("tgv", alpha1=alpha), **options)
+    with pytest.raises(steepest.InputError, match="alpha1 requires grad, so image must be"):
+        steepest.denoise(image.numpy(), 0.1, energy_named("tgv", alpha1=follows))
+    with pytest.raises(steepest.InputError, match="alpha0="):
+        energy_named("tgv", alpha0=[1.0, 2.0])

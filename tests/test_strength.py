@@ -42,7 +42,7 @@ def test_variances_of_white_noise_are_those_of_the_distribution(shape: tuple[int
     rng = np.random.default_rng(1)
     found = []
     for _ in range(6):
-        blocks = cut_blocks(0.3 * rng.standard_normal((1, *shape)))
+        blocks = cut_blocks(0.3 * rng.standard_normal(shape))
         fit = fit_variance(blocks, 0.0)
         assert fit.share >= 0.35
         found.append(math.sqrt(fit.variance))
@@ -60,7 +60,7 @@ def test_a_flat_share_of_the_image_is_enough(share: float) -> None:
 
 def test_a_plane_is_no_noise() -> None:
     """Slopes change neither the variances nor the correlations of the blocks."""
-    noise = np.random.default_rng(3).standard_normal((1, 64, 64))
+    noise = np.random.default_rng(3).standard_normal((64, 64))
     y, x = np.indices((64, 64))
     plain, sloped = cut_blocks(noise), cut_blocks(noise + 3 * x - 2 * y)
     keep = len(plain) // 2  # saturated blocks differ
@@ -216,6 +216,20 @@ def test_the_minimum_of_a_parabola_is_exact(start: float) -> None:
 def test_a_minimum_at_a_limit() -> None:
     place, _ = minimise(lambda x: x, [1.0, 0.0, -1.0], -2.5, 5, 2)
     assert place == -2.5
+
+
+def test_texture_of_many_sizes_in_all_colours_is_no_noise() -> None:
+    """Texture agrees in the colours; blurred noise of a sensor does not, and a grey image must."""
+    rng = np.random.default_rng(1)
+    texture = sum(blurred(rng, (200, 200), width) for width in (0.8, 1.6, 3.2))
+    own = 0.003 * rng.standard_normal((3, 200, 200))
+    stained = np.multiply.outer([0.02, 0.016, 0.012], texture) + own
+    assert steepest.estimate_noise(stained, channel_axis=0) < 0.003
+    noise = np.stack([0.02 * blurred(rng, (200, 200), 1.0) for _ in range(3)])
+    for image in (noise, np.stack([noise[0]] * 3)):
+        for model in steepest.estimate_noise_model(image, channel_axis=0):
+            assert math.sqrt(model.variance) == pytest.approx(0.02, rel=0.05)
+            assert model.blur == pytest.approx(1.0, abs=0.1)
 
 
 def test_simulated_noise_has_the_blur_that_is_found() -> None:

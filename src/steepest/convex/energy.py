@@ -129,6 +129,12 @@ def own_spacing(energy: Any, spacing: Any, ndim: int) -> tuple[float, ...]:
     return steps
 
 
+def maps_of(energy: Any) -> dict[str, Any]:
+    """The weights of an energy that are arrays or tensors, by the names of its parameters."""
+    named = ((name, getattr(energy, name, None)) for name in ("weights", "alpha1", "alpha0"))
+    return {name: value for name, value in named if hasattr(value, "shape")}
+
+
 def same_energy(a: Any, b: Any) -> bool:
     """Whether two energies are the same, including their weights, on any device."""
     if type(a) is not type(b):

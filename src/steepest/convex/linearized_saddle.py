@@ -9,6 +9,7 @@ close to the solution. The limit of ``du`` is ``S g``, with the symmetric S of `
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from ..core.namespace import Array, namespace, sum64, to_float64
 from .dual import RELAXED, Warm
@@ -26,11 +27,12 @@ def differentiate_saddle(
     data: Array,
     tol: float,
     max_num_iter: int,
-) -> Derivative:
+) -> tuple[Derivative, Array, Array]:
     """``S g`` for ``data`` = g (channels, \\*space), at the solution ``warm`` of `SaddleDual`.
 
-    It ends when the last third of the iterations changed du by at most ``tol`` times the norm of
-    the data.
+    With it come ``<n, grad du - dw>`` and ``<n, E dw>`` at each pixel, where n is ``p / alpha1`` or
+    ``q / alpha0`` on the boundary of its ball and 0 inside. It ends when the last third of the
+    iterations changed du by at most ``tol`` times the norm of the data.
     """
     g = to_float64(data)
     q, p, w, u = (to_float64(array) for array in warm)
@@ -38,8 +40,8 @@ def differentiate_saddle(
     dual.alone = True
     dual.set_step(tau)
     a, b, c, d = dual.step_sizes
-    of_p = _derivative(p + c * (energy.gradient(u) - w), energy.alpha1)
-    of_q = _derivative(q + d * energy.bend(w), energy.alpha0)
+    of_p, n_p = _derivative(p + c * (energy.gradient(u) - w), energy.alpha1)
+    of_q, n_q = _derivative(q + d * energy.bend(w), energy.alpha0)
     du, dw, dp, dq = g, 0 * w, 0 * p, 0 * q
     size, before, look, count = sum64(g * g), 0 * g, _LOOK, 0
     while True:
@@ -49,22 +51,25 @@ def differentiate_saddle(
         bar = dw + 2 * step_w
         step_p = of_p(dp + c * (energy.gradient(du + 2 * step_u) - bar)) - dp
         step_q = of_q(dq + d * energy.bend(bar)) - dq
-        reached = du + step_u
+        reached, reached_w = du + step_u, dw + step_w
         du, dw = du + RELAXED * step_u, dw + RELAXED * step_w
         dp, dq = dp + RELAXED * step_p, dq + RELAXED * step_q
         if count in (look, max_num_iter):
             moved = reached - before
             converged = sum64(moved * moved) <= tol * tol * size
             if converged or count == max_num_iter:
-                return Derivative(reached, dq, count, converged)
+                along = (n_p * (energy.gradient(reached) - reached_w)).sum((0, 1))
+                bent = (n_q * energy.bend(reached_w)).sum((0, 1))
+                return Derivative(reached, dq, count, converged), along, bent
             before, look = reached, look + look // 2
 
 
-def _derivative(v: Array, radius: float) -> Callable[[Array], Array]:
-    """The derivative at v of the projection to balls of this radius."""
+def _derivative(v: Array, radius: Any) -> tuple[Callable[[Array], Array], Array]:
+    """The derivative at v of the projection to balls of this radius, and that in the radius."""
     xp = namespace(v)
     size = magnitude(v)
     outside = size > radius
-    normal = xp.where(outside, v / xp.clip(size, radius, None), 0 * v)
-    scale = xp.where(outside, radius / xp.clip(size, radius, None), 1 + 0 * size)
-    return lambda y: scale * (y - normal * (normal * y).sum((0, 1)))
+    longest = xp.where(outside, size, 1 + 0 * size)
+    normal = xp.where(outside, v / longest, 0 * v)
+    scale = xp.where(outside, radius / longest, 1 + 0 * size)
+    return lambda y: scale * (y - normal * (normal * y).sum((0, 1))), normal

@@ -14,7 +14,7 @@ from ..core.namespace import Array, is_torch
 from .combined import CombinedTotalVariation
 from .crofton import CroftonTotalVariation
 from .dual import Dual
-from .energy import Energy, ProximalEnergy
+from .energy import Energy, ProximalEnergy, maps_of
 from .pointwise import PointwiseEnergy
 from .primal_dual import PrimalDual
 from .saddle import SaddleDual
@@ -33,7 +33,7 @@ def is_compiled_saddle(f: Array, energy: Energy) -> bool:
     if f.ndim != 3 or getattr(energy, "boundary", None) != "neumann":  # with channels
         return False
     if type(energy) is TotalGeneralisedVariation:
-        return True
+        return not maps_of(energy)
     if not isinstance(energy, PointwiseEnergy) or not energy.isotropic:
         return False
     bent = type(energy) in (SecondOrderTotalVariation, CombinedTotalVariation)

@@ -50,7 +50,8 @@ class SaddleDual(Dual):
         self._axes = max(sum(n > 1 for n in space), 1)
         # of q, which is an integral of p: bounded by alpha0, and by alpha1 times a length
         length = max(n * h for n, h in zip(space, energy.steps, strict=True)) / 8
-        self._size_q = min(energy.alpha0, energy.alpha1 * length)
+        self._size_p, alpha0 = energy.typical
+        self._size_q = min(alpha0, self._size_p * length)
         self._slope = self._first_slope = self._mean_slope()
         self._share, self._margin = 1.0, _MOST_MARGIN
         self.set_step(1.0)
@@ -75,7 +76,7 @@ class SaddleDual(Dual):
         slope = max(self._slope, _LEAST_SLOPE * self._first_slope) or 1.0
         pixel = math.sqrt(4 * self._axes / self._norm)
         of_u, of_w = _ALONE if self.alone else _IN_FLOW
-        self._a = of_u * pixel**2 * slope / (tau * self.energy.alpha1) * self._share**0.15
+        self._a = of_u * pixel**2 * slope / (tau * self._size_p) * self._share**0.15
         self._b = of_w * pixel * slope / (tau * self._size_q) * self._share**0.25
         self._c = 1 / (tau * (self._a * self._norm + (1 + _SPLIT) * self._b))
         self._d = 1 / (tau * (1 + 1 / _SPLIT) * self._b * self._norm)

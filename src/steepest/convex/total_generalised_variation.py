@@ -8,7 +8,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..core.namespace import Array, namespace, sum64, to_float64
+from ..core.arrays import check_map
+from ..core.namespace import Array, follows, namespace, sum64, to_float64
 from ..core.numbers import check_choice, check_flag, check_number
 from ..grid.differences import FLUX_BOUNDARIES, divergence, gradient, gradient_norm_squared
 from ..grid.second_order import (
@@ -19,16 +20,17 @@ from ..grid.second_order import (
     symmetrised_gradient,
 )
 from .capabilities import ARRAY_CODE, LATE, register
-from .energy import Energy, own_spacing, steps_of
+from .energy import Energy, maps_of, own_spacing, steps_of
 
 _EPS = float(np.finfo(np.float64).eps)
+_LEAST = 1e-6  # weight of an order
 
 
 @register(
     "tgv",
     "total generalised variation",
     {
-        "weights": "total generalised variation has a weight for each order, none per pixel",
+        "weights": "total generalised variation has the maps `alpha1` and `alpha0` instead",
         "huber": "total generalised variation has no quadratic zone",
         "extinction": LATE,
         "accelerator": ARRAY_CODE,
@@ -51,9 +53,10 @@ class TotalGeneralisedVariation(Energy):
 
     Parameters
     ----------
-    alpha1, alpha0 : float
+    alpha1, alpha0 : float, or array of the spatial shape
         Weights of the first and the second order, between 1e-6 and 1e6. ``alpha0 / alpha1`` is a
-        length in pixels (at spacing 1).
+        length in pixels (at spacing 1). With a map, array code solves. Torch tensors, with or
+        without axes, may require grad (see `steepest.denoise`).
     coupled : bool
         True (default): channels share one norm per pixel. False: each channel has its own energy.
     boundary : "neumann" or "periodic"
@@ -71,8 +74,8 @@ class TotalGeneralisedVariation(Energy):
     Bredies, Kunisch & Pock, Total generalized variation, SIAM J. Imaging Sci. 3 (2010) 492-526.
     """
 
-    alpha1: float = 1.0
-    alpha0: float = 2.0
+    alpha1: Any = 1.0
+    alpha0: Any = 2.0
     coupled: bool = True
     boundary: str = "neumann"
     spacing: tuple[float, ...] | None = None
@@ -80,20 +83,31 @@ class TotalGeneralisedVariation(Energy):
 
     def __post_init__(self) -> None:
         for name in ("alpha1", "alpha0"):
-            value = check_number(getattr(self, name), name, least=1e-6, most=1e6)
-            object.__setattr__(self, name, value)  # a Python float
+            value = getattr(self, name)
+            if not (follows(value) or getattr(value, "ndim", 0) > 0):  # checked in `on`
+                value = check_number(value, name, least=_LEAST, most=1e6)
+                object.__setattr__(self, name, value)  # a Python float
         check_flag(self.coupled, "coupled")
         check_choice(self.boundary, "boundary", FLUX_BOUNDARIES)
 
     def on(self, image: Array, spacing: tuple[float, ...]) -> Self:
         """This energy for images like ``image`` (channels, \\*space)."""
-        return replace(self, spacing=own_spacing(self, spacing, image.ndim - 1))
+        space = tuple(image.shape[1:])
+        maps = maps_of(self).items()
+        checked = {name: check_map(value, name, space, image, _LEAST) for name, value in maps}
+        return replace(self, spacing=own_spacing(self, spacing, len(space)), **checked)
 
     @property
     def reach(self) -> float:
         """The reach of the first order (doubled because of w) and of the second, weighted."""
         first = sum(1 / h for h in self.steps)
-        return 2 * self.alpha1 * first + 2 * self.alpha0 * first**2
+        alpha1, alpha0 = _reduced(self.alpha1, "max"), _reduced(self.alpha0, "max")
+        return 2 * alpha1 * first + 2 * alpha0 * first**2
+
+    @property
+    def typical(self) -> tuple[float, float]:
+        """The means of ``alpha1`` and ``alpha0``."""
+        return _reduced(self.alpha1, "mean"), _reduced(self.alpha0, "mean")
 
     def num_components(self, ndim: int) -> int:
         """The number of entries of a symmetric tensor, ``d (d + 1) / 2``."""
@@ -148,8 +162,8 @@ class TotalGeneralisedVariation(Energy):
     def feasible(self, p: Array) -> Array:
         """``p`` in float64, projected to ``|p| <= alpha0`` and scaled to ``|E* p| <= alpha1``."""
         q = shorten(to_float64(p), self.alpha0)
-        largest = float(magnitude(self.unbend(q)).max())
-        return q * ((1 - 8 * _EPS) * min(1.0, self.alpha1 / largest if largest > 0 else 1.0))
+        largest = float((magnitude(self.unbend(q)) / self.alpha1).max())
+        return q * ((1 - 8 * _EPS) / max(1.0, largest))
 
     def slack(self, u: Array, p: Array, witness: Any = None) -> tuple[float, float]:
         """Upper bounds of J(u) and of ``J(u) - <H u, p>``, from w = ``witness`` (None: 0).
@@ -162,8 +176,13 @@ class TotalGeneralisedVariation(Energy):
             bent = 0 * p
         else:
             v, bent = v - witness, self.bend(witness)
-        value = self.alpha1 * sum64(magnitude(v)) + self.alpha0 * sum64(magnitude(bent))
+        value = sum64(self.alpha1 * magnitude(v)) + sum64(self.alpha0 * magnitude(bent))
         return value, value - sum64(v * self.unbend(p)) - sum64(bent * p)
+
+
+def _reduced(value: Any, how: str) -> float:
+    """A number, or the "max" or "mean" of a map."""
+    return float(getattr(value, how)()) if hasattr(value, "shape") else float(value)
 
 
 def momentum_factors(steps: int = 12) -> list[float]:
@@ -181,6 +200,6 @@ def magnitude(v: Array) -> Array:
     return namespace(v).sqrt((v * v).sum((0, 1)))
 
 
-def shorten(v: Array, radius: float) -> Array:
-    """The nearest field with ``|v| <= radius`` at each pixel."""
+def shorten(v: Array, radius: Any) -> Array:
+    """The nearest field with ``|v| <= radius`` at each pixel; the radius may be a map."""
     return v / namespace(v).clip(magnitude(v) / radius, 1.0, None)

@@ -257,24 +257,30 @@ def check_spacing(spacing: float | Sequence[float] | None, num_space: int) -> tu
 
 def check_weights(weights: Any, space: tuple[int, ...], like: Array) -> Array | None:
     """Check spatial weights of the total variation: non-negative, finite, of the spatial shape."""
-    if weights is None:
-        return None
-    if follows(weights):
+    return None if weights is None else check_map(weights, "weights", space, like)
+
+
+def check_map(
+    values: Any, name: str, space: tuple[int, ...], like: Array, least: float = 0.0
+) -> Array:
+    """Check a map of the spatial shape, finite and at least ``least``; in the type of an image."""
+    if follows(values):
         raise InputError(
-            "weights requires grad; only `denoise` with a strength and `flow` differentiate"
+            f"{name} requires grad; only `denoise` with a strength and `flow` differentiate"
         )
-    weights = as_array(weights, "weights")
-    if dtype_name(weights).lstrip("u").rstrip("0123456789") not in ("int", "float", "bool"):
-        raise InputError(f"weights has dtype {weights.dtype}; allowed are real numbers")
-    if tuple(weights.shape) != space:
+    values = as_array(values, name)
+    if dtype_name(values).lstrip("u").rstrip("0123456789") not in ("int", "float", "bool"):
+        raise InputError(f"{name} has dtype {values.dtype}; allowed are real numbers")
+    if tuple(values.shape) != space:
         raise InputError(
-            f"weights of shape {tuple(weights.shape)} must have the spatial shape {space}"
+            f"{name} of shape {tuple(values.shape)} must have the spatial shape {space}"
         )
-    if not bool(((weights >= 0) & (weights <= np.float64(_HEAVIEST))).all()):
-        raise InputError(f"weights must be finite, not negative and at most {_HEAVIEST:g}")
+    if not bool(((values >= least) & (values <= np.float64(_HEAVIEST))).all()):
+        floor = f"at least {least:g}" if least else "not negative"
+        raise InputError(f"{name} must be finite, {floor} and at most {_HEAVIEST:g}")
     if is_torch(like):
-        return namespace(like).as_tensor(weights, dtype=like.dtype, device=like.device)
-    return np.ascontiguousarray(np.asarray(detached(weights), dtype=like.dtype))
+        return namespace(like).as_tensor(values, dtype=like.dtype, device=like.device)
+    return np.ascontiguousarray(np.asarray(detached(values), dtype=like.dtype))
 
 
 def check_data_range(value: Any, arrays: Sequence[Array], layout: Layout) -> float:

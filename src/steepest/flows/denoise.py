@@ -96,10 +96,11 @@ def denoise(
 
     Notes
     -----
-    Gradients with respect to ``image`` and ``strength`` (docs/gradients) are computed by implicit
-    differentiation of the solution. They are exact if the solution is exact and differentiable
-    there, which it is almost everywhere. With ``tol=1e-4``, they are accurate to a few per cent on
-    a photograph. The flux and the certificate are treated as constants.
+    Gradients with respect to ``image``, ``strength`` and the weights of the energy (docs/gradients)
+    are computed by implicit differentiation of the solution. They are exact if the solution is
+    exact and differentiable there, which it is almost everywhere. With ``tol=1e-4``, they are
+    accurate to a few per cent on a photograph. The flux and the certificate are treated as
+    constants.
     """
     if works_by_tiles(image, out, tiles):
         from .tiles.denoise import denoise_by_tiles

@@ -201,7 +201,9 @@ def becomes_constant(energy: Any) -> bool:
 def pace(energy: Any) -> float:
     """Half the largest rate at which the flow can change a pixel, about."""
     if isinstance(energy, (TotalVariation, TotalGeneralisedVariation)):
-        weight = getattr(energy, "alpha1", energy.radius)
+        weight = (
+            energy.typical[0] if isinstance(energy, TotalGeneralisedVariation) else energy.radius
+        )
         return float(weight * max(1 / h for h in energy.steps))
     return float(energy.reach * energy.radius)
 

@@ -31,14 +31,16 @@ _FIT = 1.04  # largest accepted ratio of two quantiles to that of noise
 class Blocks:
     """Blocks in the order of their variances.
 
-    ``values`` are (blocks, pixels) without their planes. ``constant`` is the share of the image
-    where it is constant. Blocks that are constant in part or saturated are left out.
+    ``values`` are (blocks, pixels) without their planes, ``place`` are their numbers among all
+    blocks. ``constant`` is the share of the image where it is constant. Blocks that are constant in
+    part or saturated are left out.
     """
 
     ndim: int
     variance: np.ndarray
     mean: np.ndarray
     values: np.ndarray
+    place: np.ndarray
     constant: float
 
     def __len__(self) -> int:
@@ -47,8 +49,9 @@ class Blocks:
     def where(self, chosen: np.ndarray) -> Blocks:
         """Those of these numbers or for which a mask holds."""
         return Blocks(
-            self.ndim, self.variance[chosen], self.mean[chosen], self.values[chosen], self.constant
-        )
+            self.ndim, self.variance[chosen], self.mean[chosen], self.values[chosen],
+            self.place[chosen], self.constant,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -78,33 +81,37 @@ class Correlation:
     far: float
 
 
-def cut_blocks(array: np.ndarray) -> Blocks:
-    """Cut an image (channels, \\*space) into blocks that overlap by half of their sides."""
-    ndim = array.ndim - 1
-    side = min(SIDE[ndim], *array.shape[1:])
-    plane = _planes(ndim)
-    parts = []
-    changing = ~constant_in(array)
-    for channel, changes in zip(array, changing, strict=True) if side == SIDE[ndim] else ():
-        low, high = float(channel.min()), float(channel.max())
-        values = _windows(channel, side).astype(np.float64)
-        bad = ((values <= low) | (values >= high)).mean(1) > 0.01
-        bad |= _windows(~changes, side).mean(1) > 0.02
-        lines = values.reshape(-1, *(side,) * ndim)
-        for axis in range(1, ndim + 1):  # as where the border of an image was repeated
-            bad |= (np.diff(lines, axis=axis) == 0).mean(tuple(range(1, ndim + 1))) > _EQUAL
-        mean = values.mean(1)
-        values -= mean[:, None]
-        values -= (values @ plane) @ plane.T
-        variance = (values * values).mean(1)
-        keep = ~bad & (variance > 1e-9 * (high - low) ** 2)
-        parts.append((variance[keep], mean[keep], values[keep]))
+def cut_blocks(channel: np.ndarray) -> Blocks:
+    r"""Cut an array (\*space) into blocks that overlap by half of their sides."""
+    ndim, side = channel.ndim, SIDE[channel.ndim]
+    changing = ~constant_in(channel[None])[0]
     constant = 1 - float(changing.mean())
-    if not parts:
-        return Blocks(ndim, np.zeros(0), np.zeros(0), np.zeros((0, 1)), constant)
-    variance, mean, values = (np.concatenate(each) for each in zip(*parts, strict=True))
-    order = np.argsort(variance, kind="stable")
-    return Blocks(ndim, variance[order], mean[order], values[order], constant)
+    if min(channel.shape) < side:
+        return Blocks(ndim, np.zeros(0), np.zeros(0), np.zeros((0, 1)), np.zeros(0, int), constant)
+    low, high = float(channel.min()), float(channel.max())
+    values = _windows(channel).astype(np.float64)
+    bad = ((values <= low) | (values >= high)).mean(1) > 0.01
+    bad |= _windows(~changing).mean(1) > 0.02
+    lines = values.reshape(-1, *(side,) * ndim)
+    for axis in range(1, ndim + 1):  # as where the border of an image was repeated
+        bad |= (np.diff(lines, axis=axis) == 0).mean(tuple(range(1, ndim + 1))) > _EQUAL
+    mean = values.mean(1)
+    values = _without_planes(values, ndim)
+    variance = (values * values).mean(1)
+    place = np.flatnonzero(~bad & (variance > 1e-9 * (high - low) ** 2))
+    place = place[np.argsort(variance[place], kind="stable")]
+    return Blocks(ndim, variance[place], mean[place], values[place], place, constant)
+
+
+def values_in(channel: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """What another channel has in the blocks with these numbers, without planes."""
+    return _without_planes(_windows(channel)[place].astype(np.float64), channel.ndim)
+
+
+def _without_planes(values: np.ndarray, ndim: int) -> np.ndarray:
+    plane = _planes(ndim)
+    values = values - values.mean(1)[:, None]
+    return np.asarray(values - (values @ plane) @ plane.T)
 
 
 def constant_in(array: np.ndarray) -> np.ndarray:
@@ -113,8 +120,9 @@ def constant_in(array: np.ndarray) -> np.ndarray:
     return np.asarray(maximum_filter(array, size) == minimum_filter(array, size))
 
 
-def _windows(channel: np.ndarray, side: int) -> np.ndarray:
+def _windows(channel: np.ndarray) -> np.ndarray:
     r"""The blocks of an array (\*space), as rows."""
+    side = SIDE[channel.ndim]
     windows = np.lib.stride_tricks.sliding_window_view(channel, (side,) * channel.ndim)
     step = side // 2
     count = math.prod(n // step for n in windows.shape[: channel.ndim])
@@ -185,15 +193,22 @@ def _simulated(ndim: int) -> np.ndarray:
     rows = []
     for blur in BLURS:
         noise = rng.standard_normal(shape)
-        blocks = cut_blocks(
-            gaussian_filter(noise, blur, mode="wrap")[None] if blur else noise[None]
-        )
+        blocks = cut_blocks(gaussian_filter(noise, blur, mode="wrap") if blur else noise)
         row = []
         for part in _PARTS:
             found = correlation(blocks, int(_HIGH * part * len(blocks)))
             row.append((found.near.mean(), found.diagonal, found.far))
         rows.append(row)
     return np.array(rows)
+
+
+def autocorrelation(blur: float) -> np.ndarray:
+    """``(25,)``: correlations along an axis, from 0 to 24 pixels apart, in noise of this blur."""
+    if blur == 0:
+        return np.eye(1, 25)[0]
+    kernel = np.exp(-0.5 * (np.arange(-12, 13) / blur) ** 2)
+    own = np.correlate(kernel, kernel, "full")[24:]
+    return own / own[0]
 
 
 @cache
@@ -231,13 +246,10 @@ def _quantiles(ndim: int, blur: float) -> tuple[np.ndarray, np.ndarray]:
     The variance is a quadratic form of Gaussian values. Its distribution is taken for a gamma
     distribution of the same mean and variance.
     """
-    side, offsets = SIDE[ndim], np.arange(-12, 13)
+    side = SIDE[ndim]
     line = np.zeros(side)
-    line[0] = 1.0
-    if blur:
-        kernel = np.exp(-0.5 * (offsets / blur) ** 2)
-        own = np.correlate(kernel, kernel, "full")[24:]
-        line[: min(side, 25)] = (own / own[0])[:side]
+    own = autocorrelation(blur)[:side]
+    line[: len(own)] = own
     one = line[np.abs(np.subtract.outer(np.arange(side), np.arange(side)))]
     covariance: np.ndarray = reduce(np.kron, [one] * ndim)
     plane = _planes(ndim)

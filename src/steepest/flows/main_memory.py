@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from ..convex.energy import maps_of
 from ..convex.registry import is_compiled, is_compiled_saddle
 from ..core.namespace import detached, is_torch, namespace
 
@@ -31,8 +32,8 @@ def tensors_as_arrays(march: March) -> March:
         options["dtype"] = np.dtype(str(dtype).removeprefix("torch."))
         if options.get("hooks") is not None:
             options["hooks"] = _hooks(options["hooks"], xp.from_numpy)
-        if hasattr(energy, "weights"):
-            energy = replace(energy, weights=detached(energy.weights))
+        if maps := maps_of(energy):
+            energy = replace(energy, **{name: detached(each) for name, each in maps.items()})
         record = march(energy, state.mapped(detached), *args, **options)
         room = xp.from_numpy(record.room)
         return replace(record, room=room, state=record.state.mapped(xp.from_numpy))

@@ -159,7 +159,9 @@ def image_noise(channels: np.ndarray) -> ImageNoise:
     mixed = noise_of_colour_jpeg(channels)
     if mixed is not None:
         return ImageNoise(each_colour(mixed, channels), mixed)
-    return ImageNoise(tuple(_noise_of_channel(each) for each in channels))
+    rest = [[*channels[:i], *channels[i + 1 :]] for i in range(len(channels))]
+    pairs = zip(channels, rest, strict=True)
+    return ImageNoise(tuple(_noise_of_channel(each, others) for each, others in pairs))
 
 
 def level_of(models: Sequence[NoiseModel], channels: np.ndarray, constant: np.ndarray) -> Noise:
@@ -174,7 +176,7 @@ def level_of(models: Sequence[NoiseModel], channels: np.ndarray, constant: np.nd
     return Noise(math.sqrt(square / share), share, math.sqrt(square))
 
 
-def _noise_of_channel(channel: np.ndarray) -> NoiseModel:
+def _noise_of_channel(channel: np.ndarray, others: Sequence[np.ndarray]) -> NoiseModel:
     r"""The noise of an array (\*space) with values near one; if it is small, by Haar details."""
     counted = noise_of_counts(channel)
     if counted is not None:
@@ -182,7 +184,7 @@ def _noise_of_channel(channel: np.ndarray) -> NoiseModel:
     before = noise_before_jpeg(channel)
     if before is not None:
         return NoiseModel(before[0] ** 2, share=before[1])
-    found = noise_in_blocks(channel)
+    found = noise_in_blocks(channel, others)
     if found is None:
         haar = haar_noise(channel)
         found = NoiseModel(haar.sigma**2, share=haar.share)

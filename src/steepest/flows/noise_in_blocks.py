@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.ndimage import uniform_filter
@@ -19,6 +20,7 @@ from .flat_blocks import (
     fit_variance,
 )
 from .noise_model import NoiseModel
+from .texture import texture_in
 
 _BINS = 6  # of grey values, if there are enough blocks
 # of the line of variances, relative to its value at the mean; above 1, black is not zero
@@ -31,10 +33,14 @@ _BEYOND = 1.3  # largest mean variance, relative to the largest that was seen
 _TEXTURE = 0.35  # correlation of neighbours in texture, beyond that of the noise
 
 
-def noise_in_blocks(channel: np.ndarray) -> NoiseModel | None:
-    """The noise of a channel; None if blocks do not show whether it has any."""
+def noise_in_blocks(channel: np.ndarray, others: Sequence[np.ndarray] = ()) -> NoiseModel | None:
+    """The noise of a channel; None if blocks do not show whether it has any.
+
+    The other channels of the image help to tell noise from texture.
+    """
     space = tuple(n for n in channel.shape if n > 1)
-    blocks = cut_blocks(channel.reshape(1, *space)) if space else None
+    channel, others = channel.reshape(space), [each.reshape(space) for each in others]
+    blocks = cut_blocks(channel) if space else None
     if blocks is None or len(blocks) < LEAST:
         return None
     white = fit_variance(blocks, 0.0)
@@ -43,7 +49,7 @@ def noise_in_blocks(channel: np.ndarray) -> NoiseModel | None:
     if not white.fits and blocks.constant > _DRAWN:
         return None  # perhaps a drawing: what is not constant are its edges
     if float(found.near.mean()) > usual[0, 0] + 0.1 + 2 * _error(blocks, white):
-        blurred = _blurred(blocks, found, usual)
+        blurred = _blurred(blocks, found, usual, channel, others)
         if blurred is not None:
             return blurred
     variance = white.variance * (1 - _texture(blocks, white, found))
@@ -65,7 +71,13 @@ def _texture(blocks: Blocks, fit: Fit, found: Correlation) -> float:
     return min(1.0, max(0.0, excess / _TEXTURE))
 
 
-def _blurred(blocks: Blocks, found: Correlation, usual: np.ndarray) -> NoiseModel | None:
+def _blurred(
+    blocks: Blocks,
+    found: Correlation,
+    usual: np.ndarray,
+    channel: np.ndarray,
+    others: Sequence[np.ndarray],
+) -> NoiseModel | None:
     """The model of blurred noise; None if correlations or variances are not those of such noise."""
     width = float(np.interp(found.near.mean(), usual[:, 0], BLURS))
     for _ in range(2):
@@ -81,6 +93,9 @@ def _blurred(blocks: Blocks, found: Correlation, usual: np.ndarray) -> NoiseMode
     noise = 1 - max(0.0, *misses) / _TEXTURE_MISSES  # what is not blurred noise is texture
     noise *= min(1.0, fit.share / _ENOUGH)
     if not fit.fits or noise <= 0:
+        return None
+    noise *= 1 - texture_in(blocks, fit, width, channel, others)
+    if noise == 0:
         return None
     return NoiseModel(fit.variance * noise, blur=width, share=fit.share)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..convex.energy import Energy
+from ..convex.energy import Energy, maps_of
 from ..core.errors import InputError
 from ..core.namespace import Array, detached, is_torch, namespace, to_float64
 from ..core.numbers import check_number
@@ -184,7 +184,7 @@ def _least_risk(problem: Problem, index: int, plan: Plan, noise: ImageNoise) -> 
     if span == 0 or level.total <= 1e-6 * span:
         nothing = solve_part(problem, index, 0.0, plan, None)
         return _Found(nothing, 0.0, noise.models, Noise(0.0, 0.0, 0.0))
-    sample = _mosaic(part) if getattr(problem.energy, "weights", None) is None else part
+    sample = part if maps_of(problem.energy) else _mosaic(part)
     whole = sample is part
     rough = replace(plan, goal=replace(plan.goal, tol=max(plan.goal.tol, _TRIAL_TOL)))
     risk = _Risk(
