@@ -357,6 +357,30 @@ def test_bad_measurements_and_models_are_named(flow):
         flow.sample(np.ones((3, 1)), 1).interval()
 
 
+def test_velocities_of_a_wrong_shape_are_named():
+    network = posterior.Dense((2,), width=4, depth=1)
+    with pytest.raises(InputError, match="velocity must return"):
+        posterior.learn(pairs(20)[0], velocity=lambda t, x, y: network(t, x.repeat(1, 2)), steps=1)
+
+
+def test_densities_need_gaussian_noise():
+    x, _ = pairs(40)
+    model = posterior.learn(x, path=posterior.Kac(), steps=1)
+    with pytest.raises(InputError, match="Gaussian noise only"):
+        model.log_density(x)
+    with pytest.raises(InputError, match="Gaussian noise only"):
+        posterior.gap(model, log_joint, x, x)
+
+
+def test_rounding_gives_constant_values_no_deviation():
+    from steepest.posterior.flow import Scale
+
+    for value in (0.1, 0.3, 1e-3):
+        scale = Scale.of(torch.full((97, 2), value))
+        assert not scale.scale.any()
+        assert (scale.center == value).all()
+
+
 def test_a_diverging_velocity_is_an_error():
     from steepest.core.errors import NotConverged
 

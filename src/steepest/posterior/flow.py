@@ -18,6 +18,7 @@ from .couplings import Coupling, choose
 from .draws import Draws
 from .given import Back, as_given, check_data, check_pairs
 from .networks import Dense
+from .noise import Gaussian
 from .paths import Path, Straight
 
 _EVERY, _PATIENCE, _MOST_STEPS = 50, 400, 20_000
@@ -36,7 +37,9 @@ class Scale:
     @staticmethod
     def of(values: Tensor) -> Scale:
         """Return mean and standard deviation of each value."""
-        return Scale(values.mean(0), values.std(0))
+        varies = values.amax(0) > values.amin(0)  # rounding gives constant values a deviation
+        center = torch.where(varies, values.mean(0), values[0])
+        return Scale(center, torch.where(varies, values.std(0), 0.0))
 
     def inward(self, values: Tensor) -> Tensor:
         """Return standardised values."""
@@ -152,6 +155,8 @@ class Flow:
             )
         if not bool((self.x_scale.scale > 0).all()):
             raise InputError("x has constant values: there is no density")
+        if not isinstance(getattr(self.path, "noise", None), Gaussian):
+            raise InputError("densities are computed for paths from Gaussian noise only")
         shape, u = u.shape, u.reshape(-1, *self.shape)
         logdet, t, h = torch.zeros(len(u)), 0.0 if forward else 1.0, 1 / num_steps
         sign = 1 if forward else -1
@@ -219,8 +224,8 @@ def learn(
     velocity : nn.Module, optional
         A network ``(t, x, y) -> v``; a copy is trained. By default `Dense`.
     steps : int, optional
-        Training steps, on all examples. By default, a fifth of the examples is held out, and the
-        training ends when their loss has not fallen for 400 steps: with few examples, networks
+        Training steps, on all examples. By default, a fifth of the examples (at most 1024) is held
+        out, and the training ends when their loss has not fallen for 400 steps: with few examples, networks
         that train longer become overconfident.
     batch_size, learning_rate
         Of Adam. The weights used are running averages.
@@ -267,7 +272,7 @@ def learn(
         coupling = choose(u, c, path.start(20 * batch, u.shape[1:], noise), batch, random)
     network = _network(velocity, u, c, int(random.integers(2**31)))
     order = torch.from_numpy(random.permutation(len(u)))
-    held = order[: 0 if steps is not None else len(u) // 5]
+    held = order[: 0 if steps is not None else min(len(u) // 5, _HELD)]
     chosen = _train(
         network, path, coupling, (u, c), (order[len(held) :], held), noise,
         None if steps is None else check_count(steps, "steps"), batch, rate,
@@ -298,11 +303,12 @@ def _train(
         g = torch.Generator().manual_seed(0)
         total, repeats = 0.0, math.ceil(_HELD / len(held))
         for i in range(repeats):
-            z = path.start(len(held), u.shape[1:], g)
-            t = (i + torch.rand(len(held), generator=g)) / repeats
-            with torch.no_grad():
-                total += float(loss(net, held, z, t, g)) / repeats
-        return total
+            for part in held.split(batch):  # plans of whole held-out sets would be slow
+                z = path.start(len(part), u.shape[1:], g)
+                t = (i + torch.rand(len(part), generator=g)) / repeats
+                with torch.no_grad():
+                    total += len(part) * float(loss(net, part, z, t, g))
+        return total / (repeats * len(held))
 
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
     mean = copy.deepcopy(network).requires_grad_(False)
@@ -332,6 +338,11 @@ def _train(
 
 def _network(velocity: nn.Module | None, u: Tensor, c: Tensor | None, seed: int) -> nn.Module:
     if velocity is not None:
+        with torch.no_grad():
+            found = velocity(torch.zeros(2), u[:2], None if c is None else c[:2]).shape
+        if found != u[:2].shape:
+            wanted = ("n", *u.shape[1:])
+            raise InputError(f"velocity must return the shape {wanted}, not {tuple(found)} (n = 2)")
         return copy.deepcopy(velocity)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
