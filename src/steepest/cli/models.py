@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .runner import Item
     from .sources import Source
 
-_SAMPLES = 16  # of the posterior
+SAMPLES = 16  # of the posterior
 _LEAST = 2e-3  # noise of images in which less is found, relative to their range
 
 MODEL = Parameter(group=choices.group("Patch model", ""))
@@ -135,7 +135,7 @@ class ModelDenoising:
             item.keep(["image"], [patches.denoise(part, model, sigmas[-1], **keywords)])
             if self.std is not None:
                 found = patches.posterior(
-                    part, model, sigmas[-1], num_samples=_SAMPLES, **keywords
+                    part, model, sigmas[-1], num_samples=SAMPLES, **keywords
                 ).std
                 in_file = item.grey.in_file(found, image.array.dtype)
                 spread.append(found if in_file is None else in_file)
