@@ -21,7 +21,7 @@ from .model import PatchModel
 from .prior import Members, Prior, gaussian
 
 TOLERANCE, STEPS = 1e-2, 30
-_INNER = 12  # iterations of conjugate gradients in a step
+_INNER = 150  # most iterations of conjugate gradients in a step
 _REDUCTION = 0.1  # of the residual, which ends them earlier
 _START = 30  # iterations for the first image
 _ADDED = (1.0, 1 / 4, 1 / 16)  # noise of the stages before, over the variance of the model
