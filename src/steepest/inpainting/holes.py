@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
-from ..grid.components import connected
+from scipy.ndimage import label
 
 Box = tuple[Any, ...]  # slices
 
@@ -100,7 +99,7 @@ def _components(unknown: np.ndarray, radius: int) -> tuple[np.ndarray, np.ndarra
             step = min(width, radius + 1 - width)
             lines[step:] |= lines[:-step]
             width += step
-    numbers, count = connected(grown)  # also joins some at a distance of radius + 1
+    numbers, count = label(grown)  # also joins some at a distance of radius + 1
     labels = np.zeros(unknown.shape, np.int32)
     np.multiply(numbers, unknown[window], out=labels[window])
     own = labels[places]

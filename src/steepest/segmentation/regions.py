@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import center_of_mass, find_objects, label
 
 from ..core.errors import InputError
 from ..core.numbers import check_count, check_number
-from ..grid.components import connected
 from .result import Segmentation
 
 _MOST = 254  # largest label
@@ -88,11 +88,11 @@ def regions(result: Segmentation, *, pixel_size: float = 1.0, background: int = 
     for k in range(result.thresholds.size + 1):
         if k == background:
             continue
-        own, count = connected(result.labels == k)
+        own, count = label(result.labels == k)
         if not count:
             continue
-        possible, _ = connected((result.lowest <= k) & (k <= result.highest))
-        core, _ = connected((result.labels == k) & result.certain)
+        possible, _ = label((result.lowest <= k) & (k <= result.highest))
+        core, _ = label((result.labels == k) & result.certain)
         table = _measure(own, count)
         table["class"] = k
         table["area"] = np.bincount(own.ravel(), minlength=count + 1)[1:] * unit
@@ -115,19 +115,12 @@ def _table(count: int, ndim: int) -> np.ndarray:
 
 def _measure(own: np.ndarray, count: int) -> np.ndarray:
     """The table of the objects 1 .. count, with their numbers, positions and extents."""
-    ndim = own.ndim
-    table = _table(count, ndim)
+    table = _table(count, own.ndim)
     table["label"] = np.arange(1, count + 1)
-    pixels = np.nonzero(own)
-    numbers = own[pixels] - 1
-    sizes = np.bincount(numbers, minlength=count)
-    for axis, at in enumerate(pixels):
-        table["centroid"][:, axis] = np.bincount(numbers, at, count) / sizes
-        first, last = np.full(count, own.shape[axis]), np.full(count, -1)
-        np.minimum.at(first, numbers, at)
-        np.maximum.at(last, numbers, at)
-        table["bbox"][:, axis], table["bbox"][:, ndim + axis] = first, last + 1
-        table["border"] |= (first == 0) | (last + 1 == own.shape[axis])
+    boxes = np.array([[(s.start, s.stop) for s in box] for box in find_objects(own)])
+    table["bbox"] = boxes.swapaxes(1, 2).reshape(count, -1)
+    table["border"] = ((boxes[..., 0] == 0) | (boxes[..., 1] == own.shape)).any(1)
+    table["centroid"] = center_of_mass(own > 0, own, table["label"])
     return table
 
 

@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
+from scipy.ndimage import label
 
 from ..core.numbers import check_number
 from ..flows.noise import estimate_noise
-from ..grid.components import connected
 from .decomposition import Decomposition, planes_of
 
 _FAINTEST = 0.02  # least height of an object, relative to the largest value of its band
@@ -136,10 +136,10 @@ def _regions(plane: np.ndarray, rounding: float) -> tuple[np.ndarray, np.ndarray
     signs: list[int] = []
     for sign in (1, -1):
         height = sign * raised
-        parts, count = connected(height > floor)
+        parts, count = label(height > floor)
         peaks = np.zeros(count + 1)
         np.maximum.at(peaks, parts.ravel(), height.ravel())
-        tops, count = connected((parts > 0) & (height > peaks[parts] / 2))
+        tops, count = label((parts > 0) & (height > peaks[parts] / 2))
         labels[tops > 0] = tops[tops > 0] + len(signs)
         signs += [sign] * count
     return labels, np.array(signs)
