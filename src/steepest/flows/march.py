@@ -29,20 +29,12 @@ NEGLIGIBLE = 1e-4  # share of the contrast energy below which the energy of a st
 class Hooks:
     """Callbacks of a march.
 
-    Attributes
-    ----------
-    guess : callable, optional
-        ``guess(index, start, end)`` returns a feasible flux to start a step with.
-    watch : callable, optional
-        ``watch(terms, iterations)`` is called after every measurement within a step. It returns
-        True to stop the march.
-    trace : callable, optional
-        ``trace(index, time, tau, dual)`` is called after each step with the solved dual.
-    after_step : callable, optional
-        ``after_step(index, time, outcome, bound, image)`` is called after each step with its
-        outcome. It returns True to stop the march.
-    stage : callable, optional
-        ``stage(name, num_steps)`` is called before each stage, if there are several stages.
+    ``guess(index, start, end)`` returns a feasible flux to start a step with.
+    ``watch(terms, iterations)`` is called after every measurement within a step,
+    ``trace(index, time, tau, dual)`` after each step with the solved dual, and
+    ``after_step(index, time, outcome, bound, image)`` with its outcome. ``watch`` and
+    ``after_step`` return True to stop the march. ``stage(name, num_steps)`` is called before each
+    stage, if there are several.
     """
 
     guess: Guess | None = None

@@ -52,14 +52,9 @@ def one_group(unknown: np.ndarray) -> list[HoleGroup]:
 
 
 def group_holes(unknown: np.ndarray, radius: int) -> list[HoleGroup]:
-    """Return groups that hold all unknown pixels, or the whole image if they would save little.
+    """Return groups that hold all ``unknown`` pixels (\\*grid), or the image as a whole.
 
-    Parameters
-    ----------
-    unknown
-        (\\*grid) Boolean, two or three axes.
-    radius
-        Distance, along every axis, up to which the equation of a pixel reads other pixels.
+    ``radius`` is the distance, along every axis, up to which the equation of a pixel reads others.
     """
     most = _SHARE * unknown.size
     if not 0 < np.count_nonzero(unknown) <= most:

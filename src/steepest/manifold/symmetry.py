@@ -44,10 +44,7 @@ def operators(symmetry: str | None) -> np.ndarray:
     cannot tell them apart. The main axis is z, that of "2/m" is y, and the two-fold axes across a
     main axis include x.
 
-    Raises
-    ------
-    InputError
-        If there is no point group of this name.
+    Raises `InputError` if there is no point group of this name.
     """
     name = "1" if symmetry is None else symmetry
     if not isinstance(name, str) or name not in _NAMES:

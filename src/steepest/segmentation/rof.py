@@ -30,15 +30,8 @@ class Rof:
 
     The iteration runs in float32 as long as that helps, on an image shifted and scaled to magnitude
     one. A proof needs no more than a feasible flux, so nothing of this affects it: ``u`` is
-    evaluated anew from ``f`` in float64.
-
-    Parameters
-    ----------
-    f : float64 array (\\*space)
-    energy : Energy
-        With coarea formula, ``on`` the image.
-    limits : Limits
-        ``max_num_iter`` is for the iterations of all strengths together.
+    evaluated anew from ``f`` in float64. The energy has a coarea formula, and is ``on`` the image.
+    ``max_num_iter`` is for the iterations of all strengths together.
     """
 
     def __init__(self, f: np.ndarray, energy: Energy, limits: Limits) -> None:
