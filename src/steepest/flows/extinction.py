@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import is_dataclass, replace
 from functools import partial
 from typing import Any
@@ -23,6 +22,7 @@ from ..core.progress import Callback, Progress, Reporter, check_callback
 from ..core.solver import Limits, Solver, limits
 from ..grid.coarsening import average
 from .march import NEGLIGIBLE, Hooks, contrast_energy, fresh_state, march
+from .options import takes_options_of
 from .problem import Problem, make_problem
 
 _FIRST = 1e-3  # share of the largest deviation from the mean; nothing vanishes before it is lost
@@ -35,21 +35,19 @@ STAGE = "finding the last time"  # name of the stage, shown to the user
 DEFAULT_TOL = 3e-3
 
 
+@takes_options_of(make_problem)
 def extinction_time(
     image: Any,
     energy: Energy | None = None,
     *,
-    channel_axis: int | None = None,
-    batch_axis: int | None = None,
-    spacing: float | Sequence[float] | None = None,
     solver: Solver | None = None,
     on_step: Callback | None = None,
+    **axes: Any,
 ) -> float:
     """Find a time after which the flow of ``image`` is constant.
 
-    The result is at most about twice the
-    exact extinction time. The flow is computed at times that double from step to step, until its
-    contrast is below 1e-3 of the contrast of the image.
+    The result is at most about twice the exact extinction time. The flow is computed at times that
+    double from step to step, until its contrast is below 1e-3 of the contrast of the image.
 
     Parameters
     ----------
@@ -81,13 +79,7 @@ def extinction_time(
         unequal.
     """
     own = limits(solver, tol=DEFAULT_TOL, max_num_iter=_MOST_ITERATIONS, positive=True)
-    problem = make_problem(
-        image,
-        check_homogeneous(energy),
-        channel_axis=channel_axis,
-        batch_axis=batch_axis,
-        spacing=spacing,
-    )
+    problem = make_problem(image, check_homogeneous(energy), **axes)
     require(problem.energy, "extinction")
     check_callback(on_step)
     return extinction_of(problem, own, on_step)

@@ -15,6 +15,7 @@ from ...core.rng import Rng, generator
 from ...core.solver import Solver, limits
 from ...core.threads import resolve_num_threads
 from ...core.tiles import Tiles, works_by_tiles
+from ...flows.options import takes_options_of
 from ...tiled.request import TileRequest
 from ..echoes.state import Echoes
 from ..echoes.thinning import (
@@ -32,6 +33,70 @@ from .checks import MaskStep, check_mask, count_of, exponent
 _CANDIDATES = 10  # pixels per exchange; the one with the largest error is inserted
 _PARTS = 20  # parts of a cycle of exchanges, each followed by a progress report
 _LEAST = 64  # minimum number of exchanges in a part
+
+
+@dataclass(frozen=True, eq=False)
+class _Setup:
+    """The checked arguments of the methods with echoes.
+
+    ``values`` are the image as (C, H, W) float32 from -1 to 1, in units of ``scale``; ``jitter``
+    (N,) breaks ties.
+    """
+
+    values: np.ndarray
+    scale: float
+    jitter: np.ndarray
+    random: np.random.Generator
+    absolute: bool
+    num_threads: int
+    reporter: Reporter
+
+    def report(self, echoes: Echoes, target: int, num_steps: int = 0) -> bool:
+        """Report the present mask; return True if the method must stop."""
+        if not self.reporter.listens:
+            return self.reporter.stopped
+        error = self.scale * float(np.abs(echoes.error).mean(dtype=np.float64))
+        known = int(echoes.tile_size.sum())
+        return self.reporter(MaskStep(0, num_steps, known, target, error))
+
+    def thin(self, target: int, rank: np.ndarray | None = None) -> Echoes:
+        """Thin from all pixels to ``target``; if stopped, drop the excess pixels at once."""
+        options = self.absolute, self.num_threads
+        echoes = echoes_of_all(self.values, self.jitter, *options)
+        stop = partial(self.report, target=target)
+        if stop(echoes) or thin_to(echoes, target, *options, rank=rank, after=stop):
+            drop_to(echoes, target, rank)
+        return echoes
+
+
+def check_setup(
+    image: Any,
+    *,
+    channel_axis: int | None = None,
+    rng: Rng = None,
+    on_step: Callback | None = None,
+    norm: str = "l1",
+    num_threads: int | None = None,
+) -> _Setup:
+    """Check the arguments that the methods with echoes share.
+
+    A constant, on which no mask depends, is subtracted from each channel so that float32 represents
+    the rest more accurately.
+    """
+    reporter, absolute, random = Reporter(on_step), exponent(norm) == 1, generator(rng)
+    image, layout = prepare_numpy(image, channel_axis, any_size=True)
+    if image.ndim != 3:
+        raise InputError(
+            f"image of shape {layout.shape} has {image.ndim - 1} spatial axes; echoes need 2 "
+            "(for a colour image give channel_axis=-1; volumes: laplacian_dither, densify)"
+        )
+    ends = [(float(channel.min()), float(channel.max())) for channel in image]
+    scale = max(high / 2 - low / 2 for low, high in ends) or 1.0
+    values = np.empty(image.shape, np.float32)
+    for channel, (low, high), to in zip(image, ends, values, strict=True):
+        to[:] = (channel.astype(np.float64) - (low / 2 + high / 2)) / scale
+    threads = resolve_num_threads(num_threads)
+    return _Setup(values, scale, jitter(values, random), random, absolute, threads, reporter)
 
 
 def echo(
@@ -107,20 +172,15 @@ def echo(
         own = limits(Solver(num_threads=num_threads), tol=0.0, max_num_iter=1)
         request = TileRequest(image, out, own, tiles or Tiles(), channel_axis, None, on_step)
         return echo_by_tiles(request, density, rng, norm)
-    setup = _prepare(image, channel_axis, rng, on_step, norm, num_threads)
+    setup = check_setup(
+        image, channel_axis=channel_axis, rng=rng, on_step=on_step, norm=norm,
+        num_threads=num_threads,
+    )  # fmt: skip
     return setup.thin(count_of(density, setup.jitter.size)).known > 0
 
 
-def echo_ranking(
-    image: Any,
-    *,
-    channel_axis: int | None = None,
-    rng: Rng = None,
-    on_step: Callback | None = None,
-    norm: str = "l1",
-    density: float = 0.01,
-    num_threads: int | None = None,
-) -> np.ndarray:
+@takes_options_of(check_setup)
+def echo_ranking(image: Any, *, density: float = 0.01, **options: Any) -> np.ndarray:
     """Compute the masks of `echo` for all densities in one run.
 
     The mask of k pixels is ``ranking < k``.
@@ -140,23 +200,14 @@ def echo_ranking(
         30 % of the pixels differ from those of `echo`, whose echoes are relaxed at other sizes;
         both masks are about as good.
     """
-    setup = _prepare(image, channel_axis, rng, on_step, norm, num_threads)
+    setup = check_setup(image, **options)
     rank = np.zeros(setup.jitter.size, np.int32)
     setup.thin(count_of(density, rank.size), rank)
     return rank.reshape(setup.values.shape[1:])
 
 
-def echo_exchange(
-    image: Any,
-    mask: Any,
-    *,
-    channel_axis: int | None = None,
-    rng: Rng = None,
-    on_step: Callback | None = None,
-    norm: str = "l1",
-    cycles: int = 5,
-    num_threads: int | None = None,
-) -> np.ndarray:
+@takes_options_of(check_setup)
+def echo_exchange(image: Any, mask: Any, *, cycles: int = 5, **options: Any) -> np.ndarray:
     """Improve a mask by nonlocal pixel exchange with echoes.
 
     Each of ``cycles * |mask|`` exchanges draws ten pixels and inserts the one with the largest
@@ -187,14 +238,14 @@ def echo_exchange(
     -----
     The run time is about 0.1 ms per exchange on one core for colour images at 5 %.
     """
-    setup = _prepare(image, channel_axis, rng, on_step, norm, num_threads)
+    setup = check_setup(image, **options)
     cycles = check_count(cycles, "cycles", least=0)
     known = check_mask(mask, setup.values.shape[1:])
     size, number = int(known.sum()), known.size
     if size == number:
         return known
-    options = setup.absolute, setup.num_threads
-    echoes = echoes_of_mask(setup.values, known, setup.jitter, *options)
+    how = setup.absolute, setup.num_threads
+    echoes = echoes_of_mask(setup.values, known, setup.jitter, *how)
     part = max(-(-size // _PARTS), _LEAST)
     for _ in range(cycles):
         candidates = setup.random.integers(0, number, (size, min(_CANDIDATES, number)), np.int64)
@@ -202,64 +253,5 @@ def echo_exchange(
             exchange_groups(echoes, candidates[first : first + part], size, setup.absolute)
             if setup.report(echoes, size, cycles * -(-size // part)):
                 return echoes.known > 0
-        refresh(echoes, *options)
+        refresh(echoes, *how)
     return echoes.known > 0
-
-
-@dataclass(frozen=True, eq=False)
-class _Setup:
-    """The checked arguments of the methods with echoes.
-
-    ``values`` are the image as (C, H, W) float32 from -1 to 1, in units of ``scale``; ``jitter``
-    (N,) breaks ties.
-    """
-
-    values: np.ndarray
-    scale: float
-    jitter: np.ndarray
-    random: np.random.Generator
-    absolute: bool
-    num_threads: int
-    reporter: Reporter
-
-    def report(self, echoes: Echoes, target: int, num_steps: int = 0) -> bool:
-        """Report the present mask; return True if the method must stop."""
-        if not self.reporter.listens:
-            return self.reporter.stopped
-        error = self.scale * float(np.abs(echoes.error).mean(dtype=np.float64))
-        known = int(echoes.tile_size.sum())
-        return self.reporter(MaskStep(0, num_steps, known, target, error))
-
-    def thin(self, target: int, rank: np.ndarray | None = None) -> Echoes:
-        """Thin from all pixels to ``target``; if stopped, drop the excess pixels at once."""
-        options = self.absolute, self.num_threads
-        echoes = echoes_of_all(self.values, self.jitter, *options)
-        stop = partial(self.report, target=target)
-        if stop(echoes) or thin_to(echoes, target, *options, rank=rank, after=stop):
-            drop_to(echoes, target, rank)
-        return echoes
-
-
-def _prepare(
-    image: Any, channel_axis: int | None, rng: Rng, on_step: Callback | None, norm: str,
-    num_threads: int | None,
-) -> _Setup:  # fmt: skip
-    """Check the arguments.
-
-    A constant, on which no mask depends, is subtracted from each channel so that float32 represents
-    the rest more accurately.
-    """
-    reporter, absolute, random = Reporter(on_step), exponent(norm) == 1, generator(rng)
-    image, layout = prepare_numpy(image, channel_axis, any_size=True)
-    if image.ndim != 3:
-        raise InputError(
-            f"image of shape {layout.shape} has {image.ndim - 1} spatial axes; echoes need 2 "
-            "(for a colour image give channel_axis=-1; volumes: laplacian_dither, densify)"
-        )
-    ends = [(float(channel.min()), float(channel.max())) for channel in image]
-    scale = max(high / 2 - low / 2 for low, high in ends) or 1.0
-    values = np.empty(image.shape, np.float32)
-    for channel, (low, high), to in zip(image, ends, values, strict=True):
-        to[:] = (channel.astype(np.float64) - (low / 2 + high / 2)) / scale
-    threads = resolve_num_threads(num_threads)
-    return _Setup(values, scale, jitter(values, random), random, absolute, threads, reporter)

@@ -14,6 +14,7 @@ from ...core.progress import Reporter
 from ...core.solver import Limits
 from ...elliptic.watching import Iteration, iterate_all
 from ...grid.coarsening import average
+from ..blocks import interpolated
 from ..method import Filled, Method, normalise
 from ..problem import Problem
 from .midrange import sweep
@@ -188,17 +189,5 @@ def _guess(values: np.ndarray, grids: Sequence[Grid], limits: Limits) -> np.ndar
         return grids[1].iterate(u, limits.tol, limits.max_num_iter, rough=True)
 
     solution, _, _ = iterate_all(lambda: coarse_solution, [first], 1, None)[0]
-    return np.where(known, values, _refine(solution, known.shape))
-
-
-def _refine(u: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """Interpolate (\\*coarse) linearly to pixels of half the size, (\\*shape)."""
-    for axis, n in enumerate(shape):
-        if n > 1:
-            last = u.shape[axis] - 1
-            place = np.clip((np.arange(n) - 0.5) / 2, 0, last)
-            below = place.astype(int)
-            share = (place - below).reshape(-1, *(1,) * (u.ndim - 1 - axis))
-            above = np.take(u, np.minimum(below + 1, last), axis)
-            u = (1 - share) * np.take(u, below, axis) + share * above
-    return u
+    whole = tuple(slice(0, n) for n in known.shape)
+    return np.where(known, values, interpolated(solution[None], whole, 1)[0])
