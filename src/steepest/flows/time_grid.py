@@ -32,11 +32,6 @@ class TimeGrid:
     Parameters
     ----------
     nodes : increasing sequence of positive floats
-
-    Raises
-    ------
-    InputError
-        If the nodes are not positive, finite and increasing.
     """
 
     nodes: tuple[float, ...]

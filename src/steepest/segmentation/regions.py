@@ -69,11 +69,6 @@ def regions(result: Segmentation, *, pixel_size: float = 1.0, background: int = 
             First pixel along each axis, then one more than the last, as in `regionprops`.
         centroid : float (ndim,)
             Mean position in pixels, counted from 0.
-
-    Raises
-    ------
-    InputError
-        If an argument is invalid.
     """
     if not isinstance(result, Segmentation):
         raise InputError(

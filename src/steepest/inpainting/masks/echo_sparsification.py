@@ -156,11 +156,6 @@ def echo(
     Boolean array of the spatial shape
         True at the pixels to keep; by tiles, ``out``.
 
-    Raises
-    ------
-    InputError
-        If an argument is invalid.
-
     Notes
     -----
     At 5 %, the run time is about 10 microseconds per pixel of a colour image on one core. The

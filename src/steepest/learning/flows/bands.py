@@ -53,11 +53,6 @@ def learned_bands(module: nn.Module, u0: Tensor, edges: Sequence[float]) -> tupl
     -------
     bands : Tensor (B, N, 1, H, W)
     residual : Tensor (N, 1, H, W)
-
-    Raises
-    ------
-    InputError
-        If the images are not valid, or the edges are negative or do not increase.
     """
     start = float(edges[0]) if len(edges) else 0.0
     later = check_times(list(edges)[1:], "edges", start)

@@ -46,11 +46,6 @@ class MeanFluxNet(nn.Module):
     stages : int
         Number of refinements of the flux.
 
-    Raises
-    ------
-    InputError
-        If an argument is not a positive integer, or ``channels`` does not have three entries.
-
     Notes
     -----
     Inputs are images ``(N, 1, H, W)`` of any size and times ``(N,)`` in the solver's units (the
