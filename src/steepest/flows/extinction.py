@@ -82,7 +82,9 @@ def extinction_time(
     problem = make_problem(image, check_homogeneous(energy), **axes)
     require(problem.energy, "extinction")
     check_callback(on_step)
-    return extinction_of(problem, own, on_step)
+    _check_weights(problem)
+    find = partial(_last_time, problem.scale, own, Reporter(on_step))
+    return max(find(problem.energy, part) for part in problem.parts) / problem.scale
 
 
 def check_homogeneous(energy: Energy | None) -> Energy:
@@ -102,16 +104,6 @@ def check_homogeneous(energy: Energy | None) -> Energy:
     return energy
 
 
-def extinction_of(problem: Problem, solver: Limits, on_step: Callback | None = None) -> float:
-    """Compute `extinction_time` for a prepared problem.
-
-    Returns the time reached if the callback stops the search.
-    """
-    _check_weights(problem)
-    find = partial(_extinction, problem.scale, solver, Reporter(on_step))
-    return max(find(problem.energy, part) for part in problem.parts) / problem.scale
-
-
 def _check_weights(problem: Problem) -> None:
     weights = getattr(problem.energy, "weights", None)
     if weights is not None and not bool((weights > 0).all()):
@@ -121,7 +113,7 @@ def _check_weights(problem: Problem) -> None:
 def extinction_estimate(
     problem: Problem, num_threads: int, on_step: Callback | None = None
 ) -> float:
-    """Estimate the result of `extinction_of` in about a hundredth of its computing time.
+    """Estimate the result of `extinction_time` in about a hundredth of its computing time.
 
     For energies whose extinction takes too long, it is the time until a fifth of the energy is
     left.
@@ -134,9 +126,8 @@ def extinction_estimate(
     _check_weights(problem)
     reporter, times = Reporter(on_step), [0.0]
     solver = limits(Solver(num_threads=num_threads), tol=DEFAULT_TOL, max_num_iter=_MOST_ITERATIONS)
-    fades = not becomes_constant(problem.energy)
-    find = partial(_fading if fades else _extinction, problem.scale, solver, reporter)
-    longest = _LONGEST // 2 if fades else _LONGEST
+    find = partial(_last_time, problem.scale, solver, reporter)
+    longest = _LONGEST if becomes_constant(problem.energy) else _LONGEST // 2
     for part in problem.parts:
         if reporter.stopped:
             break
@@ -214,50 +205,31 @@ def _shortest(energy: Any, part: Any) -> float:
     return _FIRST * contrast(part) / steepest if steepest > 0 else 0.0
 
 
-def _extinction(scale: float, solver: Limits, reporter: Reporter, energy: Any, part: Any) -> float:
-    """Return the extinction time of one part, or the time reached if the callback has stopped."""
+def _last_time(scale: float, solver: Limits, reporter: Reporter, energy: Any, part: Any) -> float:
+    """Return when one part is constant or, for energies for which that takes too long, faded.
+
+    A part has faded when at most a fifth of its energy is left. If the callback has stopped, the
+    result is the time reached.
+    """
     start, reached, left = contrast(part), 0.0, 0.0
     if start == 0 or reporter.stopped:
         return 0.0
-    nodes = _shortest(energy, part) * 2.0 ** np.arange(_DOUBLINGS)
+    fades = not becomes_constant(energy)
+    share = _FADED if fades else FLAT
 
     def watch(index: int, time: float, outcome: Any, bound: Bound, image: Any) -> bool:
-        nonlocal reached, left
-        reached, left = time, contrast(image())
-        return reporter(Progress(0, 0, left / scale, STAGE)) or left <= FLAT * start
+        nonlocal start, reached, left
+        if fades and index == 0:
+            start = outcome.terms.start_value
+        reached, left = time, outcome.terms.value if fades else contrast(image())
+        return reporter(Progress(0, 0, left / scale, STAGE)) or left <= share * start
 
-    _march(energy, part, nodes, solver, watch)
-    if not reporter.stopped and left > FLAT * start:
+    nodes = _shortest(energy, part) * 2.0 ** np.arange(_DOUBLINGS)
+    goal = Goal(solver.tol, solver.max_num_iter, reference=NEGLIGIBLE * contrast_energy(part))
+    march(
+        energy, fresh_state(part), 0.0, nodes, np.zeros(nodes.size, bool), goal,
+        num_threads=solver.threads, hooks=Hooks(after_step=watch),
+    )  # fmt: skip
+    if not fades and not reporter.stopped and left > share * start:
         raise NotConverged(f"the flow is not constant at t={reached / scale:g}")
     return reached
-
-
-def _fading(scale: float, solver: Limits, reporter: Reporter, energy: Any, part: Any) -> float:
-    """Return the time after which at most a fifth of the energy of one part is left."""
-    if contrast(part) == 0 or reporter.stopped:
-        return 0.0
-    first, reached = math.inf, 0.0
-
-    def watch(index: int, time: float, outcome: Any, bound: Bound, image: Any) -> bool:
-        nonlocal first, reached
-        first = outcome.terms.start_value if index == 0 else first
-        reached = time
-        left = outcome.terms.value
-        return reporter(Progress(0, 0, left / scale, STAGE)) or left <= _FADED * first
-
-    _march(energy, part, _shortest(energy, part) * 2.0 ** np.arange(_DOUBLINGS), solver, watch)
-    return reached
-
-
-def _march(energy: Any, part: Any, nodes: np.ndarray, solver: Limits, watch: Any) -> None:
-    """March one part through ``nodes`` until ``watch`` returns True; keep no frames."""
-    march(
-        energy,
-        fresh_state(part),
-        0.0,
-        nodes,
-        np.zeros(nodes.size, bool),
-        Goal(solver.tol, solver.max_num_iter, reference=NEGLIGIBLE * contrast_energy(part)),
-        num_threads=solver.threads,
-        hooks=Hooks(after_step=watch),
-    )

@@ -69,11 +69,11 @@ class Rof:
         if constant is not None:
             look(State.of(self._f, faces, constant, error=self.error), 0.0)
             return Status.CONVERGED
-        while True:
-            status = self._solve(tau, faces, look)
-            if status is not Status.ROUNDING or self._double:
-                return status
+        status = self._solve(tau, faces, look)
+        if status is Status.ROUNDING and not self._double:
             self._double = True
+            status = self._solve(tau, faces, look)
+        return status
 
     def _solve(self, tau: float, faces: Faces, look: Callable[[State, float], bool]) -> Status:
         single = self._centred.astype(np.float32)
