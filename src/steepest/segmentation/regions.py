@@ -58,9 +58,9 @@ def regions(result: Segmentation, *, pixel_size: float = 1.0, background: int = 
         area : float
             Area (the volume in 3-D, the length in 1-D), in units of ``pixel_size``.
         area_certain, area_possible : float
-            The area of this object in any exact minimiser lies between the two: of the object that
-            contains the largest connected part whose pixels are certain, and that at most fills the
-            pixels of this class that are connected to it and not ruled out. If no pixel is certain,
+            The area of this object in any exact minimiser lies between the two: from the largest
+            connected part whose pixels are certain, to all pixels of this class that are connected
+            to it and not ruled out. If no pixel is certain,
             ``area_certain`` is 0: the object may not exist. Where doubtful pixels connect two
             objects, ``area_possible`` is that of both together.
         border : bool

@@ -116,14 +116,9 @@ def echo(
     The echo b_i of a mask pixel i is the response of the inpainting to a unit change at i. Without
     i, diffusion gives ``u + t b_i`` with ``t = -(L u)_i / (L b_i)_i``, where L is the Laplacian.
     The change of the error over the whole image is thus a sum over the echo, without solving an
-    equation. The other echoes become ``b_j + s_j b_i``, where ``s_j`` is the share of j in the flow
-    out of i (a star-mesh step). The method starts from the full mask.
-
-    Echoes are truncated where they are below 0.005 and where they are more than 24 pixels away.
-    Pixels whose echo has changed are scored again at once, all others when their turn comes. Images
-    larger than 64 x 64 are thinned in rounds, tile by tile. Before the last removals, their echoes
-    are relaxed, which corrects what truncation has added up to. docs/inpainting_results gives the
-    cost of each of these approximations.
+    equation. The method starts from the full mask (docs/inpainting_methods). Echoes are truncated
+    where they are below 0.005 and where they are more than 24 pixels away, and images larger than
+    64 x 64 are thinned in rounds; docs/inpainting_results says what that costs.
 
     Parameters
     ----------

@@ -46,10 +46,9 @@ class InfinityHarmonic(Method):
     Parameters
     ----------
     radius : int
-        How many pixels away along each axis the neighbours are, from 1 to 8: 8, 16, 32, 48 and 80
-        neighbours in a plane for 1 to 5. More neighbours resolve more directions and cost more
-        time. Best are 1 or 2 between pixels of sparse data a few pixels apart, 3 or 4 for holes of
-        a hundred pixels (docs/inpainting_methods has the errors for an exact solution).
+        How many pixels away along each axis the neighbours are, from 1 to 8. More neighbours
+        resolve more directions and cost more time. Best are 1 or 2 between pixels of sparse data a
+        few pixels apart, 3 or 4 for holes of a hundred pixels (docs/inpainting_methods).
 
     Notes
     -----
@@ -59,11 +58,9 @@ class InfinityHarmonic(Method):
     usual if holes are a few pixels wide, and several hundred if they are hundreds of pixels wide.
     The filled values lie in the range of the known values of their channel, whatever the residual.
 
-    The scheme is Oberman's: the new value is ``(d_b u_a + d_a u_b) / (d_a + d_b)`` for the two
-    neighbours with the steepest slope ``|u_a - u_b| / (d_a + d_b)`` between them, by over-relaxed
-    sweeps from a guess on coarser grids (docs/inpainting_methods). Closer to the image border than
-    ``radius``, a smaller radius is used, so that neighbours stay symmetric and linear images are
-    reproduced if the border is known.
+    The scheme is Oberman's, by over-relaxed sweeps from a guess on coarser grids. Closer to the
+    image border than ``radius``, a smaller radius is used, so that neighbours stay symmetric and
+    linear images are reproduced if the border is known.
 
     References
     ----------
