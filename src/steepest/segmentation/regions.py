@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import center_of_mass, find_objects, label
+from scipy.ndimage import center_of_mass, find_objects, label, maximum
 
 from ..core.errors import InputError
 from ..core.numbers import check_count, check_number
@@ -91,8 +91,8 @@ def regions(result: Segmentation, *, pixel_size: float = 1.0, background: int = 
         table = _measure(own, count)
         table["class"] = k
         table["area"] = np.bincount(own.ravel(), minlength=count + 1)[1:] * unit
-        table["area_certain"] = _largest(own, core, count) * unit
-        table["area_possible"] = _containing(own, possible, count) * unit
+        table["area_certain"] = _largest(own, core, table) * unit
+        table["area_possible"] = _largest(own, possible, table) * unit
         table["label"] += labels.max()
         labels[own > 0] = own[own > 0] + labels.max()
         rows.append(table)
@@ -119,18 +119,8 @@ def _measure(own: np.ndarray, count: int) -> np.ndarray:
     return table
 
 
-def _largest(own: np.ndarray, core: np.ndarray, count: int) -> np.ndarray:
-    """The number of pixels of the largest part of ``core`` in each object."""
-    sizes = np.bincount(core.ravel())
-    out = np.zeros(count + 1)
-    kept = core > 0
-    np.maximum.at(out, own[kept], sizes[core[kept]])
-    return out[1:]
-
-
-def _containing(own: np.ndarray, possible: np.ndarray, count: int) -> np.ndarray:
-    """The number of pixels of the part of ``possible`` that contains each object."""
-    sizes = np.bincount(possible.ravel())
-    part = np.zeros(count + 1, np.int64)
-    part[own.ravel()] = possible.ravel()
-    return sizes[part[1:]]
+def _largest(own: np.ndarray, parts: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """The number of pixels of the largest of the parts that each object meets."""
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    return np.asarray(maximum(sizes[parts], own, table["label"]))

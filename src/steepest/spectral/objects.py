@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.ndimage import label
+from scipy.ndimage import center_of_mass, find_objects, label
 
 from ..core.numbers import check_number
 from ..flows.noise import estimate_noise
@@ -170,11 +170,10 @@ def _measure(
     rows["diameter"] = 2 * (rows["area"] / ball) ** (1 / ndim)
     rows["contrast"] = sums(plane) / pixels - np.median(plane)
     rows["snr"] = np.abs(rows["contrast"]) * np.sqrt(pixels)
-    for axis, size in enumerate(labels.shape):
-        line = np.arange(size).reshape([-1 if k == axis else 1 for k in range(ndim)])
-        rows["centroid"][:, axis] = sums(np.broadcast_to(line, labels.shape)) / pixels
-        ends = np.take(labels, [0, -1], axis)
-        rows["border"][np.unique(ends[ends > 0]) - 1] = True
+    rows["centroid"] = center_of_mass(labels > 0, labels, np.arange(1, signs.size + 1))
+    for k, box in enumerate(find_objects(labels)):
+        ends = zip(box, labels.shape, strict=True)
+        rows["border"][k] = any(part.start == 0 or part.stop == size for part, size in ends)
     weight, most = np.zeros(signs.size), np.zeros(signs.size)
     inside = np.flatnonzero(decomposition.band_of_node == rows["band"][0])
     for node in (inside + 1).tolist():
