@@ -8,6 +8,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import map_coordinates
 
 from ..core.arrays import as_array, dtype_name
 from ..core.errors import InputError
@@ -252,13 +253,8 @@ def _in_squares(sums: np.ndarray, points: np.ndarray, half: np.ndarray) -> np.nd
     ends = [np.clip(points + 0.5 + side * half[:, None], 0, last).T for side in (-1, 1)]
     total = np.zeros(len(points))
     for down, right in product(range(2), repeat=2):
-        y, x = ends[down][0], ends[right][1]
-        i = np.minimum(y.astype(np.int64), last[0] - 1)
-        j = np.minimum(x.astype(np.int64), last[1] - 1)
-        u, v = y - i, x - j
-        upper = (1 - v) * sums[i, j] + v * sums[i, j + 1]
-        lower = (1 - v) * sums[i + 1, j] + v * sums[i + 1, j + 1]
-        total += (1 if down == right else -1) * ((1 - u) * upper + u * lower)
+        corner = map_coordinates(sums, [ends[down][0], ends[right][1]], order=1, mode="nearest")
+        total += corner if down == right else -corner
     return total
 
 
