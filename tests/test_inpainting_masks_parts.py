@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.ndimage import gaussian_filter
 
 from steepest.grid.dithering import dither, scale_to
 from steepest.inpainting.masks.densification import worst_pixels
 from steepest.inpainting.masks.lattice import lattice
-from steepest.inpainting.smoothing import gaussian
 
 SPACES = st.lists(st.integers(1, 9), min_size=1, max_size=3).map(tuple)
 SEEDS = st.integers(0, 2**31)
@@ -59,15 +57,6 @@ def test_dithering_keeps_the_mean_of_every_block() -> None:
     mask = dither(density, round(density.sum()))
     blocks = lambda a: a.reshape(4, 16, 4, 16).mean((1, 3))  # noqa: E731
     assert np.abs(blocks(mask) - blocks(density)).max() < 0.03
-
-
-@given(st.just(0.0) | st.floats(0.1, 3), st.tuples(st.integers(1, 12), st.integers(1, 12)), SEEDS)
-@settings(deadline=None)
-def test_gaussian_against_scipy(sigma: float, space: tuple[int, int], seed: int) -> None:
-    array = np.random.default_rng(seed).random(space)
-    radius = int(np.ceil(4 * sigma))
-    expected = gaussian_filter(array, sigma, radius=radius) if radius else array
-    assert np.allclose(gaussian(array, sigma), expected, atol=1e-12)
 
 
 def slow_cells(local: np.ndarray, mask: np.ndarray) -> dict[tuple[int, ...], float]:

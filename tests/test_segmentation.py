@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import label
 
 import steepest
 from cases import tiled
 from cases.cuts import Cut, pairs
 from steepest import CroftonTotalVariation, InputError, NotConverged, Status, TotalVariation
 from steepest.core.solver import Limits
-from steepest.grid.components import connected
 from steepest.segmentation import chan_vese, cut, regions, threshold_rof
 from steepest.segmentation.classes import kmeans
 from steepest.segmentation.constant import flow_to_mean
@@ -311,9 +311,9 @@ def test_the_area_of_every_object_lies_between_its_bounds(seed, limit):
     costs = [Fraction(int(cost)) for cost in unary.flat]
     faces = [(i, j, Fraction(2)) for offset in ((1, 0), (0, 1)) for i, j in pairs((12, 14), offset)]
     for exact in Cut(costs, faces).solution[1:]:
-        parts, _ = connected(exact.reshape(unary.shape))
+        parts, _ = label(exact.reshape(unary.shape))
         for row in table[table["area_certain"] > 0]:
-            core, _ = connected((found.labels == row["label"]) & result.certain)
+            core, _ = label((found.labels == row["label"]) & result.certain)
             inside = np.unique(parts[core == 1 + np.argmax(np.bincount(core.ravel())[1:])])
             assert inside.size == 1
             assert inside[0] > 0

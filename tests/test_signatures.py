@@ -14,8 +14,31 @@ IMAGE = np.random.default_rng(0).random((9, 10))
 POSITIONAL: dict[str, tuple[Any, ...]] = {
     "tv_flow": (IMAGE, 0.01),
     "denoise_tv": (IMAGE, 0.01),
+    "extinction_time": (IMAGE,),
+    "spectral.extinction_time": (IMAGE,),
+    "learning.learned_decomposition": (IMAGE,),
+    "inpainting.masks.densify": (IMAGE, 0.1),
+    "inpainting.masks.echo_exchange": (IMAGE, IMAGE > 0.9),
+    "inpainting.masks.echo_ranking": (IMAGE,),
+    "inpainting.masks.laplacian_dither": (IMAGE, 0.1),
+    "inpainting.masks.random": (IMAGE, 0.1),
+    "inpainting.masks.regular": (IMAGE, 0.1),
+    "particles.sample": (IMAGE, 9),
+    "particles.stipple": (IMAGE, 9),
+    "segmentation.bias_corrected": (IMAGE, 0.1, 10.0),
+    "segmentation.cut": (IMAGE - 0.5, 0.1),
     "spectral.decompose_series": ([IMAGE],),
 }
+
+
+def loss_arguments() -> tuple[Any, ...]:
+    import torch
+
+    network = steepest.learning.SemiResNet(channels=2, depth=2)
+    return network, torch.rand(2, 1, 4, 4), torch.tensor([0.0, 0.1])
+
+
+TORCH = {"learning.paper_loss": loss_arguments}
 
 
 def decorated(package: Any = steepest, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -42,6 +65,7 @@ def test_all_options_that_are_shown_are_taken() -> None:
                 for option in shown.parameters.values()
                 if option.kind is option.KEYWORD_ONLY
             }
-            function(*POSITIONAL[name], **options)
+            given = POSITIONAL.get(name) or TORCH[name]()
+            function(*given, **options)
             called.append(name)
-    assert sorted(called) == sorted(POSITIONAL)
+    assert sorted(called) == sorted({*POSITIONAL, *TORCH})

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import array_shapes, arrays
 
 import steepest
 from steepest import spectral
-from steepest.grid.components import connected
 
 DISCS = [(26, 26, 8, 0.5), (26, 80, 4, 0.6), (70, 34, 13, 0.3), (72, 80, 9, -0.4)]  # y, x, r, c
 
@@ -162,40 +156,3 @@ def test_bad_options_are_refused() -> None:
         spectral.objects(result, pixel_size=0)
     with pytest.raises(steepest.InputError, match="quantity='radius'"):
         spectral.scale_map(result, "radius")  # type: ignore[arg-type]
-
-
-# --- connected components -------------------------------------------------------------------------
-
-
-def flooded(mask: np.ndarray) -> np.ndarray:
-    """Parts by flooding from each pixel in turn."""
-    labels, count = np.zeros(mask.shape, int), 0
-    steps = [s for s in itertools.product((-1, 0, 1), repeat=mask.ndim) if np.abs(s).sum() == 1]
-    for seed in zip(*np.nonzero(mask), strict=True):
-        if labels[seed]:
-            continue
-        count += 1
-        labels[seed], front = count, [seed]
-        while front:
-            here = front.pop()
-            for step in steps:
-                there = tuple(np.add(here, step))
-                inside = all(0 <= i < n for i, n in zip(there, mask.shape, strict=True))
-                if inside and mask[there] and not labels[there]:
-                    labels[there] = count
-                    front.append(there)
-    return labels
-
-
-@given(arrays(bool, array_shapes(min_dims=1, max_dims=3, max_side=9), elements=st.booleans()))
-def test_parts_are_those_of_a_flood(mask: np.ndarray) -> None:
-    labels, count = connected(mask)
-    expected = flooded(mask)
-    assert np.array_equal(labels, expected)
-    assert count == expected.max()
-
-
-def test_a_chessboard_has_as_many_parts_as_there_can_be() -> None:
-    for shape in ((1,), (8, 9), (5, 4, 3)):
-        mask = np.indices(shape).sum(0) % 2 == 0
-        assert connected(mask)[1] == mask.sum()

@@ -11,7 +11,7 @@ from cases import tiled
 from steepest import InputError, NotConverged, Solver, Status
 from steepest.cli.main import main
 from steepest.elliptic.operator import Operator
-from steepest.inpainting.tiles.diffusion_jobs import around, gathered, interpolated
+from steepest.inpainting.blocks import around, gathered, interpolated
 from steepest.io.stores import StoredImage, create_store, open_store
 
 SMALL = dict(memory="16MB", halo=16, num_workers=2)  # many tiles

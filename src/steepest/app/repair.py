@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import label
 
 from ..core.errors import InputError
 from ..core.numbers import check_count, check_number
-from ..grid.components import connected
 from ..inpainting import inpaint
 from ..io import Image
 from .source import Source
@@ -63,7 +63,7 @@ class Repair:
         self.strokes, self._counts = self.strokes[:keep] + strokes, counts
         if not boxes:
             return None
-        holes, _ = connected(mask)
+        holes, _ = label(mask)
         changed = _enclosing_box(boxes, mask.shape)
         touched = np.isin(holes, np.setdiff1d(holes[changed], 0))
         box = _enclosing_box([changed, bounding_box(touched) or changed], mask.shape)

@@ -19,13 +19,9 @@ class Operator:
     other pixels A is symmetric, and positive definite if each of their connected components has a
     pixel with positive excess or a neighbour with infinite excess.
 
-    Attributes
-    ----------
-    excess : float64 array (\\*space)
-        Not negative; infinite where u is held at zero. Two or three axes.
-    weights : tuple of floats or of arrays
-        Either one number per axis, first axis first, or one array of ``excess.shape`` per axis,
-        whose entry i couples the pixels i and i + 1 along that axis (the last entry is not used).
+    ``excess`` (\\*space) is float64, with two or three axes. ``weights`` are one number per axis,
+    first axis first, or one array of ``excess.shape`` per axis, whose entry i couples the pixels i
+    and i + 1 along that axis (the last entry is not used).
     """
 
     excess: np.ndarray

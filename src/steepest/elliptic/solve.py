@@ -17,18 +17,10 @@ _RESTARTS = 4
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """The result of `solve`.
+    """The solutions u (C, \\*space) of `solve`, in float64, and how good each of them is (C,).
 
-    Attributes
-    ----------
-    image : float64 array (C, \\*space)
-        The solutions.
-    left : float64 array (C,)
-        ``|right - A u|``, recomputed from u in float64.
-    reference : float64 array (C,)
-        ``|right + couplings to held values|``.
-    iterations : integer array (C,)
-        The number of iterations.
+    ``left`` is ``|right - A u|``, recomputed from u, and ``reference`` is
+    ``|right + couplings to held values|``.
     """
 
     image: np.ndarray
@@ -67,31 +59,13 @@ def solve(
 ) -> Solution:
     """Multigrid-preconditioned conjugate gradients; threads work on different images.
 
-    Parameters
-    ----------
-    hierarchy : Hierarchy
-        The operator with its coarse grids, from `build`.
-    start : array (C, \\*space)
-        The values held at inactive pixels, and the first guess at the others.
-    right : array (C, \\*space), optional
-        The right-hand sides; None for zero.
-    scale : array (\\*space), optional
-        The residual is multiplied by this before its norm is computed.
-    tol : float
-        Relative residual at which to stop.
-    max_num_iter : int
-        Largest number of iterations per image.
-    num_threads : int
-        Number of threads.
-    watch : callable, optional
-        Called after each iteration with the largest relative residual, as updated by the iteration.
-        If it returns True, all images stop. Without it, images are solved one after the other.
-
-    Returns
-    -------
-    Solution
+    ``start`` (C, \\*space) are the values held at inactive pixels, and the first guess at the
+    others; ``right`` (C, \\*space) is zero by default. The residual is multiplied by ``scale``
+    (\\*space) before its norm is computed; each image stops when it is below ``tol``, relative to
+    the right-hand side. ``watch`` is called after each iteration with the largest relative
+    residual, as updated by the iteration. If it returns True, all images stop. Without it, images
+    are solved one after the other.
     """
-
     one = [Equation(hierarchy, start, right, scale)]
     return solve_each(
         one, tol=tol, max_num_iter=max_num_iter, num_threads=num_threads, watch=watch

@@ -52,11 +52,7 @@ def march_to_accuracy(
     """Run `march` with steps and gaps such that the bound at the last time is below ``target``.
 
     The image is computed in float64 if rounding in its own dtype would make the bound too large.
-
-    Raises
-    ------
-    TooManySteps
-        If more than ``max_num_steps`` steps are required. This is known after the pilot run.
+    Raises `TooManySteps` after the pilot run if more than ``max_num_steps`` steps are required.
     """
     span = wanted[-1] - begin
     nodes = _with(wanted, begin + span * np.geomspace(1 / 200, 1.0, _PILOT_STEPS)[:-1], begin)

@@ -15,11 +15,7 @@ from .problem import Problem
 def each_channel(value: Any, name: str, problem: Problem) -> float | np.ndarray:
     """Check a non-negative number, or an array (channels,) of them for separate channels.
 
-    Raises
-    ------
-    InputError
-        If a number is negative or not finite, if several numbers are given for coupled channels,
-        or if the number of values differs from the number of channels.
+    Raises `InputError` for other numbers, several for coupled channels, or another number of them.
     """
     if not isinstance(value, (list, tuple)) and not getattr(value, "ndim", 0):
         return check_number(value, name)

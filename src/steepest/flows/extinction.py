@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import is_dataclass, replace
 from functools import partial
 from typing import Any
@@ -23,6 +22,7 @@ from ..core.progress import Callback, Progress, Reporter, check_callback
 from ..core.solver import Limits, Solver, limits
 from ..grid.coarsening import average
 from .march import NEGLIGIBLE, Hooks, contrast_energy, fresh_state, march
+from .options import takes_options_of
 from .problem import Problem, make_problem
 
 _FIRST = 1e-3  # share of the largest deviation from the mean; nothing vanishes before it is lost
@@ -35,21 +35,19 @@ STAGE = "finding the last time"  # name of the stage, shown to the user
 DEFAULT_TOL = 3e-3
 
 
+@takes_options_of(make_problem)
 def extinction_time(
     image: Any,
     energy: Energy | None = None,
     *,
-    channel_axis: int | None = None,
-    batch_axis: int | None = None,
-    spacing: float | Sequence[float] | None = None,
     solver: Solver | None = None,
     on_step: Callback | None = None,
+    **axes: Any,
 ) -> float:
     """Find a time after which the flow of ``image`` is constant.
 
-    The result is at most about twice the
-    exact extinction time. The flow is computed at times that double from step to step, until its
-    contrast is below 1e-3 of the contrast of the image.
+    The result is at most about twice the exact extinction time. The flow is computed at times that
+    double from step to step, until its contrast is below 1e-3 of the contrast of the image.
 
     Parameters
     ----------
@@ -81,16 +79,12 @@ def extinction_time(
         unequal.
     """
     own = limits(solver, tol=DEFAULT_TOL, max_num_iter=_MOST_ITERATIONS, positive=True)
-    problem = make_problem(
-        image,
-        check_homogeneous(energy),
-        channel_axis=channel_axis,
-        batch_axis=batch_axis,
-        spacing=spacing,
-    )
+    problem = make_problem(image, check_homogeneous(energy), **axes)
     require(problem.energy, "extinction")
     check_callback(on_step)
-    return extinction_of(problem, own, on_step)
+    _check_weights(problem)
+    find = partial(_last_time, problem.scale, own, Reporter(on_step))
+    return max(find(problem.energy, part) for part in problem.parts) / problem.scale
 
 
 def check_homogeneous(energy: Energy | None) -> Energy:
@@ -110,16 +104,6 @@ def check_homogeneous(energy: Energy | None) -> Energy:
     return energy
 
 
-def extinction_of(problem: Problem, solver: Limits, on_step: Callback | None = None) -> float:
-    """Compute `extinction_time` for a prepared problem.
-
-    Returns the time reached if the callback stops the search.
-    """
-    _check_weights(problem)
-    find = partial(_extinction, problem.scale, solver, Reporter(on_step))
-    return max(find(problem.energy, part) for part in problem.parts) / problem.scale
-
-
 def _check_weights(problem: Problem) -> None:
     weights = getattr(problem.energy, "weights", None)
     if weights is not None and not bool((weights > 0).all()):
@@ -129,7 +113,7 @@ def _check_weights(problem: Problem) -> None:
 def extinction_estimate(
     problem: Problem, num_threads: int, on_step: Callback | None = None
 ) -> float:
-    """Estimate the result of `extinction_of` in about a hundredth of its computing time.
+    """Estimate the result of `extinction_time` in about a hundredth of its computing time.
 
     For energies whose extinction takes too long, it is the time until a fifth of the energy is
     left.
@@ -142,9 +126,8 @@ def extinction_estimate(
     _check_weights(problem)
     reporter, times = Reporter(on_step), [0.0]
     solver = limits(Solver(num_threads=num_threads), tol=DEFAULT_TOL, max_num_iter=_MOST_ITERATIONS)
-    fades = not becomes_constant(problem.energy)
-    find = partial(_fading if fades else _extinction, problem.scale, solver, reporter)
-    longest = _LONGEST // 2 if fades else _LONGEST
+    find = partial(_last_time, problem.scale, solver, reporter)
+    longest = _LONGEST if becomes_constant(problem.energy) else _LONGEST // 2
     for part in problem.parts:
         if reporter.stopped:
             break
@@ -222,50 +205,31 @@ def _shortest(energy: Any, part: Any) -> float:
     return _FIRST * contrast(part) / steepest if steepest > 0 else 0.0
 
 
-def _extinction(scale: float, solver: Limits, reporter: Reporter, energy: Any, part: Any) -> float:
-    """Return the extinction time of one part, or the time reached if the callback has stopped."""
+def _last_time(scale: float, solver: Limits, reporter: Reporter, energy: Any, part: Any) -> float:
+    """Return when one part is constant or, for energies for which that takes too long, faded.
+
+    A part has faded when at most a fifth of its energy is left. If the callback has stopped, the
+    result is the time reached.
+    """
     start, reached, left = contrast(part), 0.0, 0.0
     if start == 0 or reporter.stopped:
         return 0.0
-    nodes = _shortest(energy, part) * 2.0 ** np.arange(_DOUBLINGS)
+    fades = not becomes_constant(energy)
+    share = _FADED if fades else FLAT
 
     def watch(index: int, time: float, outcome: Any, bound: Bound, image: Any) -> bool:
-        nonlocal reached, left
-        reached, left = time, contrast(image())
-        return reporter(Progress(0, 0, left / scale, STAGE)) or left <= FLAT * start
+        nonlocal start, reached, left
+        if fades and index == 0:
+            start = outcome.terms.start_value
+        reached, left = time, outcome.terms.value if fades else contrast(image())
+        return reporter(Progress(0, 0, left / scale, STAGE)) or left <= share * start
 
-    _march(energy, part, nodes, solver, watch)
-    if not reporter.stopped and left > FLAT * start:
+    nodes = _shortest(energy, part) * 2.0 ** np.arange(_DOUBLINGS)
+    goal = Goal(solver.tol, solver.max_num_iter, reference=NEGLIGIBLE * contrast_energy(part))
+    march(
+        energy, fresh_state(part), 0.0, nodes, np.zeros(nodes.size, bool), goal,
+        num_threads=solver.threads, hooks=Hooks(after_step=watch),
+    )  # fmt: skip
+    if not fades and not reporter.stopped and left > share * start:
         raise NotConverged(f"the flow is not constant at t={reached / scale:g}")
     return reached
-
-
-def _fading(scale: float, solver: Limits, reporter: Reporter, energy: Any, part: Any) -> float:
-    """Return the time after which at most a fifth of the energy of one part is left."""
-    if contrast(part) == 0 or reporter.stopped:
-        return 0.0
-    first, reached = math.inf, 0.0
-
-    def watch(index: int, time: float, outcome: Any, bound: Bound, image: Any) -> bool:
-        nonlocal first, reached
-        first = outcome.terms.start_value if index == 0 else first
-        reached = time
-        left = outcome.terms.value
-        return reporter(Progress(0, 0, left / scale, STAGE)) or left <= _FADED * first
-
-    _march(energy, part, _shortest(energy, part) * 2.0 ** np.arange(_DOUBLINGS), solver, watch)
-    return reached
-
-
-def _march(energy: Any, part: Any, nodes: np.ndarray, solver: Limits, watch: Any) -> None:
-    """March one part through ``nodes`` until ``watch`` returns True; keep no frames."""
-    march(
-        energy,
-        fresh_state(part),
-        0.0,
-        nodes,
-        np.zeros(nodes.size, bool),
-        Goal(solver.tol, solver.max_num_iter, reference=NEGLIGIBLE * contrast_energy(part)),
-        num_threads=solver.threads,
-        hooks=Hooks(after_step=watch),
-    )

@@ -53,10 +53,7 @@ def feasible_part(flux: Any, problem: Problem, index: int, name: str) -> Array:
 
     The flux has the shape (components, \\*image.shape).
 
-    Raises
-    ------
-    InputError
-        If the flux is not real floating point, has another shape, or holds NaN or infinite values.
+    Raises `InputError` if it is not real floating point, has another shape, or is not finite.
     """
     part = problem.parts[index]
     flux = _like(flux, part, name)

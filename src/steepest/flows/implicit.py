@@ -61,21 +61,9 @@ class Tape:
     """Record of every step of a computation on a detached image, for its backward pass.
 
     The methods `denoised` and `flowed` return results whose tensors have a gradient history.
-
-    Parameters
-    ----------
-    image : Tensor
-    parameter : Tensor or numbers
-        Strength or times.
-    name : str
-        Name of ``parameter`` in error messages.
-    weights : mapping of str to Tensor
-        Those weights of the energy that require grad, by the names of its parameters.
-
-    Raises
-    ------
-    InputError
-        If ``image`` is not a tensor.
+    ``parameter`` is the strength or the times, and ``name`` says which. ``weights`` are those of
+    the energy that require grad, by the names of its parameters. Raises `InputError` if ``image``
+    is not a tensor.
     """
 
     def __init__(self, image: Any, parameter: Any, name: str, weights: Mapping[str, Any]) -> None:

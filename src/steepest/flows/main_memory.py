@@ -35,8 +35,8 @@ def tensors_as_arrays(march: March) -> March:
         if maps := maps_of(energy):
             energy = replace(energy, **{name: detached(each) for name, each in maps.items()})
         record = march(energy, state.mapped(detached), *args, **options)
-        room = xp.from_numpy(record.room)
-        return replace(record, room=room, state=record.state.mapped(xp.from_numpy))
+        frames = xp.from_numpy(record.frames)
+        return replace(record, frames=frames, state=record.state.mapped(xp.from_numpy))
 
     return cast(March, marched)
 

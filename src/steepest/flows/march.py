@@ -29,20 +29,12 @@ NEGLIGIBLE = 1e-4  # share of the contrast energy below which the energy of a st
 class Hooks:
     """Callbacks of a march.
 
-    Attributes
-    ----------
-    guess : callable, optional
-        ``guess(index, start, end)`` returns a feasible flux to start a step with.
-    watch : callable, optional
-        ``watch(terms, iterations)`` is called after every measurement within a step. It returns
-        True to stop the march.
-    trace : callable, optional
-        ``trace(index, time, tau, dual)`` is called after each step with the solved dual.
-    after_step : callable, optional
-        ``after_step(index, time, outcome, bound, image)`` is called after each step with its
-        outcome. It returns True to stop the march.
-    stage : callable, optional
-        ``stage(name, num_steps)`` is called before each stage, if there are several stages.
+    ``guess(index, start, end)`` returns a feasible flux to start a step with.
+    ``watch(terms, iterations)`` is called after every measurement within a step,
+    ``trace(index, time, tau, dual)`` after each step with the solved dual, and
+    ``after_step(index, time, outcome, bound, image)`` with its outcome. ``watch`` and
+    ``after_step`` return True to stop the march. ``stage(name, num_steps)`` is called before each
+    stage, if there are several.
     """
 
     guess: Guess | None = None
@@ -56,11 +48,11 @@ class Hooks:
 class Record:
     """Record of a march: a frame, the largest gap and the bound for every kept time.
 
-    ``room`` has one frame more than there will be: the first is for the image at the beginning, the
-    one of time ``times[i]`` is ``room[i + 1]``.
+    ``frames`` has one more than there will be: the first is for the image at the beginning, that of
+    time ``times[i]`` is ``frames[i + 1]``.
     """
 
-    room: Array
+    frames: Array
     times: list[float] = field(default_factory=list)
     gaps: list[float] = field(default_factory=list)
     bounds: list[Bound] = field(default_factory=list)
@@ -106,7 +98,7 @@ def march(
     dual = _resume(state, energy, num_threads, cold)
     working, momentum, bound, time = state.image, state.momentum, state.bound, begin
     size = float(abs(state.image).max())
-    record, worst = Record(_room(state.image, 2 + int(np.sum(keep)), dtype)), 0.0
+    record, worst = Record(_empty_frames(state.image, 2 + int(np.sum(keep)), dtype)), 0.0
     last: tuple[Outcome, float] | None = None
     for index, node in enumerate(nodes):
         tau = float(node - time)
@@ -122,7 +114,7 @@ def march(
         guess = None if hooks.guess is None else hooks.guess(index, time, float(node))
         if guess is not None:
             guess = cast(guess, working.dtype)
-        frame = record.room[len(record.times) + 1]
+        frame = record.frames[len(record.times) + 1]
         dual.target = frame if keep[index] else None
         outcome = solve_step(
             dual,
@@ -169,8 +161,8 @@ def _shrink(
     return Momentum(1.0, momentum.expected, momentum.relaxation)
 
 
-def _room(image: Array, count: int, dtype: Any) -> Array:
-    """Make room for frames: in one piece, which is faster to fill than one array per frame."""
+def _empty_frames(image: Array, count: int, dtype: Any) -> Array:
+    """Allocate all frames in one piece, which is faster to fill than one array per frame."""
     shape = (count, *image.shape)
     if is_torch(image):
         return image.new_empty(shape, dtype=dtype)

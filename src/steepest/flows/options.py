@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar, cast
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def takes_options_of(
     *functions: Callable[..., Any], without: Collection[str] = ()
-) -> Callable[[Any], Any]:
+) -> Callable[[F], F]:
     """Show the keyword-only parameters of ``functions`` in place of ``**options``.
 
     Use this decorator for a function that passes ``**options`` on to ``functions``, all but those
@@ -19,7 +21,7 @@ def takes_options_of(
     only once.
     """
 
-    def decorate(function: Any) -> Any:
+    def decorate(function: F) -> F:
         own = inspect.signature(function)
         kept = {n: p for n, p in own.parameters.items() if p.kind is not p.VAR_KEYWORD}
         for other in functions:
@@ -36,6 +38,6 @@ def takes_options_of(
             return function(*arguments, **options)
 
         bound.__signature__ = own.replace(parameters=list(kept.values()))  # type: ignore[attr-defined]
-        return bound
+        return cast(F, bound)
 
     return decorate

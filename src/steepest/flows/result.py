@@ -49,7 +49,7 @@ class FlowState:
     time: float
     problem: Problem = field(repr=False)
     parts: tuple[PartState, ...] = field(repr=False)
-    go_on: Callable[..., FlowResult] = field(repr=False)
+    resume: Callable[..., FlowResult] = field(repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +159,7 @@ class FlowResult(Result):
             raise InputError(
                 "continue_to: this result was computed by a network, so it has no state"
             )
-        return self.state.go_on(self.state, times, **options)
+        return self.state.resume(self.state, times, **options)
 
     def __repr__(self) -> str:
         psnr = self.psnr_bound()

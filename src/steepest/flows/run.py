@@ -159,7 +159,7 @@ def _goal(plan: _Plan, part: Array) -> Goal:
     return Goal(solver.tol, solver.max_num_iter, reference=NEGLIGIBLE * contrast_energy(part))
 
 
-def go_on(state: FlowState, times: Any, **options: Any) -> FlowResult:
+def resume(state: FlowState, times: Any, **options: Any) -> FlowResult:
     """Implement `FlowResult.continue_to`."""
     return run(state.problem, times, state, **options)
 
@@ -220,8 +220,8 @@ def _collect(
     frames = []
     for part, record in zip(problem.parts, records, strict=True):
         if starts_at_zero:
-            record.room[0] = part
-        frames.append(rescaled(record.room[1 - len(zero) : 1 + kept_times], 1 / scale))
+            record.frames[0] = part
+        frames.append(rescaled(record.frames[1 - len(zero) : 1 + kept_times], 1 / scale))
     bounds = [record.bounds[:kept_times] for record in records]
     distance = np.array([zero + [b.distance / scale for b in part] for part in bounds])
     solver = np.array([zero + [b.solver_share / scale / scale for b in part] for part in bounds])
@@ -245,7 +245,7 @@ def _collect(
         num_steps=max(record.num_steps for record in records),
         status=Status.worst(statuses or [Status.CONVERGED]),
         data_range=problem.data_range,
-        state=FlowState(float(times[-1]) if times.size else begin, problem.owned(), states, go_on),
+        state=FlowState(float(times[-1]) if times.size else begin, problem.owned(), states, resume),
     )
 
 

@@ -32,11 +32,6 @@ class TimeGrid:
     Parameters
     ----------
     nodes : increasing sequence of positive floats
-
-    Raises
-    ------
-    InputError
-        If the nodes are not positive, finite and increasing.
     """
 
     nodes: tuple[float, ...]
@@ -172,13 +167,7 @@ class Accuracy:
 
 
 def grid_of(steps: Any, rule: Callable[[int], TimeGrid], default: int) -> TimeGrid:
-    """The grid that ``steps`` stands for: a number of steps by ``rule``, or a `TimeGrid`.
-
-    Raises
-    ------
-    InputError
-        If it is neither.
-    """
+    """The grid that ``steps`` stands for: a number of steps by ``rule``, or a `TimeGrid`."""
     if isinstance(steps, TimeGrid):
         return steps
     if isinstance(steps, (str, Accuracy)):

@@ -51,7 +51,7 @@ def march_together(
     count = len(starts)
     for b, record in enumerate(ledger.records):
         record.times = list(joint.times)
-        record.room = _item(joint.room, b, count, 1)
+        record.frames = _item(joint.frames, b, count, 1)
         record.iterations, record.num_steps = joint.iterations, joint.num_steps
         if joint.statuses[-1:] == [Status.STOPPED]:
             record.statuses.append(Status.STOPPED)
@@ -72,7 +72,7 @@ class _Ledger:
         dtype: Any,
     ) -> None:
         self.bounds = [start.bound for start in starts]
-        self.records = [Record(starts[0].image) for _ in starts]  # the room follows at the end
+        self.records = [Record(starts[0].image) for _ in starts]  # the frames follow at the end
         self.dtype = dtype
         self._worst = [0.0] * len(starts)
         self._goals, self._hooks, self._keep = goals, hooks, keep

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
-from ..grid.components import connected
+from scipy.ndimage import label
 
 Box = tuple[Any, ...]  # slices
 
@@ -53,14 +52,9 @@ def one_group(unknown: np.ndarray) -> list[HoleGroup]:
 
 
 def group_holes(unknown: np.ndarray, radius: int) -> list[HoleGroup]:
-    """Return groups that hold all unknown pixels, or the whole image if they would save little.
+    """Return groups that hold all ``unknown`` pixels (\\*grid), or the image as a whole.
 
-    Parameters
-    ----------
-    unknown
-        (\\*grid) Boolean, two or three axes.
-    radius
-        Distance, along every axis, up to which the equation of a pixel reads other pixels.
+    ``radius`` is the distance, along every axis, up to which the equation of a pixel reads others.
     """
     most = _SHARE * unknown.size
     if not 0 < np.count_nonzero(unknown) <= most:
@@ -100,7 +94,7 @@ def _components(unknown: np.ndarray, radius: int) -> tuple[np.ndarray, np.ndarra
             step = min(width, radius + 1 - width)
             lines[step:] |= lines[:-step]
             width += step
-    numbers, count = connected(grown)  # also joins some at a distance of radius + 1
+    numbers, count = label(grown)  # also joins some at a distance of radius + 1
     labels = np.zeros(unknown.shape, np.int32)
     np.multiply(numbers, unknown[window], out=labels[window])
     own = labels[places]

@@ -39,7 +39,7 @@ def reconstruct(
         As in `inpaint`, but computations are in NumPy.
     mask : Boolean array of the spatial shape
         True at the pixels to inpaint from.
-    channel_axis, solver, on_step
+    channel_axis, solver
         As in `inpaint` with the method `Diffusion`.
     values : array of the shape of ``image``, optional
         Values to use at the mask instead of those of the image, for example the result of `tonal`;
@@ -47,8 +47,6 @@ def reconstruct(
     data_range : float, optional
         Range that the PSNR refers to. The default is 1 for integer images and otherwise the
         difference between the largest and smallest value of the image.
-    solver : Solver, optional
-        As for `Diffusion`.
     on_step : callable, optional
         As in `inpaint`. If it stops the iteration, the current inpainting is compared; by tiles,
         the errors are then infinite.

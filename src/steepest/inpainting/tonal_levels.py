@@ -45,11 +45,9 @@ def round_values(
     """Find values on the levels whose inpainting is close to the image.
 
     Starts from the levels nearest to ``values`` and decreases ``|B g - f|^2`` by one step in each
-    block S of the mask. Let D be the row sums of ``B_S^T B_S``, whose entries are not negative;
-    then ``D - B_S^T B_S`` is positive semidefinite. So replacing all of ``g_S`` at once by the
-    levels nearest to ``g_S + D^-1 B_S^T (f - B g)`` minimises a bound of the error that is exact at
-    g. No step can increase the error, apart from the tolerance of the solves. The smaller the
-    blocks, the closer the method is to coordinate descent.
+    block S of the mask: ``g_S`` is replaced by the levels nearest to
+    ``g_S + D^-1 B_S^T (f - B g)``, where D are the row sums of ``B_S^T B_S``. No step can increase
+    the error, apart from the tolerance of the solves (docs/inpainting_methods).
 
     ``image``, f, and the starting ``values``, which are read at the mask only, are float64
     (C, \\*grid). ``num_threads`` threads share the channels and the blocks. If ``reporter`` asks to

@@ -79,13 +79,9 @@ def tonal(
 
     Notes
     -----
-    Each iteration takes two solves of O(pixels), and about 5 iterations are usual.
-
-    With ``levels``, the optimised values are rounded first. Each of eight steps then changes one
-    eighth of the values to the levels that minimise a bound of the error
-    (`tonal_levels.round_values`): another 16 solves, plus 18 per channel. The result is close to
-    that of coordinate descent, and better than rounding by 0.02 dB with 256 levels, 0.07 dB with 16
-    and 0.2 dB with 8 (docs/inpainting).
+    Each iteration takes two solves of O(pixels), and about 5 iterations are usual. With ``levels``,
+    the optimised values are rounded first, and then improved in eight steps: another 16 solves,
+    plus 18 per channel (docs/inpainting_methods).
 
     References
     ----------

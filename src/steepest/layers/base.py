@@ -52,9 +52,8 @@ class InverseLayer(nn.Module, ABC):
     Notes
     -----
     *Precision.* Half-precision inputs are computed in float32. The result has the input's dtype,
-    except under autocast, where it stays float32 to avoid overflow in float16. The layer amplifies
-    the rounding errors of half-precision logits (relative size 2^-9 in bfloat16) by up to its
-    gain, so compute the network's last convolution in float32.
+    except under autocast, where it stays float32 to avoid overflow in float16. Compute the
+    network's last convolution in float32: the layer amplifies its rounding errors.
 
     *Strength.* ``scale`` is a 0-dimensional float32 buffer between 0 and 1 that is not part of the
     state_dict. Each step has length ``scale * dt``, so `set_scale` changes the strength without

@@ -41,11 +41,6 @@ class InverseHeat(InverseLayer):
         Cap on the total gain of all steps, between 1 and 1e30. None: no cap. The first call in
         training mode then issues a `StabilityWarning` if `gain` is above 1e4.
 
-    Raises
-    ------
-    InputError
-        See `InverseLayer`.
-
     Notes
     -----
     The layer computes ``u + B^T (m - 1) B u`` with orthonormal real matrices ``B``

@@ -44,11 +44,6 @@ class ManifoldDiffusion(nn.Module):
     raw_time : Parameter (C,)
         t is softplus(raw_time); see `time`.
 
-    Raises
-    ------
-    InputError
-        If an argument is out of range. When the layer is called: if the shapes do not fit.
-
     References
     ----------
     Hanik, Steidl & von Tycowicz, Manifold GCN: Diffusion-based Convolutional Neural Network for

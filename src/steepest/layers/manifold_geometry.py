@@ -21,13 +21,7 @@ _SERIES = 1e-2  # squared angle below which power series replace quotients
 
 
 def geometry_of(manifold: Any) -> Flat:
-    """Return the functions for a manifold.
-
-    Raises
-    ------
-    InputError
-        If there are none (products, and manifolds of other libraries).
-    """
+    """Return the functions for a manifold; `InputError` for products and unknown ones."""
     for kind, geometry in _KINDS.items():
         if type(manifold) is kind:
             return geometry(manifold)

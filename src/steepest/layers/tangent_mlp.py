@@ -38,11 +38,6 @@ class TangentMLP(nn.Module):
     channels : sequence of int
         Channels of the input (at least 2), of hidden layers if there are any, and of the output.
 
-    Raises
-    ------
-    InputError
-        If an argument is out of range. When the layer is called: if the shape does not fit.
-
     References
     ----------
     Hanik, Steidl & von Tycowicz, Manifold GCN: Diffusion-based Convolutional Neural Network for

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from ..core.status import Status
 from .circle import Circle
@@ -145,9 +147,8 @@ def _jump_gradient(problem: Problem, linear: Linearisation) -> tuple[Dual, np.nd
 
 
 def _constant_regions(problem: Problem, solution: Solution, least: float) -> np.ndarray:
-    """Labels (n,) of the parts in which the flux forbids jumps, or in which they are small."""
-    flux, vectors = solution.flux, solution.linear.vectors
-    labels = np.arange(problem.num_pixels)
+    """The parts in which the flux forbids jumps, or in which they are small: (n,) first pixels."""
+    flux, vectors, n = solution.flux, solution.linear.vectors, problem.num_pixels
     pairs = []
     for g, radius in enumerate(problem.radius):
         part = range(problem.groups[g], problem.groups[g + 1])
@@ -157,15 +158,8 @@ def _constant_regions(problem: Problem, solution: Solution, least: float) -> np.
         for t in part:
             pairs.append(problem.terms[t].pixels[:2, inside & problem.terms[t].valid])
     i, j = np.concatenate(pairs, axis=1)
-    while True:  # labels fall until neighbours agree; pointers are halved in between
-        before = labels.copy()
-        least = np.minimum(labels[i], labels[j])
-        np.minimum.at(labels, i, least)
-        np.minimum.at(labels, j, least)
-        np.minimum.at(labels, before, labels)
-        labels = labels[labels]
-        if np.array_equal(labels, before):
-            return labels
+    _, parts = connected_components(coo_array((np.ones(i.size, bool), (i, j)), (n, n)), False)
+    return np.unique(parts, return_index=True)[1][parts]
 
 
 def _join_regions(problem: Problem, x: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import correlate1d
 
 from ..convex.energy import Energy
 from ..core.errors import InputError
@@ -139,12 +140,8 @@ def start_of(problem: Problem) -> np.ndarray:
         return denoise_embedded(half, Limits(1e-2, 20000, problem.num_threads), None)[0]
     ambient = manifold.embed(data).reshape(*space, -1)
     for axis in range(len(space)):
-        wide = np.moveaxis(ambient, axis, 0)
-        total = wide.copy()
-        total[1:] += wide[:-1]
-        total[:-1] += wide[1:]
-        ambient = np.moveaxis(total, 0, axis)
-    return np.asarray(manifold.project(np.ascontiguousarray(ambient).reshape(len(data), -1)))
+        ambient = correlate1d(ambient, np.ones(3), axis, mode="constant")
+    return np.asarray(manifold.project(ambient.reshape(len(data), -1)))
 
 
 def _by_embedding(

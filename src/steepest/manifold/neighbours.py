@@ -23,11 +23,6 @@ def neighbour_distances(image: Any, manifold: Any) -> tuple[np.ndarray, ...]:
     ----------
     image, manifold
         As in `denoise`.
-
-    Raises
-    ------
-    InputError
-        If the image has no axes of space, or if its values are not points of the manifold.
     """
     array = np.asarray(detached(as_array(image, "image")))
     space_of = as_manifold(manifold, array.shape)

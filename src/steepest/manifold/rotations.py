@@ -61,10 +61,7 @@ class Rotations(Manifold):
     def embed(self, points: np.ndarray) -> np.ndarray:
         """Return rotation matrices (n, 3, 3) over the root of 2: near points keep their distance.
 
-        Raises
-        ------
-        InputError
-            If there is a symmetry: equal orientations have different matrices.
+        Raises `InputError` if there is a symmetry: equal orientations have different matrices.
         """
         self._check_embedding()
         out = np.empty((len(points), 3, 3))

@@ -5,24 +5,24 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from ..core.errors import InputError
 
-# The point groups of each Laue class. Its last name is that of the class, its first name that of
-# the group of rotations. The pairs are axes and orders of rotations that generate the group.
-_X, _Y, _Z, _DIAGONAL = (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1)
+# The point groups of each Laue class, of which the last name is that of the class and the first one
+# that of the group of rotations; Schoenflies' symbol of that group, and its main axis.
 _CLASSES = {
-    "1 -1": (),
-    "2 m 2/m": ((_Y, 2),),
-    "222 mm2 mmm": ((_Z, 2), (_X, 2)),
-    "4 -4 4/m": ((_Z, 4),),
-    "422 4mm -42m 4/mmm": ((_Z, 4), (_X, 2)),
-    "3 -3": ((_Z, 3),),
-    "32 3m -3m": ((_Z, 3), (_X, 2)),
-    "6 -6 6/m": ((_Z, 6),),
-    "622 6mm -6m2 6/mmm": ((_Z, 6), (_X, 2)),
-    "23 m-3": ((_Z, 2), (_DIAGONAL, 3)),
-    "432 -43m m-3m": ((_Z, 4), (_DIAGONAL, 3)),
+    "1 -1": ("C1", "Z"),
+    "2 m 2/m": ("C2", "Y"),
+    "222 mm2 mmm": ("D2", "Z"),
+    "4 -4 4/m": ("C4", "Z"),
+    "422 4mm -42m 4/mmm": ("D4", "Z"),
+    "3 -3": ("C3", "Z"),
+    "32 3m -3m": ("D3", "Z"),
+    "6 -6 6/m": ("C6", "Z"),
+    "622 6mm -6m2 6/mmm": ("D6", "Z"),
+    "23 m-3": ("T", "Z"),
+    "432 -43m m-3m": ("O", "Z"),
 }
 _NAMES = {name: names for names in _CLASSES for name in names.split()}
 _VALUES = np.sqrt([0, 0.25, 0.5, 0.75, 1])  # that components of these quaternions take
@@ -44,10 +44,7 @@ def operators(symmetry: str | None) -> np.ndarray:
     cannot tell them apart. The main axis is z, that of "2/m" is y, and the two-fold axes across a
     main axis include x.
 
-    Raises
-    ------
-    InputError
-        If there is no point group of this name.
+    Raises `InputError` if there is no point group of this name.
     """
     name = "1" if symmetry is None else symmetry
     if not isinstance(name, str) or name not in _NAMES:
@@ -56,26 +53,9 @@ def operators(symmetry: str | None) -> np.ndarray:
             f"symmetry={symmetry!r}; allowed are None, the Laue classes {classes}, and the other "
             "point groups by their Hermann-Mauguin names"
         )
-    group = np.array([[0.0, 0.0, 0.0, 1.0]])
-    generators = [
-        [*(np.sin(np.pi / order) * np.array(axis) / np.linalg.norm(axis)), np.cos(np.pi / order)]
-        for axis, order in _CLASSES[_NAMES[name]]
-    ]
-    size = 0
-    while len(group) > size:
-        size = len(group)
-        for generator in generators:
-            group = _distinct(np.concatenate([group, multiply(group, np.array(generator))]))
+    group = Rotation.create_group(*_CLASSES[_NAMES[name]]).as_quat(canonical=True)
+    group = group[np.argsort(-group[:, 3], kind="stable")]
+    nearest = np.abs(np.abs(group)[..., None] - _VALUES).argmin(-1)
+    group = np.copysign(_VALUES[nearest], group)
     group.setflags(write=False)
     return group
-
-
-def _distinct(quaternions: np.ndarray) -> np.ndarray:
-    """Return each rotation once, in the order in which it first appears, with exact components."""
-    nearest = np.abs(np.abs(quaternions)[..., None] - _VALUES).argmin(-1)
-    exact = np.copysign(_VALUES[nearest], quaternions)
-    kept: list[np.ndarray] = []
-    for q in exact:
-        if all(abs(q @ other) < 0.999 for other in kept):
-            kept.append(q if q[3] >= 0 else -q)
-    return np.array(kept)

@@ -19,20 +19,11 @@ _NEAR = 8  # pixels within which averages over a pixel are not expanded in the d
 
 @dataclass(frozen=True, eq=False)
 class Attraction:
-    """A target density and what the descent needs of it, in units of pixels.
+    """What the descent needs to know of a target density, in units of pixels.
 
-    Attributes
-    ----------
-    coefficients : float64 array (H + 6, W + 6)
-        Cubic spline of ``A``.
-    curvature : float64 array (H, W)
-        ``int 1 / |x - y| dnu(y)`` at the pixels.
-    constant : float
-        ``int int |x - y| dnu dnu / 2``.
-    root : float
-        ``int sqrt(density)``.
-    square : float
-        ``int density^2``.
+    ``coefficients`` (H + 6, W + 6) are those of the cubic spline of ``A``, ``curvature`` (H, W) is
+    ``int 1 / |x - y| dnu(y)`` at the pixels, ``constant`` is ``int int |x - y| dnu dnu / 2``,
+    ``root`` is ``int sqrt(density)`` and ``square`` is ``int density^2``.
     """
 
     coefficients: np.ndarray

@@ -33,17 +33,10 @@ def _smooth_coefficients() -> np.ndarray:
 
 
 class Mesh:
-    """Fast summation of distances between points in a box.
+    """Fast summation of distances between ``count`` points in the box from ``low`` to ``high``.
 
-    Parameters
-    ----------
-    low, high : sequences of two floats
-        Corners of the box.
-    count : int
-        Number of points.
-    square : float
-        ``int density^2``: ``count * square`` is the mean number of points per unit area around a
-        point. The grid spacing follows from it.
+    ``square`` is ``int density^2``: ``count * square`` is the mean number of points per unit area
+    around a point, from which the grid spacing follows.
     """
 
     def __init__(

@@ -8,6 +8,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import map_coordinates
 
 from ..core.arrays import as_array, dtype_name
 from ..core.errors import InputError
@@ -17,8 +18,9 @@ from ..core.numbers import check_count, check_flag, check_number
 from ..core.progress import Callback, check_callback
 from ..core.result import Result
 from ..core.rng import Rng, generator
-from ..core.solver import Limits, Solver, limits
+from ..core.solver import Solver, limits
 from ..core.status import Status, finished
+from ..flows.options import takes_options_of
 from ..grid.dithering import dither
 from .attraction import attract
 from .curve import along_curve
@@ -71,17 +73,26 @@ class Dots(Result):
     status: Status
 
 
-def _dots(
-    ink: np.ndarray, tone: np.ndarray, num_points: int, rng: Rng, own: Limits,
-    on_step: Callback | None,
-) -> Dots:  # fmt: skip
-    """Minimise F for a density (H, W) or (D, H, W).
+def make_dots(
+    ink: np.ndarray,
+    tone: np.ndarray,
+    num_points: int,
+    *,
+    rng: Rng = 0,
+    solver: Solver | None = None,
+    on_step: Callback | None = None,
+) -> Dots:
+    """Minimise F for a density (n,), (H, W) or (D, H, W).
 
     The areas of the dots (volumes of balls) give ``tone``, of the same shape, where 1 is black.
     """
-    count = check_count(num_points, "num_points", most=_MOST_PIXELS // 16)
+    own = limits(solver, tol=_TOL, max_num_iter=_MAX_NUM_ITER)
+    most = _MOST_PIXELS if ink.ndim == 1 else _MOST_PIXELS // 16
+    count = check_count(num_points, "num_points", most=most)
     random = generator(rng)
     check_callback(on_step)
+    if ink.ndim == 1:
+        return _quantiles(ink, count)
     scale = 1.0
     if ink.ndim == 3:
         points, energy, quality, steps, status = sample_volume(ink, count, own, random, on_step)
@@ -103,6 +114,7 @@ def _dots(
     return finished(result, own.raise_on_failure)
 
 
+@takes_options_of(make_dots)
 def stipple(
     image: Any,
     num_points: int,
@@ -110,9 +122,7 @@ def stipple(
     invert: bool = False,
     gamma: float = 1.0,
     size_by_tone: float = 0.0,
-    rng: Rng = 0,
-    solver: Solver | None = None,
-    on_step: Callback | None = None,
+    **options: Any,
 ) -> Dots:
     """Turn an image into dots that are dense where it is dark (electrostatic halftoning).
 
@@ -165,7 +175,6 @@ def stipple(
     (2010) 2313-2327. Teuber, Steidl, Gwosdek, Schmaltz & Weickert, *Dithering by differences of
     convex functions*, SIAM J. Imaging Sciences 4 (2011) 79-108.
     """
-    own = limits(solver, tol=_TOL, max_num_iter=_MAX_NUM_ITER)
     array = _plain(image, "image")
     if array.dtype.kind not in "uf" or (array.dtype.kind == "u" and array.dtype.itemsize > 2):
         raise InputError(
@@ -180,17 +189,11 @@ def stipple(
         raise InputError(f"image is {tone} everywhere; dots are put where it is {place}")
     share = check_number(size_by_tone, "size_by_tone", most=1)
     density = np.where(ink > 0, ink ** (1 - share), 0.0) if share else ink
-    return _dots(density, ink, num_points, rng, own, on_step)
+    return make_dots(density, ink, num_points, **options)
 
 
-def sample(
-    density: Any,
-    num_points: int,
-    *,
-    rng: Rng = 0,
-    solver: Solver | None = None,
-    on_step: Callback | None = None,
-) -> Dots:
+@takes_options_of(make_dots)
+def sample(density: Any, num_points: int, **options: Any) -> Dots:
     """Distribute points evenly with a given density, such as the points of a scan.
 
     As `stipple`, for any density. In 1-D, the points are the quantiles ``(i - 1/2) / N`` of the
@@ -206,7 +209,6 @@ def sample(
     num_points, rng, solver, on_step
         As in `stipple`, as are the errors.
     """
-    own = limits(solver, tol=_TOL, max_num_iter=_MAX_NUM_ITER)
     array = _plain(density, "density")
     if array.ndim not in (1, 2, 3) or array.size == 0:
         raise InputError(f"density has shape {array.shape}; allowed are (n,), (H, W) and (D, H, W)")
@@ -217,11 +219,8 @@ def sample(
         raise InputError(
             "density must be finite, not negative and not zero everywhere (at most 1e150)"
         )
-    peak = float(values.max())
-    if values.ndim > 1:
-        tone = values / peak
-        return _dots(tone, tone, num_points, rng, own, on_step)
-    return _quantiles(values, check_count(num_points, "num_points", most=_MOST_PIXELS))
+    tone = values / values.max()
+    return make_dots(tone, tone, num_points, **options)
 
 
 def _plain(values: Any, name: str) -> np.ndarray:
@@ -254,13 +253,8 @@ def _in_squares(sums: np.ndarray, points: np.ndarray, half: np.ndarray) -> np.nd
     ends = [np.clip(points + 0.5 + side * half[:, None], 0, last).T for side in (-1, 1)]
     total = np.zeros(len(points))
     for down, right in product(range(2), repeat=2):
-        y, x = ends[down][0], ends[right][1]
-        i = np.minimum(y.astype(np.int64), last[0] - 1)
-        j = np.minimum(x.astype(np.int64), last[1] - 1)
-        u, v = y - i, x - j
-        upper = (1 - v) * sums[i, j] + v * sums[i, j + 1]
-        lower = (1 - v) * sums[i + 1, j] + v * sums[i + 1, j + 1]
-        total += (1 if down == right else -1) * ((1 - u) * upper + u * lower)
+        corner = map_coordinates(sums, [ends[down][0], ends[right][1]], order=1, mode="nearest")
+        total += corner if down == right else -corner
     return total
 
 

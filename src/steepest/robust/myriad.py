@@ -43,11 +43,6 @@ def myriad_filter(
     -------
     array of the shape and dtype of the image
 
-    Raises
-    ------
-    InputError
-        If the image or an option is invalid.
-
     References
     ----------
     Gonzalez & Arce, IEEE Trans. Signal Process. 49 (2001) 438-441; Laus, Pierre & Steidl, J.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +9,11 @@ import numpy as np
 
 from ..core.errors import InputError
 from ..core.numbers import check_number
-from ..core.progress import Callback
-from ..core.solver import Solver
 from ..core.status import Status
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
 from ..elliptic.solve import solve
+from ..flows.options import takes_options_of
 from .cut import least_set
 from .inputs import Inputs, check_inputs, only_channel
 from .proof import Level
@@ -44,15 +42,9 @@ class BiasCorrection(Segmentation):
     corrected: np.ndarray
 
 
+@takes_options_of(check_inputs, without=("name",))
 def bias_corrected(
-    image: Any,
-    length: float,
-    bias_strength: float,
-    energy: Any = None,
-    *,
-    spacing: float | Sequence[float] | None = None,
-    solver: Solver | None = None,
-    on_step: Callback | None = None,
+    image: Any, length: float, bias_strength: float, energy: Any = None, **options: Any
 ) -> BiasCorrection:
     """Segment an unevenly lit image into two classes, and find the illumination.
 
@@ -95,7 +87,7 @@ def bias_corrected(
     The energy is that of variational bias correction with total variation, minimised there by PALM;
     Bolte, Sabach & Teboulle, Math. Program. 146 (2014) 459-494.
     """
-    inputs = check_inputs(image, energy, spacing=spacing, solver=solver, on_step=on_step)
+    inputs = check_inputs(image, energy, **options)
     length = check_number(length, "length")
     strength = check_number(bias_strength, "bias_strength", positive=True)
     f = only_channel(inputs, "image", "correct them one by one")

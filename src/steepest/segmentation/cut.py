@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..core.numbers import check_number
-from ..core.progress import Callback
-from ..core.solver import Solver
 from ..core.status import Status
+from ..flows.options import takes_options_of
 from .inputs import Inputs, check_inputs, only_channel
 from .proof import Faces, Level, State
 from .result import Segmentation, finish
 from .rof import Rof
 
 
-def cut(
-    unary: Any,
-    length: float,
-    energy: Any = None,
-    *,
-    spacing: float | Sequence[float] | None = None,
-    solver: Solver | None = None,
-    on_step: Callback | None = None,
-) -> Segmentation:
+@takes_options_of(check_inputs, without=("name",))
+def cut(unary: Any, length: float, energy: Any = None, **options: Any) -> Segmentation:
     """Find the set E with the least ``length * (length of its contour) + sum over E of unary``.
 
     This is the problem of a graph cut. The cost ``unary`` says what it costs to put a pixel into E:
@@ -55,9 +46,7 @@ def cut(
     InputError, NotConverged
         As in `threshold_rof`.
     """
-    inputs = check_inputs(
-        unary, energy, name="unary", spacing=spacing, solver=solver, on_step=on_step
-    )
+    inputs = check_inputs(unary, energy, name="unary", **options)
     length = check_number(length, "length")
     costs = only_channel(inputs, "unary", "add the costs of the channels")
     rof, level, found = least_set(inputs, costs, length)

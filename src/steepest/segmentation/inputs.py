@@ -1,4 +1,4 @@
-"""The arguments that all functions of this room share, and their checks."""
+"""The arguments that all functions of segmentation share, and their checks."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def check_inputs(
     solver: Solver | None = None,
     on_step: Callback | None = None,
 ) -> Inputs:
-    """Check the arguments that all functions of this room share."""
+    """Check the arguments that all functions of segmentation share."""
     axis = own_channel_axis(image, channel_axis)
     array, _ = prepare_image(detached(image), axis, name, double=True)
     energy = contour_length(energy, array.ndim - 1)
@@ -73,7 +73,7 @@ def check_inputs(
 
 
 def limits_of(solver: Solver | None) -> Limits:
-    """How hard to solve, with the defaults of this room."""
+    """How hard to solve, with the defaults of segmentation."""
     return limits(solver, tol=1e-9, max_num_iter=5000)
 
 

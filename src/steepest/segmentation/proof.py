@@ -153,20 +153,12 @@ class State:
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """A set of pixels for a level, and the bound of its energy by the flow of a state.
+    """The set ``inside`` (z, y, x) for a level, and the bound of its energy by the flow of a state.
 
-    Attributes
-    ----------
-    inside : Boolean array (z, y, x)
-        The set.
-    length : float
-        The length of its contour, times the strength.
-    lack : float
-        What the contour could still let through, the gap without rounding.
-    excess : float
-        ``lack`` and what ties may change: the set exceeds the least energy by no more.
-    known : tuple or None
-        `doubt`, where it has been found with the completed flow, which is not kept.
+    ``length`` is that of its contour, times the strength; ``lack`` is what the contour could still
+    let through, the gap without rounding. With what ties may change, this is ``excess``: the set
+    exceeds the least energy by no more. ``known`` is `doubt`, where it has been found with the
+    completed flow, which is not kept.
     """
 
     state: State

@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import center_of_mass, find_objects, label, maximum
 
 from ..core.errors import InputError
 from ..core.numbers import check_count, check_number
-from ..grid.components import connected
 from .result import Segmentation
 
 _MOST = 254  # largest label
@@ -58,9 +58,9 @@ def regions(result: Segmentation, *, pixel_size: float = 1.0, background: int = 
         area : float
             Area (the volume in 3-D, the length in 1-D), in units of ``pixel_size``.
         area_certain, area_possible : float
-            The area of this object in any exact minimiser lies between the two: of the object that
-            contains the largest connected part whose pixels are certain, and that at most fills the
-            pixels of this class that are connected to it and not ruled out. If no pixel is certain,
+            The area of this object in any exact minimiser lies between the two: from the largest
+            connected part whose pixels are certain, to all pixels of this class that are connected
+            to it and not ruled out. If no pixel is certain,
             ``area_certain`` is 0: the object may not exist. Where doubtful pixels connect two
             objects, ``area_possible`` is that of both together.
         border : bool
@@ -69,11 +69,6 @@ def regions(result: Segmentation, *, pixel_size: float = 1.0, background: int = 
             First pixel along each axis, then one more than the last, as in `regionprops`.
         centroid : float (ndim,)
             Mean position in pixels, counted from 0.
-
-    Raises
-    ------
-    InputError
-        If an argument is invalid.
     """
     if not isinstance(result, Segmentation):
         raise InputError(
@@ -88,16 +83,16 @@ def regions(result: Segmentation, *, pixel_size: float = 1.0, background: int = 
     for k in range(result.thresholds.size + 1):
         if k == background:
             continue
-        own, count = connected(result.labels == k)
+        own, count = label(result.labels == k)
         if not count:
             continue
-        possible, _ = connected((result.lowest <= k) & (k <= result.highest))
-        core, _ = connected((result.labels == k) & result.certain)
+        possible, _ = label((result.lowest <= k) & (k <= result.highest))
+        core, _ = label((result.labels == k) & result.certain)
         table = _measure(own, count)
         table["class"] = k
         table["area"] = np.bincount(own.ravel(), minlength=count + 1)[1:] * unit
-        table["area_certain"] = _largest(own, core, count) * unit
-        table["area_possible"] = _containing(own, possible, count) * unit
+        table["area_certain"] = _largest(own, core, table) * unit
+        table["area_possible"] = _largest(own, possible, table) * unit
         table["label"] += labels.max()
         labels[own > 0] = own[own > 0] + labels.max()
         rows.append(table)
@@ -115,34 +110,17 @@ def _table(count: int, ndim: int) -> np.ndarray:
 
 def _measure(own: np.ndarray, count: int) -> np.ndarray:
     """The table of the objects 1 .. count, with their numbers, positions and extents."""
-    ndim = own.ndim
-    table = _table(count, ndim)
+    table = _table(count, own.ndim)
     table["label"] = np.arange(1, count + 1)
-    pixels = np.nonzero(own)
-    numbers = own[pixels] - 1
-    sizes = np.bincount(numbers, minlength=count)
-    for axis, at in enumerate(pixels):
-        table["centroid"][:, axis] = np.bincount(numbers, at, count) / sizes
-        first, last = np.full(count, own.shape[axis]), np.full(count, -1)
-        np.minimum.at(first, numbers, at)
-        np.maximum.at(last, numbers, at)
-        table["bbox"][:, axis], table["bbox"][:, ndim + axis] = first, last + 1
-        table["border"] |= (first == 0) | (last + 1 == own.shape[axis])
+    boxes = np.array([[(s.start, s.stop) for s in box] for box in find_objects(own)])
+    table["bbox"] = boxes.swapaxes(1, 2).reshape(count, -1)
+    table["border"] = ((boxes[..., 0] == 0) | (boxes[..., 1] == own.shape)).any(1)
+    table["centroid"] = center_of_mass(own > 0, own, table["label"])
     return table
 
 
-def _largest(own: np.ndarray, core: np.ndarray, count: int) -> np.ndarray:
-    """The number of pixels of the largest part of ``core`` in each object."""
-    sizes = np.bincount(core.ravel())
-    out = np.zeros(count + 1)
-    kept = core > 0
-    np.maximum.at(out, own[kept], sizes[core[kept]])
-    return out[1:]
-
-
-def _containing(own: np.ndarray, possible: np.ndarray, count: int) -> np.ndarray:
-    """The number of pixels of the part of ``possible`` that contains each object."""
-    sizes = np.bincount(possible.ravel())
-    part = np.zeros(count + 1, np.int64)
-    part[own.ravel()] = possible.ravel()
-    return sizes[part[1:]]
+def _largest(own: np.ndarray, parts: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """The number of pixels of the largest of the parts that each object meets."""
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    return np.asarray(maximum(sizes[parts], own, table["label"]))

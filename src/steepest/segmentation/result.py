@@ -105,11 +105,6 @@ def finish(
 
     ``factor`` and ``offset`` bring the potential to the scale of the image. ``wanted`` is the
     number of classes asked for. ``more`` are the attributes that a ``kind`` of result adds.
-
-    Raises
-    ------
-    NotConverged
-        If the sets are not proven or a class is empty, and the solver asks for an exception.
     """
     shape, bound = inputs.space, 0
     lowest, highest, labels = (np.zeros(shape, np.uint8) for _ in range(3))

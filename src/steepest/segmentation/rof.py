@@ -30,15 +30,8 @@ class Rof:
 
     The iteration runs in float32 as long as that helps, on an image shifted and scaled to magnitude
     one. A proof needs no more than a feasible flux, so nothing of this affects it: ``u`` is
-    evaluated anew from ``f`` in float64.
-
-    Parameters
-    ----------
-    f : float64 array (\\*space)
-    energy : Energy
-        With coarea formula, ``on`` the image.
-    limits : Limits
-        ``max_num_iter`` is for the iterations of all strengths together.
+    evaluated anew from ``f`` in float64. The energy has a coarea formula, and is ``on`` the image.
+    ``max_num_iter`` is for the iterations of all strengths together.
     """
 
     def __init__(self, f: np.ndarray, energy: Energy, limits: Limits) -> None:
@@ -76,11 +69,11 @@ class Rof:
         if constant is not None:
             look(State.of(self._f, faces, constant, error=self.error), 0.0)
             return Status.CONVERGED
-        while True:
-            status = self._solve(tau, faces, look)
-            if status is not Status.ROUNDING or self._double:
-                return status
+        status = self._solve(tau, faces, look)
+        if status is Status.ROUNDING and not self._double:
             self._double = True
+            status = self._solve(tau, faces, look)
+        return status
 
     def _solve(self, tau: float, faces: Faces, look: Callable[[State, float], bool]) -> Status:
         single = self._centred.astype(np.float32)

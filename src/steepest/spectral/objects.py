@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
+from scipy.ndimage import center_of_mass, find_objects, label
 
 from ..core.numbers import check_number
 from ..flows.noise import estimate_noise
-from ..grid.components import connected
 from .decomposition import Decomposition, planes_of
 
 _FAINTEST = 0.02  # least height of an object, relative to the largest value of its band
@@ -136,10 +136,10 @@ def _regions(plane: np.ndarray, rounding: float) -> tuple[np.ndarray, np.ndarray
     signs: list[int] = []
     for sign in (1, -1):
         height = sign * raised
-        parts, count = connected(height > floor)
+        parts, count = label(height > floor)
         peaks = np.zeros(count + 1)
         np.maximum.at(peaks, parts.ravel(), height.ravel())
-        tops, count = connected((parts > 0) & (height > peaks[parts] / 2))
+        tops, count = label((parts > 0) & (height > peaks[parts] / 2))
         labels[tops > 0] = tops[tops > 0] + len(signs)
         signs += [sign] * count
     return labels, np.array(signs)
@@ -170,11 +170,10 @@ def _measure(
     rows["diameter"] = 2 * (rows["area"] / ball) ** (1 / ndim)
     rows["contrast"] = sums(plane) / pixels - np.median(plane)
     rows["snr"] = np.abs(rows["contrast"]) * np.sqrt(pixels)
-    for axis, size in enumerate(labels.shape):
-        line = np.arange(size).reshape([-1 if k == axis else 1 for k in range(ndim)])
-        rows["centroid"][:, axis] = sums(np.broadcast_to(line, labels.shape)) / pixels
-        ends = np.take(labels, [0, -1], axis)
-        rows["border"][np.unique(ends[ends > 0]) - 1] = True
+    rows["centroid"] = center_of_mass(labels > 0, labels, np.arange(1, signs.size + 1))
+    for k, box in enumerate(find_objects(labels)):
+        ends = zip(box, labels.shape, strict=True)
+        rows["border"][k] = any(part.start == 0 or part.stop == size for part, size in ends)
     weight, most = np.zeros(signs.size), np.zeros(signs.size)
     inside = np.flatnonzero(decomposition.band_of_node == rows["band"][0])
     for node in (inside + 1).tolist():

@@ -20,12 +20,7 @@ _HEADER = re.compile(rb"{'descr': '([^']+)', 'fortran_order': False, 'shape': \(
 def load(path: Path, *, mapped: bool = False) -> np.ndarray:
     """The array of a file of `numpy.lib.format.write_array_header_1_0`, or a memory map of it.
 
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
-    ValueError
-        If the file is another one, or cut short.
+    Raises `OSError` if the file cannot be read, and `ValueError` if it is another one or cut short.
     """
     with path.open("rb") as file:
         magic, length = file.read(len(_MAGIC)), int.from_bytes(file.read(2), "little")

@@ -64,10 +64,7 @@ def claim(folder: Path, signature: str, keep: bool = False) -> Iterator[None]:
     Only one process at a time may do so. At the end, the folder is removed; after an exception, and
     if ``keep``, it is kept. If the removal is interrupted, what is left counts as a new folder.
 
-    Raises
-    ------
-    InputError
-        If the folder cannot be used, is in use, or holds something else.
+    Raises `InputError` if the folder cannot be used, is in use, or holds something else.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

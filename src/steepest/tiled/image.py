@@ -85,27 +85,13 @@ class TiledImage:
 
     Leaving ``with`` ends the workers and removes the workspace; `Stopped` is caught.
 
-    Parameters
-    ----------
-    request : TileRequest
-    energy : Energy
-        Its weights are read by windows like the image.
-    signature : str
-        What is computed; a folder of interrupted work must have the same.
-    floats, double : bool
-        Whether results of integer images are floating point, and whether to compute in float64.
-    iterations : int
-        How many the whole work is expected to take.
-    results : int
-        Number of images that are kept at the end.
-    fields : int, optional
-        Numbers per value that are kept between two passes; the default is for data and a flux with
-        its momentum.
-    itemsize : float, optional
-        Bytes per value as if of the solver of flows.
-    alone : bool
-        One tile must fit in memory, so that a result that depends on the tiles does not depend on
-        the number of workers.
+    The weights of ``energy`` are read by windows like the image. ``signature`` says what is
+    computed; a folder of interrupted work must have the same. ``floats`` and ``double`` are as in
+    `Picture`. The work is expected to take so many ``iterations``, and keeps ``results`` images at
+    the end. Between two passes, it keeps ``fields`` numbers per value, by default data and a flux
+    with its momentum, and needs ``itemsize`` bytes per value, as if of the solver of flows. With
+    ``alone``, one tile must fit in memory, so that a result that depends on the tiles does not
+    depend on the number of workers.
     """
 
     def __init__(
@@ -319,10 +305,7 @@ class TiledImage:
     def survey(self, levels: int) -> tuple[Statistics, np.ndarray]:
         """The statistics, and the image averaged over blocks of ``2**levels`` pixels.
 
-        Raises
-        ------
-        InputError
-            If the image or the weights are not those of interrupted work.
+        Raises `InputError` if the image or the weights are not those of interrupted work.
         """
         picture, space = self.picture, self.tiling.space
         block = 2**levels

@@ -160,10 +160,8 @@ class Affine:
 def check_picture(image: Any, channel_axis: int | None, name: str = "image") -> Picture:
     """Check shape and dtype, without reading a pixel; return the picture.
 
-    Raises
-    ------
-    InputError
-        If ``image`` has no shape and dtype, no pixels, or an unsuitable dtype or number of axes.
+    Raises `InputError` if ``image`` has no shape and dtype, no pixels, or an unsuitable dtype or
+    number of axes.
     """
     if isinstance(image, np.ma.MaskedArray):
         as_array(image, name)
@@ -186,23 +184,14 @@ def _dtype_of(image: Any) -> np.dtype | None:
 
 
 def check_out(out: Any, picture: Picture, lead: tuple[int, ...]) -> Any:
-    """``out``, of shape (\\*lead, \\*image), or a new NumPy array if it is None.
-
-    Raises
-    ------
-    InputError
-        If it has another shape or dtype, or cannot be written.
-    """
+    """`check_array` for ``out`` of shape (\\*lead, \\*image)."""
     return check_array(out, (*lead, *picture.shape), picture.result_dtype, "out")
 
 
 def check_array(out: Any, shape: tuple[int, ...], dtype: np.dtype, name: str) -> Any:
     """``out``, of this shape and dtype, or a new NumPy array if it is None.
 
-    Raises
-    ------
-    InputError
-        If it has another shape or dtype, or cannot be written.
+    Raises `InputError` if it has another shape or dtype, or cannot be written.
     """
     if out is None:
         return np.zeros(shape, dtype)

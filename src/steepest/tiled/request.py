@@ -45,10 +45,8 @@ class TileRequest:
 def energy_by_tiles(energy: Any) -> Any:
     """An energy (default: `TotalVariation`) that can be worked by tiles: a sum over pixels.
 
-    Raises
-    ------
-    InputError
-        If it is another one, or its boundary is periodic: a tile does not see the opposite border.
+    Raises `InputError` if it is another one, or its boundary is periodic: a tile does not see the
+    opposite border.
     """
     energy = as_energy(TotalVariation() if energy is None else energy)
     require(energy, "tiles")

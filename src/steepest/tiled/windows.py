@@ -87,10 +87,7 @@ def make_tiling(
 ) -> Tiling:
     """The largest tiles with which ``workers`` stay within ``memory`` bytes.
 
-    Raises
-    ------
-    InputError
-        If the smallest useful tile needs more memory.
+    Raises `InputError` if the smallest useful tile needs more memory.
     """
 
     def tiling(size: int) -> Tiling:

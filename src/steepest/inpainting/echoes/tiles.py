@@ -1,10 +1,9 @@
 """Tiles that several threads can process in parallel, with the same result as one thread.
 
-A removal changes the error, and the windows and keys of known pixels, at most ``radius + 1`` pixels
-away. It depends on pixels at most ``2 radius + 1`` away. Tiles are therefore grouped into blocks of
-two by two, and blocks that have another block between them are processed in parallel. No block
-reads what another writes if ``3 radius + 1`` is at most two tiles, and no two blocks write into the
-same tile if ``radius + 1`` is at most one tile.
+A removal writes at most ``radius + 1`` pixels away, and reads at most ``2 radius + 1`` away. Blocks
+of two by two tiles that have another block between them are therefore processed in parallel: no
+block reads what another writes if ``3 radius + 1`` is at most two tiles, and no two blocks write
+into the same tile if ``radius + 1`` is at most one tile.
 """
 
 from __future__ import annotations

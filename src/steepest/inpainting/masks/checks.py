@@ -61,7 +61,12 @@ class Request:
 
 
 def check_request(
-    image: Any, density: Any, channel_axis: int | None, rng: Rng, on_step: Callback | None
+    image: Any,
+    density: Any,
+    *,
+    channel_axis: int | None = None,
+    rng: Rng = None,
+    on_step: Callback | None = None,
 ) -> Request:
     """Check the arguments that all mask methods share."""
     reporter, random = Reporter(on_step), generator(rng)

@@ -8,8 +8,7 @@ import numpy as np
 
 from ...core.compiled import exact_kernel
 from ...core.numbers import check_count
-from ...core.progress import Callback
-from ...core.rng import Rng
+from ...flows.options import takes_options_of
 from ..steady_state import fill
 from .checks import MaskStep, check_request
 from .lattice import lattice
@@ -17,15 +16,8 @@ from .lattice import lattice
 _FIRST = 0.03  # share of the requested pixels to start with
 
 
-def densify(
-    image: Any,
-    density: float,
-    *,
-    channel_axis: int | None = None,
-    rng: Rng = None,
-    on_step: Callback | None = None,
-    rounds: int = 30,
-) -> np.ndarray:
+@takes_options_of(check_request)
+def densify(image: Any, density: float, *, rounds: int = 30, **options: Any) -> np.ndarray:
     """Choose a mask by repeatedly adding pixels where the inpainting is worst.
 
     Starts from the lattice of `regular` with 3 % of the requested pixels. Each of the ``rounds``
@@ -55,7 +47,7 @@ def densify(
     Chizhov & Weickert, Efficient data optimisation for harmonic inpainting with finite elements,
     CAIP 2021.
     """
-    request = check_request(image, density, channel_axis, rng, on_step)
+    request = check_request(image, density, **options)
     rounds = check_count(rounds, "rounds")
     values, count, reporter = request.values, request.count, request.reporter
     mask = lattice(request.space, max(1, round(_FIRST * count)))

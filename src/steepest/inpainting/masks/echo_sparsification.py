@@ -15,6 +15,7 @@ from ...core.rng import Rng, generator
 from ...core.solver import Solver, limits
 from ...core.threads import resolve_num_threads
 from ...core.tiles import Tiles, works_by_tiles
+from ...flows.options import takes_options_of
 from ...tiled.request import TileRequest
 from ..echoes.state import Echoes
 from ..echoes.thinning import (
@@ -32,178 +33,6 @@ from .checks import MaskStep, check_mask, count_of, exponent
 _CANDIDATES = 10  # pixels per exchange; the one with the largest error is inserted
 _PARTS = 20  # parts of a cycle of exchanges, each followed by a progress report
 _LEAST = 64  # minimum number of exchanges in a part
-
-
-def echo(
-    image: Any,
-    density: float,
-    *,
-    channel_axis: int | None = None,
-    rng: Rng = None,
-    on_step: Callback | None = None,
-    norm: str = "l1",
-    num_threads: int | None = None,
-    out: Any = None,
-    tiles: Tiles | None = None,
-) -> Any:
-    """Choose a mask by removing pixels one by one, always the one that does the least harm.
-
-    The echo b_i of a mask pixel i is the response of the inpainting to a unit change at i. Without
-    i, diffusion gives ``u + t b_i`` with ``t = -(L u)_i / (L b_i)_i``, where L is the Laplacian.
-    The change of the error over the whole image is thus a sum over the echo, without solving an
-    equation. The other echoes become ``b_j + s_j b_i``, where ``s_j`` is the share of j in the flow
-    out of i (a star-mesh step). The method starts from the full mask.
-
-    Echoes are truncated where they are below 0.005 and where they are more than 24 pixels away.
-    Pixels whose echo has changed are scored again at once, all others when their turn comes. Images
-    larger than 64 x 64 are thinned in rounds, tile by tile. Before the last removals, their echoes
-    are relaxed, which corrects what truncation has added up to. docs/inpainting_results gives the
-    cost of each of these approximations.
-
-    Parameters
-    ----------
-    image : array
-        Image with two spatial axes and an optional channel axis.
-    density, channel_axis, rng
-        As in `random`, as are the result and the errors; ``rng`` breaks ties.
-    on_step : callable, optional
-        Called with a `MaskStep` before the first round and after each round; its error is estimated
-        from the echoes. If it returns True, the excess pixels that seem to harm least are removed
-        at once.
-    norm : {"l1", "l2"}
-        Error to minimise: the sum of its magnitudes or squares over pixels and channels.
-    num_threads : int, optional
-        Number of threads that share the tiles of an image (default: all processors). Up to
-        256 x 256 pixels, one thread does all removals. The mask does not depend on the number of
-        threads.
-    out : array-like of the spatial shape, bool or uint8, optional
-        Where the mask is written tile by tile: True, or 255, at the pixels to keep; see
-        `steepest.Tiles`.
-    tiles : Tiles, optional
-        How to work on an image that does not fit in memory. The default of ``halo`` is then 32. The
-        mask depends on the tiles, and therefore on ``memory`` and, with an ``executor``, on
-        ``num_workers``; otherwise not on the number of workers or threads. Tiles take about 400
-        bytes per pixel, one at a time, which all threads share. If ``on_step`` stops the work, the
-        mask is not written.
-
-    Returns
-    -------
-    Boolean array of the spatial shape
-        True at the pixels to keep; by tiles, ``out``.
-
-    Raises
-    ------
-    InputError
-        If an argument is invalid.
-
-    Notes
-    -----
-    At 5 %, the run time is about 10 microseconds per pixel of a colour image on one core. The
-    method takes about 200 bytes of memory per pixel. Computations are in float32.
-    """
-    if works_by_tiles(image, out, tiles):
-        from ..tiles.echo import echo_by_tiles
-
-        own = limits(Solver(num_threads=num_threads), tol=0.0, max_num_iter=1)
-        request = TileRequest(image, out, own, tiles or Tiles(), channel_axis, None, on_step)
-        return echo_by_tiles(request, density, rng, norm)
-    setup = _prepare(image, channel_axis, rng, on_step, norm, num_threads)
-    return setup.thin(count_of(density, setup.jitter.size)).known > 0
-
-
-def echo_ranking(
-    image: Any,
-    *,
-    channel_axis: int | None = None,
-    rng: Rng = None,
-    on_step: Callback | None = None,
-    norm: str = "l1",
-    density: float = 0.01,
-    num_threads: int | None = None,
-) -> np.ndarray:
-    """Compute the masks of `echo` for all densities in one run.
-
-    The mask of k pixels is ``ranking < k``.
-
-    Parameters
-    ----------
-    image, channel_axis, rng, on_step, norm, num_threads
-        As in `echo`, as are the errors. The ranking is complete even if ``on_step`` stops it.
-    density : float
-        Smallest density of interest. All pixels that remain at this density have rank 0.
-
-    Returns
-    -------
-    int32 array of the spatial shape
-        Number of pixels left when this pixel was removed. The masks are nested, and ``ranking < k``
-        has k pixels for every k from ``max(1, round(density * N))``. Above 64 x 64 pixels, 5 to
-        30 % of the pixels differ from those of `echo`, whose echoes are relaxed at other sizes;
-        both masks are about as good.
-    """
-    setup = _prepare(image, channel_axis, rng, on_step, norm, num_threads)
-    rank = np.zeros(setup.jitter.size, np.int32)
-    setup.thin(count_of(density, rank.size), rank)
-    return rank.reshape(setup.values.shape[1:])
-
-
-def echo_exchange(
-    image: Any,
-    mask: Any,
-    *,
-    channel_axis: int | None = None,
-    rng: Rng = None,
-    on_step: Callback | None = None,
-    norm: str = "l1",
-    cycles: int = 5,
-    num_threads: int | None = None,
-) -> np.ndarray:
-    """Improve a mask by nonlocal pixel exchange with echoes.
-
-    Each of ``cycles * |mask|`` exchanges draws ten pixels and inserts the one with the largest
-    error. It computes the echo of this pixel in a window, and then removes the mask pixel that
-    harms the inpainting least, possibly the same one. As far as the echoes are exact, the error
-    never increases. After each cycle, a solve computes the error again.
-
-    Parameters
-    ----------
-    image, channel_axis, rng, norm
-        As in `echo`, as are the errors.
-    mask : Boolean array of the spatial shape
-        Mask to improve; it is not modified.
-    on_step : callable, optional
-        Called with a `MaskStep` twenty times per cycle. If it returns True, the current mask is
-        returned.
-    cycles : int
-        Number of exchanges, as a multiple of the number of pixels in the mask.
-    num_threads : int, optional
-        As in `echo`; the exchanges themselves run one after another.
-
-    Returns
-    -------
-    Boolean array of the spatial shape
-        The improved mask, with as many pixels as ``mask``.
-
-    Notes
-    -----
-    The run time is about 0.1 ms per exchange on one core for colour images at 5 %.
-    """
-    setup = _prepare(image, channel_axis, rng, on_step, norm, num_threads)
-    cycles = check_count(cycles, "cycles", least=0)
-    known = check_mask(mask, setup.values.shape[1:])
-    size, number = int(known.sum()), known.size
-    if size == number:
-        return known
-    options = setup.absolute, setup.num_threads
-    echoes = echoes_of_mask(setup.values, known, setup.jitter, *options)
-    part = max(-(-size // _PARTS), _LEAST)
-    for _ in range(cycles):
-        candidates = setup.random.integers(0, number, (size, min(_CANDIDATES, number)), np.int64)
-        for first in range(0, size, part):
-            exchange_groups(echoes, candidates[first : first + part], size, setup.absolute)
-            if setup.report(echoes, size, cycles * -(-size // part)):
-                return echoes.known > 0
-        refresh(echoes, *options)
-    return echoes.known > 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,11 +69,16 @@ class _Setup:
         return echoes
 
 
-def _prepare(
-    image: Any, channel_axis: int | None, rng: Rng, on_step: Callback | None, norm: str,
-    num_threads: int | None,
-) -> _Setup:  # fmt: skip
-    """Check the arguments.
+def check_setup(
+    image: Any,
+    *,
+    channel_axis: int | None = None,
+    rng: Rng = None,
+    on_step: Callback | None = None,
+    norm: str = "l1",
+    num_threads: int | None = None,
+) -> _Setup:
+    """Check the arguments that the methods with echoes share.
 
     A constant, on which no mask depends, is subtracted from each channel so that float32 represents
     the rest more accurately.
@@ -263,3 +97,151 @@ def _prepare(
         to[:] = (channel.astype(np.float64) - (low / 2 + high / 2)) / scale
     threads = resolve_num_threads(num_threads)
     return _Setup(values, scale, jitter(values, random), random, absolute, threads, reporter)
+
+
+def echo(
+    image: Any,
+    density: float,
+    *,
+    channel_axis: int | None = None,
+    rng: Rng = None,
+    on_step: Callback | None = None,
+    norm: str = "l1",
+    num_threads: int | None = None,
+    out: Any = None,
+    tiles: Tiles | None = None,
+) -> Any:
+    """Choose a mask by removing pixels one by one, always the one that does the least harm.
+
+    The echo b_i of a mask pixel i is the response of the inpainting to a unit change at i. Without
+    i, diffusion gives ``u + t b_i`` with ``t = -(L u)_i / (L b_i)_i``, where L is the Laplacian.
+    The change of the error over the whole image is thus a sum over the echo, without solving an
+    equation. The method starts from the full mask (docs/inpainting_methods). Echoes are truncated
+    where they are below 0.005 and where they are more than 24 pixels away, and images larger than
+    64 x 64 are thinned in rounds; docs/inpainting_results says what that costs.
+
+    Parameters
+    ----------
+    image : array
+        Image with two spatial axes and an optional channel axis.
+    density, channel_axis, rng
+        As in `random`, as are the result and the errors; ``rng`` breaks ties.
+    on_step : callable, optional
+        Called with a `MaskStep` before the first round and after each round; its error is estimated
+        from the echoes. If it returns True, the excess pixels that seem to harm least are removed
+        at once.
+    norm : {"l1", "l2"}
+        Error to minimise: the sum of its magnitudes or squares over pixels and channels.
+    num_threads : int, optional
+        Number of threads that share the tiles of an image (default: all processors). Up to
+        256 x 256 pixels, one thread does all removals. The mask does not depend on the number of
+        threads.
+    out : array-like of the spatial shape, bool or uint8, optional
+        Where the mask is written tile by tile: True, or 255, at the pixels to keep; see
+        `steepest.Tiles`.
+    tiles : Tiles, optional
+        How to work on an image that does not fit in memory. The default of ``halo`` is then 32. The
+        mask depends on the tiles, and therefore on ``memory`` and, with an ``executor``, on
+        ``num_workers``; otherwise not on the number of workers or threads. Tiles take about 400
+        bytes per pixel, one at a time, which all threads share. If ``on_step`` stops the work, the
+        mask is not written.
+
+    Returns
+    -------
+    Boolean array of the spatial shape
+        True at the pixels to keep; by tiles, ``out``.
+
+    Notes
+    -----
+    At 5 %, the run time is about 10 microseconds per pixel of a colour image on one core. The
+    method takes about 200 bytes of memory per pixel. Computations are in float32.
+    """
+    if works_by_tiles(image, out, tiles):
+        from ..tiles.echo import echo_by_tiles
+
+        own = limits(Solver(num_threads=num_threads), tol=0.0, max_num_iter=1)
+        request = TileRequest(image, out, own, tiles or Tiles(), channel_axis, None, on_step)
+        return echo_by_tiles(request, density, rng, norm)
+    setup = check_setup(
+        image, channel_axis=channel_axis, rng=rng, on_step=on_step, norm=norm,
+        num_threads=num_threads,
+    )  # fmt: skip
+    return setup.thin(count_of(density, setup.jitter.size)).known > 0
+
+
+@takes_options_of(check_setup)
+def echo_ranking(image: Any, *, density: float = 0.01, **options: Any) -> np.ndarray:
+    """Compute the masks of `echo` for all densities in one run.
+
+    The mask of k pixels is ``ranking < k``.
+
+    Parameters
+    ----------
+    image, channel_axis, rng, on_step, norm, num_threads
+        As in `echo`, as are the errors. The ranking is complete even if ``on_step`` stops it.
+    density : float
+        Smallest density of interest. All pixels that remain at this density have rank 0.
+
+    Returns
+    -------
+    int32 array of the spatial shape
+        Number of pixels left when this pixel was removed. The masks are nested, and ``ranking < k``
+        has k pixels for every k from ``max(1, round(density * N))``. Above 64 x 64 pixels, 5 to
+        30 % of the pixels differ from those of `echo`, whose echoes are relaxed at other sizes;
+        both masks are about as good.
+    """
+    setup = check_setup(image, **options)
+    rank = np.zeros(setup.jitter.size, np.int32)
+    setup.thin(count_of(density, rank.size), rank)
+    return rank.reshape(setup.values.shape[1:])
+
+
+@takes_options_of(check_setup)
+def echo_exchange(image: Any, mask: Any, *, cycles: int = 5, **options: Any) -> np.ndarray:
+    """Improve a mask by nonlocal pixel exchange with echoes.
+
+    Each of ``cycles * |mask|`` exchanges draws ten pixels and inserts the one with the largest
+    error. It computes the echo of this pixel in a window, and then removes the mask pixel that
+    harms the inpainting least, possibly the same one. As far as the echoes are exact, the error
+    never increases. After each cycle, a solve computes the error again.
+
+    Parameters
+    ----------
+    image, channel_axis, rng, norm
+        As in `echo`, as are the errors.
+    mask : Boolean array of the spatial shape
+        Mask to improve; it is not modified.
+    on_step : callable, optional
+        Called with a `MaskStep` twenty times per cycle. If it returns True, the current mask is
+        returned.
+    cycles : int
+        Number of exchanges, as a multiple of the number of pixels in the mask.
+    num_threads : int, optional
+        As in `echo`; the exchanges themselves run one after another.
+
+    Returns
+    -------
+    Boolean array of the spatial shape
+        The improved mask, with as many pixels as ``mask``.
+
+    Notes
+    -----
+    The run time is about 0.1 ms per exchange on one core for colour images at 5 %.
+    """
+    setup = check_setup(image, **options)
+    cycles = check_count(cycles, "cycles", least=0)
+    known = check_mask(mask, setup.values.shape[1:])
+    size, number = int(known.sum()), known.size
+    if size == number:
+        return known
+    how = setup.absolute, setup.num_threads
+    echoes = echoes_of_mask(setup.values, known, setup.jitter, *how)
+    part = max(-(-size // _PARTS), _LEAST)
+    for _ in range(cycles):
+        candidates = setup.random.integers(0, number, (size, min(_CANDIDATES, number)), np.int64)
+        for first in range(0, size, part):
+            exchange_groups(echoes, candidates[first : first + part], size, setup.absolute)
+            if setup.report(echoes, size, cycles * -(-size // part)):
+                return echoes.known > 0
+        refresh(echoes, *how)
+    return echoes.known > 0

@@ -7,22 +7,16 @@ from typing import Any
 import numpy as np
 
 from ...core.numbers import check_fraction, check_number
-from ...core.progress import Callback
-from ...core.rng import Rng
+from ...flows.options import takes_options_of
 from ...grid.differences import divergence, gradient
 from ...grid.dithering import dither
 from ..smoothing import WIDEST, gaussian
 from .checks import check_request
 
 
+@takes_options_of(check_request)
 def laplacian_dither(
-    image: Any,
-    density: float,
-    *,
-    channel_axis: int | None = None,
-    rng: Rng = None,
-    on_step: Callback | None = None,
-    sigma: float | None = None,
+    image: Any, density: float, *, sigma: float | None = None, **options: Any
 ) -> np.ndarray:
     """Choose a mask whose local density is proportional to ``|Laplacian u_sigma|``.
 
@@ -48,7 +42,7 @@ def laplacian_dither(
     Belhachmi, Bucur, Burgeth & Weickert, How to choose interpolation data in images, SIAM J. Appl.
     Math. 70 (2009) 333-352.
     """
-    request = check_request(image, density, channel_axis, rng, on_step)
+    request = check_request(image, density, **options)
     if sigma is None:
         sigma = min(0.14 / check_fraction(density, "density"), 8.0)
     sigma = check_number(sigma, "sigma", most=WIDEST)

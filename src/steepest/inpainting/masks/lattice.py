@@ -7,19 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ...core.progress import Callback
-from ...core.rng import Rng
+from ...flows.options import takes_options_of
 from .checks import check_request
 
 
-def random(
-    image: Any,
-    density: float,
-    *,
-    channel_axis: int | None = None,
-    rng: Rng = None,
-    on_step: Callback | None = None,
-) -> np.ndarray:
+@takes_options_of(check_request)
+def random(image: Any, density: float, **options: Any) -> np.ndarray:
     """Draw exactly ``max(1, round(density * N))`` of the N pixels uniformly at random.
 
     Masks of the same shape from the same ``rng`` seed are nested: a larger density only adds
@@ -48,20 +41,14 @@ def random(
     InputError
         If an argument is invalid.
     """
-    request = check_request(image, density, channel_axis, rng, on_step)
+    request = check_request(image, density, **options)
     mask = np.zeros(request.space, dtype=bool)
     mask.reshape(-1)[request.random.permutation(mask.size)[: request.count]] = True
     return request.finish(mask)
 
 
-def regular(
-    image: Any,
-    density: float,
-    *,
-    channel_axis: int | None = None,
-    rng: Rng = None,
-    on_step: Callback | None = None,
-) -> np.ndarray:
+@takes_options_of(check_request)
+def regular(image: Any, density: float, **options: Any) -> np.ndarray:
     """Choose a lattice of ``max(1, round(density * N))`` pixels, as even as the shape allows.
 
     With n of the N pixels to keep and d axes, the lattice has ``N_0 (n / N)^(1/d)`` slices
@@ -71,7 +58,7 @@ def regular(
     spacing ``(N / n)^(1/d)``. Only the shape of the image is used. The cost is O(N). Arguments,
     result and errors are those of `random`; ``rng`` is not used.
     """
-    request = check_request(image, density, channel_axis, rng, on_step)
+    request = check_request(image, density, **options)
     return request.finish(lattice(request.space, request.count))
 
 

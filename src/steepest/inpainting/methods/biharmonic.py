@@ -34,10 +34,9 @@ class Biharmonic(Method):
     values alone. ``tol`` is 1e-6 by default, and ``max_num_iter`` 500. Random masks of 10 % need
     about 25 iterations; large holes need more.
 
-    The solver is the conjugate gradient method. Its preconditioner solves ``-L z = r`` with the
-    same mask twice, each time approximately by two multigrid cycles, at O(pixels) per iteration.
-    scikit-image's ``inpaint_biharmonic`` solves the same equations and then clips each channel to
-    the range of its known values.
+    An iteration of conjugate gradients takes four multigrid cycles, O(pixels). scikit-image's
+    ``inpaint_biharmonic`` solves the same equations and then clips each channel to the range of its
+    known values.
 
     References
     ----------

@@ -43,13 +43,11 @@ class CurvatureDriven(LaggedMethod):
     Iterations are linear problems, at most 200 by default; 20 to 40 are usual. Each linear problem
     obeys the maximum principle, and so does the result, up to the tolerance.
 
-    The discretisation takes differences between neighbours, and half-sums of these for the other
-    component of the gradient. For given d, this is a five-point equation, which is solved as for
-    `Diffusion` at O(pixels) per iteration. The coefficients of each linear problem are a geometric
-    mean of the previous coefficients and those of the latest image. The equation is not the
-    gradient of an energy and may have several solutions; the iteration finds one near homogeneous
-    diffusion. There is no convergence proof; check the residual (with two known pixels in an image
-    of 40 x 40 it stays at 4e-3).
+    For given d, this is a five-point equation, which is solved as for `Diffusion` at O(pixels) per
+    iteration. Its coefficients are a geometric mean of the previous ones and those of the latest
+    image. The equation is not the gradient of an energy and may have several solutions; the
+    iteration finds one near homogeneous diffusion. There is no convergence proof; check the
+    residual (with two known pixels in an image of 40 x 40 it stays at 4e-3).
 
     References
     ----------

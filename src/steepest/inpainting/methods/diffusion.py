@@ -27,9 +27,7 @@ class Diffusion(Method):
     ``max_num_iter`` 200. About 7 iterations reach 1e-6, regardless of the mask and the image size.
     The result obeys the maximum principle up to the tolerance.
 
-    The solver is the conjugate gradient method, preconditioned by a multigrid cycle
-    (docs/inpainting_methods). It takes a fixed number of operations per pixel, in float64
-    (preconditioner: float32). Small holes are solved in their bounding boxes.
+    The solver takes a fixed number of operations per pixel (docs/inpainting_methods).
 
     For torch tensors, the result is differentiable with respect to ``image`` and to confidences. If
     the adjoint equation of the gradient is not solved to ``tol`` within ``max_num_iter``

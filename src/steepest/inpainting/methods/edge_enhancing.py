@@ -30,10 +30,9 @@ class EdgeEnhancing(LaggedMethod):
     ----------
     contrast : float
         Gradient magnitude above which a gradient counts as an edge, as a fraction of the range of
-        the known values per pixel. On random pixels of photographs, 0.005 to 0.01 was best.
+        the known values per pixel (docs/inpainting_methods: good values).
     sigma : float
-        Standard deviation of the Gaussian in pixels, from 0 (no smoothing) to 1000; best were 0.8
-        to 1.4.
+        Standard deviation of the Gaussian in pixels, from 0 (no smoothing) to 1000.
 
     Notes
     -----
@@ -43,10 +42,9 @@ class EdgeEnhancing(LaggedMethod):
     default; 5 to 30 are usual, and a smaller contrast needs more.
 
     The method is lagged diffusivity: it alternates between computing the tensor from the latest
-    image and solving the linear problem with that tensor. The linear problems have 3x3 stencils
-    (`nine_point`). They are solved by conjugate gradients, preconditioned by a multigrid cycle for
-    the diagonal of the tensor, at O(pixels) per iteration. The starting point is homogeneous
-    diffusion. There is no convergence proof for the outer iteration; check the residual.
+    image and solving the linear problem with that tensor, a 3x3 stencil, at O(pixels) per
+    iteration. The starting point is homogeneous diffusion. There is no convergence proof for the
+    outer iteration; check the residual.
 
     References
     ----------

@@ -14,6 +14,7 @@ from ...core.progress import Reporter
 from ...core.solver import Limits
 from ...elliptic.watching import Iteration, iterate_all
 from ...grid.coarsening import average
+from ..blocks import interpolated
 from ..method import Filled, Method, normalise
 from ..problem import Problem
 from .midrange import sweep
@@ -45,10 +46,9 @@ class InfinityHarmonic(Method):
     Parameters
     ----------
     radius : int
-        How many pixels away along each axis the neighbours are, from 1 to 8: 8, 16, 32, 48 and 80
-        neighbours in a plane for 1 to 5. More neighbours resolve more directions and cost more
-        time. Best are 1 or 2 between pixels of sparse data a few pixels apart, 3 or 4 for holes of
-        a hundred pixels (docs/inpainting_methods has the errors for an exact solution).
+        How many pixels away along each axis the neighbours are, from 1 to 8. More neighbours
+        resolve more directions and cost more time. Best are 1 or 2 between pixels of sparse data a
+        few pixels apart, 3 or 4 for holes of a hundred pixels (docs/inpainting_methods).
 
     Notes
     -----
@@ -58,11 +58,9 @@ class InfinityHarmonic(Method):
     usual if holes are a few pixels wide, and several hundred if they are hundreds of pixels wide.
     The filled values lie in the range of the known values of their channel, whatever the residual.
 
-    The scheme is Oberman's: the new value is ``(d_b u_a + d_a u_b) / (d_a + d_b)`` for the two
-    neighbours with the steepest slope ``|u_a - u_b| / (d_a + d_b)`` between them, by over-relaxed
-    sweeps from a guess on coarser grids (docs/inpainting_methods). Closer to the image border than
-    ``radius``, a smaller radius is used, so that neighbours stay symmetric and linear images are
-    reproduced if the border is known.
+    The scheme is Oberman's, by over-relaxed sweeps from a guess on coarser grids. Closer to the
+    image border than ``radius``, a smaller radius is used, so that neighbours stay symmetric and
+    linear images are reproduced if the border is known.
 
     References
     ----------
@@ -188,17 +186,5 @@ def _guess(values: np.ndarray, grids: Sequence[Grid], limits: Limits) -> np.ndar
         return grids[1].iterate(u, limits.tol, limits.max_num_iter, rough=True)
 
     solution, _, _ = iterate_all(lambda: coarse_solution, [first], 1, None)[0]
-    return np.where(known, values, _refine(solution, known.shape))
-
-
-def _refine(u: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """Interpolate (\\*coarse) linearly to pixels of half the size, (\\*shape)."""
-    for axis, n in enumerate(shape):
-        if n > 1:
-            last = u.shape[axis] - 1
-            place = np.clip((np.arange(n) - 0.5) / 2, 0, last)
-            below = place.astype(int)
-            share = (place - below).reshape(-1, *(1,) * (u.ndim - 1 - axis))
-            above = np.take(u, np.minimum(below + 1, last), axis)
-            u = (1 - share) * np.take(u, below, axis) + share * above
-    return u
+    whole = tuple(slice(0, n) for n in known.shape)
+    return np.where(known, values, interpolated(solution[None], whole, 1)[0])

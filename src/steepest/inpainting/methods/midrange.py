@@ -52,23 +52,11 @@ def sweep(
 ):
     """Visit all pixels that are awake once, and return the largest change that they ask for.
 
-    Parameters
-    ----------
-    u : (pixels,)
-        Changed in place.
-    unknown : (n,)
-        Places of the unknown pixels in ``u``.
-    counts : (n,)
-        The first ``counts`` of the neighbours are read; if negative, only those inside.
-    low, high
-        Range of values, because over-relaxation can leave that of the neighbours.
-    awake : (pixels,) Boolean
-        Pixels to visit. A pixel falls asleep when it asks for less than ``quiet``, and wakes its
-        neighbours when it changes by more.
-    relaxation
-        Multiple of the change that is made; 0 makes none.
-    back
-        Whether to visit the pixels in reverse order.
+    Changes ``u`` (pixels,) at the places ``unknown`` (n,), ``back`` in reverse order. The first
+    ``counts`` (n,) of the neighbours are read; if negative, only those inside. Changes are
+    multiplied by ``relaxation`` (0 makes none) and clipped to ``low`` and ``high``, because
+    over-relaxation can leave the range of the neighbours. Of ``awake`` (pixels,), a pixel falls
+    asleep when it asks for less than ``quiet``, and wakes its neighbours when it changes by more.
     """
     largest = 0.0
     n = len(unknown)

@@ -48,11 +48,10 @@ class MumfordShah(LaggedMethod):
     1e-3 by default. Iterations are steps in u, at most 200 by default; 3 to 20 are usual. Values
     stay in the range of the known values up to the tolerance.
 
-    For given u, v solves a linear equation with 5 (7) points, and so does u for given v. Between
-    two pixels, ``v^2`` is the mean of their values. Each equation is solved by conjugate gradients
-    from the previous solution, as for `Diffusion`, so that E never increases. E is not convex: the
-    result is a stationary point, reached from homogeneous diffusion. The cost is O(pixels) per
-    step.
+    For given u, v solves a linear equation, and so does u for given v (between two pixels, ``v^2``
+    is the mean of their values). They are solved in turn, at O(pixels) per step, so that E never
+    increases. E is not convex: the result is a stationary point, reached from homogeneous
+    diffusion.
 
     References
     ----------

@@ -19,8 +19,8 @@ from ...convex.total_variation import TotalVariation
 from ...core.arrays import prepare_image
 from ...core.errors import InputError
 from ...core.numbers import check_count, check_number
-from ...core.progress import Callback
 from ...flows.extinction import shortest_of
+from ...flows.options import takes_options_of
 from ...flows.problem import make_problem
 from ...flows.time_grid import check_times, geometric
 from ...layers.forward_mode import jvp
@@ -53,11 +53,6 @@ def learned_bands(module: nn.Module, u0: Tensor, edges: Sequence[float]) -> tupl
     -------
     bands : Tensor (B, N, 1, H, W)
     residual : Tensor (N, 1, H, W)
-
-    Raises
-    ------
-    InputError
-        If the images are not valid, or the edges are negative or do not increase.
     """
     start = float(edges[0]) if len(edges) else 0.0
     later = check_times(list(edges)[1:], "edges", start)
@@ -73,16 +68,15 @@ def learned_bands(module: nn.Module, u0: Tensor, edges: Sequence[float]) -> tupl
     return stacked[1:] - stacked[:-1], -stacked[-1]
 
 
+@takes_options_of(learned_flow)
 def learned_decomposition(
     image: Any,
     *,
-    network: str | nn.Module = "mean-flux",
     bands: int | Sequence[float] | None = None,
     t_max: float | None = None,
     steps: int = DEFAULT_NUM_STEPS,
     channel_axis: int | None = None,
-    device: str | None = None,
-    on_step: Callback | None = None,
+    **options: Any,
 ) -> Decomposition:
     """Spectral TV decomposition (`steepest.spectral.decompose`) of a flow predicted by a network.
 
@@ -129,9 +123,7 @@ def learned_decomposition(
     problem = make_problem(image, TotalVariation(), channel_axis=channel_axis)
     first = min(shortest_of(problem) or last / 1000, last / 10)
     nodes = geometric(last, max(check_count(steps, "steps"), 2), first)
-    flow = learned_flow(
-        values, nodes, network=network, channel_axis=channel_axis, device=device, on_step=on_step
-    )
+    flow = learned_flow(values, nodes, channel_axis=channel_axis, **options)
     return from_flow(
         np.array(values),
         flow,

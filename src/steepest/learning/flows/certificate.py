@@ -88,11 +88,6 @@ def certify(
     -------
     Certificate
         Bounds are infinite where the prediction is not finite.
-
-    Raises
-    ------
-    InputError
-        If the images, the times or the number of nodes are not valid.
     """
     check_inputs(u0, t)
     num_nodes = check_count(num_nodes, "num_nodes")

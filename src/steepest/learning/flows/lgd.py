@@ -47,11 +47,6 @@ class LGD(PaperNetwork):
     kernel : odd int
         Side length of the convolution kernels (default 7).
 
-    Raises
-    ------
-    InputError
-        If an argument is not a positive integer, or ``kernel`` is even.
-
     Notes
     -----
     *Source.* Grossmann et al., section 3.2.1 and Algorithm 1. They give the number of blocks, two

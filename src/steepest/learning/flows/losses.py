@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ...core.errors import InputError
 from ...core.numbers import check_choice, check_number
+from ...flows.options import takes_options_of
 from ...layers.forward_mode import jvp
 from .fields import divergence, gradient, norm, squared_norm, total_variation
 from .units import CONTRAST
@@ -124,17 +125,8 @@ def weighted_sum(
     return {"total": total, **{name: term.detach() for name, term in terms.items()}}
 
 
-def paper_loss(
-    network: Proposer,
-    u0: Tensor,
-    t: Tensor,
-    *,
-    alpha1: float = 1e-4,
-    alpha2: float = 1e-4,
-    eps: float = TV_EPS,
-    tv_term: str = "sum",
-    penalty: str = "squared",
-) -> dict[str, Tensor]:
+@takes_options_of(weighted_sum)
+def paper_loss(network: Proposer, u0: Tensor, t: Tensor, **options: Any) -> dict[str, Tensor]:
     """The paper's loss, Eq. (12), of a network on a batch.
 
     With ``alpha1=1, alpha2=0, eps=0`` it is the preliminary report's, Eq. (9).
@@ -184,7 +176,4 @@ def paper_loss(
     both: Any = jvp(lambda times: network.propose(u0, times), (t,), (torch.ones_like(t),))
     (u, phi), (u_t, _) = both
     v = CONTRAST * u
-    return weighted_sum(
-        v, u_t, phi, phi, initial_term(CONTRAST * u0, v, t),
-        alpha1=alpha1, alpha2=alpha2, eps=eps, tv_term=tv_term, penalty=penalty,
-    )  # fmt: skip
+    return weighted_sum(v, u_t, phi, phi, initial_term(CONTRAST * u0, v, t), **options)

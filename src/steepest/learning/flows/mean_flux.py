@@ -1,18 +1,8 @@
 """The mean-flux network: it learns the time-averaged flux and satisfies the flow by construction.
 
-Write the flow as ``u(t) = u0 + t div Phi(t)`` with the mean flux ``Phi(t) = 1/t int_0^t phi ds``.
-Total variation is one-homogeneous, so ``Phi`` depends only on ``w = u0 / t``, and on ``w`` only
-through its gradient: ``Phi = N(grad w)``. With ``|N| <= 1`` the following hold for any weights:
-
-- ``u(0) = u0``; the mean of every image is kept; no flux leaves the image (Neumann);
-- ``u_t = div phi`` with ``phi = d/dt (t Phi) = N(w) - DN(w)[w]``;
-- contrast and time are one variable, ``u(c u0, c t) = c u(u0, t)``; adding a constant to ``u0``
-  adds it to ``u(t)``.
-
-Training only has to make ``phi`` the flux of total variation: it minimises the gap
-``TV(u) + <u, div phi>`` (mean_flux_loss), which also certifies the result (certify). The network
-refines a first guess in stages. Each stage sees the gradient of the image that the present flux
-gives, and so what remains to be changed.
+``u(t) = u0 + t div Phi(t)`` with the mean flux ``Phi = N(grad w)``, ``w = u0 / t``, ``|N| <= 1``
+(docs/learning_methods). The network refines a first guess in stages. Each stage sees the gradient
+of the image that the present flux gives, and so what remains to be changed.
 """
 
 from __future__ import annotations
@@ -45,11 +35,6 @@ class MeanFluxNet(nn.Module):
         Channels of the convolutions at 1/2, 1/4 and 1/8 of the image's size.
     stages : int
         Number of refinements of the flux.
-
-    Raises
-    ------
-    InputError
-        If an argument is not a positive integer, or ``channels`` does not have three entries.
 
     Notes
     -----

@@ -27,21 +27,10 @@ _RATIOS = (0.4, 0.9)  # s / t; wide chords train better: 0.6 dB over (0.8, 0.95)
 def chord_gap(
     u0: Tensor, early: Tensor, late: Tensor, s: Tensor, t: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Gap density of the chord between times ``s < t``, and the excess of its flux over 1.
+    """The gap of the chord between times ``s < t`` (N,), and the excess of its flux over 1.
 
-    Parameters
-    ----------
-    u0 : Tensor (N, 1, H, W)
-        Images.
-    early, late : Tensor (N, 2, H, W)
-        Mean fluxes at ``s`` and ``t``.
-    s, t : Tensor (N,)
-        Times, ``s < t``.
-
-    Returns
-    -------
-    gap, excess : Tensor (N,)
-        Means over the pixels of the gap of the projected flux, and of ``(|p| - 1)_+``.
+    Both (N,) are means over the pixels: of the gap of the projected flux, and of ``(|p| - 1)_+``.
+    ``early`` and ``late`` (N, 2, H, W) are the mean fluxes of the images (N, 1, H, W) at s and t.
     """
     s, t = s.view(-1, 1, 1, 1), t.view(-1, 1, 1, 1)
     moved, before = t * late, s * early
@@ -62,12 +51,8 @@ def gap_loss(
     """Objective of the mean-flux network: mean of ``sqrt(t (gap + excess_weight * excess))``.
 
     The gaps bound squared errors, so their roots are comparable to errors, and easy images count
-    as much as hard ones. ``generator`` draws the earlier end of each chord.
-
-    Returns
-    -------
-    dict
-        "total", and "gap" and "excess": the means of ``t * gap`` and ``t * excess`` (detached).
+    as much as hard ones. ``generator`` draws the earlier end of each chord. Returns "total", and
+    "gap" and "excess": the means of ``t * gap`` and ``t * excess`` (detached).
     """
     check_number(excess_weight, "excess_weight")
     low, high = _RATIOS

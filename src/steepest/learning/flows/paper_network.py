@@ -44,23 +44,13 @@ class PaperNetwork(nn.Module, ABC):
         """
 
     def propose(self, u0: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """The image and the flux *before* its projection, for losses.
+        """The images (N, 1, H, W) at the times and the fluxes (N, 2, H, W) *before* projection.
 
-        Parameters
-        ----------
-        u0 : tensor (N, 1, H, W)
-            Images in [0, 1] of at least ``MIN_SIZE`` pixels per side. They are not checked here
-            (`forward` does), so that a training step does not wait for the device.
-        t : tensor (N,)
-            Times in the solver's units, grey value times pixel (the paper's 1 is 0.2).
-
-        Returns
-        -------
-        u : tensor (N, 1, H, W)
-            The image at time ``t``.
-        phi : tensor (N, 2, H, W)
-            The flux, of any magnitude. It is zero where the divergence does not use it, so that no
-            flux leaves the image (the paper's hard boundary condition).
+        ``u0`` (N, 1, H, W) are images in [0, 1] of at least ``MIN_SIZE`` pixels per side, and ``t``
+        (N,) times in the solver's units, grey value times pixel (the paper's 1 is 0.2). They are
+        not checked here (`forward` does), so that a training step does not wait for the device. The
+        flux is zero where the divergence does not use it, so that none leaves the image (the
+        paper's hard boundary condition).
         """
         v0 = CONTRAST * u0
         tau = (CONTRAST * t).view(-1, 1, 1, 1).expand_as(v0)
@@ -70,12 +60,8 @@ class PaperNetwork(nn.Module, ABC):
     def forward(self, u0: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """The image ``u`` at time ``t`` and the instantaneous flux, projected to the unit ball.
 
-        Arguments and shapes are those of `propose`.
-
-        Raises
-        ------
-        InputError
-            If shapes, dtypes or sizes are wrong, a value is NaN or infinite, or a time is negative.
+        Arguments and shapes are those of `propose`. Raises `InputError` if shapes, dtypes or sizes
+        are wrong, a value is NaN or infinite, or a time is negative.
         """
         check_inputs(u0, t, self.MIN_SIZE, next(self.parameters()).dtype)
         u, phi = self.propose(u0, t)

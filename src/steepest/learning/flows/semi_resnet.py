@@ -35,11 +35,6 @@ class SemiResNet(PaperNetwork):
         others. The other two use one function throughout; in the paper's ablation ReLU alone loses
         2.4 dB.
 
-    Raises
-    ------
-    InputError
-        If an argument is not one of the allowed values.
-
     Notes
     -----
     Source: Grossmann et al., *Unsupervised learning of the total variation flow*, section 3.2.1.

@@ -57,11 +57,6 @@ class UNet(PaperNetwork):
     skip_channels : int
         Number of channels of the skip connections (default 3).
 
-    Raises
-    ------
-    InputError
-        If the numbers are not positive integers, or there are fewer than two scales.
-
     Notes
     -----
     Source: Grossmann et al., section 3.2.1, which gives the number of blocks, the activation and

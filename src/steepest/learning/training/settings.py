@@ -46,11 +46,6 @@ class Recipe:
         channels-last memory format.
     validate_every : int
         Number of epochs between validations. The last step is always validated.
-
-    Raises
-    ------
-    InputError
-        If a value is not allowed; the message names it.
     """
 
     images: int

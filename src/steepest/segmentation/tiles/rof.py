@@ -245,11 +245,11 @@ class TiledRof:
         known = self.passes  # a pass takes longer than to complete the flux of another strength
         if known is not None and look(TiledState(self, strength, known.flux), np.inf):
             return Status.CONVERGED
-        while True:
-            status = self._solve(strength, tau, look)
-            if status is not Status.ROUNDING or self._double:
-                return status
+        status = self._solve(strength, tau, look)
+        if status is Status.ROUNDING and not self._double:
             self._double = True
+            status = self._solve(strength, tau, look)
+        return status
 
     def _solve(self, strength: float, tau: float, look: Callable[[Any, float], bool]) -> Status:
         tiled = self._tiled

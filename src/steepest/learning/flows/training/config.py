@@ -43,11 +43,6 @@ class TrainingConfig(Settings):
         The times are uniform in ``[t_min, t_max]``, in the solver's units (0.2 is the paper's 1).
     recipe : Recipe
         `steepest.learning.training.Recipe`; its ``images`` are random crops here.
-
-    Raises
-    ------
-    InputError
-        If a value is not allowed; the message names it.
     """
 
     network: str = "unet"
