@@ -169,6 +169,29 @@ def test_tensors_and_constant_values_come_back(flow):
         small.log_density(x[:2], x[:2, 1])
 
 
+def test_measurements_are_simulated_anew_for_every_batch():
+    x = pairs(64)[0]
+    seen = []
+
+    def measure(part, rng):
+        seen.append(part)
+        return part + 0.1 * rng.standard_normal(part.shape)
+
+    model = posterior.learn(x, measure, batch_size=16, steps=3)
+    assert [len(part) for part in seen] == [64, 16, 16, 16]
+    assert {*seen[1].ravel()} <= {*x.ravel()}
+    again = posterior.learn(x, measure, batch_size=16, steps=3)
+    y = np.array([[0.3]])
+    np.testing.assert_array_equal(model.sample(y).samples, again.sample(y).samples)
+    kinds = []
+    posterior.learn(
+        torch.from_numpy(x), lambda part, rng: kinds.append(type(part)) or part, steps=1
+    )
+    assert {*kinds} == {torch.Tensor}
+    with pytest.raises(InputError, match="must be pairs"):
+        posterior.learn(x, lambda part, rng: part[1:], steps=1)
+
+
 def test_held_out_examples_stop_the_training():
     x, y = pairs(60)
     model = posterior.learn(x, y, coupling=posterior.Independent())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -213,8 +214,10 @@ def learn(
     ----------
     x : array or tensor (n, \\*shape)
         Unknowns: vectors, images. At least 10.
-    y : array or tensor (n, \\*shape_y), optional
-        The measurement of each. Without it, samples of x are learned.
+    y : array or tensor (n, \\*shape_y), or callable, optional
+        The measurement of each. Better, if you can simulate measurements, a function ``(x, rng) ->
+        y`` for k examples with noise from the NumPy generator: every batch is measured anew.
+        Without y, samples of x are learned.
     path : Path
         By default `Straight` lines from Gaussian noise.
     coupling : Coupling or "auto"
@@ -224,9 +227,9 @@ def learn(
     velocity : nn.Module, optional
         A network ``(t, x, y) -> v``; a copy is trained. By default `Dense`.
     steps : int, optional
-        Training steps, on all examples. By default, a fifth of the examples (at most 1024) is held
-        out, and the training ends when their loss has not fallen for 400 steps: with few examples, networks
-        that train longer become overconfident.
+        Training steps, on all examples. By default, a fifth of the examples (at most 1024) is
+        held out, and the training ends when their loss has not fallen for 400 steps: with few
+        examples, networks that train longer become overconfident.
     batch_size, learning_rate
         Of Adam. The weights used are running averages.
     rng : int or numpy.random.Generator
@@ -250,15 +253,21 @@ def learn(
     (2024). Wald & Steidl, *Flow matching: Markov kernels, stochastic processes and transport plans*
     (2025).
     """
-    data, _ = as_given(x, "x")
+    data, back = as_given(x, "x")
     check_data(data, "x", fewest=10)
-    given = None if y is None else as_given(y, "y")[0]
-    check_pairs(data, given)
     batch = check_count(batch_size, "batch_size", least=2)
     rate = check_number(learning_rate, "learning_rate", positive=True)
     path, random = Straight() if path is None else path, generator(rng)
     noise = torch_generator(random)
 
+    def measured(index: Tensor | slice) -> np.ndarray:
+        part = data[index]
+        found = as_given(y(back(part), random), "y")[0]
+        check_pairs(part, found)
+        return found
+
+    given = None if y is None else measured(slice(None)) if callable(y) else as_given(y, "y")[0]
+    check_pairs(data, given)
     u = torch.from_numpy(data).float()
     x_scale, y_scale = Scale.of(u), None
     u, c = x_scale.inward(u), None
@@ -270,12 +279,19 @@ def learn(
         if coupling != "auto":
             raise InputError(f"coupling={coupling!r}; allowed are 'auto' and couplings")
         coupling = choose(u, c, path.start(20 * batch, u.shape[1:], noise), batch, random)
+    renew = None
+    if callable(y) and y_scale is not None:
+        scale = y_scale
+
+        def renew(index: Tensor) -> Tensor:
+            return scale.inward(torch.from_numpy(measured(index)).float())
+
     network = _network(velocity, u, c, int(random.integers(2**31)))
     order = torch.from_numpy(random.permutation(len(u)))
     held = order[: 0 if steps is not None else min(len(u) // 5, _HELD)]
     chosen = _train(
         network, path, coupling, (u, c), (order[len(held) :], held), noise,
-        None if steps is None else check_count(steps, "steps"), batch, rate,
+        None if steps is None else check_count(steps, "steps"), batch, rate, renew,
     )  # fmt: skip
     return Flow(chosen[0], path, coupling, x_scale, y_scale, chosen[1], chosen[2])
 
@@ -283,7 +299,7 @@ def learn(
 def _train(
     network: nn.Module, path: Path, coupling: Coupling, data: tuple[Tensor, Tensor | None],
     parts: tuple[Tensor, Tensor], noise: torch.Generator, steps: int | None, batch: int,
-    rate: float,
+    rate: float, renew: Callable[[Tensor], Tensor] | None,
 ) -> tuple[nn.Module, int, float]:  # fmt: skip
     """Return the averaged network of the least held-out loss, its step and that loss.
 
@@ -292,8 +308,9 @@ def _train(
     """
     (u, c), (rows, held) = data, parts
 
-    def loss(net: nn.Module, index: Tensor, z: Tensor, t: Tensor, g: torch.Generator) -> Tensor:
-        x, y = u[index], None if c is None else c[index]
+    def loss(
+        net: nn.Module, x: Tensor, y: Tensor | None, z: Tensor, t: Tensor, g: torch.Generator
+    ) -> Tensor:
         plan = coupling(z, x, y)
         x, y = x[plan], None if y is None else y[plan]
         place, speed = path.at(x, t, g, z)
@@ -307,7 +324,7 @@ def _train(
                 z = path.start(len(part), u.shape[1:], g)
                 t = (i + torch.rand(len(part), generator=g)) / repeats
                 with torch.no_grad():
-                    total += len(part) * float(loss(net, part, z, t, g))
+                    total += len(part) * float(loss(net, u[part], _at(c, part), z, t, g))
         return total / (repeats * len(held))
 
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
@@ -317,7 +334,9 @@ def _train(
         pick = torch.randperm(len(rows), generator=noise)[: min(batch, len(rows))]
         z = path.start(len(pick), u.shape[1:], noise)
         t = torch.rand(len(pick), generator=noise)
-        value = loss(network, rows[pick], z, t, noise)
+        index = rows[pick]
+        y = _at(c, index) if renew is None else renew(index)
+        value = loss(network, u[index], y, z, t, noise)
         if not math.isfinite(value.item()):
             raise NotConverged("the loss is not finite; lower the learning_rate", None)
         optimizer.zero_grad()
@@ -352,6 +371,10 @@ def _network(velocity: nn.Module | None, u: Tensor, c: Tensor | None, seed: int)
 def torch_generator(random: np.random.Generator) -> torch.Generator:
     """Return a generator of torch, seeded from one of NumPy."""
     return torch.Generator().manual_seed(int(random.integers(2**63 - 1)))
+
+
+def _at(values: Tensor | None, index: Tensor) -> Tensor | None:
+    return None if values is None else values[index]
 
 
 def _rows(values: Tensor | None, start: int, count: int) -> Tensor | None:
