@@ -113,10 +113,11 @@ def langevin(log_density: LogJoint, step: float) -> GaussianPair:
     step = check_number(step, "step", positive=True)
 
     def law(x: Tensor, y: Tensor) -> tuple[Tensor, float]:
+        trained = torch.is_grad_enabled()
         point = x if x.requires_grad else x.detach().requires_grad_()
         with torch.enable_grad():
             value = log_density(point, y).sum()
-            slope = torch.autograd.grad(value, point, create_graph=torch.is_grad_enabled())[0]
+            slope = torch.autograd.grad(value, point, create_graph=trained)[0]
         return x + step * slope, math.sqrt(2 * step)
 
     return GaussianPair(law, law)
@@ -288,9 +289,9 @@ def gap(
     repeats = check_count(repeats, "repeats")
     points, given = (torch.from_numpy(v).float().flatten(1).repeat(repeats, 1) for v in (x, y))
     noise = torch_generator(generator(rng))
-    # Langevin kernels differentiate by themselves
-    ahead = chain.log_weights(given, noise, log_joint).detach().double()
-    back = chain.log_weights(given, noise, log_joint, points).detach().double()
+    with torch.no_grad():  # Langevin steps and flows differentiate by themselves
+        ahead = chain.log_weights(given, noise, log_joint).double()
+        back = chain.log_weights(given, noise, log_joint, points).double()
     difference = (back - ahead).reshape(repeats, -1).mean(0)
     error = float(difference.std()) / math.sqrt(len(difference)) if len(difference) > 1 else np.nan
     return Gap(float(difference.mean()), error)
