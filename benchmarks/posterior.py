@@ -15,6 +15,7 @@ from time import process_time
 import numpy as np
 import torch
 
+from experiments.transport.clouds import wasserstein
 from steepest import posterior
 
 from .startup import describe
@@ -34,13 +35,6 @@ def write(name: str, lines: Sequence[str]) -> None:
 def spread(values: Sequence[float], digits: int = 2) -> str:
     """Return mean and standard deviation over the seeds."""
     return f"{np.mean(values):.{digits}f} ± {np.std(values, ddof=1):.{digits}f}"
-
-
-def distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the Wasserstein-2 distance of two samples of equal size."""
-    import ot
-
-    return float(np.sqrt(ot.emd2([], [], ot.dist(a, b))))
 
 
 # couplings --------------------------------------------------------------------------------------
@@ -101,7 +95,7 @@ def couplings() -> None:
                 truth = exact(y_new, 500, rng)
                 for steps in found:
                     samples = euler(model, y_new, 500, steps)
-                    each = [distance(a, b) for a, b in zip(samples, truth, strict=True)]
+                    each = [wasserstein(a, b) for a, b in zip(samples, truth, strict=True)]
                     found[steps].append(float(np.mean(each)))
             cells.append(" / ".join(spread(values) for values in found.values()))
         lines.append(f"| {name} | {' | '.join(cells)} | {np.mean(seconds):.1f} |")
@@ -111,7 +105,7 @@ def couplings() -> None:
         rng = np.random.default_rng(9)
         y_new = draw(12, rng)[1]
         pairs = zip(exact(y_new, 500, rng), exact(y_new, 500, rng), strict=True)
-        floors.append(f"{np.mean([distance(a, b) for a, b in pairs]):.2f}")
+        floors.append(f"{np.mean([wasserstein(a, b) for a, b in pairs]):.2f}")
     lines.append(f"| exact samples | {floors[0]} | {floors[1]} | |")
     write("couplings", lines)
 
@@ -316,12 +310,12 @@ def coverage() -> None:
     x = np.concatenate([calibration, test])
     y = halve(x) + 0.1 * rng.standard_normal((len(x), 4, 4))
     law = posterior.fit_mixture(train[:100]).given(lambda image: halve(image[None])[0], 0.01)
-    from steepest.core.conformal import quantile_of, smallest_factor
+    from steepest.core.conformal import smallest_factor
 
     lines = ["| calibration images | 10 | 20 | 50 | 200 |", "|---|---|---|---|---|"]
     for name, wrong in (("mixture", 1.0), ("deviations divided by 3", 1 / 3)):
         draws = law.sample(y, 100)
-        half = wrong * quantile_of(0.9, 100) * draws.std
+        half = wrong * draws.half_width(0.9)
         ratios = (np.abs(x - draws.mean) / half).reshape(len(x), -1)
         cells = []
         for n in (10, 20, 50, 200):

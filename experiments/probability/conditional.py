@@ -83,13 +83,8 @@ def reference(y: np.ndarray, num_steps: int, deviation: float) -> np.ndarray:
     def log_joint(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         return -0.5 * (x**2).sum(1) - 0.5 * ((y - waves(x)) ** 2).sum(1) / deviation**2
 
-    value = log_joint(x, data)
-    for i in range(num_steps):
-        size = (1.0, 0.3, 0.1, 0.03)[i % 4]
-        new = x + size * torch.randn(x.shape, generator=g)
-        found = log_joint(new, data)
-        accept = torch.rand(len(x), generator=g).log() < found - value
-        x, value = torch.where(accept[:, None], new, x), torch.where(accept, found, value)
+    sizes = (1.0, 0.3, 0.1, 0.03) * (num_steps // 4)
+    x, _ = posterior.Metropolis(log_joint, sizes).forward(x, data, g)
     return x.reshape(len(y), 500, 3).numpy()
 
 

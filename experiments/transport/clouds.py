@@ -22,6 +22,11 @@ def clouds(number: int, size: int, spread: float, shift: float, seed: int) -> np
     return centers + spread * rng.standard_normal((number, size, 2))
 
 
+def wasserstein(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the Wasserstein-2 distance of two samples (n, d) of equal size."""
+    return float(np.sqrt(ot.emd2([], [], ot.dist(a, b))))
+
+
 def exact_costs(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return squared Wasserstein distances (len(a), len(b)) of clouds."""
     return np.array([[ot.emd2([], [], ot.dist(x, y)) for y in b] for x in a])

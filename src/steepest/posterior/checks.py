@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..core.conformal import fewest, quantile_of, smallest_factor
+from ..core.conformal import fewest, smallest_factor
 from ..core.errors import InputError
 from ..core.numbers import check_count, check_number
 from ..core.rng import Rng
@@ -110,16 +110,17 @@ def check(
     check_pairs(truth, values)
     level = check_number(level, "level", positive=True, most=1 - 1e-9)
     count = check_count(count, "count", least=10)
-    samples = np.asarray(model.sample(y_new, count, rng=rng).samples, float)
+    draws = Draws(np.asarray(model.sample(y_new, count, rng=rng).samples, float))
+    samples = draws.samples
     if samples.shape != (len(truth), count, *truth.shape[1:]):
         raise InputError(
             f"x_new must have the shape {(len(truth), *samples.shape[2:])} of the samples, "
             f"not {truth.shape}"
         )
     n = len(truth)
+    half = draws.half_width(level).reshape(n, -1)
     truth, samples = truth.reshape(n, -1), samples.reshape(n, count, -1)
     off = np.abs(truth - samples.mean(1))
-    half = quantile_of(level, count) * samples.std(1, ddof=1)
     # values known exactly (constant, sampled without error) are inside
     exact = off <= 1e-6 * max(float(np.abs(truth).max()), 1e-30)
     ratios = np.where(exact, 0.0, off / np.maximum(half, 1e-300))

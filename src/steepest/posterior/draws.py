@@ -42,6 +42,17 @@ class Draws:
             return self.samples.std(1, ddof=1)
         return self.samples.std(1)
 
+    def half_width(self, level: float = 0.9) -> Any:
+        """Return half of the width of the intervals with factor 1, (n, \\*shape).
+
+        Raises `InputError` if ``level`` is not between 0 and 1, or there is only one sample.
+        """
+        share = check_number(level, "level", positive=True, most=1 - 1e-9)
+        count = self.samples.shape[1]
+        if count < 2:
+            raise InputError("intervals need at least 2 samples of each measurement")
+        return quantile_of(share, count) * self.std
+
     def interval(self, level: float = 0.9, *, factor: float = 1.0) -> tuple[Any, Any]:
         """Return the lower and upper ends of intervals about the mean, (n, \\*shape) each.
 
@@ -52,9 +63,5 @@ class Draws:
         Raises `InputError` if ``level`` is not between 0 and 1, the factor is negative, or there is
         only one sample.
         """
-        share = check_number(level, "level", positive=True, most=1 - 1e-9)
-        count = self.samples.shape[1]
-        if count < 2:
-            raise InputError("intervals need at least 2 samples of each measurement")
-        half = check_number(factor, "factor") * quantile_of(share, count) * self.std
+        half = check_number(factor, "factor") * self.half_width(level)
         return self.mean - half, self.mean + half

@@ -117,11 +117,10 @@ class Flow:
         start = self.path.start(n * count, self.shape, noise)
         condition = None if values is None else values.repeat_interleave(count, 0)
         with torch.no_grad():
-            ends = [self._ends(start[a : a + _PIECE], _rows(condition, a, _PIECE), num_steps)
-                    for a in range(0, n * count, _PIECE)]  # fmt: skip
+            pieces = [slice(a, a + _PIECE) for a in range(0, n * count, _PIECE)]
+            ends = [self._ends(start[part], _at(condition, part), num_steps) for part in pieces]
             some = slice(0, None, max(1, n * count // 256))
-            fine = self._ends(start[some], None if condition is None else condition[some],
-                              2 * num_steps)  # fmt: skip
+            fine = self._ends(start[some], _at(condition, some), 2 * num_steps)
         samples = torch.cat(ends)
         if not bool(torch.isfinite(samples).all()):
             raise NotConverged("the velocity diverges: samples are not finite", None)
@@ -140,8 +139,8 @@ class Flow:
         points, _ = as_given(x, "x")
         u = self.x_scale.inward(torch.from_numpy(points).float())
         end, logdet = self.transported(u, condition, num_steps, forward=False)
-        normal = -0.5 * (end.flatten(1) ** 2).sum(1) - end[0].numel() / 2 * math.log(2 * math.pi)
-        return (normal - logdet - self.x_scale.scale.log().sum()).numpy().astype(float)
+        density = log_normal(end) - logdet - self.x_scale.scale.log().sum()
+        return density.numpy().astype(float)
 
     def transported(
         self, u: Tensor, condition: Tensor | None, num_steps: int, *, forward: bool
@@ -159,15 +158,15 @@ class Flow:
         if not isinstance(getattr(self.path, "noise", None), Gaussian):
             raise InputError("densities are computed for paths from Gaussian noise only")
         shape, u = u.shape, u.reshape(-1, *self.shape)
-        logdet, t, h = torch.zeros(len(u)), 0.0 if forward else 1.0, 1 / num_steps
-        sign = 1 if forward else -1
-        for _ in range(num_steps):
+        logdet, h = torch.zeros(len(u)), 1 / num_steps
+
+        def velocity(t: float, u: Tensor) -> Tensor:
+            nonlocal logdet
             v, rate = self._with_divergence(t, u, condition)
-            t += sign * h
-            w, other = self._with_divergence(t, u + sign * h * v, condition)
-            u = u + sign * h / 2 * (v + w)
-            logdet = logdet + h / 2 * (rate + other)
-        return u.reshape(shape), logdet
+            logdet = logdet + h / 2 * rate
+            return v
+
+        return _heun(velocity, u, num_steps, forward).reshape(shape), logdet
 
     def _with_divergence(self, t: float, u: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
         u = u.detach().requires_grad_()
@@ -181,12 +180,11 @@ class Flow:
         return v.detach(), rate
 
     def _ends(self, u: Tensor, y: Tensor | None, num_steps: int) -> Tensor:
-        h, count = 1 / num_steps, len(u)
-        for i in range(num_steps):
-            v = self.velocity(torch.full((count,), i * h), u, y)
-            w = self.velocity(torch.full((count,), (i + 1) * h), u + h * v, y)
-            u = u + h / 2 * (v + w)
-        return self.x_scale.outward(u)
+        def velocity(t: float, u: Tensor) -> Tensor:
+            v: Tensor = self.velocity(torch.full((len(u),), t), u, y)
+            return v
+
+        return self.x_scale.outward(_heun(velocity, u, num_steps, True))
 
     def _given(self, y: Any) -> tuple[Tensor | None, Back]:
         if self.y_scale is None:
@@ -373,9 +371,24 @@ def torch_generator(random: np.random.Generator) -> torch.Generator:
     return torch.Generator().manual_seed(int(random.integers(2**63 - 1)))
 
 
-def _at(values: Tensor | None, index: Tensor) -> Tensor | None:
+def log_normal(x: Tensor) -> Tensor:
+    """Return the log-density (n,) of independent standard normal values x (n, \\*shape)."""
+    flat = x.flatten(1)
+    return -0.5 * (flat**2).sum(1) - flat.shape[1] / 2 * math.log(2 * math.pi)
+
+
+def _heun(
+    velocity: Callable[[float, Tensor], Tensor], u: Tensor, num_steps: int, forward: bool
+) -> Tensor:
+    """Return u moved from time 0 to 1, or back, by Heun's method."""
+    h = 1 / num_steps
+    step = h if forward else -h
+    for i in range(num_steps):
+        t, after = (i * h, (i + 1) * h) if forward else (1 - i * h, 1 - (i + 1) * h)
+        v = velocity(t, u)
+        u = u + step / 2 * (v + velocity(after, u + step * v))
+    return u
+
+
+def _at(values: Tensor | None, index: Tensor | slice) -> Tensor | None:
     return None if values is None else values[index]
-
-
-def _rows(values: Tensor | None, start: int, count: int) -> Tensor | None:
-    return None if values is None else values[start : start + count]

@@ -16,6 +16,7 @@ from ..core.rng import Rng, generator
 from ..core.status import Status
 from .flow import Flow, torch_generator
 from .given import as_given
+from .kernels import Metropolis
 
 _INNER = 60  # steps of the closed update between draws
 _FLOOR = 1e-12  # variances
@@ -140,18 +141,13 @@ def _moved(
     """Return x after Metropolis steps for the exact posterior, with several sizes in turn."""
     a, b = levels
 
-    def log_density(x: Tensor) -> Tensor:
+    def log_density(x: Tensor, y: Tensor) -> Tensor:
         f = forward(x)
         variance = a * a * f**2 + b * b
         return log_prior(x) - 0.5 * ((y - f) ** 2 / variance + variance.log()).sum(1)
 
     count = x.shape[0] // draws
     spread = x.reshape(count, draws, -1).std(1).median(0).values.clamp(min=1e-6)
+    sizes = [spread * 0.5 ** (i % 5) for i in range(steps)]
     with torch.no_grad():
-        value = log_density(x)
-        for i in range(steps):
-            new = x + spread * 0.5 ** (i % 5) * torch.randn(x.shape, generator=noise)
-            found = log_density(new)
-            accept = torch.rand(len(x), generator=noise).log() < found - value
-            x, value = torch.where(accept[:, None], new, x), torch.where(accept, found, value)
-    return x
+        return Metropolis(log_density, sizes).forward(x, y, noise)[0]

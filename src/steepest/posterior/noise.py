@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -62,7 +63,8 @@ class Field:
         count = n * math.prod(shape[: -self.axes])
         spectrum = torch.zeros(count, *grid, dtype=torch.complex64)
         for m in range(max((size - 1) // 2 for size in grid) + 1):
-            waves, own = self._shell(m)
+            waves = _shell(m, self.axes)
+            own = (1 + (waves**2).sum(1) / self.length**2) ** -self.exponent
             # always all waves of a shell, so that every grid sees the same numbers
             values = torch.randn(count, len(waves), 2, generator=generator)
             fits = (waves.abs() <= torch.tensor([(size - 1) // 2 for size in grid])).all(1)
@@ -78,16 +80,15 @@ class Field:
         values = torch.fft.ifftn(spectrum, dim=dims, norm="forward").real
         return values.reshape(n, *shape)
 
-    def _shell(self, m: int) -> tuple[Tensor, Tensor]:
-        """Return one of each pair k, -k of waves with the largest component m, and variances."""
-        side = torch.arange(-m, m + 1)
-        waves = torch.cartesian_prod(*[side] * self.axes).reshape(-1, self.axes)
-        waves = waves[waves.abs().amax(1) == m]
-        first = (waves != 0).int().argmax(1)
-        kept = waves.gather(1, first[:, None])[:, 0] >= 0
-        waves = waves[kept]
-        squares = (waves**2).sum(1) / self.length**2
-        return waves, (1 + squares) ** -self.exponent
+
+@cache
+def _shell(m: int, axes: int) -> Tensor:
+    """Return one of each pair k, -k of waves (number, axes) with the largest component m."""
+    side = torch.arange(-m, m + 1)
+    waves = torch.cartesian_prod(*[side] * axes).reshape(-1, axes)
+    waves = waves[waves.abs().amax(1) == m]
+    first = (waves != 0).int().argmax(1)
+    return waves[waves.gather(1, first[:, None])[:, 0] >= 0]
 
 
 @dataclass(frozen=True, eq=False)
