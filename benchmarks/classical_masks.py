@@ -54,7 +54,7 @@ def probabilistic_sparsification(
     worse at 20 %. q = 0.005 changes the error by 1 % at four times the cost. q = 0.1 is 10 % worse
     (2 % at 20 %) at a fifth of the cost.
     """
-    request = check_request(image, density, channel_axis, rng, None)
+    request = check_request(image, density, channel_axis=channel_axis, rng=rng)
     values, count, random = request.values, request.count, request.random
     mask = np.ones(request.space, dtype=bool)
     flat, pixels, filled = mask.reshape(-1), values.reshape(len(values), -1), None
