@@ -28,6 +28,7 @@ from .optical_flow import Displacement, Settings, estimate
 
 _HALO = 64  # pixels, besides the largest displacement
 _BYTES = 480  # of main memory for each pixel of a tile (measured: 424, and the reading)
+_NAMES = "reference", "moved", "weights"
 LEADS: dict[str, tuple[int, ...]] = {
     "displacement": (2,), "gradient": (2, 2), "strain": (2, 2), "residual": (),
     "displacement_std": (2,), "strain_std": (2, 2),
@@ -52,7 +53,7 @@ class Pair:
 
     def __getitem__(self, index: Any) -> np.ndarray:
         parts = []
-        for name, each in zip(("reference", "moved", "weights"), self.pictures, strict=False):
+        for name, each in zip(_NAMES, self.pictures, strict=False):
             part: Any = np.asarray(each.array[index[1:]])
             if name == "weights":
                 part = check_weights(part, part.shape, np.empty(0, self.dtype))
@@ -126,8 +127,8 @@ def displacement_by_tiles(
     tiles: Tiles,
 ) -> Displacement:
     """`displacement` tile by tile."""
-    given = {"reference": reference, "moved": moved, "weights": settings.weights}
-    pictures = [check_picture(x, None, name) for name, x in given.items() if x is not None]
+    given = zip(_NAMES, (reference, moved, settings.weights), strict=True)
+    pictures = [check_picture(x, None, name) for name, x in given if x is not None]
     settings.check_shape(pictures[0].shape, pictures[1].shape)
     if pictures[-1].shape != pictures[0].shape:
         raise InputError(
@@ -187,8 +188,7 @@ def _survey(tiled: TiledImage) -> float:
     rows = tiled.run(RangeJob, 0, "", "survey", picture=tiled.picture)
     ends, digests = zip(*rows, strict=True)
     low, high = np.min([e[0] for e in ends], 0), np.max([e[1] for e in ends], 0)
-    names = ("reference", "moved", "weights")
-    for name, a, b, each in zip(names, low, high, zip(*digests, strict=True), strict=False):
+    for name, a, b, each in zip(_NAMES, low, high, zip(*digests, strict=True), strict=False):
         check_magnitude(np.array([a, b]), name)
         if name == "weights" and b == 0:
             raise InputError("weights are all zero; at least one pixel must count")
