@@ -1,8 +1,7 @@
 """Run all small experiments and write one table.
 
-``python -m experiments.all`` takes about half an hour on one core, ``--quick`` a third of that,
-with fewer samples and training steps. The table is ``experiments/results.md`` (not written with
---quick).
+``python -m experiments.all`` takes about ten minutes on one core. ``--quick`` takes fewer samples and
+training steps. The table is ``experiments/results.md`` (not written with --quick).
 """
 
 from __future__ import annotations
