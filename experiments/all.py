@@ -1,6 +1,6 @@
 """Run all small experiments and write one table.
 
-``python -m experiments.all`` takes about ten minutes on one core. ``--quick`` takes fewer samples and
+``python -m experiments.all`` takes about ten minutes on one core, ``--quick`` fewer samples and
 training steps. The table is ``experiments/results.md`` (not written with --quick).
 """
 
