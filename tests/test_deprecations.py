@@ -15,7 +15,7 @@ USES = {
     "layer": "estimate_gain(InverseHeat(2, 0.1), u0, 2)",
     "network": "load('mean-flux')(u0, t)[0].sum().backward(); learned_flow(u0[0, 0].numpy(), 0.1)",
     "decomposition": "learned_decomposition(u0[0, 0].numpy(), steps=4)",
-    "training": "train(PRESETS['smoke'].replace(crop=12, images=2, epochs=1), 'run')",
+    "training": "train(TrainingConfig(data='generated').replace(images=2, epochs=1), 'run')",
 }
 
 
@@ -25,7 +25,7 @@ def test_no_deprecation_is_shown(use: str, tmp_path: Path) -> None:
 import torch
 from steepest.layers import InverseHeat, estimate_gain
 from steepest.learning import learned_decomposition, learned_flow, load
-from steepest.learning.flows.training import PRESETS, train
+from steepest.learning.flows.training import TrainingConfig, train
 u0, t = torch.rand(1, 1, 16, 16), torch.tensor([0.1])
 {USES[use]}
 """

@@ -79,15 +79,15 @@ def training(subject: str) -> Case:
 
     def call(**given: Any) -> Any:
         pytest.importorskip("safetensors")
-        from cases.trainings import PAPER
+        from cases.trainings import PLAIN
 
         module = importlib.import_module(f"steepest.learning.{subject}")
         folder = tempfile.mkdtemp()
         if subject == "training":
             from steepest.learning.flows.training.task import make_task
 
-            return module.run_training(PAPER.replace(epochs=2), folder, make_task, **given)
-        return module.train(PAPER.replace(epochs=2), folder, **given)
+            return module.run_training(PLAIN.replace(epochs=2), folder, make_task, **given)
+        return module.train(PLAIN.replace(epochs=2), folder, **given)
 
     return Case(call)
 
@@ -578,12 +578,12 @@ def test_the_search_for_the_last_time_is_told_of_and_can_be_stopped() -> None:
 
 def test_a_training_that_is_stopped_goes_on_from_its_checkpoint() -> None:
     pytest.importorskip("safetensors")
-    from cases.trainings import PAPER
+    from cases.trainings import PLAIN
     from steepest.learning.flows.training import train
 
-    first = train(PAPER, "run", on_step=lambda moment: moment.step >= 3)
+    first = train(PLAIN, "run", on_step=lambda moment: moment.step >= 3)
     assert (first.stopped, first.step) == ("callback", 3)
-    second, straight = train(PAPER, "run"), train(PAPER, "straight")
+    second, straight = train(PLAIN, "run"), train(PLAIN, "straight")
     assert (second.stopped, second.step) == ("finished", 12)
     for one, other in zip(numbers(second), numbers(straight), strict=True):
         assert np.array_equal(one, other)

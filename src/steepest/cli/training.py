@@ -118,7 +118,6 @@ def run(
     if reporting.json:
         values = {
             "command": command.split()[-1],
-            "network": result.config.network,
             "weights": str(result.path) if row else None,
             "log": str(result.path.with_name("log.csv")),
             "stopped": result.stopped,

@@ -75,7 +75,9 @@ def certify(
     Parameters
     ----------
     module : nn.Module
-        A network with ``solve(u0, t)``, such as those that `steepest.learning.load` returns.
+        A network with ``solve(u0, t) -> u`` and either ``mean_flux(u0, t)``, as the networks that
+        `steepest.learning.load` returns, or ``module(u0, t) -> (u, flux)`` with the instantaneous
+        flux.
     u0 : Tensor (N, 1, H, W)
         Images in [0, 1].
     t : Tensor (N,)

@@ -21,23 +21,12 @@ def crop_size(config: TrainingConfig, seed: int, kind: int, step: int) -> int:
     return int(stream(seed, kind, step, 0).integers(low, high + 1))
 
 
-def random_times(config: TrainingConfig, rng: np.random.Generator) -> np.ndarray:
-    """The times of one image, float32, uniform in [t_min, t_max].
-
-    The objective "paper" tests the initial condition, so its first time is 0.
-    """
-    times = rng.uniform(config.t_min, config.t_max, config.times).astype(np.float32)
-    if config.objective == "paper":
-        times[0] = 0
-    return times
-
-
 def draw_batch(
     source: Source, config: TrainingConfig, seed: int, kind: int, step: int, indices: Sequence[int]
 ) -> tuple[Tensor, Tensor]:
-    """Draw the images ``indices`` of a step, each repeated for its times.
+    """Draw the images ``indices`` of a step, each repeated for its T times.
 
-    Returns ``u0`` (len(indices) * times, 1, size, size) and ``t`` (len(indices) * times,), float32
+    Returns ``u0`` (len(indices) * T, 1, size, size) and ``t`` (len(indices) * T,), float32
     on the CPU. ``kind``, TRAINING or VALIDATION, selects different random numbers.
     """
     size = crop_size(config, seed, kind, step)
@@ -45,6 +34,6 @@ def draw_batch(
     for index in indices:
         rng = stream(seed, kind, step, index + 1)
         crops.append(random_crop(source, rng, size))
-        times.append(random_times(config, rng))
-    images = torch.from_numpy(np.stack(crops)[:, None]).repeat_interleave(config.times, 0)
+        times.append(config.random_times(rng))
+    images = torch.from_numpy(np.stack(crops)[:, None]).repeat_interleave(len(times[0]), 0)
     return images, torch.from_numpy(np.concatenate(times))

@@ -12,8 +12,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .fields import check_inputs, drop_unused, initial_flux, project, times_of
-from .units import CONTRAST
+from steepest.core.errors import InputError
+from steepest.learning.flows.fields import (
+    check_inputs,
+    drop_unused,
+    gradient,
+    project,
+    squared_norm,
+    times_of,
+)
+
+from ..units import CONTRAST
 
 FLUX_EPS = 1e-4
 """The paper's eps of ``phi_ini = grad v0 / sqrt(|grad v0|^2 + eps^2)`` (section 3.1.1)."""
@@ -63,7 +72,12 @@ class PaperNetwork(nn.Module, ABC):
         Arguments and shapes are those of `propose`. Raises `InputError` if shapes, dtypes or sizes
         are wrong, a value is NaN or infinite, or a time is negative.
         """
-        check_inputs(u0, t, self.MIN_SIZE, next(self.parameters()).dtype)
+        check_inputs(u0, t, next(self.parameters()).dtype)
+        if min(u0.shape[2:]) < self.MIN_SIZE:
+            raise InputError(
+                f"u0 of {u0.shape[2]}x{u0.shape[3]} pixels is too small: "
+                f"this network needs at least {self.MIN_SIZE}x{self.MIN_SIZE}"
+            )
         u, phi = self.propose(u0, t)
         return u, project(phi)
 
@@ -80,3 +94,9 @@ def network_input(v0: Tensor, tau: Tensor, phi0: Tensor) -> Tensor:
 def split_output(output: Tensor) -> tuple[Tensor, Tensor]:
     """Split three channels (N, 3, H, W) into the change of the image and the flux."""
     return output[:, :1], output[:, 1:]
+
+
+def initial_flux(u: Tensor, eps: float) -> Tensor:
+    """``grad u / sqrt(|grad u|^2 + eps^2)``: the paper's initial flux."""
+    g = gradient(u)
+    return g * (squared_norm(g) + eps**2).rsqrt()

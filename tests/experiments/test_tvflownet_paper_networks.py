@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
+from experiments.tvflownet.networks import REGISTRY  # noqa: E402
+from experiments.tvflownet.units import CONTRAST  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
 from steepest.learning.flows.fields import divergence, drop_unused, project  # noqa: E402
-from steepest.learning.flows.units import CONTRAST  # noqa: E402
-from steepest.learning.flows.weights import REGISTRY  # noqa: E402
 
 COUNTS = {"semi-resnet": 14_947, "unet": 272_972, "lgd": 33_415}
 RADIUS = {"semi-resnet": 8 + 1, "unet": 51, "lgd": 5 * 6 + 1}  # the gradient of u0 reaches 1 more
@@ -208,7 +207,7 @@ def test_autocast_keeps_the_dtype_and_the_residual_connection(name: str) -> None
         ("lgd", {"state": -1}, "positive"),
         ("lgd", {"steps": 3}, "blocks"),
         ("lgd", [3], "dictionary"),
-        ("vgg", {}, "mean-flux"),
+        ("vgg", {}, "semi-resnet"),
     ],
 )
 def test_bad_configurations(name: str, config: Any, word: str) -> None:
@@ -242,20 +241,3 @@ def test_bad_inputs(name: str) -> None:
             network(u0, t)
         with pytest.raises(InputError, match=word):
             network.solve(u0, t)
-
-
-@pytest.mark.parametrize("every", [*NAMES, "mean-flux"])
-def test_solve_takes_one_time_for_all_images(every: str) -> None:
-    network, u0 = make(every, **SMALL.get(every, {})), images(3, 1, 24, 24)
-    expected = network.solve(u0, torch.full((3,), 0.1, dtype=torch.float64))
-    for t in (0.1, np.float64(0.1), torch.tensor(0.1, dtype=torch.float64), np.array(0.1)):
-        assert torch.equal(network.solve(u0, t), expected)
-    assert torch.equal(network.solve(u0, 0), network.solve(u0, torch.zeros(3).double()))
-    time = torch.tensor(0.1, dtype=torch.float64, requires_grad=True)
-    network.solve(u0, time).square().sum().backward()
-    assert torch.isfinite(time.grad)
-    single = network.float().solve(u0.float(), torch.tensor(0.1, dtype=torch.float64))
-    assert single.dtype == torch.float32
-    for bad in (-0.1, float("nan"), "soon", [0.1, 0.2, 0.3], torch.full((2,), 0.1).float(), True):
-        with pytest.raises(InputError, match=r"^t\b"):
-            network.solve(u0.float(), bad)

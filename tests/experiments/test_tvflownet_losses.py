@@ -14,9 +14,9 @@ torch = pytest.importorskip("torch")
 
 import steepest  # noqa: E402
 from cases.unit_step import LOW, MEET, ROWS, WIDTH, ExactStep, step_image  # noqa: E402
+from experiments.tvflownet.networks import LGD, PRESETS, SemiResNet, UNet, losses  # noqa: E402
+from experiments.tvflownet.units import CONTRAST  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
-from steepest.learning import LGD, SemiResNet, UNet  # noqa: E402
-from steepest.learning.flows import losses  # noqa: E402
 from steepest.learning.flows.fields import (  # noqa: E402
     divergence,
     drop_unused,
@@ -24,8 +24,6 @@ from steepest.learning.flows.fields import (  # noqa: E402
     project,
     total_variation,
 )
-from steepest.learning.flows.training import PRESETS  # noqa: E402
-from steepest.learning.flows.units import CONTRAST  # noqa: E402
 
 TIMES = torch.tensor([0.0, 0.1, 0.7, 0.99 * MEET], dtype=torch.float64)
 REPORT = PRESETS["report"].objective_options

@@ -6,8 +6,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ...core.errors import InputError
-from ...core.numbers import check_choice, check_count
+from steepest.core.errors import InputError
+from steepest.core.numbers import check_choice, check_count
+
 from .paper_network import PaperNetwork, network_input, split_output
 
 _ACTIVATIONS = {

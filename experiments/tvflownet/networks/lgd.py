@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, softplus
 
-from ...core.errors import InputError
-from ...core.numbers import check_count
+from steepest.core.errors import InputError
+from steepest.core.numbers import check_count
+
 from .paper_network import PaperNetwork, network_input
 
 

@@ -8,26 +8,21 @@ image's side length; ``tv_term="mean"`` squares means instead.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ...core.errors import InputError
-from ...core.numbers import check_choice, check_number
-from ...flows.options import takes_options_of
-from ...layers.forward_mode import jvp
-from .fields import divergence, gradient, norm, squared_norm, total_variation
-from .units import CONTRAST
+from steepest.core.errors import InputError
+from steepest.core.numbers import check_choice, check_number
+from steepest.flows.options import takes_options_of
+from steepest.layers.forward_mode import jvp
+from steepest.learning.flows.fields import divergence, gradient, norm, squared_norm, total_variation
+
+from ..units import CONTRAST
 
 TV_EPS = 1e-4
 """The paper's smoothing of the total variation, added under the root unsquared (section 3.1)."""
-
-
-class Proposer(Protocol):
-    """A network that returns images and fluxes before projection, such as `PaperNetwork`."""
-
-    def propose(self, u0: Tensor, t: Tensor) -> tuple[Tensor, Tensor]: ...
 
 
 def residual_term(velocity: Tensor, phi: Tensor) -> Tensor:
@@ -45,7 +40,9 @@ def subgradient_gap(v: Tensor, phi: Tensor, eps: float = 0.0) -> Tensor:
     TV at ``v``. The sum is computed as ``-<grad v, phi>``, which equals ``<v, div phi>`` up to
     rounding: the rounding errors then scale with the gradients, not with the grey values.
     """
-    return total_variation(v, eps) - (gradient(v) * phi).sum((1, 2, 3))
+    g = gradient(v)
+    variation = total_variation(v) if eps == 0 else (squared_norm(g) + eps).sqrt().sum((1, 2, 3))
+    return variation - (g * phi).sum((1, 2, 3))
 
 
 def variation_term(v: Tensor, phi: Tensor, eps: float = TV_EPS, form: str = "sum") -> Tensor:
@@ -126,7 +123,7 @@ def weighted_sum(
 
 
 @takes_options_of(weighted_sum)
-def paper_loss(network: Proposer, u0: Tensor, t: Tensor, **options: Any) -> dict[str, Tensor]:
+def paper_loss(network: Any, u0: Tensor, t: Tensor, **options: Any) -> dict[str, Tensor]:
     """The paper's loss, Eq. (12), of a network on a batch.
 
     With ``alpha1=1, alpha2=0, eps=0`` it is the preliminary report's, Eq. (9).

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from ...core.errors import InputError
-from ...core.numbers import check_count
+from steepest.core.errors import InputError
+from steepest.core.numbers import check_count
+
 from .paper_network import PaperNetwork, network_input, split_output
 
 
