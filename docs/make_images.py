@@ -89,7 +89,7 @@ def draw_inpainting() -> None:
     save(pictures.echoes_of_a_line(), "echoes_line.png", 160, 64)
     for name, draw, colours in (
         ("echoes.png", pictures.echoes_of_an_image, 256),
-        ("operators.png", pictures.six_equations, 256),
+        ("operators.png", pictures.equations, 256),
         ("masks.png", pictures.side_by_side, 0),
         ("tonal.png", pictures.before_and_after, 256),
         ("inpainting.png", pictures.few_pixels, 0),

@@ -16,10 +16,11 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.utils.checkpoint import checkpoint  # noqa: E402
 
+from experiments.inverse_layers import evolutions  # noqa: E402
+from experiments.inverse_layers.evolutions import AdvectionDiffusionReactionFlow  # noqa: E402
 from steepest import layers  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
 from steepest.layers import (  # noqa: E402
-    AdvectionDiffusionReactionFlow,
     InverseEvolution,
     InverseHeat,
     StabilityWarning,
@@ -209,7 +210,7 @@ def test_scale_follows_the_inputs() -> None:
 @pytest.mark.parametrize(("kind", "size"), [("AllenCahnFlow", 1e15), ("PorousMediumFlow", 1e25)])
 def test_what_overflows_says_so(kind: str, size: float, max_gain: float | None) -> None:
     """Even if its derivative is finite and small."""
-    layer = InverseEvolution(getattr(layers, kind)(), 1, 1e-30, max_gain=max_gain)
+    layer = InverseEvolution(getattr(evolutions, kind)(), 1, 1e-30, max_gain=max_gain)
     u = torch.full((1, 1, 4, 4), size)
     u[..., 0] = -size
     assert estimate_gain(layer, u) == math.inf
@@ -218,7 +219,7 @@ def test_what_overflows_says_so(kind: str, size: float, max_gain: float | None) 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         layer(u)  # once is enough
-        half = InverseEvolution(getattr(layers, kind)(), 1, 1e-30, max_gain=max_gain)
+        half = InverseEvolution(getattr(evolutions, kind)(), 1, 1e-30, max_gain=max_gain)
         assert torch.isfinite(half(u / size)).all()
 
 

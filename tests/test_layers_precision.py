@@ -13,13 +13,15 @@ from torch import nn  # noqa: E402
 from torch._dynamo.testing import CompileCounterWithBackend  # noqa: E402
 
 from cases.layer_flows import NEW, new_layers  # noqa: E402
-from steepest.layers import (  # noqa: E402
+from experiments.inverse_layers.evolutions import (  # noqa: E402
     AdvectionDiffusionReactionFlow,
     AllenCahnFlow,
     CurvatureFlow,
+    PorousMediumFlow,
+)
+from steepest.layers import (  # noqa: E402
     InverseEvolution,
     InverseHeat,
-    PorousMediumFlow,
     TotalVariationFlow,
     attach,
     set_scale,

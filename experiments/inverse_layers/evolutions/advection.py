@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from ..core.errors import InputError
-from ..core.numbers import check_choice, check_number, check_numbers
-from ..grid.differences import (
+from steepest.core.errors import InputError
+from steepest.core.numbers import check_choice, check_number, check_numbers
+from steepest.grid.differences import (
     backward_difference,
     central_difference,
     check_boundary,
     forward_difference,
     laplacian,
 )
-from .base import LARGEST, space_axes
+from steepest.layers.base import LARGEST, space_axes
 
 SCHEMES = ("upwind", "central")
 

@@ -9,14 +9,15 @@ from itertools import product
 
 import numpy as np
 
-from ...core.numbers import check_count
-from ...core.progress import Reporter
-from ...core.solver import Limits
-from ...elliptic.watching import Iteration, iterate_all
-from ...grid.coarsening import average
-from ..blocks import interpolated
-from ..method import Filled, Method, normalise
-from ..problem import Problem
+from steepest.core.numbers import check_count
+from steepest.core.progress import Reporter
+from steepest.core.solver import Limits
+from steepest.elliptic.watching import Iteration, iterate_all
+from steepest.grid.coarsening import average
+from steepest.inpainting.method import Filled, Method, normalise
+from steepest.inpainting.problem import Problem
+from steepest.inpainting.tiles.blocks import interpolated
+
 from .midrange import sweep
 
 _RELAXATION = 1.6  # 1 took 2 to 4 times as many sweeps
@@ -48,7 +49,7 @@ class InfinityHarmonic(Method):
     radius : int
         How many pixels away along each axis the neighbours are, from 1 to 8. More neighbours
         resolve more directions and cost more time. Best are 1 or 2 between pixels of sparse data a
-        few pixels apart, 3 or 4 for holes of a hundred pixels (docs/inpainting_methods).
+        few pixels apart, 3 or 4 for holes of a hundred pixels (README.md).
 
     Notes
     -----

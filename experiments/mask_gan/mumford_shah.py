@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...core.numbers import check_number
-from ...elliptic.hierarchy import build
-from ...elliptic.operator import Operator, neighbours
-from ...elliptic.solve import solve
-from ..method import check_scale
-from .lagged import LaggedMethod, Linear, Linearisation
+from steepest.core.numbers import check_number
+from steepest.elliptic.hierarchy import build
+from steepest.elliptic.operator import Operator, neighbours
+from steepest.elliptic.solve import solve
+from steepest.inpainting.method import check_scale
+from steepest.inpainting.methods.lagged import LaggedMethod, Linear, Linearisation
 
 _EDGE_TOLERANCE = 1e-8  # relative residual of the edge map
 

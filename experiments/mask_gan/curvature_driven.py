@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...elliptic.hierarchy import build
-from ...elliptic.operator import Operator
-from ...elliptic.solve import Solution, solve
-from ..method import check_scale
-from .lagged import LaggedMethod, Linear, Linearisation
+from steepest.elliptic.hierarchy import build
+from steepest.elliptic.operator import Operator
+from steepest.elliptic.solve import Solution, solve
+from steepest.inpainting.method import check_scale
+from steepest.inpainting.methods.lagged import LaggedMethod, Linear, Linearisation
 
 _DAMPING = 0.6  # exponent of the newest coefficients; with 1, the iteration stalls at 2e-3
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from experiments.infinity_harmonic import InfinityHarmonic
 from steepest import Solver, inpaint
 from steepest.core.status import Status
-from steepest.inpainting import InfinityHarmonic
 
 
 def framed(*shape: int, width: int = 1) -> np.ndarray:

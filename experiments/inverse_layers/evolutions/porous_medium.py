@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..core.numbers import check_number
-from ..grid.differences import check_boundary, laplacian
-from .base import space_axes
+from steepest.core.numbers import check_number
+from steepest.grid.differences import check_boundary, laplacian
+from steepest.layers.base import space_axes
 
 _LARGEST_EXPONENT = 100.0
 

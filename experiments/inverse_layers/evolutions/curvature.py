@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..grid.differences import central_difference, check_boundary, second_difference
-from .base import space_axes
-from .evolution import check_width
+from steepest.grid.differences import central_difference, check_boundary, second_difference
+from steepest.layers.base import space_axes
+from steepest.layers.evolution import check_width
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...core.compiled import exact_helper, exact_kernel
+from steepest.core.compiled import exact_helper, exact_kernel
 
 _MOST_EXCHANGES = 100
 

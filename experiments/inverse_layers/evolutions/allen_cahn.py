@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..core.numbers import check_number
-from ..grid.differences import check_boundary, laplacian
-from .base import LARGEST, space_axes
-from .evolution import check_width
+from steepest.core.numbers import check_number
+from steepest.grid.differences import check_boundary, laplacian
+from steepest.layers.base import LARGEST, space_axes
+from steepest.layers.evolution import check_width
 
 
 @dataclass(frozen=True)
