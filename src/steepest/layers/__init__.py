@@ -1,4 +1,4 @@
-"""Layers for PyTorch: inverse evolution (PDEs run backwards) and diffusion on manifolds.
+"""Inverse evolution layers for PyTorch: PDEs run backwards.
 
 They need the ``torch`` extra.
 
@@ -18,9 +18,6 @@ _WHERE = {
     "InverseHeat": "heat",
     "TotalVariationFlow": "total_variation",
     "InverseLayer": "base",
-    "ManifoldDiffusion": "manifold_diffusion",
-    "pixel_edges": "manifold_diffusion",
-    "TangentMLP": "tangent_mlp",
     "attach": "hooks",
     "inverse_layers": "hooks",
     "linear_ramp": "schedule",

@@ -7,10 +7,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from experiments.manifold_gcn import ManifoldDiffusion, TangentMLP, pixel_edges  # noqa: E402
+from experiments.manifold_gcn.geometry import _KINDS, geometry_of  # noqa: E402
 from steepest import InputError  # noqa: E402
 from steepest.grid.differences import laplacian  # noqa: E402
-from steepest.layers import ManifoldDiffusion, TangentMLP, pixel_edges  # noqa: E402
-from steepest.layers.manifold_geometry import _KINDS, geometry_of  # noqa: E402
 from steepest.manifold import SPD, Circle, Euclidean, Product, Rotations, Sphere  # noqa: E402
 from tests.manifold_points import MANIFOLDS, random_points  # noqa: E402
 

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core.errors import InputError
-from ..manifold import SPD, Circle, Euclidean, Rotations, Sphere
-from ..manifold.symmetry import multiply
+from steepest.core.errors import InputError
+from steepest.manifold import SPD, Circle, Euclidean, Rotations, Sphere
+from steepest.manifold.symmetry import multiply
 
 _SERIES = 1e-2  # squared angle below which power series replace quotients
 

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from ..core.errors import InputError
-from ..core.numbers import check_count, check_number
-from ..manifold.geometry import Manifold, as_manifold
-from .manifold_geometry import check_features, geometry_of
+from steepest.core.errors import InputError
+from steepest.core.numbers import check_count, check_number
+from steepest.manifold.geometry import Manifold, as_manifold
+
+from .geometry import check_features, geometry_of
 
 
 class ManifoldDiffusion(nn.Module):

@@ -8,10 +8,11 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from ..core.errors import InputError
-from ..core.numbers import check_count
-from ..manifold.geometry import Manifold, as_manifold
-from .manifold_geometry import check_features, geometry_of
+from steepest.core.errors import InputError
+from steepest.core.numbers import check_count
+from steepest.manifold.geometry import Manifold, as_manifold
+
+from .geometry import check_features, geometry_of
 
 _SLOPE = 0.2  # of the part that a rectifier would remove
 _SMALL = 1e-6  # squared length below which directions fade out, so that derivatives exist at 0
