@@ -91,7 +91,7 @@ def finite(result: Any) -> bool:
 
 def mostly_good(draw: st.DrawFn, function: Callable[..., Any]) -> dict[str, Any]:
     """Arguments of a function, one or two of them strange."""
-    good = {"image": PLANE, "known": KNOWN, "mask": KNOWN, "density": 0.3, "cycles": 1}
+    good = {"image": PLANE, "known": KNOWN, "mask": KNOWN, "density": 0.3}
     names = list(inspect.signature(function).parameters)
     arguments = {name: value for name, value in good.items() if name in names}
     if "method" in names:

@@ -64,8 +64,6 @@ def inpainted(kind: str) -> Case:
 
 def mask(name: str, image: np.ndarray = IMAGE, least: int = 2, **options: Any) -> Case:
     arguments = (image,) if name == "echo_ranking" else (image, 0.1)
-    if name == "echo_exchange":
-        arguments = (image, masks.regular(image, 0.1))
     return Case(lambda **given: getattr(masks, name)(*arguments, rng=0, **options, **given), least)
 
 
@@ -124,7 +122,6 @@ CASES = {
     "steepest.inpainting.masks.densify": mask("densify"),
     "steepest.inpainting.masks.echo": mask("echo", LARGE),
     "steepest.inpainting.masks.echo_ranking": mask("echo_ranking", LARGE),
-    "steepest.inpainting.masks.echo_exchange": mask("echo_exchange", LARGE, cycles=1),
     "steepest.robust.denoise_cauchy": Case(
         lambda **given: steepest.robust.denoise_cauchy(IMAGE, 0.02, patch_distance=3, **given)
     ),

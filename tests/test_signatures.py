@@ -18,7 +18,6 @@ POSITIONAL: dict[str, tuple[Any, ...]] = {
     "spectral.extinction_time": (IMAGE,),
     "learning.learned_decomposition": (IMAGE,),
     "inpainting.masks.densify": (IMAGE, 0.1),
-    "inpainting.masks.echo_exchange": (IMAGE, IMAGE > 0.9),
     "inpainting.masks.echo_ranking": (IMAGE,),
     "inpainting.masks.laplacian_dither": (IMAGE, 0.1),
     "inpainting.masks.random": (IMAGE, 0.1),

@@ -25,7 +25,6 @@ def mask(
     *images: Images,
     density: Density = 0.05,
     method: Annotated[str, one_of(METHODS)] = METHODS[0],
-    cycles: FromZero = 0,
     seed: FromZero = 0,
     tonal: bool = False,
     reconstruction: FileName | None = None,
@@ -44,8 +43,6 @@ def mask(
         share of pixels to keep
     method
         how the pixels are chosen
-    cycles
-        afterwards, try N pixel exchanges per kept pixel
     seed
         random seed
     tonal
@@ -61,7 +58,6 @@ def mask(
     steepest mask photo.jpg --density 0.1 -o mask.png  10 %
     steepest mask sample:coffee --tonal --reconstruction best.png
     steepest mask photo.jpg --method laplacian-dither  faster, but lower quality
-    steepest mask photos/ -o masks --cycles 2          slower, but better
     steepest mask big.zarr -o mask.zarr                larger than memory
 
     Notes
@@ -69,7 +65,7 @@ def mask(
     "steepest inpaint photo.jpg --known photo_mask.png" fills in the other pixels. "steepest
     compress photo.jpg" does both and writes one small file.
     """
-    whole = {"cycles": cycles or None, "tonal": tonal, "reconstruction": reconstruction}
+    whole = {"tonal": tonal, "reconstruction": reconstruction}
     other = None if method == METHODS[0] else method
     large = tiles.wanted(images, reading, method=other, **whole)
 
@@ -102,7 +98,7 @@ def mask(
         if reconstruction is not None:
             best = [from_float(each.best.image, image.array.dtype) for each in found]
             item.write(item.files["reconstruction"], image.with_parts(best))
-        _report(item, found, method, cycles, tonal)
+        _report(item, found, method, tonal)
 
     def by_tiles(page: Any, keywords: dict[str, Any]) -> Any:
         plan, out = keywords.pop("tiles"), keywords.pop("out")
@@ -113,7 +109,7 @@ def mask(
         return steepest.inpainting.reconstruct(page, chosen, tiles=second, **keywords)
 
     def in_memory(page: Any, keywords: dict[str, Any]) -> _Found:
-        return _choose(page, density, method, cycles, tonal, {**keywords, "rng": seed})
+        return _choose(page, density, method, tonal, {**keywords, "rng": seed})
 
     sources = reading.sources(images, writing.output, reconstruction, large=large)
     return Batch(sources, work, files, writing.overwrite)
@@ -134,15 +130,13 @@ def _blank(image: Image, parts: list[np.ndarray] | None = None) -> Image:
 
 
 def _choose(
-    part: np.ndarray, density: float, method: str, cycles: int, tonal: bool, options: dict[str, Any]
+    part: np.ndarray, density: float, method: str, tonal: bool, options: dict[str, Any]
 ) -> _Found:
     from steepest import inpainting
     from steepest.inpainting import masks, reconstruct
 
     axis = {"channel_axis": options.get("channel_axis")}
     mask = getattr(masks, method)(part, density, **options)
-    if cycles:
-        mask = masks.echo_exchange(part, mask, cycles=cycles, **options)
     plain = best = reconstruct(part, mask, **axis)
     if tonal:
         values = inpainting.tonal(part, mask, on_step=options["on_step"], **axis)
@@ -150,21 +144,20 @@ def _choose(
     return _Found(mask, plain, best)
 
 
-def _report(item: Item, found: list[_Found], method: str, cycles: int, tonal: bool) -> None:
+def _report(item: Item, found: list[_Found], method: str, tonal: bool) -> None:
     kept = sum(int(each.mask.sum()) for each in found)
     size = sum(each.mask.size for each in found)
-    words = method + (f", {cycles} cycles" if cycles else "")
     best = [each.best for each in found]
     before, after = _psnr([each.plain for each in found]), _psnr(best)
     told = tonal and math.isfinite(before)
     gain = f" ({after - before:+.2f} dB by tonal optimisation)" if told else ""
     item.lines += [
-        ("mask", f"{kept} of {size} pixels, {100 * kept / size:.2f} %, {words}"),
+        ("mask", f"{kept} of {size} pixels, {100 * kept / size:.2f} %, {method}"),
         ("inpainting", _errors(best)[0] + gain),
         ("time", duration(item.seconds)),
     ]
     item.values.update(
-        method=method, cycles=cycles, tonal=tonal, known=kept, density=kept / size, psnr=after,
+        method=method, tonal=tonal, known=kept, density=kept / size, psnr=after,
         mae=_mae(best), seconds=item.seconds,
     )  # fmt: skip
 
