@@ -20,8 +20,8 @@ from steepest.learning.flows.training import (  # noqa: E402
     PHOTOGRAPHS,
     open_data,
 )
+from steepest.learning.flows.training.data import TRAINING, VALIDATION, crop_size, draw_batch  # noqa: E402
 from steepest.learning.flows.training.generate import generate_image, power_law_noise  # noqa: E402
-from steepest.learning.flows.training.sampling import TRAINING, VALIDATION, crop_size, draw_batch  # noqa: E402
 from steepest.learning.images import Collection, Mixture, reduce  # noqa: E402
 from steepest.learning.training.streams import stream  # noqa: E402
 

@@ -20,8 +20,7 @@ from ...weight_files import Registry
 from ..mean_flux_loss import gap_loss
 from ..weights import REGISTRY
 from .config import TrainingConfig
-from .data import open_data
-from .sampling import OBJECTIVE, TRAINING, VALIDATION, draw_batch
+from .data import OBJECTIVE, TRAINING, VALIDATION, draw_batch, open_data
 
 _VALIDATION_SEED = 0  # independent of the training's seed, so that scores can be compared
 _MOST_BATCHES = 32  # to validate on; not more than an epoch has
