@@ -572,19 +572,6 @@ def test_the_search_for_the_last_time_is_told_of_and_can_be_stopped() -> None:
         assert np.allclose(total, found.image, atol=1e-6)
 
 
-def test_a_training_that_is_stopped_goes_on_from_its_checkpoint() -> None:
-    pytest.importorskip("safetensors")
-    from cases.trainings import PLAIN
-    from steepest.learning.flows.training import train
-
-    first = train(PLAIN, "run", on_step=lambda moment: moment.step >= 3)
-    assert (first.stopped, first.step) == ("callback", 3)
-    second, straight = train(PLAIN, "run"), train(PLAIN, "straight")
-    assert (second.stopped, second.step) == ("finished", 12)
-    for one, other in zip(numbers(second), numbers(straight), strict=True):
-        assert np.array_equal(one, other)
-
-
 @pytest.mark.parametrize("energy", ["TotalGeneralisedVariation", "SecondOrderTotalVariation"])
 def test_slow_iterations_are_told_of_between_measurements(monkeypatch, energy) -> None:
     image = sample("camera")[:60, :60]  # in array code, because of the boundary

@@ -63,6 +63,11 @@ class PaperConfig(TrainingConfig):
                 f"allowed are {', '.join(allowed)}"
             )
 
+    @property
+    def network_name(self) -> str:
+        """The configured network."""
+        return self.network
+
     def random_times(self, rng: np.random.Generator) -> np.ndarray:
         """The times of one crop, float32 (times,)."""
         times = rng.uniform(self.t_min, self.t_max, self.times).astype(np.float32)
@@ -76,12 +81,6 @@ class PaperTask(FlowTask):
 
     config: PaperConfig
     registry: ClassVar[Registry] = REGISTRY
-
-    @staticmethod
-    def network_name(config: TrainingConfig) -> str:
-        """The configured network."""
-        assert isinstance(config, PaperConfig)
-        return config.network
 
     def objective(
         self, network: nn.Module, u0: Tensor, t: Tensor, generator: Generator

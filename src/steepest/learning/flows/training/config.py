@@ -71,6 +71,11 @@ class TrainingConfig(Settings):
             raise InputError(f"t_max={self.t_max!r}; allowed are numbers above t_min={self.t_min}")
 
     @property
+    def network_name(self) -> str:
+        """The name of what is trained, in weight files."""
+        return "mean-flux"
+
+    @property
     def crop_range(self) -> tuple[int, int]:
         """The smallest and the largest side length of the crops."""
         low, high = self.crop if isinstance(self.crop, tuple) else (self.crop, self.crop)

@@ -39,14 +39,9 @@ class FlowTask(Task):
     batches: Sequence[tuple[Tensor, Tensor]]
     registry: ClassVar[Registry] = REGISTRY
 
-    @staticmethod
-    def network_name(config: TrainingConfig) -> str:
-        """The name in ``registry`` of what is trained."""
-        return "mean-flux"
-
     def build(self) -> nn.Module:
         """The configured network."""
-        return self.registry.build(self.network_name(self.config), dict(self.config.network_config))
+        return self.registry.build(self.config.network_name, dict(self.config.network_config))
 
     def prepare(self, network: nn.Module, *, begin: bool) -> nn.Module:
         """The network with the configured initial weights, if there are any.
@@ -105,7 +100,7 @@ def make_task(
     Raises `InputError` if the network or the data are unknown, or an option of the network is.
     """
     with torch.device("meta"):  # checks the settings before minutes are spent on images
-        kind.registry.build(kind.network_name(config), dict(config.network_config))
+        kind.registry.build(config.network_name, dict(config.network_config))
     seed, largest = config.recipe.seed, config.crop_range[1]
     source = open_data(config.data, held_out=False, largest_crop=largest, seed=seed)
     name, held_out = config.validation_data or config.data, config.validation_data is None
