@@ -239,7 +239,8 @@ CASES = {
     ),
     "steepest.particles.sample": Case(lambda **given: particles.sample(IMAGE, 60, rng=0, **given)),
     "steepest.particles.flow": Case(
-        lambda **given: particles.flow(SIGNAL, SIGNAL[::2], [0, 1.0], num_steps=5, **given)
+        lambda **given: particles.flow(SIGNAL, SIGNAL[::2], [0, 1.0], num_steps=5, **given),
+        finite=False,
     ),
     "steepest.particles.transfer_colours": Case(
         lambda **given: particles.transfer_colours(COLOUR, COLOUR[::2], num_iter=4, **given)
