@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import subprocess
-import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -152,17 +150,6 @@ def test_saved_tensor_hooks_and_vmap() -> None:
     torch.testing.assert_close(result, torch.stack([strong().eval()(u) for u in stack]))
     with pytest.warns(StabilityWarning, match="amplifies"):
         layer(FLAT)
-
-
-def test_the_estimate_is_silent_about_torch_s_own_affairs() -> None:
-    """In a new process, because torch warns when its forward derivatives are first loaded."""
-    program = (
-        "import torch; from steepest.layers import InverseHeat as H, estimate_gain;"
-        "estimate_gain(H(1, 0.1), torch.rand(1, 1, 4, 4), 2)"
-    )
-    command = [sys.executable, "-W", "always::DeprecationWarning", "-c", program]
-    result = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "torch.jit" not in result.stderr
 
 
 def test_copies_of_data_parallel_share_one_check() -> None:
