@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import steepest
 from cases.arguments import arguments
 from cases.nasty import images, numbers, one_of
-from steepest import spectral
+from steepest import segmentation, spectral
 
 BOOLEANS = numbers([True, False])
 SPACING = numbers([1, 2.0, None, (1.0, 2.0), [0.5], 1e-9])
