@@ -1,8 +1,8 @@
 """Draw the pictures that README.md and the documentation show: ``python docs/make_images.py``.
 
 Name one part to draw it alone: ``effects``, ``denoised``, ``decomposition`` (what ``steepest
-decompose sample:camera`` writes, from the same calls), ``learning`` (needs torch), ``inpainting``
-or ``manifold``.
+decompose sample:camera`` writes, from the same calls), ``learning`` (needs torch), ``inpainting``,
+``manifold`` or ``objects``.
 """
 
 from __future__ import annotations
@@ -98,6 +98,15 @@ def draw_inpainting() -> None:
         save(figure, name, dpi, colours)
 
 
+def draw_objects() -> None:
+    """The coins of scikit-image and what is found in them."""
+    from skimage.data import coins
+
+    image = coins()
+    found = steepest.segmentation.find_objects(image)
+    save(plot.object_overlay(image, found, title="coins").figure, "objects.png", 110, 64)
+
+
 def draw_manifold() -> None:
     """Phases, orientations and tensors before and after."""
     import manifold_pictures as pictures
@@ -121,6 +130,7 @@ def main() -> None:
         "learning": draw_learning,
         "inpainting": draw_inpainting,
         "manifold": draw_manifold,
+        "objects": draw_objects,
     }
     for name in sys.argv[1:] or parts:
         parts[name]()

@@ -23,7 +23,7 @@ from .fields import (
     side_by_side,
     tensor_glyphs,
 )
-from .labels import label_overlay
+from .labels import label_overlay, object_overlay
 from .montage import band_montage
 from .scalars import scalar_map
 from .spectrum import spectrum_curve, spectrum_map
@@ -37,6 +37,7 @@ __all__ = [
     "flow_strip",
     "label_overlay",
     "misorientation_map",
+    "object_overlay",
     "orientation_colours",
     "orientation_map",
     "phase_colours",
