@@ -23,6 +23,7 @@ from steepest.io import Image, OutputSet, check_target, not_kept, write_image
 
 from .certificates import Accuracy, duration, finite
 from .choices import FileReading, Reporting, keywords_of
+from .extras import new_figure
 from .grey import Values
 from .outcome import FAILED, OK, USAGE, one_line
 from .progress import progress
@@ -113,7 +114,7 @@ class Item:
             with self.page(image, index) as keywords["on_step"]:
                 results.append(compute(page, keywords))
         for name, pages in self._pages.items():
-            self.write(self.files[name], image.with_parts(pages))
+            self.write(name, image.with_parts(pages))
         return results
 
     def keep(self, names: Sequence[str], arrays: Sequence[np.ndarray]) -> None:
@@ -169,8 +170,15 @@ class Item:
         if self.stores is not None:
             self.stores.note(self.values, results, name)
 
-    def write(self, path: Path, content: Any) -> None:
-        """Write an image, the rows of a table, bytes, or a figure of matplotlib."""
+    def write(self, place: str | Path, content: Any) -> None:
+        """Write an image, the rows of a table, bytes, or a figure of matplotlib.
+
+        ``place`` is a path, or the name of one of ``files``; if that is not wanted, nothing is
+        written.
+        """
+        path = self.files.get(place) if isinstance(place, str) else place
+        if path is None:
+            return
         if isinstance(content, Image):
             write_image(path, content, outputs=self.outputs)
             return
@@ -182,6 +190,15 @@ class Item:
             content = steepest.plot.figure_png(content)
         with self.outputs.open(path) as file:
             file.write(content)
+
+    def draw(
+        self, place: str | Path, function: Callable[..., Any], *arguments: Any, **options: Any
+    ) -> None:
+        """Write the figure that ``function(*arguments, figure=..)`` draws, if it is wanted."""
+        if isinstance(place, Path) or place in self.files:
+            figure = new_figure()
+            function(*arguments, figure=figure, **options)
+            self.write(place, figure)
 
     def report_losses(self) -> None:
         """Add the names of the metadata that the first output file cannot hold."""

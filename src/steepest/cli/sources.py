@@ -39,6 +39,11 @@ class Source:
         """The name without folder and suffix; "camera" for sample:camera."""
         return self.name[len(SAMPLE) :] if self.name.startswith(SAMPLE) else base_name(self.name)
 
+    @property
+    def suffix(self) -> str:
+        """The suffix of the name."""
+        return Path(self.name).suffix
+
     def file(self, output: str | None, tag: str, ending: str, kind: str = "image") -> Path:
         """Return the file for a single result.
 
