@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -47,3 +47,14 @@ def new_figure(**options: Any) -> Any:
     from matplotlib.figure import Figure
 
     return Figure(**options)
+
+
+def drawn(plot: str | Callable[..., Any], *arguments: Any, size: Any = None, **options: Any) -> Any:
+    """The figure that a function draws, or the one of `steepest.plot` with this name.
+
+    A function that draws into axes needs the ``size`` of the figure in inches.
+    """
+    draw = getattr(import_module("steepest.plot"), plot) if isinstance(plot, str) else plot
+    figure = new_figure(figsize=size)
+    draw(*arguments, **({"ax": figure.subplots()} if size else {"figure": figure}), **options)
+    return figure

@@ -23,7 +23,7 @@ from steepest.io import Image, OutputSet, check_target, not_kept, write_image
 
 from .certificates import Accuracy, duration, finite
 from .choices import FileReading, Reporting, keywords_of
-from .extras import new_figure
+from .extras import drawn
 from .grey import Values
 from .outcome import FAILED, OK, USAGE, one_line
 from .progress import progress
@@ -191,14 +191,10 @@ class Item:
         with self.outputs.open(path) as file:
             file.write(content)
 
-    def draw(
-        self, place: str | Path, function: Callable[..., Any], *arguments: Any, **options: Any
-    ) -> None:
-        """Write the figure that ``function(*arguments, figure=..)`` draws, if it is wanted."""
+    def draw(self, place: str | Path, plot: Any, *arguments: Any, **options: Any) -> None:
+        """Write a figure that is `drawn` by a function, if it is wanted."""
         if isinstance(place, Path) or place in self.files:
-            figure = new_figure()
-            function(*arguments, figure=figure, **options)
-            self.write(place, figure)
+            self.write(place, drawn(plot, *arguments, **options))
 
     def report_losses(self) -> None:
         """Add the names of the metadata that the first output file cannot hold."""

@@ -54,6 +54,7 @@ def denoise_grains(
     InputError
         As in `denoise`, and if no point was indexed.
     """
+    plain: Any = energy or TotalVariation()
     values, results = orientations.quaternions.copy(), []
     y, x = orientations.spacing
     for number, phase in enumerate(orientations.phases, 1):
@@ -64,7 +65,7 @@ def denoise_grains(
         weights = (~others).astype(float) if others.any() else None
         result = denoise(
             orientations.quaternions, strength, Rotations(symmetry=phase.symmetry),
-            replace(energy or TotalVariation(), weights=weights),
+            replace(plain, weights=weights),
             known=None if own.all() else own, spacing=None if y == x else (y / x, 1.0), **options,
         )  # fmt: skip
         values[own] = result.image[own]

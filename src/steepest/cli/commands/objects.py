@@ -75,7 +75,7 @@ def objects(
     def work(item: Item) -> None:
         image = item.read(reading, values, prepare=Image.without_copies, kept=False)
         lengths = lengths_of(item, image, pixel_size, energy)
-        pages = Decompositions(item, image, values, bands, grey, energy, lengths, solver)
+        pages = Decompositions(item, image, bands, grey, energy, lengths, solver)
         keywords = {"min_snr": min_snr, "pixel_size": lengths.pixel_size}
         found = [steepest.spectral.objects(each, **keywords) for each in pages]
         item.write(item.files["table"], _table(found, pages, lengths.unit))
@@ -97,7 +97,7 @@ def _table(found: Sequence[np.ndarray], pages: Decompositions, unit: str) -> lis
     first, others = ["diameter", "contrast"], ["scale", "time", "peak_time", "snr"]
     columns = ["page"] * pages.series + ["channel"] * (pages.image.channel_axis is not None)
     columns += ["band", size, *first, "contrast_grey", *others, "border", *space.lower(), "unit"]
-    in_file = pages.parts.values.in_file(1.0, pages.image.array.dtype)
+    in_file = pages.item.grey.in_file(1.0, pages.image.array.dtype)
     grey = 1.0 if in_file is None else float(in_file)
     rows: list[list[Any]] = [columns]
     for page, table in enumerate(found, 1):
