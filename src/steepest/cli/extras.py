@@ -55,6 +55,6 @@ def drawn(plot: str | Callable[..., Any], *arguments: Any, size: Any = None, **o
     A function that draws into axes needs the ``size`` of the figure in inches.
     """
     draw = getattr(import_module("steepest.plot"), plot) if isinstance(plot, str) else plot
-    figure = new_figure(figsize=size)
+    figure = new_figure(figsize=size, layout="constrained" if size else None)
     draw(*arguments, **({"ax": figure.subplots()} if size else {"figure": figure}), **options)
     return figure
