@@ -10,13 +10,7 @@ from steepest.core.errors import InputError
 
 
 def need(what: str, modules: Sequence[str], extra: str) -> None:
-    """Check, before any computation, that the modules needed for ``what`` are installed.
-
-    ``extra`` is the extra of this package that installs all ``modules``; the error message names
-    it.
-
-    Raises `InputError` if one of the modules is not installed.
-    """
+    """Raise `InputError` unless these modules are installed, as by an ``extra`` of this package."""
     for name in modules:
         try:
             import_module(name)

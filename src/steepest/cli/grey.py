@@ -38,8 +38,7 @@ class Values:
     def of_image(self, image: Image) -> Values:
         """The same values with the camera that is estimated from an image, if it is unknown.
 
-        There is one camera for all channels. It is None if the noise does not grow with the grey
-        value in all of them.
+        It is None if the noise does not grow with the grey value in all channels.
         """
         if not self.unknown:
             return self
@@ -62,16 +61,14 @@ class Values:
 
     def prepare(self, image: Image) -> Image:
         """Return the image that is processed in place of the one in the file."""
-        array = image.array
-        if not self.floats or (self.limits is None and array.dtype.kind != "u"):
+        array, whole = image.array, image.array.dtype.kind == "u"
+        if not self.floats or (self.limits is None and not whole):
             return image
         if self.camera is not None:
             return replace(image, array=array.astype(np.float32))
-        if self.limits is not None:
-            array = _scaled(array, self.limits)
-        else:
-            array = array.astype(np.float32) / np.float32(np.iinfo(array.dtype).max)
-        return replace(image, array=array, metadata=image.metadata.without_display())
+        limits = self.limits or (0.0, float(np.iinfo(array.dtype).max))
+        metadata = image.metadata.without_display()
+        return replace(image, array=_scaled(array, limits), metadata=metadata)
 
     def compute(self, part: np.ndarray) -> np.ndarray:
         """Convert a page to the values used in computations; the library scales integers."""

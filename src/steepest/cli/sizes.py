@@ -75,11 +75,8 @@ def _lengths(image: Any, pixel_size: str | None, choice: Spacing) -> Lengths:
         sizes, unit = _parsed(pixel_size, len(image.space))
     else:
         known, unit = image.pixel_size, image.metadata.unit
-        plain = unit in ("", "inch", "in", "pixel", "pixels") or choice.spacing not in (
-            None,
-            "file",
-        )
-        if known is None or None in known or plain:
+        none = unit in ("", "inch", "in", "pixel", "pixels")
+        if known is None or None in known or none or choice.spacing not in (None, "file"):
             return Lengths(spacing, 1.0, "px")
         sizes = tuple(float(size or 0) for size in known)
         if unit == "cm" and max(sizes) < 0.01:  # the smallest unit that plain TIFF files know

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import steepest
+from steepest.core.numbers import counted
 from steepest.io import Image
 
 from .. import choices
@@ -15,6 +17,7 @@ from ..decompositions import Decompositions
 from ..grey import values_of
 from ..runner import Batch, Item
 from ..sizes import PixelSize, lengths_of
+from ..sources import Source
 from ..types import Images, Number
 
 
@@ -78,16 +81,15 @@ def objects(
         pages = Decompositions(item, image, bands, grey, energy, lengths, solver)
         keywords = {"min_snr": min_snr, "pixel_size": lengths.pixel_size}
         found = [steepest.spectral.objects(each, **keywords) for each in pages]
-        item.write(item.files["table"], _table(found, pages, lengths.unit))
+        item.write("table", _table(found, pages, lengths.unit))
         pages.report()
         _report(item, np.concatenate(found), len(pages.edges) - 1, lengths.unit)
         pages.certify()
 
-    return Batch(
-        reading.sources(images, writing.output), work,
-        lambda source: {"table": source.file_at(writing.output or ".", "_objects.csv", "table")},
-        writing.overwrite,
-    )  # fmt: skip
+    def files(source: Source) -> dict[str, Path]:
+        return {"table": source.file_at(writing.output or ".", "_objects.csv", "table")}
+
+    return Batch(reading.sources(images, writing.output), work, files, writing.overwrite)
 
 
 def _table(found: Sequence[np.ndarray], pages: Decompositions, unit: str) -> list[list[Any]]:
@@ -116,19 +118,17 @@ def _table(found: Sequence[np.ndarray], pages: Decompositions, unit: str) -> lis
 
 def _report(item: Item, objects: np.ndarray, num_bands: int, unit: str) -> None:
     """Report the number and the sizes of the objects in each band."""
-    counts = []
-    for band in range(num_bands):
-        own = objects[objects["band"] == band]
-        counts.append(len(own))
+    bands = [objects[objects["band"] == band] for band in range(num_bands)]
+    item.values["objects"] = [len(own) for own in bands]
+    for band, own in enumerate(bands, 1):
         if not len(own):
             continue
         low, middle, high = np.quantile(own["diameter"], [0, 0.5, 1])
-        count, sizes = "1 object", f"diameter {low:.3g} {unit}"
+        sizes = f"diameter {low:.3g} {unit}"
         if len(own) > 1:
-            count = f"{len(own)} objects"
             sizes = f"diameter {low:.3g} to {high:.3g} {unit}, median {middle:.3g}"
         bright, dark = np.sum(own["contrast"] > 0), np.sum(own["contrast"] < 0)
-        item.report(f"band {band + 1}", f"{count} ({bright} bright, {dark} dark), {sizes}")
+        count = counted(len(own), "object")
+        item.report(f"band {band}", f"{count} ({bright} bright, {dark} dark), {sizes}")
     if not len(objects):
         item.report("objects", "none")
-    item.values["objects"] = counts
