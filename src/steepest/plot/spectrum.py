@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -48,13 +49,7 @@ def spectrum_curve(
         If the lengths differ, if the times do not increase, if fewer than two times are positive,
         or if the edges decrease.
     """
-    nodes, values = check_line(times, "times"), check_line(spectrum, "spectrum")
-    if nodes.shape != values.shape:
-        raise InputError(
-            f"times has shape {nodes.shape} and spectrum {values.shape}; they must be equal"
-        )
-    nodes, values = _positive(nodes, values)
-    bands = None if edges is None else check_edges(edges)
+    nodes, values, bands = _checked(times, spectrum, edges, 1)
     axes = _time_axes(ax, nodes, title)
     floor = _style(axes, values)
     values = np.maximum(values, floor)
@@ -94,14 +89,7 @@ def spectrum_map(
         If the shapes do not match, if the times do not increase, if fewer than two times are
         positive, or if the edges decrease.
     """
-    nodes, values = check_line(times, "times"), check_numbers(spectra, "spectra")
-    if values.ndim != 2 or values.shape[0] == 0 or values.shape[1] != nodes.size:
-        raise InputError(
-            f"spectra of shape {values.shape}; with {nodes.size} times, (pages, {nodes.size}) is "
-            "needed"
-        )
-    nodes, values = _positive(nodes, values)
-    bands = None if edges is None else check_edges(edges)
+    nodes, values, bands = _checked(times, spectra, edges, 2)
     axes, count = _time_axes(ax, nodes, title), len(values)
     between = np.sqrt(nodes[1:] * nodes[:-1])
     cells = np.concatenate([nodes[:1], between, nodes[-1:]])
@@ -129,12 +117,21 @@ def spectrum_map(
     return axes
 
 
-def _positive(times: np.ndarray, spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the positive times, and t S(t) at them."""
-    kept = times > 0
-    if np.count_nonzero(kept) < 2 or not (np.diff(times[kept]) > 0).all():
+def _checked(
+    times: Any, spectra: Any, edges: Any, ndim: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return the positive times, t S(t) at them, and the edges."""
+    nodes, values = check_line(times, "times"), check_numbers(spectra, "spectrum")
+    if values.ndim != ndim or values.size == 0 or values.shape[-1] != nodes.size:
+        needed = f"({nodes.size},)" if ndim == 1 else f"(pages, {nodes.size})"
+        raise InputError(
+            f"spectrum of shape {values.shape}; with {nodes.size} times, {needed} is needed"
+        )
+    kept = nodes > 0
+    if np.count_nonzero(kept) < 2 or not (np.diff(nodes[kept]) > 0).all():
         raise InputError("times must increase, and at least two must be positive")
-    return times[kept], (times * spectra)[..., kept]
+    bands = None if edges is None else check_edges(edges)
+    return nodes[kept], (nodes * values)[..., kept], bands
 
 
 def _time_axes(axes: Axes | None, times: np.ndarray, title: str) -> Axes:

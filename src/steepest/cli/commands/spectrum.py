@@ -66,12 +66,13 @@ def spectrum(
         pages = Decompositions(item, image, bands, grey, energy, solver)
         spectra = [(each.times, each.spectrum) for each in pages]
         pages.draw_spectra("figure", spectra)
-        rows = [
+        rows: list[list[Any]] = [["page", "t", "S"]]
+        rows += [
             [page, repr(float(t)), repr(float(s))]
             for page, found in enumerate(spectra, 1)
             for t, s in zip(*found, strict=True)
         ]
-        item.write("table", [row[not pages.series :] for row in [["page", "t", "S"], *rows]])
+        item.write("table", [row[not pages.series :] for row in rows])
         _report(item, spectra, pages)
         pages.certify()
 
