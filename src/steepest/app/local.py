@@ -96,10 +96,7 @@ def serve(
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C end the block, so that it is tidied up.
-
-    In the main thread, SIGTERM and closing the terminal do the same.
-    """
+    """Let Ctrl-C, SIGTERM and closing the terminal end the block, so that it is tidied up."""
     main = threading.current_thread() is threading.main_thread()
     numbers = [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP") if main]
     taken = [each for each in numbers if each and signal.getsignal(each) is signal.SIG_DFL]

@@ -27,10 +27,7 @@ def low_pass(nodes: Sequence[float], frames: Sequence[np.ndarray], time: float) 
 
 
 def shrink(image: np.ndarray, factor: int) -> np.ndarray:
-    """Return the means (h, w, C) of blocks of ``factor`` x ``factor`` pixels.
-
-    Incomplete blocks at the far ends are completed by repeating the last pixels.
-    """
+    """Return the means (h, w, C) of blocks of pixels; those at the far ends are completed."""
     height, width, channels = image.shape
     rest = ((0, -height % factor), (0, -width % factor), (0, 0))
     padded = np.pad(image, rest, mode="edge")

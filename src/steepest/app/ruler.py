@@ -47,9 +47,6 @@ def measure(
 
 
 def least_contrast(values: np.ndarray, limits: tuple[float, float]) -> float:
-    """Return the contrast below which a structure of an image (H, W, C) may be noise.
-
-    Noise of standard deviation s gives contrasts of up to 1.15 s in each channel.
-    """
+    """Return the contrast below which a structure of an image (H, W, C) may be noise."""
     noise = estimate_noise(values, channel_axis=-1) * float(np.sqrt(values.shape[2]))
     return max(_FAINTEST * (limits[1] - limits[0]), _ABOVE_NOISE * noise)

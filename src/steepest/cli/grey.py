@@ -103,10 +103,7 @@ class Values:
         return int(np.count_nonzero((values < -0.5) | (values > top + 0.5)))
 
     def in_file(self, sigma: Any, dtype: Any) -> Any:
-        """Convert a standard deviation to grey values of the file.
-
-        Return None if it is already in these units, or if no conversion exists.
-        """
+        """Convert a standard deviation to grey values of the file; None if that changes nothing."""
         if self._scale is not None:
             return np.asarray(sigma) * (self._scale[1] - self._scale[0])
         if self.camera is not None or np.dtype(dtype).kind != "u":
@@ -114,10 +111,7 @@ class Values:
         return np.asarray(sigma) * np.iinfo(dtype).max
 
     def noise(self, page: np.ndarray, channel_axis: int | None, *, separate: bool) -> Any:
-        """Return the standard deviation of the noise of a page, in units of ``compute``.
-
-        Return one for each channel if they are ``separate``, and None if it is to be estimated.
-        """
+        """Return the noise of a page (of each channel), or None if it is to be estimated."""
         if self.camera is None:
             return None
         if separate and channel_axis is not None:
@@ -169,10 +163,7 @@ class ComputedPages(Sequence[np.ndarray]):
 def values_of(
     grey: RangeChoice, noise: NoiseChoice = NoiseChoice(), *, floats: bool = False
 ) -> Values:
-    """Return the meaning of the grey values as specified by the options.
-
-    Raises `InputError` if the options cannot be combined.
-    """
+    """Return the meaning of the grey values as specified by the options."""
     if noise.noise == "gaussian":
         return Values(grey.range, floats=floats)
     refuse(f"cannot be combined with --noise {noise.noise}; see --offset, --gain", grey)

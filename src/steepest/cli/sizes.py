@@ -58,9 +58,6 @@ def lengths_of(item: Item, image: Any, pixel_size: str | None, choice: Spacing) 
     """Determine and report the pixel size from the options and the file.
 
     Resolutions in inches are not used, because they specify the size of the printed image.
-
-    Raises `InputError` if ``--pixel-size`` or ``--spacing`` is invalid, if both are given, or if
-    ``--spacing file`` is given and the file does not store a pixel size.
     """
     lengths = _lengths(image, pixel_size, choice)
     lengths.report(item)

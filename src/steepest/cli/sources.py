@@ -109,11 +109,7 @@ class Source:
 def find_sources(
     given: Sequence[str], outputs: Iterable[str | None] = (), *, recursive: bool = False
 ) -> list[Source]:
-    """The files that words name, without those in subfolders that are folders of results.
-
-    Raises `InputError` if a file or folder does not exist, if a glob matches nothing, if a folder
-    contains no image, or if all images are in the output folders.
-    """
+    """The files that words name, without those in subfolders that are folders of results."""
     found: dict[str, Path] = {}
     for name in given:
         root, files = _expanded(name, recursive)
@@ -172,11 +168,7 @@ def _below(file: str, root: Path | None) -> Path:
 
 
 def check_targets(targets: Iterable[Path], overwrite: bool) -> None:
-    """Check the files and stores to be written, before any computation.
-
-    Raises `InputError` if two results have the same target, if a target exists and --overwrite is
-    not given, or if a parent is not a folder.
-    """
+    """Check, before any computation, that these files and stores may be written."""
     seen: set[Path] = set()
     for target in targets:
         if target in seen:

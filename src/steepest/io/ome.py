@@ -36,11 +36,10 @@ def _first(element: Any, tag: str) -> Any:
 
 
 def declared(xml: str, samples: int) -> tuple[float, int]:
-    """Return the numbers of pixels and of pages that the XML declares, summed over all images.
+    """Return the numbers of pixels (or planes or steps) and pages that the XML declares.
 
-    ``samples`` are the samples of a pixel, which OME counts as channels. If a plane or step count
-    is larger than the pixels, that count is returned, and infinity if there is none. The pages are
-    0 if they are unknown, or if the file is part of a set, whose XML also describes other files.
+    ``samples`` are the samples of a pixel, which OME counts as channels. The pages are 0 if they
+    are unknown, or if the file is part of a set, whose XML also describes other files.
     """
     pixels = pages = 0
     counts, files = [0.0], set()
@@ -67,10 +66,7 @@ def declared(xml: str, samples: int) -> tuple[float, int]:
 
 
 def pixel_sizes(xml: str, common: Metadata) -> Metadata:
-    """Return metadata with the pixel size of the first image, in the unit of x.
-
-    If the size along x or y is unknown, ``common`` is returned.
-    """
+    """Return metadata with the pixel size of the first image, or ``common`` if it has none."""
     root = parsed(xml)
     if root is None:
         return common
@@ -134,11 +130,9 @@ def _channel(channel: Any) -> str:
 
 
 def for_file(metadata: Metadata, array: np.ndarray, axes: str) -> bytes | None:
-    """Update the XML for the array to be written; None if the XML describes another image.
+    """Update sizes, type and order of planes in the XML; None if it describes another image.
 
-    ``axes`` are the axes of the file, with "S" for the samples of a pixel. The size in x and y, the
-    data type, the order of the planes and the pixel size (if it has changed) are updated.
-    Everything else is kept.
+    ``axes`` are the axes of the file, with "S" for the samples of a pixel.
     """
     root = parsed(str(metadata.extra.get("xml", "")))
     if root is None or len(list(_all(root, "Pixels"))) != 1:

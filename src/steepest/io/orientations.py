@@ -207,10 +207,7 @@ def _euler_angles(quaternions: np.ndarray) -> np.ndarray:
 
 
 def _file_frame(quaternions: np.ndarray, table: Table, phase: np.ndarray, sign: int) -> np.ndarray:
-    """Turn crystal frames from that of the file to x parallel to a (``sign`` 1), or back (-1).
-
-    In .ctf files, x is parallel to [10-10], 30 degrees from a, if a phase is trigonal or hexagonal.
-    """
+    """Turn trigonal and hexagonal frames of .ctf files by 30 degrees: x is parallel to a."""
     if table.format != "ctf":
         return quaternions
     symmetries = [phase.symmetry for phase in table.phases]

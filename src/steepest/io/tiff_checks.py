@@ -50,21 +50,13 @@ _SPARE = 1 << 16  # bytes that a strip or tile may hold in addition to its pixel
 class Declared(NamedTuple):
     """The contents of a file according to its tables of tags."""
 
-    pixels: int
-    """Number of pixels times channels, summed over all pages."""
-    pages: int
-    """Number of pages whose tables are in the file."""
-    complete: bool
-    """Whether the list of pages ends inside the file."""
+    pixels: int  # times channels, summed over all pages
+    pages: int  # whose tables are in the file
+    complete: bool  # whether the list of pages ends inside the file
 
 
 def check_tables(file: BinaryIO, name: str, max_pixels: int) -> Declared:
-    """Follow the list of pages and add up the sizes declared by their tables.
-
-    Raises `InputError` if the tables declare more pixels than ``max_pixels`` or than a file of this
-    size can hold, if their values are too long for the file, or if the list of pages is cyclic or
-    empty.
-    """
+    """Add up what the tables of all pages declare, and refuse what a file cannot hold."""
     tables = _Tables(file)
     to_read, seen = [(tables.first, True)] if tables.first else [], set[int]()
     pixels = pages = length = 0
@@ -149,13 +141,10 @@ class _Tables:
 
 
 def check_page_count(tif: Any, declared: Declared, name: str) -> None:
-    """Compare the list of pages with the description by OME, ImageJ or tifffile.
+    """Refuse files with fewer or more pages than OME, ImageJ or tifffile describe.
 
     OME-XML that describes more pixels than the file holds is ignored from then on: planes that are
     missing, or in other files, would be read as zeros.
-
-    Raises `InputError` if the file is truncated or unfinished, or if it holds more pages of the
-    same shape than its description declares.
     """
     first, held = tif.pages[0], declared.pages
     pixels, described = _described(tif, first)
@@ -193,10 +182,7 @@ def _described(tif: Any, page: Any) -> tuple[float, int]:
 
 
 def _in_a_row(page: Any, end: int) -> int:
-    """Return how many pages fit between the first pixel of a page and ``end``.
-
-    ImageJ and tifffile may store a stack as a single table followed by the pixels of all pages.
-    """
+    """Return how many pages fit between the first pixel of a page and ``end``, without tables."""
     return int(end - page.dataoffsets[0]) // int(page.nbytes) if page.is_contiguous else 0
 
 
@@ -216,11 +202,7 @@ def _cut_short(name: str, held: int, described: int = 0) -> InputError:
 
 
 def check_pages(series: Any, tif: Any, name: str) -> None:
-    """Check that the strips and tiles of all pages are in the file.
-
-    Raises `InputError` if one is missing or lies beyond the end of the file, or if it is not known
-    which samples they hold.
-    """
+    """Check that the strips and tiles of all pages, and their samples, are in the file."""
     page, size, needed = series.keyframe, tif.filehandle.size, len(series.pages)
     if needed == 1 and page.is_contiguous:
         needed, whole = series.size // page.size, _in_a_row(page, size)
@@ -238,11 +220,7 @@ def check_pages(series: Any, tif: Any, name: str) -> None:
 
 
 def check_segments(series: Any, file: BinaryIO, name: str) -> None:
-    """Check what the strips and tiles of all pages decompress to.
-
-    Raises `InputError` if one takes more than 64 KiB and twice the size of its pixels, or if the
-    compression of the file is one for which that is not known.
-    """
+    """Refuse strips and tiles that decompress to more than 64 KiB and twice their pixels."""
     page = series.keyframe
     if page.compression in _BOUNDED:
         return

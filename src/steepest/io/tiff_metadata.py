@@ -130,10 +130,7 @@ def _is_sound(key: str, value: Any) -> bool:
 
 
 def is_look_up_table(colormap: Any) -> bool:
-    """Whether a palette is an ImageJ look-up table, used to display grey values in colour.
-
-    Neighbouring colours are similar in a look-up table, but not in a palette.
-    """
+    """Whether a palette is an ImageJ look-up table, in which neighbouring colours are similar."""
     if colormap is None or np.shape(colormap) != (3, 256):
         return False
     table = np.asarray(colormap, dtype=np.float64) / 257
@@ -203,10 +200,7 @@ def is_colour(image: Image) -> bool:
 
 
 def holds_imagej(image: Image) -> bool:
-    """Whether an image from ImageJ can be written in ImageJ format.
-
-    ImageJ does not support float64, RGB with more than 8 bits, or transparency.
-    """
+    """Whether an image from ImageJ is not float64, wide RGB or transparent, unknown to ImageJ."""
     dtype = image.array.dtype.name
     wide = dtype == "float64" or (dtype != "uint8" and is_colour(image))
     return image.metadata.flavour == "imagej" and not wide and image.alpha is None
