@@ -10,9 +10,8 @@ import numpy as np
 
 from ..core.arrays import prepare_image
 from ..spectral import Decomposition, decompose
+from .frames import least_contrast, low_pass, shrink
 from .job import describe_error
-from .lowpass import low_pass, shrink
-from .ruler import least_contrast
 from .source import Source
 
 _NUM_BANDS = 6
