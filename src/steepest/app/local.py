@@ -74,7 +74,7 @@ def serve(
     try:
         with _listening(host, port) as listener:
             bound = listener.getsockname()[1]
-            address = _bracketed(host) + (f":{bound}" if bound != 80 else "")  # as browsers do
+            address = _bracket(host) + (f":{bound}" if bound != 80 else "")  # as browsers do
             hosts = [address]
             if host == LOCAL:
                 hosts.append(address.replace(LOCAL, "localhost"))
@@ -144,5 +144,5 @@ def _redirect(url: str) -> Iterator[Path]:
         Path(name).unlink(missing_ok=True)
 
 
-def _bracketed(host: str) -> str:
+def _bracket(host: str) -> str:
     return f"[{host}]" if ":" in host else host

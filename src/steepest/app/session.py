@@ -28,7 +28,8 @@ from .tools import ranking, segmentation_job, sparse_job
 from .wire import to_float16
 from .work import MOST_WORKED, Work, best_low_pass, compute, default_options, open_work
 
-Args, Buffers = Mapping[str, Any], Sequence[bytes]
+Args = Mapping[str, Any]
+Buffers = Sequence[bytes]
 _BYTES, _OTHERS = 4, 20  # of a number of a frame; arrays beside the frames
 _SHARE = 0.8  # of the memory that a flow may use
 _ALL_STEPS = 60  # up to the extinction time

@@ -43,7 +43,9 @@ def new_figure(**options: Any) -> Any:
     return Figure(**options)
 
 
-def drawn(plot: str | Callable[..., Any], *arguments: Any, size: Any = None, **options: Any) -> Any:
+def draw_figure(
+    plot: str | Callable[..., Any], *arguments: Any, size: Any = None, **options: Any
+) -> Any:
     """The figure that a function draws, or the one of `steepest.plot` with this name.
 
     A function that draws into axes needs the ``size`` of the figure in inches.

@@ -68,13 +68,13 @@ class Values:
             return replace(image, array=array.astype(np.float32))
         limits = self.limits or (0.0, float(np.iinfo(array.dtype).max))
         metadata = image.metadata.without_display()
-        return replace(image, array=_scaled(array, limits), metadata=metadata)
+        return replace(image, array=_scale_from(array, limits), metadata=metadata)
 
     def compute(self, part: np.ndarray) -> np.ndarray:
         """Convert a page to the values used in computations; the library scales integers."""
         if self.camera is not None:
             return np.asarray(steepest.anscombe(part, *self.camera))
-        return part if self._scale is None else _scaled(part, self._scale)
+        return part if self._scale is None else _scale_from(part, self._scale)
 
     def restore(self, array: np.ndarray, dtype: Any) -> np.ndarray:
         """Convert a result to grey values of the file, in floating point or as ``dtype``."""
@@ -142,7 +142,7 @@ class Values:
             item.report("clipped", words, clipped=clipped)
 
 
-def _scaled(part: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+def _scale_from(part: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
     kind = part.dtype if part.dtype.kind == "f" else np.dtype(np.float32)
     return ((part.astype(np.float64) - limits[0]) / (limits[1] - limits[0])).astype(kind)
 

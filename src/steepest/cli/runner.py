@@ -23,7 +23,7 @@ from steepest.io import Image, OutputSet, check_target, not_kept, write_image
 
 from .certificates import Accuracy, duration, finite
 from .choices import FileReading, Reporting, keywords_of
-from .extras import drawn
+from .extras import draw_figure
 from .grey import Values
 from .outcome import FAILED, OK, USAGE, one_line
 from .progress import progress
@@ -192,9 +192,9 @@ class Item:
             file.write(content)
 
     def draw(self, place: str | Path, plot: Any, *arguments: Any, **options: Any) -> None:
-        """Write a figure that is `drawn` by a function, if it is wanted."""
+        """Write a figure that is drawn by a function, if it is wanted."""
         if isinstance(place, Path) or place in self.files:
-            self.write(place, drawn(plot, *arguments, **options))
+            self.write(place, draw_figure(plot, *arguments, **options))
 
     def report_losses(self) -> None:
         """Add the names of the metadata that the first output file cannot hold."""

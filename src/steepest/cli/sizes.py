@@ -69,7 +69,7 @@ def _lengths(image: Any, pixel_size: str | None, choice: Spacing) -> Lengths:
     if pixel_size is not None:
         if choice.spacing is not None:
             raise InputError("--pixel-size: cannot be combined with --spacing, which it includes")
-        sizes, unit = _parsed(pixel_size, len(image.space))
+        sizes, unit = _parse(pixel_size, len(image.space))
     else:
         known, unit = image.pixel_size, image.metadata.unit
         none = unit in ("", "inch", "in", "pixel", "pixels")
@@ -82,7 +82,7 @@ def _lengths(image: Any, pixel_size: str | None, choice: Spacing) -> Lengths:
     return Lengths(tuple(size / sizes[-1] for size in sizes), sizes[-1], unit)
 
 
-def _parsed(text: str, count: int) -> tuple[tuple[float, ...], str]:
+def _parse(text: str, count: int) -> tuple[tuple[float, ...], str]:
     """Parse the pixel sizes and the unit from the command line."""
     match = _SIZES.fullmatch(text.strip())
     try:

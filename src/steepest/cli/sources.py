@@ -54,7 +54,7 @@ class Source:
             return self.file_at(output, ending, kind)
         if self.several:
             raise InputError(_MANY)
-        return self._checked(Path(f"{self.stem}_{tag}{self._ending(ending)}"), kind)
+        return self._check(Path(f"{self.stem}_{tag}{self._ending(ending)}"), kind)
 
     def file_at(self, output: str, ending: str, kind: str = "image") -> Path:
         """Return ``output`` if it names a file, or else a file in it with the name of the image.
@@ -65,8 +65,8 @@ class Source:
         if self.names_a_result(output):
             if self.several:
                 raise InputError(f"{path}: a folder is needed for several images, not a file")
-            return self._checked(path, kind)
-        return self._checked(self._in_folder(path) / f"{self.stem}{self._ending(ending)}", kind)
+            return self._check(path, kind)
+        return self._check(self._in_folder(path) / f"{self.stem}{self._ending(ending)}", kind)
 
     def folder(self, output: str | None, tag: str, *, own: bool) -> Path:
         """Return the folder for several results.
@@ -79,7 +79,7 @@ class Source:
                 raise InputError(_MANY)
             return Path(f"{self.stem}_{tag}")
         if self.names_a_result(output):
-            self._checked(Path(output), "")
+            self._check(Path(output), "")
             raise InputError(f"{output}: a folder is needed for several results, not a file")
         folder = self._in_folder(Path(output))
         return folder / self.stem if own and self.several else folder
@@ -98,7 +98,7 @@ class Source:
             )
         return path / self.below
 
-    def _checked(self, path: Path, kind: str) -> Path:
+    def _check(self, path: Path, kind: str) -> Path:
         if self.large and names_a_file(path):
             raise InputError(f"{path}: results of tiles are Zarr stores; give a name in .zarr")
         if kind and not self.large:
@@ -112,7 +112,7 @@ def find_sources(
     """The files that words name, without those in subfolders that are folders of results."""
     found: dict[str, Path] = {}
     for name in given:
-        root, files = _expanded(name, recursive)
+        root, files = _expand(name, recursive)
         for file in files:
             found.setdefault(file, _below(file, root))
     results = {Path(each).resolve() for each in outputs if each}
@@ -126,7 +126,7 @@ def find_sources(
     return [Source(name, below, len(images) > 1) for name, below in images.items()]
 
 
-def _expanded(name: str, recursive: bool) -> tuple[Path | None, list[str]]:
+def _expand(name: str, recursive: bool) -> tuple[Path | None, list[str]]:
     """The files that a word names, and the folder that is searched for them."""
     path = Path(name)
     if name.startswith(SAMPLE) or path.is_file():

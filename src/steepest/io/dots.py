@@ -14,7 +14,7 @@ from steepest.core.errors import InputError
 from steepest.core.limits import MAX_PIXELS, check_size
 from steepest.core.numbers import check_flag, check_number, check_numbers
 
-from .outputs import OutputSet, opened
+from .outputs import OutputSet, open_output
 from .paths import check_kind, check_path
 
 
@@ -74,7 +74,7 @@ def write_dots(
     factor = check_number(scale, "scale", least=0.01, most=1000)
     page = shape[1] * 25.4 / 72 if width is None else check_number(width, "width", positive=True)
     vector = {".svg": _svg, ".pdf": _pdf}
-    with opened(name, overwrite, outputs) as file:
+    with open_output(name, overwrite, outputs) as file:
         if suffix in vector:
             file.write(vector[suffix](where, shape, sizes, flag, page))
         elif suffix == ".png":
@@ -144,13 +144,14 @@ def _grey(
     far = math.ceil(r.max(initial=0) + 1)
     near = list(product(range(-far, far + 1), repeat=2))
 
-    def cover(offset: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def cover(offset: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return a pixel near each centre, and about how much of it the disc covers."""
         place = corner + offset
         distance = np.hypot(*(place - centre).T)
         return *place.T, np.clip(np.maximum(r, 0.5) + 0.5 - distance, 0, 1)
 
-    share = np.minimum(math.pi * r * r / sum(cover(each)[2] for each in near), 1)
+    area: np.ndarray = sum((cover(each)[2] for each in near), np.zeros(len(points)))
+    share = np.minimum(math.pi * r * r / area, 1)
     ink = np.zeros((rows, columns), np.float32)
     for offset in near:
         y, x, part = cover(offset)

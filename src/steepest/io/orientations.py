@@ -13,10 +13,10 @@ from steepest.core.errors import InputError
 from steepest.core.numbers import check_choice, check_count, check_flag
 
 from .files import decoding
-from .outputs import OutputSet, opened
+from .outputs import OutputSet, open_output
 from .paths import check_kind, check_path
 from .samples import MAPS, sample_bytes
-from .scan_table import Phase, Table, parse, replaced
+from .scan_table import Phase, Table, parse, replace_fields
 
 MAX_POINTS = 1 << 24
 """Default limit on the points of an orientation map: 4096 x 4096."""
@@ -129,11 +129,11 @@ def write_orientations(
     length = np.sqrt((values * values).sum(-1, keepdims=True))
     if not (np.isfinite(length).all() and (length > 0).all()):
         raise InputError("quaternions hold values that are NaN, infinite or zero")
-    with opened(name, overwrite, outputs) as file:
+    with open_output(name, overwrite, outputs) as file:
         if Path(name).suffix.lower() == ".npy":
             np.save(file, values, allow_pickle=False)
         else:
-            file.write(_replaced(orientations, values / length))
+            file.write(_replace_angles(orientations, values / length))
 
 
 def check_orientation_target(path: str | os.PathLike[str], orientations: OrientationMap) -> None:
@@ -158,7 +158,7 @@ def _check_length(size: int, points: int, name: str) -> None:
         raise InputError(f"{name}: {size} bytes; allowed are {most} for {points} points")
 
 
-def _replaced(orientations: OrientationMap, values: np.ndarray) -> bytes:
+def _replace_angles(orientations: OrientationMap, values: np.ndarray) -> bytes:
     """The source file with the Euler angles, and new phases, of all points that have changed."""
     table = parse(orientations.source, orientations.name, orientations.phase.size)
     phase = np.asarray(orientations.phase)
@@ -184,7 +184,7 @@ def _replaced(orientations: OrientationMap, values: np.ndarray) -> bytes:
         fields = {c: form % angle for c, angle in zip(table.columns, angles, strict=True)}
         if new:
             fields |= {c: text.format(number) for c, text in table.indexed.items()}
-        lines[at] = replaced(lines[at], fields)
+        lines[at] = replace_fields(lines[at], fields)
     return b"".join(lines)
 
 

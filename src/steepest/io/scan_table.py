@@ -65,7 +65,7 @@ def parse(source: bytes, name: str, max_pixels: int) -> Table:
     raise InputError(f"{name}: {what}; allowed are .ctf and .ang text files")
 
 
-def replaced(line: bytes, fields: dict[int, str]) -> bytes:
+def replace_fields(line: bytes, fields: dict[int, str]) -> bytes:
     """Return a line with new texts in some columns, as wide as the old ones if they fit."""
     parts, end = [], 0
     for column, found in enumerate(re.finditer(rb"\S+", line)):

@@ -26,7 +26,7 @@ _PALETTE, _WHITE_IS_ZERO, _GREY, _RGB, _YCBCR = 3, 0, 1, 2, 6
 
 
 @contextmanager
-def opened(file: BinaryIO, name: str, max_pixels: int) -> Iterator[tifffile.TiffFile]:
+def open_tiff(file: BinaryIO, name: str, max_pixels: int) -> Iterator[tifffile.TiffFile]:
     """Open a TIFF file after checking the sizes it declares. No other file is opened."""
     declared = check_tables(file, name, max_pixels)
     file.seek(0)
@@ -39,7 +39,7 @@ def read(
     file: BinaryIO, name: str, stack: str, channel_axis: int | str | None, max_pixels: int
 ) -> Image:
     """Read a TIFF file with one image, or with pages of the same shape and type."""
-    with opened(file, name, max_pixels) as tif:
+    with open_tiff(file, name, max_pixels) as tif:
         series = _single_series(tif, name)
         page = series.keyframe
         photometric = int(page.photometric)

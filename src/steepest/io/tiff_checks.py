@@ -84,7 +84,7 @@ def check_tables(file: BinaryIO, name: str, max_pixels: int) -> Declared:
                 "bytes"
             )
     if not pages:
-        raise _cut_short(name, 0)
+        raise _truncation(name, 0)
     return Declared(pixels, pages, complete)
 
 
@@ -147,12 +147,12 @@ def check_page_count(tif: Any, declared: Declared, name: str) -> None:
     missing, or in other files, would be read as zeros.
     """
     first, held = tif.pages[0], declared.pages
-    pixels, described = _described(tif, first)
+    pixels, described = _read_description(tif, first)
     following = tif.pages[1].offset if held > 1 else tif.filehandle.size
     in_a_row = _in_a_row(first, following) if declared.complete else 0
     if not declared.complete or described > max(held, in_a_row):
         whole = sum(_end(tif.pages[index]) <= tif.filehandle.size for index in range(held))
-        raise _cut_short(name, max(whole, in_a_row), described)
+        raise _truncation(name, max(whole, in_a_row), described)
     stated = tif.is_ome or (tif.is_imagej and described > 1)
     if stated and 0 < described < held and tif.pages[described].shape == first.shape:
         raise InputError(
@@ -163,11 +163,11 @@ def check_page_count(tif: Any, declared: Declared, name: str) -> None:
         tif.is_ome = False
 
 
-def _described(tif: Any, page: Any) -> tuple[float, int]:
+def _read_description(tif: Any, page: Any) -> tuple[float, int]:
     """Return the numbers of pixels (0 if not OME) and of pages (0 if unknown) described."""
     samples = page.samplesperpixel
     if tif.is_ome:
-        return ome.declared(tif.ome_metadata or "", samples)
+        return ome.count_declared(tif.ome_metadata or "", samples)
     if tif.is_imagej:
         notes = tif.imagej_metadata or {}
         sizes = [int(notes.get(key, 1)) for key in ("frames", "slices", "channels")]
@@ -194,7 +194,7 @@ def _end(page: Any) -> int:
     return max((at + count for at, count in parts), default=0)
 
 
-def _cut_short(name: str, held: int, described: int = 0) -> InputError:
+def _truncation(name: str, held: int, described: int = 0) -> InputError:
     """The error of a file that ends too early; ``described`` is 0 if unknown."""
     found = f"{counted(held, 'whole page')}, and more should follow"
     found = f"{held} of {described} pages" if described > held else found
@@ -209,7 +209,7 @@ def check_pages(series: Any, tif: Any, name: str) -> None:
     else:
         whole = sum(each is not None and _end(each) <= size for each in series.pages)
     if whole < needed:
-        raise _cut_short(name, whole, needed)
+        raise _truncation(name, whole, needed)
     if page.samplesperpixel > 1 and page.planarconfig not in (1, 2):  # read as if it were empty
         raise InputError(f"{name}: damaged: its planar configuration is {page.planarconfig}")
     for each in series.pages if not page.is_contiguous else ():
@@ -228,14 +228,14 @@ def check_segments(series: Any, file: BinaryIO, name: str) -> None:
     for each in series.pages:
         for at, count in zip(each.dataoffsets, each.databytecounts, strict=False):
             file.seek(at)
-            if count > most or _unpacked(page, file.read(count), most, name) > most:
+            if count > most or _unpacked_length(page, file.read(count), most, name) > most:
                 raise InputError(
                     f"{name}: damaged: a strip or tile decompresses to more than {most} bytes, "
                     "twice what its pixels take"
                 )
 
 
-def _unpacked(page: Any, data: bytes, most: int, name: str) -> int:
+def _unpacked_length(page: Any, data: bytes, most: int, name: str) -> int:
     """Return the decompressed length of a strip or tile, or more than ``most`` if it is longer."""
     kind, length, place = page.compression, 0, 0
     if kind in _DEFLATE:

@@ -65,7 +65,7 @@ def phase_map(
     InputError
         If the image cannot be shown.
     """
-    return _coloured(phases, phase_colours, 0, known, title, ax, _ring if key else None)
+    return _show_colours(phases, phase_colours, 0, known, title, ax, _ring if key else None)
 
 
 def direction_map(
@@ -83,7 +83,7 @@ def direction_map(
     parameters and the errors are those of `phase_map`.
     """
     wheel = _ring if np.shape(directions)[-1:] == (2,) else _wheels
-    return _coloured(directions, direction_colours, 1, known, title, ax, wheel if key else None)
+    return _show_colours(directions, direction_colours, 1, known, title, ax, wheel if key else None)
 
 
 def orientation_map(
@@ -109,7 +109,7 @@ def orientation_map(
     def triangle(axes: Axes) -> None:
         _triangle(axes, group)
 
-    return _coloured(quaternions, colours, 1, known, title, ax, triangle if key else None)
+    return _show_colours(quaternions, colours, 1, known, title, ax, triangle if key else None)
 
 
 def tensor_glyphs(
@@ -234,7 +234,7 @@ def _bare_axes(axes: Axes | None, image: np.ndarray, title: str) -> Axes:
     return axes
 
 
-def _coloured(
+def _show_colours(
     image: Any,
     colours: Callable[[Any], np.ndarray],
     inner: int,

@@ -49,7 +49,7 @@ def spectrum_curve(
         If the lengths differ, if the times do not increase, if fewer than two times are positive,
         or if the edges decrease.
     """
-    nodes, values, bands = _checked(times, spectrum, edges, 1)
+    nodes, values, bands = _check_spectra(times, spectrum, edges, 1)
     axes = _time_axes(ax, nodes, title)
     floor = _style(axes, values)
     values = np.maximum(values, floor)
@@ -89,7 +89,7 @@ def spectrum_map(
         If the shapes do not match, if the times do not increase, if fewer than two times are
         positive, or if the edges decrease.
     """
-    nodes, values, bands = _checked(times, spectra, edges, 2)
+    nodes, values, bands = _check_spectra(times, spectra, edges, 2)
     axes, count = _time_axes(ax, nodes, title), len(values)
     between = np.sqrt(nodes[1:] * nodes[:-1])
     cells = np.concatenate([nodes[:1], between, nodes[-1:]])
@@ -101,7 +101,7 @@ def spectrum_map(
     axes.set_ylabel("page", color=INK, fontsize=9.5)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if bands is not None:
-        for name, _, _, end, middle in _visible(nodes, bands):
+        for name, _, _, end, middle in _visible_bands(nodes, bands):
             if end < nodes[-1]:
                 axes.axvline(end, color="white", linewidth=1.0, linestyle=(0, (4, 3)))
             axes.annotate(
@@ -117,7 +117,7 @@ def spectrum_map(
     return axes
 
 
-def _checked(
+def _check_spectra(
     times: Any, spectra: Any, edges: Any, ndim: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Return the positive times, t S(t) at them, and the edges."""
@@ -154,7 +154,7 @@ def _time_axes(axes: Axes | None, times: np.ndarray, title: str) -> Axes:
     return axes
 
 
-def _visible(
+def _visible_bands(
     times: np.ndarray, edges: np.ndarray
 ) -> Iterator[tuple[str, Colour, float, float, float]]:
     """Yield name, colour, start, end and (geometric) middle of each band in the range of times."""
@@ -183,7 +183,7 @@ def _style(axes: Axes, spectrum: np.ndarray) -> float:
 def _shade(axes: Axes, times: np.ndarray, spectrum: np.ndarray, edges: np.ndarray) -> None:
     """Fill the area of each band with its colour and write its number above."""
     floor, heights = axes.get_ylim()[0], axes.get_xaxis_transform()
-    for name, colour, start, end, middle in _visible(times, edges):
+    for name, colour, start, end, middle in _visible_bands(times, edges):
         nodes = np.array([start, *times[(times > start) & (times < end)], end])
         values = np.exp(np.interp(np.log(nodes), np.log(times), np.log(spectrum)))
         axes.axvspan(start, end, color=colour, alpha=0.07, linewidth=0)

@@ -50,7 +50,7 @@ def denoise(
     def solve(frame: Any, _: Any, **options: Any) -> Any:
         return steepest.denoise(frame, strength or None, ENERGIES[energy].kind(), **options)
 
-    results, data = _solved(source, target, solve, on_step, "image")
+    results, data = _solve_frames(source, target, solve, on_step, "image")
     strengths = [float(result.strength) for result in results]
     bound = min(float(result.psnr_bound()) for result in results)
     notes = notes_of(results, energy=energy, strength=strengths, psnr_bound=bound)
@@ -63,7 +63,7 @@ def denoise(
     return [layer], sentence(words, results, target)
 
 
-def _solved(
+def _solve_frames(
     source: Source, target: Path | None, solve: Callable[..., Any], on_step: OnStep, name: str, *,
     grey: bool = False, first: bool = False, **tiled: Any,
 ) -> tuple[list[Any], Any]:  # fmt: skip
@@ -109,7 +109,9 @@ def flow(
     def solve(frame: Any, _: Any, **options: Any) -> Any:
         return steepest.tv_flow(frame, wanted, **options)
 
-    results, data = _solved(source, target, solve, on_step, "images", first=True, times=len(wanted))
+    results, data = _solve_frames(
+        source, target, solve, on_step, "images", first=True, times=len(wanted)
+    )
     bounds = np.min([result.psnr_bound() for result in results], axis=0)
     notes = notes_of(results, times=wanted, psnr_bound=bounds.tolist())
     name = f"flow, t {_range(wanted)}"
@@ -288,7 +290,7 @@ def inpaint(
             raise InputError("No pixel has a label or is NaN. Paint over the pixels to fill in.")
         return steepest.inpaint(frame, unknown=unknown, method=equation, **options)
 
-    results, data = _solved(source, target, solve, on_step, "image")
+    results, data = _solve_frames(source, target, solve, on_step, "image")
     worst = max(float(result.residual) for result in results)
     notes = notes_of(results, method=method, pixels=count, residual=worst)
     layer = source.layer(data, "inpainted", **source.look, metadata=notes)
@@ -321,7 +323,7 @@ def segment(
             options["out"] = tuple(Part(options["out"], (k, *free)) for k in range(2))
         return steepest.segmentation.threshold_rof(frame, strength, num_classes, **options)
 
-    results, data = _solved(
+    results, data = _solve_frames(
         source, target, solve, on_step, "labels", grey=True, parts=2, labels=True
     )
     doubtful = [result.num_doubtful / np.prod(source.space) for result in results]

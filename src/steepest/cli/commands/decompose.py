@@ -17,7 +17,7 @@ from steepest.io import Image
 from .. import choices
 from ..certificates import bounds
 from ..decompositions import Decompositions, Stack, bands_in_words
-from ..extras import drawn, need_figures
+from ..extras import draw_figure, need_figures
 from ..grey import values_of
 from ..runner import Batch, Item
 from ..sources import Source
@@ -107,7 +107,7 @@ def decompose(
             spectra.append((split.times, split.spectrum))
             if not no_figures and i == len(image.parts) // 2:
                 page = f", page {i + 1} of {len(image.parts)}" if pages.series else ""
-                montage = drawn(
+                montage = draw_figure(
                     "band_montage", split.bands, split.residual, split.edges, image=split.image,
                     channel_axis=image.channel_axis, limits=(0, 1) if grey.range else None,
                     title=f"{item.source.stem}{page}: structures by contrast \u00d7 size",
