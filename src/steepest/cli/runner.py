@@ -20,6 +20,7 @@ from steepest.core.errors import InputError
 from steepest.core.numbers import counted
 from steepest.core.status import Status
 from steepest.io import Image, OutputSet, check_target, not_kept, write_image
+from steepest.io.stores import open_windows
 
 from .certificates import Accuracy, duration, finite
 from .choices import FileReading, Reporting, keywords_of
@@ -28,7 +29,7 @@ from .grey import Values
 from .outcome import FAILED, OK, USAGE, one_line
 from .progress import progress
 from .sources import Source, check_targets
-from .tiles import Stores, open_large, solve_large
+from .tiles import Stores, describe_store, solve_large
 
 Files = Mapping[str, Path]
 
@@ -78,7 +79,9 @@ class Item:
         now. If ``kept`` is True, metadata that the first file cannot hold will be reported.
         """
         if self.source.large:
-            return open_large(self)
+            store = self.resources.enter_context(open_windows(self.source.name))
+            describe_store(self, store)
+            return store
         image = prepare(reading.read(self.source.name))
         values = None if values is None else values.of_image(image)
         image = image if values is None else values.prepare(image)
@@ -110,9 +113,13 @@ class Item:
         keywords, results = keywords_of(image, *choices), []
         if image.channel_axis is not None:
             keywords["channel_axis"] = image.channel_axis
-        for index, page in enumerate(image.parts):
-            with self.page(image, index) as keywords["on_step"]:
-                results.append(compute(page, keywords))
+        for number, page in enumerate(image.parts, 1):
+            try:
+                with self.progress() as keywords["on_step"]:
+                    results.append(compute(page, keywords))
+            except InputError as error:
+                which = f"page {number} of {len(image.parts)}: " if len(image.parts) > 1 else ""
+                raise InputError(f"{which}{error}") from None
         for name, pages in self._pages.items():
             self.write(name, image.with_parts(pages))
         return results
@@ -124,17 +131,6 @@ class Item:
         """
         for name, array in zip(names, () if self.source.large else arrays, strict=False):
             self._pages.setdefault(name, []).append(self.grey.back(array, self._dtype))
-
-    @contextmanager
-    def page(self, image: Image, index: int) -> Iterator[Any]:
-        """Compute a page: provide ``on_step``, and name the page in errors, counted from 1."""
-        try:
-            with self.progress() as on_step:
-                yield on_step
-        except InputError as error:
-            if len(image.parts) == 1:
-                raise
-            raise InputError(f"page {index + 1} of {len(image.parts)}: {error}") from None
 
     @contextmanager
     def progress(self, which: str = "", **options: str) -> Iterator[Any]:

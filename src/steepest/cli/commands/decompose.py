@@ -21,7 +21,7 @@ from ..extras import draw_figure, need_figures
 from ..grey import values_of
 from ..runner import Batch, Item
 from ..sources import Source
-from ..tiles import at_the_end, open_large
+from ..tiles import at_the_end
 from ..types import Images
 
 _USUAL = 6  # bands
@@ -155,7 +155,7 @@ def _by_tiles(
         def compute(page: Any, keywords: dict[str, Any]) -> Any:
             return steepest.spectral.decompose(page, **keywords)
 
-        image = open_large(item)
+        image = item.read(choices.FileReading())
         energy.report(item)
         results = item.solve(
             image, compute, bands, energy, solver, tiles=tiles, names=names, kind="bands",
