@@ -49,7 +49,7 @@ def spectrum_curve(
         If the lengths differ, if the times do not increase, if fewer than two times are positive,
         or if the edges decrease.
     """
-    nodes, values, bands = _check_spectra(times, spectrum, edges, 1)
+    nodes, values, bands = _check_spectra(times, spectrum, edges, "spectrum")
     axes = _time_axes(ax, nodes, title)
     floor = _style(axes, values)
     values = np.maximum(values, floor)
@@ -89,7 +89,7 @@ def spectrum_map(
         If the shapes do not match, if the times do not increase, if fewer than two times are
         positive, or if the edges decrease.
     """
-    nodes, values, bands = _check_spectra(times, spectra, edges, 2)
+    nodes, values, bands = _check_spectra(times, spectra, edges, "spectra")
     axes, count = _time_axes(ax, nodes, title), len(values)
     between = np.sqrt(nodes[1:] * nodes[:-1])
     cells = np.concatenate([nodes[:1], between, nodes[-1:]])
@@ -118,14 +118,14 @@ def spectrum_map(
 
 
 def _check_spectra(
-    times: Any, spectra: Any, edges: Any, ndim: int
+    times: Any, spectra: Any, edges: Any, name: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Return the positive times, t S(t) at them, and the edges."""
-    nodes, values = check_line(times, "times"), check_numbers(spectra, "spectrum")
-    if values.ndim != ndim or values.size == 0 or values.shape[-1] != nodes.size:
-        needed = f"({nodes.size},)" if ndim == 1 else f"(pages, {nodes.size})"
+    nodes, values = check_line(times, "times"), check_numbers(spectra, name)
+    if values.ndim != 1 + (name == "spectra") or values.size == 0 or values.shape[-1] != nodes.size:
+        needed = f"(pages, {nodes.size})" if name == "spectra" else f"({nodes.size},)"
         raise InputError(
-            f"spectrum of shape {values.shape}; with {nodes.size} times, {needed} is needed"
+            f"{name} of shape {values.shape}; with {nodes.size} times, {needed} is needed"
         )
     kept = nodes > 0
     if np.count_nonzero(kept) < 2 or not (np.diff(nodes[kept]) > 0).all():
