@@ -19,7 +19,7 @@ from steepest import Solver, inpainting, manifold, motion, particles, patches, s
 from steepest.core.errors import InputError
 from steepest.core.status import Status
 from steepest.inpainting import masks
-from steepest.io import sample
+from steepest.io import OrientationMap, Phase, read_orientations, sample
 
 pytestmark = pytest.mark.usefixtures("here")
 
@@ -32,6 +32,10 @@ MOVED = np.stack([IMAGE, np.roll(IMAGE, 1, 1), np.roll(IMAGE, 1, 0)]) / 255
 PATCHES = patches.fit(IMAGE, 3, 2, 3)
 ROUGH = {"solver": Solver(tol=1e-9, max_num_iter=4)}
 PHASES = np.linspace(0, 9, 30)[:, None] + RNG.normal(scale=0.2, size=(30, 24))
+GRAINS = OrientationMap(
+    read_orientations("sample:nickel").quaternions[:14, :12], np.ones((14, 12), int),
+    (Phase("", "m-3m"),), (1.0, 1.0), "ctf",
+)  # fmt: skip
 SIGNAL = np.cumsum(RNG.normal(size=40))
 WITHOUT = {"paper_loss", "energy_named", "side_by_side"}  # ``**options`` that are no on_step
 
@@ -230,6 +234,14 @@ CASES = {
         lambda **given: manifold.denoise(
             PHASES, 0.3, "circle", solver=steepest.Solver(tol=1e-6), **given
         )
+    ),
+    "steepest.manifold.denoise_phases": Case(
+        lambda **given: manifold.denoise_phases(
+            PHASES % 7, 0.3, period=7, solver=Solver(tol=1e-6), **given
+        )
+    ),
+    "steepest.manifold.denoise_grains": Case(
+        lambda **given: manifold.denoise_grains(GRAINS, 0.02, solver=Solver(1e-6), **given)[1][0]
     ),
     "steepest.manifold.denoise_nl_bayes": Case(
         lambda **given: manifold.denoise_nl_bayes(PHASES, 0.2, manifold="circle", **given)

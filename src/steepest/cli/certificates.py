@@ -25,13 +25,10 @@ def bounds(results: Sequence[Any]) -> Accuracy:
         "error_bound": max(float(np.max(result.error_bound)) for result in results),
         "gap": max(float(np.max(result.gap)) for result in results),
     }
-    return in_words(**numbers), {**numbers, "data_range": float(results[0].data_range)}
-
-
-def in_words(psnr_bound: float, error_bound: float, gap: float) -> str:
-    """Format the guaranteed PSNR and L2 distance to the exact result, and the relative gap."""
-    psnr = "exact" if math.isinf(psnr_bound) else f"PSNR >= {psnr_bound:.1f} dB"
-    return f"{psnr}, L2 error <= {error_bound:.2g}, relative gap {gap:.1e}"
+    psnr, error, gap = numbers.values()
+    words = "exact" if math.isinf(psnr) else f"PSNR >= {psnr:.1f} dB"
+    words += f", L2 error <= {error:.2g}, relative gap {gap:.1e}"
+    return words, {**numbers, "data_range": float(results[0].data_range)}
 
 
 def manifold_bounds(results: Sequence[Any]) -> Accuracy:

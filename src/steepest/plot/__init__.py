@@ -24,10 +24,9 @@ from .fields import (
     tensor_glyphs,
 )
 from .labels import label_overlay, object_overlay
-from .montage import band_montage
+from .montage import band_montage, flow_strip
 from .scalars import scalar_map
 from .spectrum import spectrum_curve, spectrum_map
-from .strip import flow_strip
 
 __all__ = [
     "band_montage",

@@ -14,7 +14,7 @@ from steepest.core.errors import InputError
 from steepest.io import Image
 
 from .. import choices
-from ..extras import need_figures, new_figure
+from ..extras import need_figures
 from ..grey import values_of
 from ..runner import Batch, Item
 from ..sizes import Lengths, PixelSize, lengths_of
@@ -97,8 +97,7 @@ def objects(
         need_figures()
 
     def files(source: Source) -> dict[str, Path]:
-        own = Path(source.name).suffix
-        ending = own if own.lower() in (".tif", ".tiff", ".npy") else ".png"
+        ending = source.suffix if source.suffix.lower() in (".tif", ".tiff", ".npy") else ".png"
         found = {"table": source.file_at(writing.output or ".", "_objects.csv", "table")}
         if overlay is not None:
             found["overlay"] = source.file_at(overlay, "_objects.png", "figure")
@@ -121,22 +120,20 @@ def objects(
             )
 
         pages = item.solve(image, compute)
-        item.write(item.files["table"], _table(item, pages, image, lengths))
-        if labels is not None:
-            _check_number(pages, image.name)
-            numbers = [page.labels.astype(np.uint16) for page in pages]
-            item.write(item.files["labels"], image.of_numbers(numbers))
-        if overlay is not None:
-            item.write(item.files["overlay"], _overlay(image, pages, item.source.stem))
+        item.write("table", _table(item, pages, image, lengths))
+        if labels is not None and (most := max(len(page) for page in pages)) > _MOST:
+            raise InputError(f"{image.name}: {most} objects; label images hold up to {_MOST}")
+        item.write("labels", image.of_numbers([page.labels.astype(np.uint16) for page in pages]))
+        height, width = pages[0].labels.shape[-2:]
+        size = min(max(width / height, 0.4), 3.0) ** 0.5
+        item.draw(
+            "overlay", "object_overlay", image.parts[0], pages[0],
+            size=(7 * size, 7 / size + 0.4), channel_axis=image.channel_axis,
+            title=item.source.stem, note="page 1" if len(pages) > 1 else "",
+        )  # fmt: skip
         _report(item, pages, lengths.unit)
 
     return Batch(reading.sources(images, writing.output), work, files, writing.overwrite)
-
-
-def _check_number(pages: Sequence[Any], name: str) -> None:
-    """Refuse more objects than label images hold."""
-    if (most := max(len(page) for page in pages)) > _MOST:
-        raise InputError(f"{name}: {most} objects; label images hold up to {_MOST}")
 
 
 def _table(item: Item, pages: Sequence[Any], image: Image, lengths: Lengths) -> list[list[Any]]:
@@ -158,18 +155,6 @@ def _table(item: Item, pages: Sequence[Any], image: Image, lengths: Lengths) -> 
             cells = [row["label"], *(f"{each:.6g}" for each in numbers), int(row["border"])]
             rows.append([*[number] * series, *cells, *place, unit])
     return rows
-
-
-def _overlay(image: Image, pages: Sequence[Any], name: str) -> Any:
-    """Draw the objects of the first page."""
-    height, width = pages[0].labels.shape[-2:]
-    size = min(max(width / height, 0.4), 3.0) ** 0.5
-    figure = new_figure(figsize=(7 * size, 7 / size + 0.4), layout="constrained")
-    steepest.plot.object_overlay(
-        image.parts[0], pages[0], channel_axis=image.channel_axis, ax=figure.subplots(), title=name,
-        note="page 1" if len(pages) > 1 else "",
-    )  # fmt: skip
-    return figure
 
 
 def _report(item: Item, pages: Sequence[Any], unit: str) -> None:

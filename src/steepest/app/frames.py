@@ -1,4 +1,12 @@
-"""How large and how strong a structure is: the ruler under the cursor.
+"""What frames of a flow tell before it has ended: low-pass images, and the ruler under the cursor.
+
+With frames ``u_0 .. u_N`` at nodes ``0 = t_0 < .. < t_N``, all that vanishes from node n on, plus
+the residual, is the line through two frames continued to time 0:
+
+    L_n = u_n - t_n (u_n - u_{n-1}) / (t_n - t_{n-1}).
+
+L_1 is the image and L_N the residual. Bands with gains g_0 .. g_{B-1} and a residual with gain g_B
+add up to ``g_0 L_0 + sum_k (g_k - g_{k-1}) L_k``, where L_k belongs to the k-th edge.
 
 The flow separates contrast and size. A disc of contrast c and radius r vanishes at time
 ``t = r |c| / 2`` and appears in the transform as a mass of height c at that time. Where the mass at
@@ -15,7 +23,26 @@ from ..flows.noise import estimate_noise
 
 _NEIGHBOURS = 4  # nodes on either side over which a peak is summed
 _FAINTEST = 0.02  # smallest contrast shown, as a share of the range
-_ABOVE_NOISE = 1.25  # and as a multiple of the standard deviation of the noise
+_ABOVE_NOISE = 1.25  # and as a multiple of the noise, which gives up to 1.15 in each channel
+
+
+def low_pass(nodes: Sequence[float], frames: Sequence[np.ndarray], time: float) -> np.ndarray:
+    """Return what vanishes at or after ``time``, with the residual; frames of shape (H, W, C)."""
+    last = len(nodes) - 1
+    n = min(max(int(np.searchsorted(nodes, time)), 1), last)
+    if n == 1:
+        return frames[0]
+    share = float(nodes[n] / (nodes[n] - nodes[n - 1]))
+    return frames[n] - share * (frames[n] - frames[n - 1])
+
+
+def shrink(image: np.ndarray, factor: int) -> np.ndarray:
+    """Return the means (h, w, C) of blocks of pixels; those at the far ends are completed."""
+    height, width, channels = image.shape
+    rest = ((0, -height % factor), (0, -width % factor), (0, 0))
+    padded = np.pad(image, rest, mode="edge")
+    h, w = padded.shape[0] // factor, padded.shape[1] // factor
+    return padded.reshape(h, factor, w, factor, channels).mean(axis=(1, 3), dtype=np.float32)
 
 
 def measure(
@@ -47,9 +74,6 @@ def measure(
 
 
 def least_contrast(values: np.ndarray, limits: tuple[float, float]) -> float:
-    """Return the contrast below which a structure of an image (H, W, C) may be noise.
-
-    Noise of standard deviation s gives contrasts of up to 1.15 s in each channel.
-    """
+    """Return the contrast below which a structure of an image (H, W, C) may be noise."""
     noise = estimate_noise(values, channel_axis=-1) * float(np.sqrt(values.shape[2]))
     return max(_FAINTEST * (limits[1] - limits[0]), _ABOVE_NOISE * noise)
