@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,27 @@ FINEST = 1e-13  # relative gap at which even float64 has nothing left to solve
 _LEAST, _MOST = 1e-30, 1e30  # strength relative to half of the range of the image
 
 
-class Rof:
+class Attempts:
+    """Solve again and again, with one limit for all iterations; in float64 once float32 rounds."""
+
+    def __init__(self, max_num_iter: int) -> None:
+        self.iterations, self._left, self._double = 0, max_num_iter, False
+
+    def _attempt(self, *problem: Any) -> tuple[Status, int]:
+        """Solve once, in float32 or float64; status and iterations."""
+        raise NotImplementedError
+
+    def _solve(self, *problem: Any) -> Status:
+        status, iterations = self._attempt(*problem)
+        self.iterations += iterations
+        self._left = max(self._left - iterations, 1)
+        if status is Status.ROUNDING and not self._double:
+            self._double = True
+            return self._solve(*problem)
+        return status
+
+
+class Rof(Attempts):
     """The problem ``argmin 1/2||u - f||^2 + strength J(u)`` for one f and any number of strengths.
 
     The iteration runs in float32 as long as that helps, on an image shifted and scaled to magnitude
@@ -35,10 +56,10 @@ class Rof:
     """
 
     def __init__(self, f: np.ndarray, energy: Energy, limits: Limits) -> None:
-        self._energy, self._num_threads, self._left = energy, limits.threads, limits.max_num_iter
+        super().__init__(limits.max_num_iter)
+        self._energy, self._num_threads = energy, limits.threads
         self._flux: np.ndarray | None = None
-        self._double = False
-        self.iterations, self.error = 0, 0.0
+        self.error = 0.0
         self.data = f
 
     @property
@@ -69,13 +90,11 @@ class Rof:
         if constant is not None:
             look(State.of(self._f, faces, constant, error=self.error), 0.0)
             return Status.CONVERGED
-        status = self._solve(tau, faces, look)
-        if status is Status.ROUNDING and not self._double:
-            self._double = True
-            status = self._solve(tau, faces, look)
-        return status
+        return self._solve(tau, faces, look)
 
-    def _solve(self, tau: float, faces: Faces, look: Callable[[State, float], bool]) -> Status:
+    def _attempt(
+        self, tau: float, faces: Faces, look: Callable[[State, float], bool]
+    ) -> tuple[Status, int]:
         single = self._centred.astype(np.float32)
         self._double |= needs_double(single, self._energy, tau, 1.0)
         f = self._centred if self._double else single
@@ -93,11 +112,9 @@ class Rof:
             momentum = Momentum(expected=_FIRST_LOOK)
             return solve_step(dual, tau, goal, momentum, cold=cold, watch=watch)
 
-        status, iterations = solve_and_look(run, goal, look_at)
-        self.iterations += iterations
-        self._left = max(self._left - iterations, 1)
+        found = solve_and_look(run, goal, look_at)
         self._flux = dual.flux
-        return status
+        return found
 
 
 def centre_and_scale(low: float, high: float) -> tuple[float, float]:
