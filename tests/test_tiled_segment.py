@@ -116,7 +116,7 @@ def test_proof_of_a_flux_is_that_of_one_piece(shape, spacing, complete):
         proven.append((one, State.of(volume(image), faces, faces.flow(p)).prove(level)))
         return Found(state, [found], status, rof.iterations, np.zeros(2), 0.0, found.gap, False)
 
-    result = work.segmented(run)
+    result = work.run(run)
     ((one, exact),) = proven
     assert np.array_equal(result.labels, one.inside.reshape(shape))
     wrong = result.labels != exact.inside.reshape(shape)

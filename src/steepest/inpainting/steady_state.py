@@ -8,7 +8,7 @@ import numpy as np
 
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
-from ..elliptic.solve import Equation, Solution, solve_each, together
+from ..elliptic.solve import Equation, Solution, combine_solutions, solve_each
 from ..elliptic.watching import Watch
 from .holes import HoleGroup, group_holes
 from .problem import grid_of, unit_of
@@ -78,7 +78,7 @@ def fill(
     filled = values.copy()
     for group, part in zip(groups, solutions, strict=True):
         group.put(filled, part.image + mean)
-    return together((unit * filled).reshape(-1, *space), solutions)
+    return combine_solutions((unit * filled).reshape(-1, *space), solutions)
 
 
 def _mean(values: np.ndarray, confidence: np.ndarray) -> np.ndarray:

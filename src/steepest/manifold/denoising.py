@@ -16,8 +16,8 @@ from ..core.progress import Callback, Reporter
 from ..core.solver import Limits, Solver, limits
 from ..core.status import Status, finished
 from .arguments import prepare
+from .certificate import minimise
 from .embedded import denoise_embedded
-from .minimise import minimise
 from .problem import Problem, linearise
 from .result import ManifoldResult
 

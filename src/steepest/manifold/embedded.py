@@ -23,8 +23,8 @@ from ..core.progress import Callback, Reporter
 from ..core.solver import Limits
 from ..flows.denoise import denoise
 from ..flows.result import DenoiseResult
+from .certificate import minimise
 from .euclidean import Euclidean
-from .minimise import minimise
 from .problem import Problem
 from .result import ManifoldResult
 

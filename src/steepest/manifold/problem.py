@@ -98,18 +98,20 @@ class Problem:
         self, kind: str, steps: Sequence[dict[int, int]], coefficients: Sequence[float]
     ) -> Term:
         """A difference of the pixels at these ``steps`` ({axis: pixels}), with ``coefficients``."""
-        shape, index = self.space, np.arange(self.num_pixels)
-        inside = np.ones(shape, bool)
-        for step in steps:
-            for axis, by in step.items():
-                where = np.arange(shape[axis]) + by
-                fits = (where >= 0) & (where < shape[axis])
-                inside &= fits.reshape([-1 if a == axis else 1 for a in range(len(shape))])
-        strides = [prod(shape[a + 1 :]) for a in range(len(shape))]
-        offsets = [sum(strides[a] * by for a, by in step.items()) for step in steps]
-        valid = inside.ravel()
+        offsets, inside = zip(*map(self.neighbour, steps), strict=True)
+        index, valid = np.arange(self.num_pixels), np.logical_and.reduce(inside)
         pixels = np.stack([np.where(valid, index + offset, index) for offset in offsets])
-        return Term(kind, tuple(offsets), tuple(coefficients), pixels, valid, (0,) * len(steps))
+        return Term(kind, offsets, tuple(coefficients), pixels, valid, (0,) * len(steps))
+
+    def neighbour(self, step: dict[int, int]) -> tuple[int, np.ndarray]:
+        """How much further the pixel at a step is in flat arrays, and where it is inside (n,)."""
+        offset, inside = 0, np.ones(self.space, bool)
+        for axis, by in step.items():
+            where = np.arange(self.space[axis]) + by
+            fits = (where >= 0) & (where < self.space[axis])
+            inside &= fits.reshape([-1 if a == axis else 1 for a in range(len(self.space))])
+            offset += prod(self.space[axis + 1 :]) * by
+        return offset, inside.ravel()
 
     @cached_property
     def groups(self) -> np.ndarray:

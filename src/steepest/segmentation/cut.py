@@ -64,8 +64,8 @@ def least_set(
 ) -> tuple[Rof, Level, Status]:
     """Solve the problem of `cut`, from the flux of ``rof`` if there is one.
 
-    ``error`` bounds the error of the costs; those that are no larger count as zero.
-    A pixel whose cost exceeds what can flow to it decides on its own, however much it costs.
+    Costs up to ``error``, which bounds their error, count as zero; those beyond what can flow to a
+    pixel are cut off.
     """
     faces = Faces.of(inputs.energy, inputs.space, length)
     enough = 2 * faces.largest + 8 * error

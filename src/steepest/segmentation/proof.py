@@ -30,9 +30,8 @@ THOROUGH = 50.0  # visits of a pixel to complete a flow, on average, if it is th
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """The faces between pixels: offsets (A, 3), capacities (A,) and weights of the pixels.
-
-    ``weights`` is (z, y, x), or (0, 0, 0) where all are one.
+    """The faces between pixels: offsets (A, 3), capacities (A,), and weights (z, y, x) of the
+    pixels, or (0, 0, 0) where all are one.
     """
 
     offsets: np.ndarray
@@ -80,8 +79,8 @@ def volume(array: np.ndarray) -> np.ndarray:
 class State:
     """An image f with a feasible flow q through its faces, and ``u = f + div q``; all (z, y, x).
 
-    ``effort`` is how often `prove` may visit a pixel on average to complete the flow. ``error``
-    bounds the error of f, and of levels.
+    ``effort`` is how often `prove` may visit a pixel on average, ``error`` bounds that of f and
+    levels.
     """
 
     f: np.ndarray
@@ -137,10 +136,11 @@ class State:
         return iterate_means(self.f, self.u, thresholds)
 
     def prove(self, level: float, complete: bool = True, within: Level | None = None) -> Level:
-        """The best set for a level, or ``{u > level}``, and what the flow proves about it.
+        """The best set ``within`` another one for a level, or ``{u > level}``, and what the flow
+        proves.
 
-        If ``complete``, the flow is completed where it does not saturate the contour, and the set
-        is changed where no flow can do this (`repair`). All is ``within`` another set.
+        If ``complete``, the flow is completed where it does not saturate the contour, or the set
+        changed (`repair`).
         """
         allowed = True if within is None else within.inside
         plain = Level.of(self, level, (self.u > level) & allowed)
@@ -159,9 +159,9 @@ class State:
 class ProvenSet:
     """A set of pixels for a level, and the bound of its energy by the flow of a state.
 
-    ``length`` is that of its contour, times the strength; ``lack`` is what the contour could still
-    let through, the gap without rounding. With what ties may change, this is ``excess``: the set
-    exceeds the least energy by no more. ``count`` and ``mass`` are its pixels and the sum of f.
+    ``length`` is that of its contour, times the strength; ``lack`` what the contour could still let
+    through. With what ties may change, the set exceeds the least energy by at most ``excess``.
+    ``count`` and ``mass`` are its pixels and the sum of f.
     """
 
     state: Any
@@ -196,9 +196,8 @@ class ProvenSet:
 
 @dataclass(frozen=True, eq=False)
 class Level(ProvenSet):
-    """A set in memory: ``inside`` (z, y, x).
-
-    ``known`` is `doubt`, where it has been found with the completed flow, which is not kept.
+    """A set in memory: ``inside`` (z, y, x); ``known`` is `doubt`, if it was found with a completed
+    flow, which is not kept.
     """
 
     state: State

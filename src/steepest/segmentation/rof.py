@@ -49,10 +49,9 @@ class Attempts:
 class Rof(Attempts):
     """The problem ``argmin 1/2||u - f||^2 + strength J(u)`` for one f and any number of strengths.
 
-    The iteration runs in float32 as long as that helps, on an image shifted and scaled to magnitude
-    one. A proof needs no more than a feasible flux, so nothing of this affects it: ``u`` is
-    evaluated anew from ``f`` in float64. The energy has a coarea formula, and is ``on`` the image.
-    ``max_num_iter`` is for the iterations of all strengths together.
+    The iteration runs on an image shifted and scaled to magnitude one, in float32 as long as that
+    helps. The proof is not affected: it needs no more than a feasible flux, and evaluates ``u``
+    from ``f`` in float64. The energy has a coarea formula, and is ``on`` the image.
     """
 
     def __init__(self, f: np.ndarray, energy: Energy, limits: Limits) -> None:
@@ -74,11 +73,11 @@ class Rof(Attempts):
         self._centred = ((f - middle) * self._scale)[None]
 
     def solve(self, strength: float, look: Callable[[State, float], bool]) -> Status:
-        """Solve until ``look(state, gap)`` returns True, from the flux of the last time.
+        """Solve from the last flux until ``look(state, gap)`` returns True; ``gap`` is the relative
+        one.
 
-        Where a flow to the mean proves that the solution is constant, nothing is solved.
-        ``gap`` is the relative duality gap. The last look is always at the flux where the
-        iteration ended. Returns CONVERGED if it was ended by ``look`` or by a gap of zero.
+        The last look is at the flux where the iteration ended. If a flow to the mean proves that
+        the solution is constant, nothing is solved. CONVERGED: by ``look``, or a gap of zero.
         """
         faces = Faces.of(self._energy, self._data.shape, strength)
         tau = scaled_strength(strength, self._scale)
@@ -140,8 +139,7 @@ def solve_and_look(
 ) -> tuple[Status, int]:
     """Run a solver and call ``look_at(gap, effort)`` less and less often; status and iterations.
 
-    The solver ends when this returns True. ``effort`` is how often the certificate may visit a
-    pixel, in proportion to the iterations so far.
+    The solver ends when that returns True. ``effort`` grows with the iterations (`State`).
     """
     looked, proven = 0, False
 

@@ -61,8 +61,8 @@ class ThresholdSearch:
     def look(self, state: Any, gap: float) -> bool:
         """Return True if the tolerance is met and the classes are exact.
 
-        As long as the image is too rough for that, classes are found by k-means with bins, and
-        again where the relative gap has become much smaller; sets are not completed.
+        While the image is too rough for that, classes are found by k-means with bins, anew when the
+        gap has fallen enough, and sets are not completed.
         """
         self.state, self.rough = state, self._fixed is None and gap > _ACCURATE
         if not self.rough:
@@ -79,7 +79,7 @@ class ThresholdSearch:
         """Find the values and classes of the last state exactly.
 
         The sum of the exact u over a set of least energy is that of f less the length of its
-        contour: so the means of the classes are exact where the sets are.
+        contour, so means are exact where sets are.
         """
         if self._fixed is not None:
             self._examine()
@@ -118,8 +118,7 @@ class ThresholdSearch:
     def _examine(self, complete: bool = True) -> None:
         """Find the sets, each inside the one before it, as sets of least energy are.
 
-        Two sets have pixels in the wrong order only if their excess allows for the difference of
-        the thresholds at one of these.
+        Pixels can be in the wrong order only if the excess of two sets allows for it.
         """
         self.levels = []
         for threshold in map(float, self._thresholds):

@@ -1,7 +1,7 @@
-"""What one worker finds out about the contours in one tile, from the flux that a pass has left.
+"""Tasks on one tile of a contour, with the flux that a pass has left.
 
-Everything is evaluated in float64, by the code that proves labels in memory
-(`steepest.segmentation.proof`), in bands of a tile: a band needs little memory.
+All is evaluated in float64 by the code that proves labels in memory
+(`steepest.segmentation.proof`), in bands, which need little memory.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from ...convex.energy import Energy
 from ...tiled.jobs import TileJob
-from ...tiled.windows import Window, grown
+from ...tiled.windows import Window, grow
 from ...tiled.workspace import read
 from ..classes import bin_moments, to_bins, values_in_bins
 from ..kernels import contour, near_level, potential
@@ -30,10 +30,10 @@ _RIM = 2  # pixels around a window whose u and faces are not all known
 
 @dataclass(frozen=True)
 class Patch:
-    """A window of the image and, within it, the box of the pixels of interest.
+    """A window of the image and, within it, the ``box`` of interest; arrays are (z, y, x).
 
-    Arrays are (z, y, x); u and the flow q are right in the box and at the next pixels. ``box`` and
-    ``corner`` have three axes, and ``shape`` is that of the image.
+    u and the flow q are right in the box and at the next pixels. ``corner`` is the window's first
+    pixel and ``shape`` that of the image, both with three axes.
     """
 
     f: np.ndarray
@@ -64,10 +64,10 @@ class Patch:
 
 @dataclass(frozen=True)
 class ContourJob(TileJob):
-    """``task(job, **needs)`` of one tile; the array that it returns is journaled.
+    """``task(job, **needs)`` on one tile; the array that it returns is journaled.
 
-    ``flux`` is the name of the flux in the workspace, or None for zero. The set of a ``level`` is
-    ``{u > level}`` with what is ``changed`` by repairs: names, the latest last.
+    ``flux`` is its name in the workspace, or None for zero. The set of a ``level`` is ``{u >
+    level}`` with what repairs have ``changed``: names, the latest last.
     """
 
     image: Any
@@ -85,7 +85,7 @@ class ContourJob(TileJob):
     def part(self, box: Window) -> Patch:
         """The part of the image around a box."""
         space = self.tiling.space
-        window, lead = grown(box, _RIM, space, align=1), 3 - len(space)
+        window, lead = grow(box, _RIM, space, align=1), 3 - len(space)
         f, faces = volume(self.image[window]), Faces.of(self.energy, space, self.strength)
         q = np.zeros((len(space), *f.shape))
         if self.flux is not None:
@@ -120,19 +120,18 @@ class ContourJob(TileJob):
         """The tile with the pixels around it that it may change: less than half a tile."""
         pairs = zip(self.tiling.size, self.tiling.space, strict=True)
         margin = min([_AROUND, *(m // 2 - _RIM for m, n in pairs if m < n)])
-        return grown(self.tile.core, margin, self.tiling.space, align=1)
+        return grow(self.tile.core, margin, self.tiling.space, align=1)
 
 
 def changes(
     job: ContourJob, names: tuple[str, ...], window: Window
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What repairs have changed in a window, the latest last: axes, places in it, and values.
+    """Axes, places in a window, and values of what repairs have changed there, the latest last.
 
-    The axis is that of a face, and the value its flow; or the axis is -1, and the value tells
-    whether the pixel is in the set.
+    A value is the flow of a face, or, with axis -1, whether the pixel is in the set.
     """
     tiling, rows = job.tiling, [np.zeros((0, 3))]
-    near = grown(window, _AROUND, tiling.space, align=1)
+    near = grow(window, _AROUND, tiling.space, align=1)
     grid = [range(w.start // m, -(-w.stop // m)) for w, m in zip(near, tiling.size, strict=True)]
     for name in names:
         rows += [job.store.map(name, tiling.number(place)) for place in product(*grid)]

@@ -114,9 +114,8 @@ class TiledState:
         return high - low <= CONSTANT * self._rof.span
 
     def kmeans(self, num_classes: int, exact: bool) -> np.ndarray:
-        """The centres of the classes of u.
-
-        Where the values between the classes are too many to be held, classes consist of whole bins.
+        """The centres of the classes of u; of whole bins where the values between are too many for
+        memory.
         """
         low, high = self.range
         if not high > low:
@@ -137,9 +136,8 @@ class TiledState:
     ) -> TiledLevel:
         """What the flux proves (see `segmentation.proof.State.prove`).
 
-        Tiles complete the flow of their own faces, and may change what is around them. So tiles
-        that do this at the same time are not neighbours. What is not complete then is at a border
-        of tiles, and tried again.
+        Tiles complete the flow of their faces, not two neighbours at a time, as they may change
+        what is around them. What is left at borders of tiles is tried again.
         """
         rounding = self.rounding(level)
         first = names = self._cut(level, [], within)
@@ -186,9 +184,8 @@ class TiledState:
 
 
 class TiledRof(Attempts):
-    """The problem ``argmin 1/2||u - f||^2 + strength J(u)`` on tiles.
-
-    ``f`` is the image ``(picture - shift) / divisor``, in float64. ``data`` is not changed.
+    """The problem ``argmin 1/2||u - f||^2 + strength J(u)`` on tiles, in float64, with ``f =
+    (picture - shift) / divisor``.
     """
 
     def __init__(

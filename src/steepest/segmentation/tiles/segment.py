@@ -33,10 +33,7 @@ def threshold_by_tiles(
 ) -> Segmentation:
     """`steepest.segmentation.threshold_rof` tile by tile.
 
-    The flux is completed tile by tile where it does not saturate a contour. Thresholds are found
-    from sums and histograms of all tiles, and the gap is a sum over all tiles. If a threshold lies
-    where so many pixels have nearly the same value that these do not fit in memory, classes consist
-    of whole bins, of 4096.
+    Thresholds come from sums and histograms of all tiles, and so does the gap.
     """
     refuse_by_tiles(values=None if values == "denoised" else values)
     strength = check_number(strength, "strength")
@@ -48,7 +45,7 @@ def threshold_by_tiles(
     def run(rof: TiledRof) -> Found:
         return ThresholdSearch(work.inputs, num_classes, fixed, "denoised").run(rof, strength)
 
-    return work.segmented(run)
+    return work.run(run)
 
 
 def chan_vese_by_tiles(request: TileRequest, mu: float, energy: Any) -> Segmentation:
@@ -61,7 +58,7 @@ def chan_vese_by_tiles(request: TileRequest, mu: float, energy: Any) -> Segmenta
         found = _TiledMeansSearch(work.inputs, rof, mu).found()
         return replace(found, values=found.values[:, 0])
 
-    return work.segmented(run, scaled=True)
+    return work.run(run, scaled=True)
 
 
 class _TiledMeansSearch(MeansSearch):
@@ -110,7 +107,7 @@ class TiledSegmentation:
         self._out = check_array(labels, space, kind, "out")
         self._doubt = None if doubt is None else check_array(doubt, space, kind, "out")
 
-    def segmented(self, run: Callable[[TiledRof], Found], scaled: bool = False) -> Segmentation:
+    def run(self, run: Callable[[TiledRof], Found], scaled: bool = False) -> Segmentation:
         """Run a search, and write its labels; ``scaled``: of the image with the range [0, 1]."""
         tiled, none = self.tiled, np.zeros(0)
         stopped = Found(None, [], Status.STOPPED, 0, none, np.inf, np.inf, False)
@@ -124,7 +121,7 @@ class TiledSegmentation:
             most = self.inputs.limits.max_num_iter
             rof = TiledRof(tiled, facts, means, levels, most, shift, divisor)
             found = run(rof)
-            painted = self._painted(found)
+            painted = self._write_labels(found)
             if rof.passes is not None:
                 tiled.release(rof.passes)
             found = replace(found, values=found.values * divisor + shift)
@@ -139,7 +136,7 @@ class TiledSegmentation:
             areas=areas, num_doubtful=number, doubtful_bound=wrong,
         )  # fmt: skip
 
-    def _painted(self, found: Found) -> tuple[np.ndarray, int, int]:
+    def _write_labels(self, found: Found) -> tuple[np.ndarray, int, int]:
         """Write the labels; the areas, the number of doubtful labels, and how many may be wrong."""
         tiled, levels = self.tiled, found.levels
         sets = [(level.level, level.changed, level.doubt[0]) for level in levels]  # type: ignore[attr-defined]
