@@ -123,7 +123,7 @@ def _solve_one(
 ) -> Iteration:
     """Solve for one image; yields its relative residual after every iteration.
 
-    Returns the image, the norms of its residual and of the reference, and the number of iterations.
+    Returns image, norms of its residual and of the reference, and iterations.
     """
     levels = hierarchy.levels
     volume = hierarchy.volume

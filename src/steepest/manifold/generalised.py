@@ -170,7 +170,7 @@ def _half_tanh(s: np.ndarray) -> np.ndarray:
 
 
 def jacobi(manifold: Any, log: np.ndarray) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
-    """Functions of the root of the Jacobi operator ``w -> R(w, log) log``, (n, d, d), with norms.
+    """Functions (n, d, d) of the root of the Jacobi operator ``w -> R(w, log) log``, with norms.
 
     They take the function of s for the eigenvalue ``s^2``, that for ``-s^2``, and the value at 0.
     """

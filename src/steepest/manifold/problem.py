@@ -1,11 +1,12 @@
 """The energy of an image on a manifold, and its linearisation in tangent spaces.
 
-    F(x) = 1/2 sum_i m_i d(x_i, f_i)^2 + alpha sum_i w_i |(d(x_i, x_j) / h)_j|
-           + beta sum_i w_i |second differences|
+F(x) = 1/2 sum_i m_i d(x_i, f_i)^2 + alpha sum_i w_i |(d(x_i, x_j) / h)_j| + beta sum_i w_i |second
+differences|
 
-with m = 1 at known pixels and 0 elsewhere. ``|.|`` is the Euclidean norm over the differences of a
-pixel (isotropic) or their sum. With ``huber`` = e > 0 for an order, ``w |.|`` becomes
-``|.|^2 / (2 e)`` up to e w and ``w |.| - e w^2 / 2`` beyond, as in `steepest.TotalVariation`.
+m is 1 at known pixels, else 0, and j are the next pixels along the axes. ``|.|`` is the Euclidean
+norm over the differences of a pixel (isotropic) or their sum. With ``huber`` = e > 0 for an order,
+``w |.|`` becomes ``|.|^2 / (2 e)`` up to e w and ``w |.| - e w^2 / 2`` beyond, as in
+`steepest.TotalVariation`.
 """
 
 from __future__ import annotations
@@ -27,12 +28,11 @@ _SHARE = 8192  # coordinates for which a thread is worth starting; phases are to
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """The energy F of images (\\*space) of n points, given by the noisy points ``data``.
+    r"""The energy F of images (\*space) of n points, given by the noisy points ``data``.
 
-    Points are (n, \\*point_shape); ``known`` and ``weights`` (n,) or None. ``alpha`` and ``beta``
-    are the weights of the first and the second order, ``huber`` the half-widths of their quadratic
-    zones. Lengths are in units of the smallest spacing, so that nothing depends on the caller's
-    unit.
+    Points are (n, \*point_shape); ``known`` and ``weights`` (n,) or None. ``alpha`` and ``beta``
+    are the weights of both orders, ``huber`` the half-widths of their quadratic zones. Lengths are
+    in units of the smallest spacing, so that nothing depends on the caller's unit.
     """
 
     manifold: Any
@@ -226,8 +226,8 @@ class Linearisation:
 
     ``data`` (tangents d, n) is the logarithm of the data, 0 where unknown; ``vectors`` (T, d, n)
     are the residuals at x. A term takes its K pixels by ``coefficients`` (T, K) or, where
-    ``block_index`` (T, K) is not -1, by these of the ``blocks`` (B, d, d, n). ``norms`` are bounds
-    of the norms of both, (n,) arrays or numbers, per term and pixel.
+    ``block_index`` (T, K) is not -1, by these of the ``blocks`` (B, d, d, n); ``norms`` bound the
+    norms of both.
     """
 
     x: Any

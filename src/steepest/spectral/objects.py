@@ -154,9 +154,8 @@ def _measure(
     decomposition: Decomposition,
     pixel_size: float,
 ) -> None:
-    """Measure all regions of one band and channel.
-
-    The scale refers to the joint contrast of the planes ``together``, the snr to noise of 1.
+    """Measure all regions of one band and channel: scale by the planes ``together``, snr for noise
+    1.
     """
     flat, ndim = labels.ravel(), labels.ndim
 

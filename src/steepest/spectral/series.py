@@ -161,9 +161,8 @@ def decompose_series(
 
 
 def _report(on_step: Callback, before: int, every: int, step: Step) -> bool:
-    """Report a step of one page, numbered among the steps of all ``every`` pages.
-
-    Returns True if the callback asks to stop.
+    """Report a step, numbered among those of all ``every`` pages; True if the callback asks to
+    stop.
     """
     done, total = before * step.num_steps, every * step.num_steps
     return asks_to_stop(on_step, replace(step, step=done + step.step, num_steps=total))
