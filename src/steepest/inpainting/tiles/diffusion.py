@@ -96,7 +96,7 @@ class _Passes:
 
     def __init__(self, tiled: TiledImage, marks: Picture | None, inverted: bool) -> None:
         if marks is not None:
-            marks = tiled.shared(marks, "marks")
+            marks = tiled.share(marks, "marks")
         self._name = "unknown" if inverted else "image" if marks is None else "known"
         self._tiled, self._store = tiled, tiled.workspace
         self._space, self._channels = tiled.tiling.space, tiled.picture.channels
