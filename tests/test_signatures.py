@@ -11,6 +11,10 @@ import numpy as np
 import steepest
 
 IMAGE = np.random.default_rng(0).random((9, 10))
+GRAINS = steepest.io.OrientationMap(
+    np.tile([0.0, 0.0, 0.0, 1.0], (3, 4, 1)), np.ones((3, 4), int),
+    (steepest.io.Phase("", "m-3m"),), (1.0, 1.0), "ctf",
+)  # fmt: skip
 POSITIONAL: dict[str, tuple[Any, ...]] = {
     "tv_flow": (IMAGE, 0.01),
     "denoise_tv": (IMAGE, 0.01),
@@ -22,6 +26,8 @@ POSITIONAL: dict[str, tuple[Any, ...]] = {
     "inpainting.masks.laplacian_dither": (IMAGE, 0.1),
     "inpainting.masks.random": (IMAGE, 0.1),
     "inpainting.masks.regular": (IMAGE, 0.1),
+    "manifold.denoise_grains": (GRAINS, 0.1),
+    "manifold.denoise_phases": (IMAGE, 0.1),
     "particles.sample": (IMAGE, 9),
     "particles.stipple": (IMAGE, 9),
     "segmentation.bias_corrected": (IMAGE, 0.1, 10.0),

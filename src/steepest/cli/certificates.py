@@ -75,10 +75,11 @@ def duration(seconds: float) -> str:
 _NUMBERS = "error_bound gap iterations status data_range strength sigma noise_share noise"
 
 
-def without_pixels(result: Any) -> Any:
-    """Return the numbers of a denoised image, or of a flow, that its certificate needs."""
+def without_pixels(result: Any, time: Any = ...) -> Any:
+    """Return what the certificate of a denoised image or a flow needs; of one time, if given."""
     kept = {name: getattr(result, name, None) for name in _NUMBERS.split()}
-    psnr = result.psnr_bound()
+    kept |= {name: np.asarray(kept[name])[time] for name in ("error_bound", "gap")}
+    psnr = np.asarray(result.psnr_bound())[time]
     return SimpleNamespace(**kept, psnr_bound=lambda: psnr)
 
 

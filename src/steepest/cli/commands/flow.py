@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -15,7 +14,7 @@ from steepest.core.errors import InputError, TooManySteps
 from steepest.flows.time_grid import DEFAULT_MAX_STEPS, MOST_STEPS
 
 from .. import choices
-from ..certificates import bounds
+from ..certificates import bounds, without_pixels
 from ..extras import need_figures
 from ..grey import values_of
 from ..runner import Batch, Item
@@ -130,7 +129,7 @@ def flow(
             )  # fmt: skip
         rows = item.values["times"] = []
         for i, time in enumerate(times):
-            words, numbers = bounds([_at(result, i) for result in results])
+            words, numbers = bounds([without_pixels(result, i) for result in results])
             rows.append({"time": time, **numbers})
             if len(times) > 1:
                 item.report(f"t = {time:g}", words)
@@ -138,13 +137,6 @@ def flow(
 
     sources = reading.sources(images, writing.output, large=large)
     return Batch(sources, work, files, writing.overwrite)
-
-
-def _at(flow: Any, i: int) -> Any:
-    """The certificate of a flow at one time."""
-    own = {name: getattr(flow, name)[i] for name in ("error_bound", "gap")}
-    psnr = flow.psnr_bound()[i]
-    return SimpleNamespace(psnr_bound=lambda: psnr, data_range=flow.data_range, **own)
 
 
 @contextmanager
