@@ -19,7 +19,7 @@ from ..core.progress import Callback, Reporter
 from ..core.result import ImageResult
 from ..core.solver import Limits, Solver, limits
 from ..core.status import Status, finished
-from .grid import Patches, check_fits, patches_of, prepare
+from .grid import Patches, check_fits, patches_of, prepare, restored
 from .model import PatchModel
 from .prior import Members, Prior, gaussian
 
@@ -286,13 +286,11 @@ def restore(
     check_fits(shape, model, "the image of adjoint")
 
     def unflat(flat: np.ndarray) -> np.ndarray:
-        image = layout.restore_axes(np.moveaxis(flat.reshape(shape), -1, 0))
-        return np.ascontiguousarray(image)
+        return restored(flat.reshape(shape), layout)
 
     def to_flat(image: np.ndarray) -> np.ndarray:
-        if channel_axis is None:
-            return image.ravel()
-        return np.ascontiguousarray(np.moveaxis(image, channel_axis, -1)).ravel()
+        own = image if channel_axis is None else np.moveaxis(image, channel_axis, -1)
+        return np.ascontiguousarray(own).ravel()
 
     def ahead(flat: np.ndarray) -> np.ndarray:
         return image_of(forward, unflat(flat), "forward", values.shape) / scale
@@ -309,18 +307,18 @@ def restore(
     dtype = np.float32 if np.asarray(data).dtype == np.float32 else np.float64
     return solve(
         values / scale, model, shape, ahead, back, weight, begin, solver, on_step,
-        lambda image: unflat(image).astype(dtype, copy=False),
+        lambda image: restored(image, layout).astype(dtype, copy=False),
     )  # fmt: skip
 
 
 def solve(
     data: np.ndarray, model: PatchModel, shape: tuple[int, ...], forward: Map, adjoint: Map,
     weight: float | None, start: np.ndarray | None, solver: Solver | None,
-    on_step: Callback | None, restored: Map, free: np.ndarray | None = None,
+    on_step: Callback | None, finish: Map, free: np.ndarray | None = None,
 ) -> PatchResult:  # fmt: skip
     """Restore an image of this shape, (\\*space, channels).
 
-    ``forward`` and ``adjoint`` take and return flat images and include 1 / noise. ``restored``
+    ``forward`` and ``adjoint`` take and return flat images and include 1 / noise. ``finish``
     brings the image into the form of the user.
     """
     own = limits(solver, TOLERANCE, STEPS)
@@ -339,7 +337,7 @@ def solve(
         flat = np.zeros(math.prod(shape)) if start is None else start
         start = first_image(problem, model, flat, own)
     flat, energies, relative, status = minimise(problem, start, own, reporter)
-    image = restored(flat.reshape(shape))
+    image = finish(flat.reshape(shape))
     result = PatchResult(image, energies, relative, len(energies) - 1, status)
     return finished(result, own.raise_on_failure)
 
