@@ -1,14 +1,18 @@
 """Posterior samplers against exact answers: the tables of docs/posterior.
 
 ``python -m benchmarks.posterior couplings|gap|bridge|digits|simulated|coverage`` (default: all)
-writes ``results/posterior/*.md``. One thread; seconds are processor time.
+writes ``results/posterior/*.md``. One thread; seconds are processor time. What was measured is
+kept in ``*.jsonl``, a line for each seed, so that a run that was cut off goes on; remove these
+files to measure again.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from time import process_time
 
@@ -30,6 +34,23 @@ def write(name: str, lines: Sequence[str]) -> None:
     text = "\n".join(lines) + f"\n\n{describe()}\n"
     (OUTPUT / f"{name}.md").write_text(text)
     print(text, flush=True)
+
+
+def known(table: str) -> dict[str, list[float]]:
+    """Return what was measured before for a table."""
+    path = OUTPUT / f"{table}.jsonl"
+    return dict(map(json.loads, path.read_text().splitlines())) if path.exists() else {}
+
+
+def kept(table: str, key: str, measure: Callable[[], Sequence[float]]) -> list[float]:
+    """Return what was measured before under this key, or measure it and keep it."""
+    found = known(table).get(key)
+    if found is None:
+        found = [round(float(value), 6) for value in measure()]
+        OUTPUT.mkdir(parents=True, exist_ok=True)
+        with (OUTPUT / f"{table}.jsonl").open("a") as file:
+            file.write(json.dumps([key, found]) + "\n")
+    return found
 
 
 def spread(values: Sequence[float], digits: int = 2) -> str:
@@ -84,20 +105,27 @@ def couplings() -> None:
     for name, plan in plans.items():
         cells, seconds = [], []
         for draw, exact in cases:
-            found: dict[int, list[float]] = {1: [], 5: [], 20: []}
-            for seed in list(SEEDS)[:3]:
+
+            def measure(seed: int) -> list[float]:
                 rng = np.random.default_rng(seed)
-                x, y = draw(4000, rng)
+                x, y = draw(4000, rng)  # noqa: B023
                 begin = process_time()
-                model = posterior.learn(x, y, coupling=plan, steps=2000, rng=seed)
-                seconds.append(process_time() - begin)
-                y_new = draw(12, rng)[1]
-                truth = exact(y_new, 500, rng)
-                for steps in found:
+                model = posterior.learn(x, y, coupling=plan, steps=2000, rng=seed)  # noqa: B023
+                found = [process_time() - begin]
+                y_new = draw(12, rng)[1]  # noqa: B023
+                truth = exact(y_new, 500, rng)  # noqa: B023
+                for steps in (1, 5, 20):
                     samples = euler(model, y_new, 500, steps)
                     each = [wasserstein(a, b) for a, b in zip(samples, truth, strict=True)]
-                    found[steps].append(float(np.mean(each)))
-            cells.append(" / ".join(spread(values) for values in found.values()))
+                    found.append(float(np.mean(each)))
+                return found
+
+            found = np.array([
+                kept("couplings", f"{name}, {draw.__name__}, seed {seed}", partial(measure, seed))
+                for seed in SEEDS
+            ])  # fmt: skip
+            seconds.append(found[:, 0].mean())
+            cells.append(" / ".join(spread(column) for column in found.T[1:]))
         lines.append(f"| {name} | {' | '.join(cells)} | {np.mean(seconds):.1f} |")
         print(lines[-1], flush=True)
     floors = []
@@ -168,10 +196,7 @@ def bridge() -> None:
             - ((y - x[:, :1]) ** 2).sum(1) / (2 * noise**2)
         )  # fmt: skip
 
-    gaps: dict[int, list[float]] = {k: [] for k in levels}
-    off: dict[int, list[float]] = {k: [] for k in levels}
-    seconds = []
-    for seed in SEEDS:
+    def measure(seed: int) -> list[float]:
         rng = np.random.default_rng(seed)
         x = CENTERS[rng.integers(6, size=8000)] + width * rng.standard_normal((8000, 2))
         y = x[:, :1] + noise * rng.standard_normal((8000, 1))
@@ -180,19 +205,21 @@ def bridge() -> None:
         start = posterior.Chain([posterior.Map(Inverse(flow))], (2,))
         begin = process_time()
         fitted = posterior.fit_chain(start, None, x, y, steps=3000, rng=seed)
-        seconds.append(process_time() - begin)
+        found = [process_time() - begin]
         for k in levels:
             chain = posterior.bridge(fitted, log_joint, levels=k) if k else fitted
-            rows = slice(0, 1000)
-            gaps[k].append(posterior.gap(chain, log_joint, x[rows], y[rows], rng=seed).value)
+            found.append(posterior.gap(chain, log_joint, x[:1000], y[:1000], rng=seed).value)
             draws = chain.sample(y[:200], 20, rng=seed).samples.reshape(-1, 2)
             nearest = np.linalg.norm(draws[:, None] - CENTERS, axis=2).min(1)
-            off[k].append(float((nearest > 4 * width).mean()))
+            found.append(float((nearest > 4 * width).mean()))
+        return found
+
+    found = np.array([kept("bridge", f"seed {seed}", partial(measure, seed)) for seed in SEEDS])
     lines = [
         f"| levels | {' | '.join(map(str, levels))} |", "|---" * (len(levels) + 1) + "|",
-        f"| gap | {' | '.join(spread(gaps[k]) for k in levels)} |",
-        f"| draws off the modes | {' | '.join(spread(off[k], 3) for k in levels)} |", "",
-        f"Training of the couplings: {np.mean(seconds):.0f} s.",
+        f"| gap | {' | '.join(spread(column) for column in found.T[1::2])} |",
+        f"| draws off the modes | {' | '.join(spread(column, 3) for column in found.T[2::2])} |",
+        "", f"Training of the couplings: {found[:, 0].mean():.0f} s.",
     ]  # fmt: skip
     write("bridge", lines)
 
@@ -234,36 +261,39 @@ def cut(images: np.ndarray) -> np.ndarray:
 
 def digit_table() -> None:
     """PSNR of the mean, CRPS, and coverage before and after the factor, over seeds."""
-    methods = {
+    half = {
         "mixture": (100, 300, 1000), "Gaussian": (1000,), "flow": (100, 300, 1000),
         "flow, 2000 steps": (100, 1000),
     }  # fmt: skip
-    write("digits", digit_rows(methods, (("half size", halve), ("half missing", cut))))
+    missing: dict[str, tuple[int, ...]] = {"mixture": (1000,), "flow": (1000,)}
+    rows = digit_rows("digits", half, "half size", halve)
+    write("digits", [*rows, *digit_rows("digits", missing, "half missing", cut)[2:]])
 
 
 def simulated() -> None:
     """The same for flows that see each image with a new measurement in every batch."""
     methods = {"flow, measured anew": (100, 300, 1000), "flow, measured anew, 2000 steps": (100,)}
-    write("simulated", digit_rows(methods, (("half size", halve),)))
+    write("simulated", digit_rows("simulated", methods, "half size", halve))
 
 
 def digit_rows(
-    methods: dict[str, tuple[int, ...]],
-    tasks: Sequence[tuple[str, Callable[[np.ndarray], np.ndarray]]],
-) -> list[str]:
+    table: str, methods: dict[str, tuple[int, ...]], task: str,
+    forward: Callable[[np.ndarray], np.ndarray],
+) -> list[str]:  # fmt: skip
     """Return the table of some methods."""
     head = "| | training images | CPU s | PSNR | CRPS | 90 %: raw | factor | after |"
     lines = [head, "|---" * 8 + "|"]
-    for task, forward in tasks:
-        for method, sizes in methods.items():
-            for size in sizes:
-                found = [digit(method, size, forward, seed) for seed in SEEDS]
-                cells = [
-                    f"{np.mean(column):.{k}f} ± {np.std(column, ddof=1):.{k}f}"
-                    for column, k in zip(zip(*found, strict=True), (0, 2, 3, 3, 2, 3), strict=True)
-                ]
-                lines.append(f"| {task}: {method} | {size} | {' | '.join(cells)} |")
-                print(lines[-1], flush=True)
+    for method, sizes in methods.items():
+        for size in sizes:
+            found = [
+                kept(table, f"{task}, {method}, {size}, seed {seed}",
+                     partial(digit, method, size, forward, seed))
+                for seed in SEEDS
+            ]  # fmt: skip
+            columns = zip(zip(*found, strict=True), (0, 2, 3, 3, 2, 3), strict=True)
+            cells = [spread(column, digits) for column, digits in columns]
+            lines.append(f"| {task}: {method} | {size} | {' | '.join(cells)} |")
+            print(lines[-1], flush=True)
     return lines
 
 

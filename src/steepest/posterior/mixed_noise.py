@@ -14,9 +14,10 @@ from ..core.errors import InputError
 from ..core.numbers import check_count, check_number
 from ..core.rng import Rng, generator
 from ..core.status import Status
-from .flow import Flow, torch_generator
+from .flow import Flow
 from .given import as_given
 from .kernels import Metropolis
+from .training import torch_generator
 
 _INNER = 60  # steps of the closed update between draws
 _FLOOR = 1e-12  # variances
