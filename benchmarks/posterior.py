@@ -1,9 +1,9 @@
 """Posterior samplers against exact answers: the tables of docs/posterior.
 
-``python -m benchmarks.posterior couplings|gap|bridge|digits|simulated|coverage`` (default: all)
-writes ``results/posterior/*.md``. One thread; seconds are processor time. What was measured is
-kept in ``*.jsonl``, a line for each seed, so that a run that was cut off goes on; remove these
-files to measure again.
+``python -m benchmarks.posterior couplings|gap|bridge|kernels|steps|digits|simulated|coverage``
+(default: all) writes ``results/posterior/*.md``. One thread; seconds are processor time. What was
+measured is kept in ``*.jsonl``, a line for each seed, so that a run that was cut off goes on;
+remove these files to measure again.
 """
 
 from __future__ import annotations
@@ -183,6 +183,106 @@ def gap() -> None:
     write("gap", lines)
 
 
+class Layer(torch.nn.Module):
+    """One side of a layer of an autoencoder: mean and deviation from a small network."""
+
+    def __init__(self, size: int, size_y: int) -> None:
+        super().__init__()
+        self.net = torch.nn.Sequential(
+            torch.nn.Linear(size + size_y, 64), torch.nn.SiLU(),
+            torch.nn.Linear(64, 64), torch.nn.SiLU(), torch.nn.Linear(64, 2 * size),
+        )  # fmt: skip
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return mean and deviation."""
+        mean, log = self.net(torch.cat([x, y], 1)).chunk(2, 1)
+        return mean, (log / 2).exp()
+
+
+def diffusion(count: int, duration: float = 6.0) -> posterior.Chain:
+    """Return Euler steps of the reversed diffusion of N(2, 1), whose score is known."""
+    beta = 1 - math.exp(-duration / count)
+
+    def pair(mean: float) -> posterior.GaussianPair:
+        return posterior.GaussianPair(
+            lambda x, y: (x + beta / 2 * x + beta * (mean - x), math.sqrt(beta)),
+            lambda x, y: (math.sqrt(1 - beta) * x, math.sqrt(beta)),
+        )
+
+    times = duration * (1 - np.arange(count) / count)
+    return posterior.Chain([pair(2 * math.exp(-t / 2)) for t in times], (1,))
+
+
+def kernels() -> None:
+    """The gap of diffusion steps and of layers of autoencoders; time steps of flows."""
+
+    def target(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return -0.5 * ((x - 2) ** 2).sum(1)
+
+    def six(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        off = ((x[:, None] - torch.from_numpy(CENTERS).float()) ** 2).sum(2)
+        return torch.logsumexp(-off / 0.02, 1) - ((y - x[:, :1]) ** 2).sum(1) / 0.08
+
+    def shifted(seed: int) -> tuple[np.ndarray, np.ndarray]:
+        return 2 + np.random.default_rng(seed).standard_normal((5000, 1)), np.zeros((5000, 1))
+
+    def diffused(count: int, seed: int) -> list[float]:
+        return [posterior.gap(diffusion(count), target, *shifted(seed), rng=seed).value, 0.0]
+
+    def encoded(modal: bool, layers: int, both: bool, seed: int) -> list[float]:
+        torch.manual_seed(seed)
+        x, y = modes(5000, np.random.default_rng(seed)) if modal else shifted(seed)
+        log_joint, d = (six, 2) if modal else (target, 1)
+        pairs = [posterior.GaussianPair(Layer(d, 1), Layer(d, 1)) for _ in range(layers)]
+        begin = process_time()
+        chain = posterior.fit_chain(
+            posterior.Chain(pairs, (d,)), log_joint if both else None, x, y, steps=800,
+            learning_rate=3e-3, rng=seed,
+        )  # fmt: skip
+        seconds = process_time() - begin
+        return [posterior.gap(chain, log_joint, x[:2000], y[:2000], rng=seed).value, seconds]
+
+    rows = {
+        "N(2, 1), 16 diffusion steps": partial(diffused, 16),
+        "N(2, 1), 64 diffusion steps": partial(diffused, 64),
+        "N(2, 1), one autoencoder layer, from pairs": partial(encoded, False, 1, False),
+        "N(2, 1), one autoencoder layer, with the density": partial(encoded, False, 1, True),
+        "six modes, one autoencoder layer, from pairs": partial(encoded, True, 1, False),
+        "six modes, three autoencoder layers, from pairs": partial(encoded, True, 3, False),
+        "six modes, three autoencoder layers, with the density": partial(encoded, True, 3, True),
+    }
+    lines = ["| kernels | gap | CPU s to learn |", "|---|---|---|"]
+    for name, measure in rows.items():
+        found = [kept("kernels", f"{name}, seed {k}", partial(measure, k)) for k in SEEDS]
+        gaps, seconds = zip(*found, strict=True)
+        lines.append(f"| {name} | {spread(gaps)} | {np.mean(seconds):.0f} |")
+        print(lines[-1], flush=True)
+    write("kernels", lines)
+
+
+def steps() -> None:
+    """The error of time steps that doubling estimates, and the difference from 256 steps."""
+
+    def measure(seed: int) -> list[float]:
+        rng = np.random.default_rng(seed)
+        model = posterior.learn(*modes(4000, rng), steps=800, learning_rate=3e-3, rng=seed)
+        y = modes(50, rng)[1]
+        exact = model.sample(y, 40, rng=seed, num_steps=256).samples
+        found = []
+        for count in (2, 4, 8, 16):
+            draws = model.sample(y, 40, rng=seed, num_steps=count)
+            found += [draws.time_error, float(np.sqrt(((draws.samples - exact) ** 2).mean()))]
+        return found
+
+    columns = np.array([kept("steps", f"seed {k}", partial(measure, k)) for k in SEEDS]).T
+    lines = [
+        "| Heun steps | 2 | 4 | 8 | 16 |", "|---|---|---|---|---|",
+        f"| estimated | {' | '.join(spread(c, 4) for c in columns[::2])} |",
+        f"| from 256 steps | {' | '.join(spread(c, 4) for c in columns[1::2])} |",
+    ]  # fmt: skip
+    write("steps", lines)
+
+
 def bridge() -> None:
     """Affine couplings on six narrow modes, and annealed steps after them."""
     import zuko
@@ -204,7 +304,7 @@ def bridge() -> None:
         flow = zuko.flows.RealNVP(2, 1, transforms=8, hidden_features=(64, 64))
         start = posterior.Chain([posterior.Map(Inverse(flow))], (2,))
         begin = process_time()
-        fitted = posterior.fit_chain(start, None, x, y, steps=3000, rng=seed)
+        fitted = posterior.fit_chain(start, None, x, y, steps=1500, learning_rate=3e-3, rng=seed)
         found = [process_time() - begin]
         for k in levels:
             chain = posterior.bridge(fitted, log_joint, levels=k) if k else fitted
@@ -361,7 +461,7 @@ def coverage() -> None:
 
 TABLES = {
     "couplings": couplings, "gap": gap, "bridge": bridge, "digits": digit_table,
-    "coverage": coverage, "simulated": simulated,
+    "coverage": coverage, "simulated": simulated, "kernels": kernels, "steps": steps,
 }  # fmt: skip
 
 

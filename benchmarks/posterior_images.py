@@ -112,7 +112,7 @@ def texture(name: str, method: str, images: int) -> list[float]:
         if method == "steepest"
         else Langevin(a, noise, (SIZE, SIZE), TotalVariation(), *LANGEVIN[name])
     )
-    return row((seconds if method == "steepest" else 0.0, sampler), calibration, test, 32)
+    return row((seconds if method == "steepest" else 0.0, sampler), calibration, test, 16)
 
 
 def texture_table(name: str, peers: bool) -> None:

@@ -221,7 +221,7 @@ def fit_chain(
     x, y : arrays or tensors (n, \\*shape), (n, \\*shape_y)
         Pairs.
     steps, batch_size, learning_rate
-        Of Adam.
+        Of Adam; the learning rate falls to 0 (cosine).
     rng : int or numpy.random.Generator
 
     Returns
@@ -291,18 +291,13 @@ def sensitivity(model: Any, y: Any, *, count: int = 200, size: float = 0.01, rng
     -------
     array (n,)
     """
-    values, _ = as_given(y, "y")
-    random = generator(rng)
-    seed = int(random.integers(2**31))
+    values, random = as_given(y, "y")[0], generator(rng)
+    seed, n = int(random.integers(2**31)), len(values)
     unit = float(values.std()) or float(np.abs(values).max()) or 1.0
     step = check_number(size, "size", positive=True) * unit
-    direction = random.standard_normal(values.shape)
-    n = len(values)
-    length = np.linalg.norm(direction.reshape(n, -1), axis=1)
-    direction = direction / length.reshape(-1, *[1] * (values.ndim - 1))
-    one, other = (
-        np.asarray(model.sample((values + sign * step / 2 * direction).astype(values.dtype), count,
-                                rng=seed).samples, float)
-        for sign in (-1, 1)
-    )  # fmt: skip
-    return np.linalg.norm((other - one).reshape(n, count, -1), axis=2).mean(1) / step
+    flat = random.standard_normal((n, values[0].size))
+    flat *= step / 2 / np.linalg.norm(flat, axis=1, keepdims=True)
+    move = flat.reshape(values.shape).astype(values.dtype)
+    ends = [model.sample(each, count, rng=seed).samples for each in (values - move, values + move)]
+    one, other = (np.asarray(each, float).reshape(n, count, -1) for each in ends)
+    return np.linalg.norm(other - one, axis=2).mean(1) / step

@@ -29,9 +29,9 @@ class PatchPosterior:
 
     Two images are drawn in turn: u given y and v, which is Gaussian, and v given u, from the exact
     posterior of the patches of a grid shifted at random. ``u - v`` is white; its deviation falls
-    from that of the model's patches by a tenth in each round, to a quarter of ``noise`` over the root
-    mean square norm of the columns of A. The samples are those of v. They approximate a posterior:
-    widen their intervals by the factor of `check`.
+    from that of the model's patches by a tenth in each round, to a quarter of ``noise`` over the
+    root mean square norm of the columns of A. The samples are those of v. They approximate a
+    posterior: widen their intervals by the factor of `check`.
 
     Parameters
     ----------
@@ -114,11 +114,12 @@ class PatchPosterior:
         With one grid for all, the seams of its patches would stay in their mean.
         """
         images, size = u.T.reshape(-1, *self.shape), self.model.patch_shape
-        full = [n + 2 * p - 1 - (n + p - 1) % p for n, p in zip(self.shape, size, strict=True)]
+        most = [p if n > p else 1 for n, p in zip(self.shape, size, strict=True)]
+        full = [-(-(n + m - 1) // p) * p for n, m, p in zip(self.shape, most, size, strict=True)]
         joined = np.empty((len(images), *full))
         inner = []
         for image, out in zip(images, joined, strict=True):
-            before = [int(random.integers(p)) for p in size]
+            before = [int(random.integers(m)) for m in most]
             sides = zip(before, full, self.shape, strict=True)
             out[:] = np.pad(image, [(b, m - b - n) for b, m, n in sides], mode="symmetric")
             inner.append(tuple(slice(b, b + n) for b, n in zip(before, self.shape, strict=True)))

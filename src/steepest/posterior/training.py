@@ -31,18 +31,20 @@ def at(values: Tensor | None, index: Tensor | slice) -> Tensor | None:
 
 def descend(
     parameters: Iterable[Tensor], loss: Callable[[], Tensor], steps: int, rate: float,
-    after: Callable[[int], bool] = lambda step: False,
+    after: Callable[[int], bool] | None = None,
 ) -> None:  # fmt: skip
-    """Take steps of Adam until ``after`` a step returns True."""
+    """Take steps of Adam until ``after`` a step returns True; without it, the rate falls to 0."""
     optimizer = torch.optim.Adam(parameters, lr=rate)
     for step in range(1, steps + 1):
+        if after is None:
+            optimizer.param_groups[0]["lr"] = rate / 2 * (1 + math.cos(math.pi * step / steps))
         value = loss()
         if not math.isfinite(value.item()):
             raise NotConverged("the loss is not finite; lower the learning_rate", None)
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
-        if after(step):
+        if after is not None and after(step):
             return
 
 
