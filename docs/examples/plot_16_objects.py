@@ -36,8 +36,8 @@ plot.object_overlay(noisy, dark, title="negative, noise of 20 of 255 grey values
 
 # %%
 # Texture has edges as well, and some of it counts as objects; a higher ``min_score`` leaves out
-# what is less clear. Packed stones that touch along their sides, or cells in tissue, are not what this
-# is made for: a network that was trained on such pictures is better there.
+# what is less clear. Packed stones that touch along their sides, or cells in tissue, are not what
+# this is made for: a network that was trained on such pictures is better there.
 
 gravel = data.gravel()[:256, :256]
 figure, panels = plt.subplots(1, 2, figsize=(9.6, 5.2), layout="constrained")
