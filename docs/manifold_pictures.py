@@ -31,26 +31,13 @@ def orientations() -> Any:
 
 def misorientations() -> Any:
     """Mean misorientation to the neighbours in the grain."""
-    given = io.read_orientations("sample:nickel").quaternions
-    clean = manifold.denoise(given, np.radians(0.5), CUBIC).image
-    before, after = np.degrees(local(given)), np.degrees(local(clean))
+    given = io.read_orientations("sample:nickel")
+    clean, _ = manifold.denoise_grains(given, np.radians(0.5))
+    angles = [manifold.misorientations(each) for each in (given, clean)]
+    inside = [each < 5 for each in angles[0]]
+    before, after = (manifold.mean_misorientation(each, inside) for each in angles)
     images, most = {"measured": before, "denoised": after}, np.nanpercentile(before, 98)
     return plot.side_by_side(plot.misorientation_map, images, most=most)[0]
-
-
-def local(quaternions: np.ndarray) -> np.ndarray:
-    """Mean misorientation in radians of each point to its neighbours nearer than 5 degrees."""
-    total, number = np.zeros(quaternions.shape[:2]), np.zeros(quaternions.shape[:2])
-    down, right = manifold.neighbour_distances(quaternions, CUBIC)
-    for angles, ends in (
-        (down, (np.s_[1:], np.s_[:-1])),
-        (right, (np.s_[:, 1:], np.s_[:, :-1])),
-    ):
-        inside = angles < np.radians(5)
-        for end in ends:
-            total[end] += np.where(inside, angles, 0)
-            number[end] += inside
-    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
 
 
 def tensors() -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from steepest import InputError, patches, spectral
-from steepest.app.lowpass import low_pass
+from steepest.app.frames import low_pass
 from steepest.app.repair import Repair
 from steepest.app.session import Session
 from steepest.cli.main import main

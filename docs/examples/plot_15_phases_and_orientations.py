@@ -34,21 +34,17 @@ mri = plot.side_by_side(plot.phase_map, {"measured": head, "denoised": clean.ima
 # command ``steepest orientations`` does all of this with a file.
 
 ebsd = io.read_orientations("sample:nickel")
-cubic = manifold.Rotations(symmetry=ebsd.phases[0].symmetry)
-grains = manifold.denoise(ebsd.quaternions, np.radians(0.5), cubic)
-print(grains)
+clean, results = manifold.denoise_grains(ebsd, np.radians(0.5))
+print(results[0])
 
-images = {"measured": ebsd.quaternions, "denoised": grains.image}
+images = {"measured": ebsd.quaternions, "denoised": clean.quaternions}
 orientations = plot.side_by_side(plot.orientation_map, images, symmetry=ebsd.phases[0].symmetry)
 
 # %%
 # The noise is seen better in the misorientation of each point to the next: half a degree. Grain
 # boundaries stay where they are.
 
-before, after = (
-    np.degrees(manifold.neighbour_distances(each, cubic)[1])
-    for each in (ebsd.quaternions, grains.image)
-)
+before, after = (manifold.misorientations(each)[1] for each in (ebsd, clean))
 inside = before < 5
 print(f"{np.median(before[inside]):.2f} degrees before, {np.median(after[inside]):.2f} after")
 print(f"{np.sum(~inside)} faces of boundaries before, {np.sum(after >= 5)} after")

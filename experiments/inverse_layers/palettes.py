@@ -38,7 +38,7 @@ def label_colours(path: str | os.PathLike[str]) -> np.ndarray | None:
                 colours = table.palette if picture.mode == "P" and table else None
             return None if colours is None else np.frombuffer(colours, np.uint8).reshape(-1, 3)
         if head[:2] in (b"II", b"MM"):
-            with tiff.opened(file, name, _ANY) as tif:
+            with tiff.open_tiff(file, name, _ANY) as tif:
                 table = getattr(tif.pages[0], "colormap", None)
             return None if table is None else (np.asarray(table).T >> 8).astype(np.uint8)
     return None

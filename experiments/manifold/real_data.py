@@ -22,7 +22,7 @@ import numpy as np
 import tifffile
 
 from steepest import CombinedTotalVariation, Solver
-from steepest.manifold import Rotations, denoise, neighbour_distances
+from steepest.manifold import Rotations, count_residues, denoise, neighbour_distances
 
 CRC = [("phase", "u1"), ("euler", "<f4", (3,)), ("mad", "<f4"), ("contrast", "u1")]
 CRC += [("slope", "u1"), ("bands", "u1"), ("index", "u1"), ("last", "<f4")]
@@ -70,14 +70,8 @@ def radar(folder: Path) -> str:
     known = unwrapped != 0
     phase = np.angle(np.exp(1j * unwrapped))
     result, seconds = _timed(phase, 0.8, "circle", known=known)
-    before, after = (_residues(each) for each in (phase, result.image))
+    before, after = (count_residues(each) for each in (phase, result.image))
     return f"InSAR 189 x 226, 0.8: {seconds:.2f} s; {before} residues to {after}"
-
-
-def _residues(phase: np.ndarray) -> int:
-    """The number of 2 x 2 pixels around which wrapped differences do not add up to zero."""
-    down, right = (np.angle(np.exp(1j * np.diff(phase, axis=axis))) for axis in range(2))
-    return int(np.sum(np.abs(right[:-1] + down[:, 1:] - right[1:] - down[:, :-1]) > 1))
 
 
 def tensors(folder: Path) -> str:

@@ -74,7 +74,7 @@ def serve(
     try:
         with _listening(host, port) as listener:
             bound = listener.getsockname()[1]
-            address = _bracketed(host) + (f":{bound}" if bound != 80 else "")  # as browsers do
+            address = _bracket(host) + (f":{bound}" if bound != 80 else "")  # as browsers do
             hosts = [address]
             if host == LOCAL:
                 hosts.append(address.replace(LOCAL, "localhost"))
@@ -96,10 +96,7 @@ def serve(
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C end the block, so that it is tidied up.
-
-    In the main thread, SIGTERM and closing the terminal do the same.
-    """
+    """Let Ctrl-C, SIGTERM and closing the terminal end the block, so that it is tidied up."""
     main = threading.current_thread() is threading.main_thread()
     numbers = [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP") if main]
     taken = [each for each in numbers if each and signal.getsignal(each) is signal.SIG_DFL]
@@ -147,5 +144,5 @@ def _redirect(url: str) -> Iterator[Path]:
         Path(name).unlink(missing_ok=True)
 
 
-def _bracketed(host: str) -> str:
+def _bracket(host: str) -> str:
     return f"[{host}]" if ":" in host else host

@@ -20,6 +20,7 @@ from ..core.arrays import as_array, normalize_axis
 from ..core.errors import InputError
 from ..core.limits import MAX_PIXELS
 from ..io import Image
+from ..io.image import assemble
 from .files import EQUALISER, page_text
 from .session import Session
 
@@ -115,8 +116,6 @@ def _image_of(array: np.ndarray, channel_axis: int | None) -> Image:
             "a grey image, or an RGB image with channel_axis=-1"
         )
     if axis is None:
-        return Image(array, "YX")
+        return assemble(array, "YX", "image", "")
     array = np.moveaxis(array, axis, -1)
-    if array.shape[-1] == 4:
-        return Image(np.ascontiguousarray(array[..., :3]), "YXC", alpha=array[..., 3:])
-    return Image(array, "YXC")
+    return assemble(array, "YXC", "image", "", int(array.shape[-1] == 4))

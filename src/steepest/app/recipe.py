@@ -99,8 +99,8 @@ class Recipe:
 
     def command(self, source: Source, flow: dict[str, Any]) -> str | None:
         """Return the ``steepest`` command that computes what `apply` does, if it can."""
-        words = [f"--edges={_listed(self.edges)}"] if self.edges else []
-        words += [f"--gains={_listed(self.gains)}", f"--residual-gain={self.residual_gain!r}"]
+        words = [f"--edges={_join(self.edges)}"] if self.edges else []
+        words += [f"--gains={_join(self.gains)}", f"--residual-gain={self.residual_gain!r}"]
         if "t_max" in flow:
             words.append(f"--t-max={flow['t_max']!r}")
         words += [f"--steps={flow['steps']}", "-o", f"./{result_name(source.image)}"]
@@ -111,5 +111,5 @@ def _gain(value: Any, name: str) -> float:
     return check_number(value, name, least=-LARGEST_GAIN, most=LARGEST_GAIN)
 
 
-def _listed(values: tuple[float, ...]) -> str:
+def _join(values: tuple[float, ...]) -> str:
     return ",".join(map(repr, values))

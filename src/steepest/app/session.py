@@ -18,20 +18,26 @@ from ..core.limits import MAX_PIXELS
 from ..core.numbers import check_count, check_number
 from ..io import Image, encode_image
 from ..spectral import Decomposition, decompose
-from .fusion import Fusion, fusion_job
+from .frames import measure
 from .job import Answer, Job
-from .learned import learned_job
 from .recipe import MOST_BANDS, Recipe
 from .repair import Box, Repair, bounding_box
-from .ruler import measure
+from .second import Fusion, fusion_job, learned_job
 from .source import Source, read_upload, result_name
 from .tools import ranking, segmentation_job, sparse_job
 from .wire import to_float16
 from .work import MOST_WORKED, Work, best_low_pass, compute, default_options, open_work
 
+Args = Mapping[str, Any]
+Buffers = Sequence[bytes]
 _BYTES, _OTHERS = 4, 20  # of a number of a frame; arrays beside the frames
 _SHARE = 0.8  # of the memory that a flow may use
 _ALL_STEPS = 60  # up to the extinction time
+_OPERATIONS = (
+    *("open", "state", "layers", "cancel", "compute", "export", "code", "ruler", "keep", "segment"),
+    *("thin", "job", "stop", "fuse", "fused", "rank", "repair", "settle", "covered", "mask"),
+    "learn",
+)
 
 
 class Session:
@@ -56,21 +62,12 @@ class Session:
         self._lock = threading.Lock()
         self._work: Work | None = None
         self._thread: threading.Thread | None = None
-        self._job: Job | None = None
+        self._running: Job | None = None
         self._ranks: Job | None = None
         self._fusion: Fusion | None = None
         self._mending: Repair | None = None  # since the first stroke
         self._kept: Recipe | None = None  # the sliders of the page
         self._number = 0  # of the image, so that a page can tell that it has changed
-        self._operations: dict[str, Callable[[Mapping[str, Any], Sequence[bytes]], Answer]] = {
-            "open": self._open, "state": self._state, "layers": self._layers,
-            "cancel": self._cancel, "compute": self._compute, "export": self._export,
-            "code": self._code, "ruler": self._ruler, "keep": self._keep,
-            "segment": self._segment, "thin": self._thin, "job": self._poll_job,
-            "stop": self._stop_job, "fuse": self._fuse, "fused": self._fused,
-            "rank": self._rank, "repair": self._repair, "settle": self._settle,
-            "covered": self._covered, "mask": self._mask, "learn": self._learn,
-        }  # fmt: skip
         if image is not None:
             self.open(image)
 
@@ -84,10 +81,10 @@ class Session:
         InputError
             If the request is not one of the session, or its arguments are not allowed.
         """
-        operation = self._operations.get(op) if isinstance(op, str) else None
-        if operation is None:
-            raise InputError(f"op={op!r:.40}; allowed are {', '.join(self._operations)}")
-        return operation(args or {}, buffers)
+        if not isinstance(op, str) or op not in _OPERATIONS:
+            raise InputError(f"op={op!r:.40}; allowed are {', '.join(_OPERATIONS)}")
+        answer: Answer = getattr(self, f"_{op}")(args or {}, buffers)
+        return answer
 
     def open(self, image: Image) -> None:
         """Take another image and start its flow."""
@@ -140,11 +137,11 @@ class Session:
 
     # requests
 
-    def _open(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+    def _open(self, args: Args, buffers: Buffers) -> Answer:
         self.open(read_upload(args, buffers, self._max_pixels))
         return self._state({}, ())
 
-    def _state(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+    def _state(self, args: Args, buffers: Buffers) -> Answer:
         work = self._work
         if work is None:
             return {"image": None, "number": self._number, "max_pixels": self._max_pixels}, []
@@ -177,7 +174,7 @@ class Session:
             "kept": self._kept.as_json() if self._kept is not None else None,
         }
 
-    def _layers(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+    def _layers(self, args: Args, buffers: Buffers) -> Answer:
         """Low-pass images at some times as float16; the last time null: the residual.
 
         ``quality`` of each is as in `best_low_pass`. Previews have 1 / ``factor`` of the pixels
@@ -196,12 +193,12 @@ class Session:
             images.append(to_float16(found, work.limits))
         return {"quality": quality, "factors": factors, "number": self._number}, images
 
-    def _cancel(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+    def _cancel(self, args: Args, buffers: Buffers) -> Answer:
         if self._work is not None:
             self._work.stop.set()
         return self._state({}, ())
 
-    def _compute(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+    def _compute(self, args: Args, buffers: Buffers) -> Answer:
         """Start again after a cancellation, or ("all": true) up to the extinction time."""
         work = self._open_work()
         everything = args.get("all", "t_max" not in work.options)
@@ -213,7 +210,7 @@ class Session:
         )
         return self._state({}, ())
 
-    def _export(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+    def _export(self, args: Args, buffers: Buffers) -> Answer:
         """The result as a file at full depth, with alpha and metadata.
 
         If the page shows a smaller copy, this is a computation of its own at full size.
@@ -235,19 +232,19 @@ class Session:
 
         return self._start_job(at_full_size, partial=False)
 
-    def _code(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+    def _code(self, args: Args, buffers: Buffers) -> Answer:
         work, recipe = self._open_work(), Recipe.from_request(args)
         source, flow = work.source, work.options
         mask = source.mask_name if source.mask is not None else None
         code = {"python": recipe.python(source, flow), "command": recipe.command(source, flow)}
         return {**code, "mask": mask}, []
 
-    def _mask(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+    def _mask(self, args: Args, buffers: Buffers) -> Answer:
         """The file of the mask that the code of a repaired image reads."""
         source = self._open_work().source
         return {"name": source.mask_name}, [source.mask_file()]
 
-    def _repair(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+    def _repair(self, args: Args, buffers: Buffers) -> Answer:
         """Keep the first ``keep`` strokes, add ``strokes``, and answer with what has changed.
 
         ``all``: with everything that differs from the image of the flow, which goes on with the
@@ -263,7 +260,7 @@ class Session:
             box = bounding_box(mask if work.source.mask is None else mask | work.source.mask)
         return self._answer_part(mending, box, work)
 
-    def _covered(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+    def _covered(self, args: Args, buffers: Buffers) -> Answer:
         """What the strokes have covered, as it was before: for a page that is loaded again."""
         work, mending = self._open_work(), self._mending
         if mending is None:
@@ -281,7 +278,7 @@ class Session:
         where = [left, top, right - left, bottom - top]
         return {"box": where}, [to_float16(np.moveaxis(part, 0, -1), work.limits)]
 
-    def _settle(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+    def _settle(self, args: Args, buffers: Buffers) -> Answer:
         """Start the flow of the repaired image, with the bands and sliders there are."""
         work = self._open_work()
         if self._mending is not None and not self._settled(work):
@@ -299,23 +296,23 @@ class Session:
             return not (mask is not None and mask.any())
         return np.array_equal(mask, there)
 
-    def _keep(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+    def _keep(self, args: Args, buffers: Buffers) -> Answer:
         """Remember the sliders for `result`."""
         self._kept = Recipe.from_request(args)
         return {}, []
 
-    def _segment(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+    def _segment(self, args: Args, buffers: Buffers) -> Answer:
         work = self._unreduced_work()
         return self._start_job(segmentation_job(work.source, work.limits, args))
 
-    def _thin(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+    def _thin(self, args: Args, buffers: Buffers) -> Answer:
         work, ranks = self._unreduced_work(), self._ranks
         ranking = None
         if ranks is not None and ranks.done:
             ranking = np.frombuffer(ranks.poll()[1][0], np.int32).reshape(work.values.shape[:2])
         return self._start_job(sparse_job(work.source, work.values, work.limits, ranking, args))
 
-    def _rank(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+    def _rank(self, args: Args, buffers: Buffers) -> Answer:
         """The ranks of all pixels (int32), computed once for each image, beside other jobs."""
         image = self._unreduced_work().source.image
         with self._lock:
@@ -324,7 +321,7 @@ class Session:
             job = self._ranks
         return job.poll()
 
-    def _fuse(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+    def _fuse(self, args: Args, buffers: Buffers) -> Answer:
         """Separate the textures of this and a second image, for `_fused`."""
         work = self._unreduced_work()
         separate = fusion_job(work.source, args, buffers, self._max_pixels)
@@ -337,13 +334,13 @@ class Session:
 
         return self._start_job(keep, partial=False)
 
-    def _learn(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+    def _learn(self, args: Args, buffers: Buffers) -> Answer:
         """Denoise by a model, or learn one from a good image before."""
         work = self._unreduced_work()
         job = learned_job(work.source, work.limits, args, buffers, self._max_pixels)
         return self._start_job(job, partial=False)
 
-    def _fused(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+    def _fused(self, args: Args, buffers: Buffers) -> Answer:
         """The fused image as a file, and the code that computes it."""
         if self._fusion is None:
             raise InputError("no second image is open")
@@ -356,22 +353,22 @@ class Session:
     ) -> Answer:
         """Start a computation besides the flow; the one before is stopped."""
         with self._lock:
-            if self._job is not None:
-                self._job.stop()
-            self._job = Job(work, partial=partial)
+            if self._running is not None:
+                self._running.stop()
+            self._running = Job(work, partial=partial)
         return {"status": "busy"}, []
 
-    def _poll_job(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
-        job = self._job
+    def _job(self, args: Args, buffers: Buffers) -> Answer:
+        job = self._running
         return job.poll() if job is not None else ({"status": "none"}, [])
 
-    def _stop_job(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
-        job = self._job
+    def _stop(self, args: Args, buffers: Buffers) -> Answer:
+        job = self._running
         if job is not None:
             job.stop()
         return {}, []
 
-    def _ruler(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+    def _ruler(self, args: Args, buffers: Buffers) -> Answer:
         """Time, contrast and radius of the structure at pixel ``x``, ``y``; null if too faint."""
         work = self._open_work()
         height, width, _ = work.values.shape
@@ -427,10 +424,10 @@ class Session:
             self._thread.start()
 
     def _stop_jobs(self) -> None:
-        for job in (self._job, self._ranks):
+        for job in (self._running, self._ranks):
             if job is not None:
                 job.stop()
-        self._job = self._ranks = self._fusion = None
+        self._running = self._ranks = self._fusion = None
 
 
 def _decomposition_of(work: Work) -> Decomposition:

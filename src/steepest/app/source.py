@@ -58,13 +58,7 @@ class Source:
         return f"{PurePath(result_name(self.image, 'mask')).stem}.png"
 
     def mask_file(self) -> bytes:
-        """Return the mask as a PNG file: 255 where the image was repaired.
-
-        Raises
-        ------
-        InputError
-            If the image has not been repaired.
-        """
+        """Return the mask as a PNG file: 255 where the image was repaired."""
         if self.mask is None:
             raise InputError("the image has not been repaired")
         return encode_image(Image(np.where(self.mask, np.uint8(255), np.uint8(0)), "YX"), "m.png")

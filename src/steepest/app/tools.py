@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.grey import LUMA
+from ..core.grey import LUMA, brightness
 from ..core.numbers import check_count, check_fraction, check_number
 from ..inpainting import inpaint, masks
 from ..io import Image
@@ -34,7 +34,8 @@ def segmentation_job(
     strength = float(f"{share * (limits[1] - limits[0]):.3g}")
 
     def work(on_step: Progress) -> Answer:
-        found = threshold_rof(_grey(source.image), strength, classes, on_step=on_step)
+        grey = brightness(source.image.array, source.image.channel_axis)
+        found = threshold_rof(grey, strength, classes, on_step=on_step)
         certain = found.certain.astype(np.uint8)
         shares = np.bincount(found.labels.ravel(), minlength=classes) / found.labels.size
         fields = {
@@ -94,15 +95,6 @@ def ranking(image: Image) -> Callable[[Progress], Answer]:
         return {}, [ranks.tobytes()]
 
     return work
-
-
-def _grey(image: Image) -> np.ndarray:
-    """Return the brightness (H, W) in float64, as ``steepest segment`` does."""
-    page = image.array
-    page = page / np.iinfo(page.dtype).max if page.dtype.kind == "u" else page.astype(np.float64)
-    if image.channel_axis is None:
-        return np.asarray(page)
-    return np.asarray(page[..., 0] if page.shape[-1] == 1 else page @ np.array(LUMA))
 
 
 def _segment_code(source: Source, strength: float, classes: int) -> str:

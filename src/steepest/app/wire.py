@@ -26,13 +26,7 @@ def pack(fields: Mapping[str, Any], buffers: Sequence[bytes] = ()) -> bytes:
 
 
 def unpack(message: bytes) -> tuple[dict[str, Any], list[bytes]]:
-    """Return the fields and the buffers of a message.
-
-    Raises
-    ------
-    InputError
-        If the message is not well formed, or holds NaN or infinity.
-    """
+    """Return the fields and the buffers of a message; refuse others, and NaN and infinity."""
     if len(message) < 4:
         raise InputError("the request is not a message of this application")
     (length,) = struct.unpack_from("<I", message)

@@ -10,9 +10,8 @@ import numpy as np
 
 from ..core.arrays import prepare_image
 from ..spectral import Decomposition, decompose
+from .frames import least_contrast, low_pass, shrink
 from .job import describe_error
-from .lowpass import low_pass, shrink
-from .ruler import least_contrast
 from .source import Source
 
 _NUM_BANDS = 6
@@ -145,10 +144,9 @@ def _describe(work: Work, found: Decomposition, area: int) -> None:
 
 
 def best_low_pass(work: Work, time: float) -> tuple[np.ndarray, int, str]:
-    """Return the best low-pass image known so far, its pixels per pixel, and what it is.
+    """Return the best low-pass image (h, w, C) so far, its pixels per pixel, and what it is.
 
-    The image (h, w, C) is "final", or "preview" if it has fewer pixels, or "missing" if another
-    one takes its place.
+    It is "final", "preview" (with fewer pixels) or "missing" (another one takes its place).
     """
     if time <= 0:
         return work.values, 1, "final"
@@ -170,10 +168,7 @@ def default_options(limits: tuple[float, float]) -> dict[str, Any]:
 
 
 def _limits(values: np.ndarray, dtype: np.dtype) -> tuple[float, float]:
-    """Return the values shown as black and white.
-
-    They are 0 and 1, unless the image uses little of this range, or more than it.
-    """
+    """Return the values shown as black and white: 0 and 1, or the range of the image."""
     low, high = float(values.min()), float(values.max())
     if dtype == np.uint8 or (low >= 0 and 0.25 < high <= 1):
         return 0.0, 1.0

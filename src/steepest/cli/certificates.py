@@ -25,13 +25,10 @@ def bounds(results: Sequence[Any]) -> Accuracy:
         "error_bound": max(float(np.max(result.error_bound)) for result in results),
         "gap": max(float(np.max(result.gap)) for result in results),
     }
-    return in_words(**numbers), {**numbers, "data_range": float(results[0].data_range)}
-
-
-def in_words(psnr_bound: float, error_bound: float, gap: float) -> str:
-    """Format the guaranteed PSNR and L2 distance to the exact result, and the relative gap."""
-    psnr = "exact" if math.isinf(psnr_bound) else f"PSNR >= {psnr_bound:.1f} dB"
-    return f"{psnr}, L2 error <= {error_bound:.2g}, relative gap {gap:.1e}"
+    psnr, error, gap = numbers.values()
+    words = "exact" if math.isinf(psnr) else f"PSNR >= {psnr:.1f} dB"
+    words += f", L2 error <= {error:.2g}, relative gap {gap:.1e}"
+    return words, {**numbers, "data_range": float(results[0].data_range)}
 
 
 def manifold_bounds(results: Sequence[Any]) -> Accuracy:
@@ -78,10 +75,11 @@ def duration(seconds: float) -> str:
 _NUMBERS = "error_bound gap iterations status data_range strength sigma noise_share noise"
 
 
-def without_pixels(result: Any) -> Any:
-    """Return the numbers of a denoised image, or of a flow, that its certificate needs."""
+def without_pixels(result: Any, time: Any = ...) -> Any:
+    """Return what the certificate of a denoised image or a flow needs; of one time, if given."""
     kept = {name: getattr(result, name, None) for name in _NUMBERS.split()}
-    psnr = result.psnr_bound()
+    kept |= {name: np.asarray(kept[name])[time] for name in ("error_bound", "gap")}
+    psnr = np.asarray(result.psnr_bound())[time]
     return SimpleNamespace(**kept, psnr_bound=lambda: psnr)
 
 

@@ -120,7 +120,7 @@ class MethodChoice:
     """solve the flow, or let a network predict it and bound its error (needs torch; treats channels
     separately)"""
     network: str | None = None
-    """mean-flux (default), unet, lgd, semi-resnet, or the path of your own weights"""
+    """path of your own weights (default: those of the mean-flux network)"""
 
     learned = property(lambda self: self.method == "learned")
 
@@ -156,11 +156,7 @@ class Spacing:
         return {"spacing": self.along(image)}
 
     def along(self, image: Any) -> tuple[float, ...] | None:
-        """Return the spacing along each spatial axis of an image in memory or in a store.
-
-        Raises `InputError` if the numbers are invalid, if their count does not match the axes, or
-        if the file does not store the pixel size along every axis.
-        """
+        """Return the spacing along each spatial axis of an image in memory or in a store."""
         text, space = self.spacing, image.space
         if text is None:
             return None
@@ -195,10 +191,7 @@ class VariationChoice(Spacing):
             self.make()  # refuses options that the energy does not take
 
     def make(self) -> Any:
-        """Make the energy of the library.
-
-        Raises `InputError` if it does not take one of the options.
-        """
+        """Make the energy of the library, unless it does not take one of the options."""
         name = getattr(self, "energy", "tv")
         row, options = energies()[name], {}
         for option in ("anisotropic", "separate_channels", *_WEIGHTS):
@@ -309,11 +302,7 @@ class TilesChoice:
     them need access to input and --work"""
 
     def wanted(self, images: Sequence[str], *choices: Any, **values: Any) -> bool:
-        """Whether the images are larger than memory; these options then need the whole image.
-
-        Raises `InputError` if one of those is given, if these are given for other images, or if
-        only some of the images are Zarr stores.
-        """
+        """Whether the images are larger than memory; these options then need the whole image."""
         stores = [is_store(name) for name in images]
         if not any(stores) and self.memory is None:
             refuse("only for Zarr stores, and for TIFF files with --memory", self)
@@ -363,10 +352,7 @@ class Reading(FileReading):
     def sources(
         self, images: Sequence[str], *outputs: str | None, large: bool = False
     ) -> list[Source]:
-        """The files that ``images`` name, without earlier results in the ``outputs``.
-
-        If they are ``large``, each word is the name of an image.
-        """
+        """The files that ``images`` name, or if ``large`` those images, without the ``outputs``."""
         if not large:
             return find_sources(images, outputs, recursive=self.recursive)
         names = list(dict.fromkeys(images))
@@ -417,10 +403,7 @@ class ImageWriting(Writing):
         return {"format": self.format, "float": self.float}
 
     def suffix(self, name: str) -> str:
-        """Return the suffix of results: that of --format, or by default that of the image.
-
-        With --float, results of PNG and JPEG images get the suffix .tif.
-        """
+        """Return the suffix of results: that of --format, of the image, or one for floats."""
         if self.format:
             return f".{self.format}"
         own = Path(name).suffix if Path(name).suffix.lower() in SUFFIXES else ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,7 @@ from steepest.io import Image
 
 from .certificates import bounds, without_pixels
 from .choices import FlowTimes, MethodChoice, keywords_of
-from .extras import new_figure
-from .grey import ComputedPages, Values
+from .grey import ComputedPages
 from .runner import Item
 
 
@@ -32,58 +30,46 @@ class Decompositions:
         self,
         item: Item,
         image: Image,
-        values: Values,
         bands: FlowTimes,
         *choices: Any,
         method: MethodChoice = MethodChoice(),
     ) -> None:
-        self.item, self.image, self.parts = item, image, ComputedPages(image, values)
-        self._grey, *self._choices = choices
-        self._bands, self._method = bands, method
+        self.item, self.image, self.bands, self.method = item, image, bands, method
+        self.grey, *self.choices = choices
         self.series = image.axes.startswith("T")
         self.edges: list[float] = []  # known after the first page
         self.edge_pages: list[int] = []  # counted from 1, as in image viewers
         self._flows: list[Any] = []
-        self._seconds = 0.0
 
     def __iter__(self) -> Iterator[Any]:
         hint = "taking long? --t-max T ends the flow at T, and is faster"
-        hint = "" if self._bands.t_max else hint
-        with self.item.progress(then="bands", hint=hint) as on_step:
-            start = perf_counter()
+        with self.item.progress(then="bands", hint="" if self.bands.t_max else hint) as on_step:
             for decomposition in self._decompositions(on_step):
-                self._seconds += perf_counter() - start
-                flow = self._grey.with_range(decomposition.flow)
-                self._flows.append(without_pixels(flow))
+                self._flows.append(without_pixels(self.grey.with_range(decomposition.flow)))
                 self.edges = [float(edge) for edge in decomposition.edges]
                 yield decomposition
-                start = perf_counter()
 
     def _decompositions(self, on_step: Any) -> Iterator[Any]:
-        if self._method.learned:
-            yield from self._learned(on_step)
+        image, pages = self.image, ComputedPages(self.image, self.item.grey)
+        if self.method.learned:
+            given = getattr(self.bands, "edges", None) is not None and self.bands.t_max is not None
+            if self.series and not given:
+                raise InputError(
+                    f"{image.name}: is a series; with --method learned also give --edges and "
+                    "--t-max, so that the bands mean the same on every page"
+                )
+            keywords = keywords_of(image, self.bands, self.method)
+            for page in pages:
+                yield steepest.learning.learned_decomposition(page, on_step=on_step, **keywords)
             return
-        image = self.image
-        keywords = keywords_of(image, *self._choices, self._bands)
+        keywords = keywords_of(image, *self.choices, self.bands)
         keywords.update(channel_axis=image.channel_axis, on_step=on_step)
         if not self.series:
-            yield steepest.spectral.decompose(self.parts[0], **keywords)
+            yield steepest.spectral.decompose(pages[0], **keywords)
             return
-        series = steepest.spectral.decompose_series(self.parts, **keywords)
+        series = steepest.spectral.decompose_series(pages, **keywords)
         self.edge_pages = [page + 1 for page in series.edge_pages]
         yield from series
-
-    def _learned(self, on_step: Any) -> Iterator[Any]:
-        """Decompose the pages with a network."""
-        bands = self._bands
-        if self.series and (getattr(bands, "edges", None) is None or bands.t_max is None):
-            raise InputError(
-                f"{self.image.name}: is a series; with --method learned also give --edges and "
-                "--t-max, so that the bands mean the same on every page"
-            )
-        keywords = keywords_of(self.image, bands, self._method)
-        for part in self.parts:
-            yield steepest.learning.learned_decomposition(part, on_step=on_step, **keywords)
 
     def report(self) -> None:
         """Report the bands of all pages."""
@@ -99,19 +85,18 @@ class Decompositions:
 
     def certify(self) -> None:
         """Report the combined certificate of all pages."""
-        self.item.seconds = self._seconds  # without those of the command between the pages
         self.item.certify(self._flows, bounds)
 
-    def spectrum_figure(self, spectra: Sequence[tuple[Any, Any]]) -> Any:
-        """Draw the spectra (times, S) of all pages."""
-        ax = new_figure(figsize=(9.0, 4.4)).subplots()
+    def draw_spectra(self, place: str | Path, spectra: Sequence[tuple[Any, Any]]) -> None:
+        """Write a figure of the spectra (times, S) of all pages, if it is wanted."""
         (times, values), name = spectra[0], self.item.source.stem
+        options: dict[str, Any] = {"edges": self.edges, "size": (9.0, 4.4)}
         if not self.series:
-            title = f"{name}: spectrum of the total variation flow"
-            return steepest.plot.spectrum_curve(times, values, self.edges, title=title, ax=ax)
-        rows = [np.interp(times, own, values) for own, values in spectra]  # networks use other ones
-        title = f"{name}: spectra of the total variation flow"
-        return steepest.plot.spectrum_map(times, rows, self.edges, title=title, ax=ax)
+            title, draw = f"{name}: spectrum of the total variation flow", "spectrum_curve"
+        else:  # networks use other times on each page
+            title, draw = f"{name}: spectra of the total variation flow", "spectrum_map"
+            values = [np.interp(times, own, values) for own, values in spectra]
+        self.item.draw(place, draw, times, values, title=title, **options)
 
 
 def bands_in_words(edges: Sequence[float]) -> str:
@@ -123,8 +108,7 @@ def bands_in_words(edges: Sequence[float]) -> str:
 class Stack:
     """The pages of one result, added one by one.
 
-    The pages of a series are stored in a temporary file next to the result, so that they do not all
-    have to fit into memory.
+    Those of a series are in a temporary file next to the result, and not all in memory.
     """
 
     def __init__(self, image: Image, dtype: Any, folder: Path) -> None:

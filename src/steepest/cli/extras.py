@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -10,13 +10,7 @@ from steepest.core.errors import InputError
 
 
 def need(what: str, modules: Sequence[str], extra: str) -> None:
-    """Check, before any computation, that the modules needed for ``what`` are installed.
-
-    ``extra`` is the extra of this package that installs all ``modules``; the error message names
-    it.
-
-    Raises `InputError` if one of the modules is not installed.
-    """
+    """Raise `InputError` unless these modules are installed, as by an ``extra`` of this package."""
     for name in modules:
         try:
             import_module(name)
@@ -47,3 +41,16 @@ def new_figure(**options: Any) -> Any:
     from matplotlib.figure import Figure
 
     return Figure(**options)
+
+
+def draw_figure(
+    plot: str | Callable[..., Any], *arguments: Any, size: Any = None, **options: Any
+) -> Any:
+    """The figure that a function draws, or the one of `steepest.plot` with this name.
+
+    A function that draws into axes needs the ``size`` of the figure in inches.
+    """
+    draw = getattr(import_module("steepest.plot"), plot) if isinstance(plot, str) else plot
+    figure = new_figure(figsize=size, layout="constrained" if size else None)
+    draw(*arguments, **({"ax": figure.subplots()} if size else {"figure": figure}), **options)
+    return figure

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from steepest.core.errors import InputError
-from steepest.core.grey import LUMA
+from steepest.core.grey import brightness
 from steepest.io import Image
 from steepest.io.video import is_video, read_video
 
@@ -77,6 +77,5 @@ def grey_pages(image: Image) -> Image:
     image = series_of(image)
     if not image.axes.endswith("C"):
         return image
-    top = float(np.iinfo(image.array.dtype).max) if image.array.dtype.kind == "u" else 1.0
-    array, axes = (image.array / top @ np.array(LUMA)).astype(np.float32), image.axes[:-1]
+    array, axes = brightness(image.array, -1).astype(np.float32), image.axes[:-1]
     return replace(image, array=array, axes=axes, stored_axes=axes)

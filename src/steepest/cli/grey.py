@@ -38,8 +38,7 @@ class Values:
     def of_image(self, image: Image) -> Values:
         """The same values with the camera that is estimated from an image, if it is unknown.
 
-        There is one camera for all channels. It is None if the noise does not grow with the grey
-        value in all of them.
+        It is None if the noise does not grow with the grey value in all channels.
         """
         if not self.unknown:
             return self
@@ -62,22 +61,20 @@ class Values:
 
     def prepare(self, image: Image) -> Image:
         """Return the image that is processed in place of the one in the file."""
-        array = image.array
-        if not self.floats or (self.limits is None and array.dtype.kind != "u"):
+        array, whole = image.array, image.array.dtype.kind == "u"
+        if not self.floats or (self.limits is None and not whole):
             return image
         if self.camera is not None:
             return replace(image, array=array.astype(np.float32))
-        if self.limits is not None:
-            array = _scaled(array, self.limits)
-        else:
-            array = array.astype(np.float32) / np.float32(np.iinfo(array.dtype).max)
-        return replace(image, array=array, metadata=image.metadata.without_display())
+        limits = self.limits or (0.0, float(np.iinfo(array.dtype).max))
+        metadata = image.metadata.without_display()
+        return replace(image, array=_scale_from(array, limits), metadata=metadata)
 
     def compute(self, part: np.ndarray) -> np.ndarray:
         """Convert a page to the values used in computations; the library scales integers."""
         if self.camera is not None:
             return np.asarray(steepest.anscombe(part, *self.camera))
-        return part if self._scale is None else _scaled(part, self._scale)
+        return part if self._scale is None else _scale_from(part, self._scale)
 
     def restore(self, array: np.ndarray, dtype: Any) -> np.ndarray:
         """Convert a result to grey values of the file, in floating point or as ``dtype``."""
@@ -106,10 +103,7 @@ class Values:
         return int(np.count_nonzero((values < -0.5) | (values > top + 0.5)))
 
     def in_file(self, sigma: Any, dtype: Any) -> Any:
-        """Convert a standard deviation to grey values of the file.
-
-        Return None if it is already in these units, or if no conversion exists.
-        """
+        """Convert a standard deviation to grey values of the file; None if that changes nothing."""
         if self._scale is not None:
             return np.asarray(sigma) * (self._scale[1] - self._scale[0])
         if self.camera is not None or np.dtype(dtype).kind != "u":
@@ -117,10 +111,7 @@ class Values:
         return np.asarray(sigma) * np.iinfo(dtype).max
 
     def noise(self, page: np.ndarray, channel_axis: int | None, *, separate: bool) -> Any:
-        """Return the standard deviation of the noise of a page, in units of ``compute``.
-
-        Return one for each channel if they are ``separate``, and None if it is to be estimated.
-        """
+        """Return the noise of a page (of each channel), or None if it is to be estimated."""
         if self.camera is None:
             return None
         if separate and channel_axis is not None:
@@ -151,7 +142,7 @@ class Values:
             item.report("clipped", words, clipped=clipped)
 
 
-def _scaled(part: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+def _scale_from(part: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
     kind = part.dtype if part.dtype.kind == "f" else np.dtype(np.float32)
     return ((part.astype(np.float64) - limits[0]) / (limits[1] - limits[0])).astype(kind)
 
@@ -172,10 +163,7 @@ class ComputedPages(Sequence[np.ndarray]):
 def values_of(
     grey: RangeChoice, noise: NoiseChoice = NoiseChoice(), *, floats: bool = False
 ) -> Values:
-    """Return the meaning of the grey values as specified by the options.
-
-    Raises `InputError` if the options cannot be combined.
-    """
+    """Return the meaning of the grey values as specified by the options."""
     if noise.noise == "gaussian":
         return Values(grey.range, floats=floats)
     refuse(f"cannot be combined with --noise {noise.noise}; see --offset, --gain", grey)

@@ -20,14 +20,16 @@ from steepest.core.errors import InputError
 from steepest.core.numbers import counted
 from steepest.core.status import Status
 from steepest.io import Image, OutputSet, check_target, not_kept, write_image
+from steepest.io.stores import open_windows
 
 from .certificates import Accuracy, duration, finite
 from .choices import FileReading, Reporting, keywords_of
+from .extras import draw_figure
 from .grey import Values
 from .outcome import FAILED, OK, USAGE, one_line
 from .progress import progress
 from .sources import Source, check_targets
-from .tiles import Stores, open_large, solve_large
+from .tiles import Stores, describe_store, solve_large
 
 Files = Mapping[str, Path]
 
@@ -77,7 +79,9 @@ class Item:
         now. If ``kept`` is True, metadata that the first file cannot hold will be reported.
         """
         if self.source.large:
-            return open_large(self)
+            store = self.resources.enter_context(open_windows(self.source.name))
+            describe_store(self, store)
+            return store
         image = prepare(reading.read(self.source.name))
         values = None if values is None else values.of_image(image)
         image = image if values is None else values.prepare(image)
@@ -109,11 +113,15 @@ class Item:
         keywords, results = keywords_of(image, *choices), []
         if image.channel_axis is not None:
             keywords["channel_axis"] = image.channel_axis
-        for index, page in enumerate(image.parts):
-            with self.page(image, index) as keywords["on_step"]:
-                results.append(compute(page, keywords))
+        for number, page in enumerate(image.parts, 1):
+            try:
+                with self.progress() as keywords["on_step"]:
+                    results.append(compute(page, keywords))
+            except InputError as error:
+                which = f"page {number} of {len(image.parts)}: " if len(image.parts) > 1 else ""
+                raise InputError(f"{which}{error}") from None
         for name, pages in self._pages.items():
-            self.write(self.files[name], image.with_parts(pages))
+            self.write(name, image.with_parts(pages))
         return results
 
     def keep(self, names: Sequence[str], arrays: Sequence[np.ndarray]) -> None:
@@ -123,17 +131,6 @@ class Item:
         """
         for name, array in zip(names, () if self.source.large else arrays, strict=False):
             self._pages.setdefault(name, []).append(self.grey.back(array, self._dtype))
-
-    @contextmanager
-    def page(self, image: Image, index: int) -> Iterator[Any]:
-        """Compute a page: provide ``on_step``, and name the page in errors, counted from 1."""
-        try:
-            with self.progress() as on_step:
-                yield on_step
-        except InputError as error:
-            if len(image.parts) == 1:
-                raise
-            raise InputError(f"page {index + 1} of {len(image.parts)}: {error}") from None
 
     @contextmanager
     def progress(self, which: str = "", **options: str) -> Iterator[Any]:
@@ -169,8 +166,15 @@ class Item:
         if self.stores is not None:
             self.stores.note(self.values, results, name)
 
-    def write(self, path: Path, content: Any) -> None:
-        """Write an image, the rows of a table, bytes, or a figure of matplotlib."""
+    def write(self, place: str | Path, content: Any) -> None:
+        """Write an image, the rows of a table, bytes, or a figure of matplotlib.
+
+        ``place`` is a path, or the name of one of ``files``; if that is not wanted, nothing is
+        written.
+        """
+        path = self.files.get(place) if isinstance(place, str) else place
+        if path is None:
+            return
         if isinstance(content, Image):
             write_image(path, content, outputs=self.outputs)
             return
@@ -182,6 +186,11 @@ class Item:
             content = steepest.plot.figure_png(content)
         with self.outputs.open(path) as file:
             file.write(content)
+
+    def draw(self, place: str | Path, plot: Any, *arguments: Any, **options: Any) -> None:
+        """Write a figure that is drawn by a function, if it is wanted."""
+        if isinstance(place, Path) or place in self.files:
+            self.write(place, draw_figure(plot, *arguments, **options))
 
     def report_losses(self) -> None:
         """Add the names of the metadata that the first output file cannot hold."""
@@ -199,6 +208,8 @@ def describe(image: Image) -> str:
     words = [" x ".join(space), image.array.dtype.name]
     if image.channel_axis is not None:
         words.append(f"{shape[-1]} channels")
+    if image.metadata.orientation > 1:
+        words.append("turned upright")
     if image.alpha is not None:
         words.append("transparency kept")
     if image.axes.startswith("T"):

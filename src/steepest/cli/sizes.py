@@ -58,9 +58,6 @@ def lengths_of(item: Item, image: Any, pixel_size: str | None, choice: Spacing) 
     """Determine and report the pixel size from the options and the file.
 
     Resolutions in inches are not used, because they specify the size of the printed image.
-
-    Raises `InputError` if ``--pixel-size`` or ``--spacing`` is invalid, if both are given, or if
-    ``--spacing file`` is given and the file does not store a pixel size.
     """
     lengths = _lengths(image, pixel_size, choice)
     lengths.report(item)
@@ -72,14 +69,11 @@ def _lengths(image: Any, pixel_size: str | None, choice: Spacing) -> Lengths:
     if pixel_size is not None:
         if choice.spacing is not None:
             raise InputError("--pixel-size: cannot be combined with --spacing, which it includes")
-        sizes, unit = _parsed(pixel_size, len(image.space))
+        sizes, unit = _parse(pixel_size, len(image.space))
     else:
         known, unit = image.pixel_size, image.metadata.unit
-        plain = unit in ("", "inch", "in", "pixel", "pixels") or choice.spacing not in (
-            None,
-            "file",
-        )
-        if known is None or None in known or plain:
+        none = unit in ("", "inch", "in", "pixel", "pixels")
+        if known is None or None in known or none or choice.spacing not in (None, "file"):
             return Lengths(spacing, 1.0, "px")
         sizes = tuple(float(size or 0) for size in known)
         if unit == "cm" and max(sizes) < 0.01:  # the smallest unit that plain TIFF files know
@@ -88,7 +82,7 @@ def _lengths(image: Any, pixel_size: str | None, choice: Spacing) -> Lengths:
     return Lengths(tuple(size / sizes[-1] for size in sizes), sizes[-1], unit)
 
 
-def _parsed(text: str, count: int) -> tuple[tuple[float, ...], str]:
+def _parse(text: str, count: int) -> tuple[tuple[float, ...], str]:
     """Parse the pixel sizes and the unit from the command line."""
     match = _SIZES.fullmatch(text.strip())
     try:

@@ -39,6 +39,11 @@ class Source:
         """The name without folder and suffix; "camera" for sample:camera."""
         return self.name[len(SAMPLE) :] if self.name.startswith(SAMPLE) else base_name(self.name)
 
+    @property
+    def suffix(self) -> str:
+        """The suffix of the name."""
+        return Path(self.name).suffix
+
     def file(self, output: str | None, tag: str, ending: str, kind: str = "image") -> Path:
         """Return the file for a single result.
 
@@ -49,7 +54,7 @@ class Source:
             return self.file_at(output, ending, kind)
         if self.several:
             raise InputError(_MANY)
-        return self._checked(Path(f"{self.stem}_{tag}{self._ending(ending)}"), kind)
+        return self._check(Path(f"{self.stem}_{tag}{self._ending(ending)}"), kind)
 
     def file_at(self, output: str, ending: str, kind: str = "image") -> Path:
         """Return ``output`` if it names a file, or else a file in it with the name of the image.
@@ -60,8 +65,8 @@ class Source:
         if self.names_a_result(output):
             if self.several:
                 raise InputError(f"{path}: a folder is needed for several images, not a file")
-            return self._checked(path, kind)
-        return self._checked(self._in_folder(path) / f"{self.stem}{self._ending(ending)}", kind)
+            return self._check(path, kind)
+        return self._check(self._in_folder(path) / f"{self.stem}{self._ending(ending)}", kind)
 
     def folder(self, output: str | None, tag: str, *, own: bool) -> Path:
         """Return the folder for several results.
@@ -74,7 +79,7 @@ class Source:
                 raise InputError(_MANY)
             return Path(f"{self.stem}_{tag}")
         if self.names_a_result(output):
-            self._checked(Path(output), "")
+            self._check(Path(output), "")
             raise InputError(f"{output}: a folder is needed for several results, not a file")
         folder = self._in_folder(Path(output))
         return folder / self.stem if own and self.several else folder
@@ -93,7 +98,7 @@ class Source:
             )
         return path / self.below
 
-    def _checked(self, path: Path, kind: str) -> Path:
+    def _check(self, path: Path, kind: str) -> Path:
         if self.large and names_a_file(path):
             raise InputError(f"{path}: results of tiles are Zarr stores; give a name in .zarr")
         if kind and not self.large:
@@ -104,14 +109,10 @@ class Source:
 def find_sources(
     given: Sequence[str], outputs: Iterable[str | None] = (), *, recursive: bool = False
 ) -> list[Source]:
-    """The files that words name, without those in subfolders that are folders of results.
-
-    Raises `InputError` if a file or folder does not exist, if a glob matches nothing, if a folder
-    contains no image, or if all images are in the output folders.
-    """
+    """The files that words name, without those in subfolders that are folders of results."""
     found: dict[str, Path] = {}
     for name in given:
-        root, files = _expanded(name, recursive)
+        root, files = _expand(name, recursive)
         for file in files:
             found.setdefault(file, _below(file, root))
     results = {Path(each).resolve() for each in outputs if each}
@@ -125,7 +126,7 @@ def find_sources(
     return [Source(name, below, len(images) > 1) for name, below in images.items()]
 
 
-def _expanded(name: str, recursive: bool) -> tuple[Path | None, list[str]]:
+def _expand(name: str, recursive: bool) -> tuple[Path | None, list[str]]:
     """The files that a word names, and the folder that is searched for them."""
     path = Path(name)
     if name.startswith(SAMPLE) or path.is_file():
@@ -167,11 +168,7 @@ def _below(file: str, root: Path | None) -> Path:
 
 
 def check_targets(targets: Iterable[Path], overwrite: bool) -> None:
-    """Check the files and stores to be written, before any computation.
-
-    Raises `InputError` if two results have the same target, if a target exists and --overwrite is
-    not given, or if a parent is not a folder.
-    """
+    """Check, before any computation, that these files and stores may be written."""
     seen: set[Path] = set()
     for target in targets:
         if target in seen:

@@ -17,7 +17,7 @@ import steepest
 from steepest.core.errors import InputError
 from steepest.core.views import Part
 from steepest.io.store_sets import Kind, Results, new_stores
-from steepest.io.stores import StoredImage, is_store, open_windows
+from steepest.io.stores import StoredImage, is_store
 from steepest.tiled.workspace import remove_work
 
 from .certificates import finite
@@ -28,13 +28,6 @@ if TYPE_CHECKING:
     from .runner import Item
 
 _NOTED = ("strength", "energy", "edges", "filter", "method")  # what stores say of themselves
-
-
-def open_large(item: Item) -> StoredImage:
-    """Open an image that is read by windows, and report what it is."""
-    image = item.resources.enter_context(open_windows(item.source.name))
-    describe_store(item, image)
-    return image
 
 
 def solve_large(

@@ -115,34 +115,26 @@ def run(
         say_interrupted(_how_to_go_on(command, output))
         return INTERRUPTED
     row = next((r for r in result.history if r["epoch"] == result.best_epoch), None)
+    steps, num_steps = result.step, result.config.recipe.num_steps
     if reporting.json:
+        same = ("stopped", "seconds", "best_score", "best_epoch")
         values = {
             "command": command.split()[-1],
-            "network": result.config.network,
             "weights": str(result.path) if row else None,
-            "log": str(result.path.with_name("log.csv")),
-            "stopped": result.stopped,
-            "steps": result.step,
-            "num_steps": result.config.recipe.num_steps,
-            "seconds": result.seconds,
+            "log": str(result.path.with_name("log.csv")), "steps": steps, "num_steps": num_steps,
             "criterion": getattr(result.config, "criterion", "loss"),
-            "best_score": result.best_score,
-            "best_epoch": result.best_epoch,
-            **(summary(result) if row else {}),
-        }
+            **{name: getattr(result, name) for name in same}, **(summary(result) if row else {}),
+        }  # fmt: skip
         print(json.dumps(finite(values), indent=2, allow_nan=False))
     elif not reporting.quiet:
         rest = ", time is up: go on with --resume" if result.stopped == "time" else ""
-        steps = f"{result.step} of {result.config.recipe.num_steps} steps"
-        print(f"{steps} in {result.seconds:.0f} s{rest}")
-        told = [
-            ("best", "none yet: stopped before the first validation, no weights written"),
-            ("checkpoint", result.path.parent),
-        ]
+        print(f"{steps} of {num_steps} steps in {result.seconds:.0f} s{rest}")
         if row:
-            told = [("best", f"epoch {result.best_epoch}, {best(row)}"), ("written", result.path)]
-        for word, value in told:
-            print(f"  {word:12} {value}")
+            print(f"  {'best':12} epoch {result.best_epoch}, {best(row)}")
+            print(f"  {'written':12} {result.path}")
+        else:
+            none = "none yet: stopped before the first validation, no weights written"
+            print(f"  {'best':12} {none}\n  {'checkpoint':12} {result.path.parent}")
         if row and advice(result):
             print(f"  {advice(result)}")
     return OK

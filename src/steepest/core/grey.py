@@ -11,6 +11,24 @@ CHANNELS = (1, 3)
 _SLACK = 1e-4  # allowed overshoot of resampling
 
 
+def brightness(array: np.ndarray, channel_axis: int | None = None) -> np.ndarray:
+    """Return the brightness of an image as float64: integers over their largest value.
+
+    Colours become the luma of ITU-R BT.601. Raises `InputError` unless there are one or three
+    channels.
+    """
+    values = np.asarray(array)
+    top = float(np.iinfo(values.dtype).max) if values.dtype.kind == "u" else 1.0
+    if channel_axis is not None:
+        values = np.moveaxis(values, channel_axis, -1)
+        if values.shape[-1] not in (1, 3):
+            raise InputError(f"{values.shape[-1]} channels; allowed are grey and RGB")
+    grey = values.astype(np.float64) / top
+    if channel_axis is None:
+        return grey
+    return np.asarray(grey @ np.array(LUMA) if grey.shape[-1] == 3 else grey[..., 0])
+
+
 def to_grey(array: np.ndarray, name: str = "image") -> np.ndarray:
     """Convert pixels (H, W) or (H, W, 3) to float32 (H, W) in [0, 1].
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import zlib
-from io import BytesIO
+from itertools import product
 
 import numpy as np
 from PIL import Image as Picture
@@ -14,7 +14,7 @@ from steepest.core.errors import InputError
 from steepest.core.limits import MAX_PIXELS, check_size
 from steepest.core.numbers import check_flag, check_number, check_numbers
 
-from .outputs import OutputSet, opened
+from .outputs import OutputSet, open_output
 from .paths import check_kind, check_path
 
 
@@ -73,13 +73,12 @@ def write_dots(
     flag = check_flag(light, "light")
     factor = check_number(scale, "scale", least=0.01, most=1000)
     page = shape[1] * 25.4 / 72 if width is None else check_number(width, "width", positive=True)
-    with opened(name, overwrite, outputs) as file:
-        if suffix == ".svg":
-            file.write(_svg(where, shape, sizes, flag, page))
-        elif suffix == ".pdf":
-            file.write(_pdf(where, shape, sizes, flag, page))
+    vector = {".svg": _svg, ".pdf": _pdf}
+    with open_output(name, overwrite, outputs) as file:
+        if suffix in vector:
+            file.write(vector[suffix](where, shape, sizes, flag, page))
         elif suffix == ".png":
-            file.write(_png(where, shape, sizes, flag, factor))
+            Picture.fromarray(_grey(where, shape, sizes, flag, factor)).save(file, "PNG")
         elif suffix == ".csv":
             names = "x,y" if size.ndim == 0 else "x,y,radius"
             table = np.column_stack([where[:, ::-1], table[:, 2:]])
@@ -88,25 +87,21 @@ def write_dots(
             np.save(file, table)
 
 
-def _colours(light: bool) -> tuple[str, str]:
-    """Return the colours of paper and ink."""
-    return ("black", "white") if light else ("white", "black")
-
-
 def _svg(
     points: np.ndarray, shape: tuple[int, int], radii: np.ndarray, light: bool, width: float
 ) -> bytes:
     rows, columns = shape
-    paper, ink = _colours(light)
-    height = width * rows / columns
     circles = "\n".join(
         f'<circle cx="{x:.3f}" cy="{y:.3f}" r="{radius:.4g}"/>'
         for (y, x), radius in zip(points + 0.5, radii, strict=True)
     )
-    background = f'<rect width="{columns}" height="{rows}" fill="{paper}"/>\n' if light else ""
+    ink, paper = "black", ""
+    if light:
+        ink, paper = "white", f'<rect width="{columns}" height="{rows}" fill="black"/>\n'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.6g}mm" height="{height:.6g}mm" '
-        f'viewBox="0 0 {columns} {rows}">\n{background}<g fill="{ink}">\n{circles}\n</g>\n</svg>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.6g}mm" '
+        f'height="{width * rows / columns:.6g}mm" viewBox="0 0 {columns} {rows}">\n'
+        f'{paper}<g fill="{ink}">\n{circles}\n</g>\n</svg>\n'
     ).encode()
 
 
@@ -117,11 +112,10 @@ def _pdf(
     unit = width / 25.4 * 72 / shape[1]  # PDF points along one pixel
     across, up = shape[1] * unit, shape[0] * unit
     paper = f"0 g 0 0 {across:.6f} {up:.6f} re f 1 G\n" if light else "0 G\n"
+    places = zip((points[:, 1] + 0.5) * unit, (shape[0] - 0.5 - points[:, 0]) * unit, strict=True)
     discs = "".join(
         f"{2 * radius * unit:.6f} w {x:.4f} {y:.4f} m {x:.4f} {y:.4f} l S\n"
-        for x, y, radius in zip(
-            (points[:, 1] + 0.5) * unit, (shape[0] - 0.5 - points[:, 0]) * unit, radii, strict=True
-        )
+        for (x, y), radius in zip(places, radii, strict=True)
     )
     content = zlib.compress(f"{paper}1 J\n{discs}".encode())
     objects = [
@@ -129,51 +123,39 @@ def _pdf(
         b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
         f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 {across:.6f} {up:.6f}]/Resources<<>>"
         "/Contents 4 0 R>>".encode(),
-        f"<</Length {len(content)}/Filter/FlateDecode>>stream\n".encode()
-        + content
-        + b"\nendstream",
+        b"<</Length %d/Filter/FlateDecode>>stream\n%b\nendstream" % (len(content), content),
     ]
-    data, places = b"%PDF-1.4\n", []
+    data, table = b"%PDF-1.4\n", "0000000000 65535 f \n"
     for number, each in enumerate(objects, 1):
-        places.append(len(data))
-        data += f"{number} 0 obj".encode() + each + b"endobj\n"
-    table = "".join(f"{place:010} 00000 n \n" for place in places)
-    return (
-        data
-        + (
-            f"xref\n0 5\n0000000000 65535 f \n{table}trailer<</Size 5/Root 1 0 R>>\n"
-            f"startxref\n{len(data)}\n%%EOF\n"
-        ).encode()
-    )
+        table += f"{len(data):010} 00000 n \n"
+        data += b"%d 0 obj%bendobj\n" % (number, each)
+    end = f"xref\n0 5\n{table}trailer<</Size 5/Root 1 0 R>>\nstartxref\n{len(data)}\n%%EOF\n"
+    return data + end.encode()
 
 
-def _png(
+def _grey(
     points: np.ndarray, shape: tuple[int, int], radii: np.ndarray, light: bool, scale: float
-) -> bytes:
+) -> np.ndarray:
+    """The pixels of a picture of smooth discs; those smaller than a pixel are fainter."""
     rows, columns = (max(round(side * scale), 1) for side in shape)
     check_size((rows, columns), MAX_PIXELS, "the PNG file")
-    r = radii * scale
-    centre = (points + 0.5) * scale - 0.5
+    r, centre = radii * scale, (points + 0.5) * scale - 0.5
     corner = np.rint(centre).astype(np.int64)
     far = math.ceil(r.max(initial=0) + 1)
-    reach = range(-far, far + 1)
+    near = list(product(range(-far, far + 1), repeat=2))
 
-    def cover(down: int, right: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def cover(offset: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return a pixel near each centre, and about how much of it the disc covers."""
-        y, x = corner[:, 0] + down, corner[:, 1] + right
-        distance = np.hypot(y - centre[:, 0], x - centre[:, 1])
-        return y, x, np.clip(np.maximum(r, 0.5) + 0.5 - distance, 0, 1)
+        place = corner + offset
+        distance = np.hypot(*(place - centre).T)
+        return *place.T, np.clip(np.maximum(r, 0.5) + 0.5 - distance, 0, 1)
 
-    area = sum(cover(down, right)[2] for down in reach for right in reach)
-    share = np.minimum(math.pi * r * r / area, 1)  # discs smaller than a pixel become fainter
+    area: np.ndarray = sum((cover(each)[2] for each in near), np.zeros(len(points)))
+    share = np.minimum(math.pi * r * r / area, 1)
     ink = np.zeros((rows, columns), np.float32)
-    for down in reach:
-        for right in reach:
-            y, x, part = cover(down, right)
-            seen = (part > 0) & (y >= 0) & (y < rows) & (x >= 0) & (x < columns)
-            np.add.at(ink, (y[seen], x[seen]), (part * share)[seen].astype(np.float32))
+    for offset in near:
+        y, x, part = cover(offset)
+        seen = (part > 0) & (y >= 0) & (y < rows) & (x >= 0) & (x < columns)
+        np.add.at(ink, (y[seen], x[seen]), (part * share)[seen].astype(np.float32))
     ink = np.minimum(ink, 1)
-    grey = np.rint(255 * (ink if light else 1 - ink)).astype(np.uint8)
-    buffer = BytesIO()
-    Picture.fromarray(grey).save(buffer, "PNG")
-    return buffer.getvalue()
+    return np.rint(255 * (ink if light else 1 - ink)).astype(np.uint8)

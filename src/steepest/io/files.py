@@ -22,7 +22,7 @@ from steepest.core.numbers import check_choice, check_count, check_flag
 
 from . import npy, raster, tiff
 from .image import Image, check_dtype, check_pixels
-from .outputs import OutputSet, opened
+from .outputs import OutputSet, open_output
 from .paths import SUFFIXES, check_kind, check_path
 from .samples import sample_bytes
 
@@ -46,7 +46,8 @@ def read_image(
 
     8-bit, 16-bit and floating-point values are returned as stored. Palette images are converted to
     RGB and 1-bit images to uint8. For 8-bit ImageJ files with a look-up table, the grey values are
-    returned. Transparency is stored in `Image.alpha`.
+    returned. Transparency is stored in `Image.alpha`. Photographs taken with the camera on its side
+    (EXIF) are turned upright, and written upright.
 
     Parameters
     ----------
@@ -82,7 +83,7 @@ def read_image(
 def decode_image(data: bytes, name: str = "image", *, max_pixels: int = MAX_PIXELS) -> Image:
     """Decode the contents of an image file that is in memory, such as an upload.
 
-    ``name`` is used in error messages and becomes the name of the image; no file is opened.
+    ``name`` is used in error messages and becomes the name of the image; no file is open_output.
 
     Raises
     ------
@@ -201,7 +202,7 @@ def write_image(
         values = check_field(image, "image") if is_torch(image) else as_array(image, "image")
         image = npy.from_array(np.asarray(detached(values)), name, "auto", "auto")
     kind = check_target(path, image)
-    with opened(name, overwrite, outputs) as file:
+    with open_output(name, overwrite, outputs) as file:
         _write(file, image, kind)
 
 

@@ -153,11 +153,7 @@ def in_kind(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def check_pixels(array: np.ndarray, name: str) -> np.ndarray:
-    """Return a C-contiguous array in native byte order, after checking its dtype.
-
-    Raises `InputError` if the dtype is not uint8, uint16, float32 or float64, or if the array has
-    no pixels.
-    """
+    """Return a C-contiguous array in native byte order, after checking its dtype and size."""
     if array.size == 0:
         raise InputError(f"{name}: holds no pixels (shape {array.shape})")
     if array.dtype.name not in DTYPES:
@@ -175,8 +171,7 @@ def label_axes(
     """Return letters for the axes of a plain array, such as the contents of an NPY file.
 
     With ``channel_axis="auto"``, the last of three or four axes holds colours if its length is 3
-    or 4, the two axes before it are longer than 4, and ``stack`` is not "volume". An axis before
-    Y and X is labelled T if ``stack`` is "pages", and Z otherwise.
+    or 4, the two axes before it are longer than 4, and ``stack`` is not "volume".
     """
     ndim = len(shape)
     if channel_axis == "auto":
@@ -207,11 +202,7 @@ def label_axes(
 def assemble(
     array: np.ndarray, stored_axes: str, name: str, kind: str, extra: int = 0, **notes: Any
 ) -> Image:
-    """Create an image of format ``kind`` from an array as it is in the file.
-
-    The axes are brought into the order T, Z, Y, X, C, and the last ``extra`` channels become
-    ``alpha``. ``notes`` are further fields of `Image`.
-    """
+    """Create an image of format ``kind`` from a file's array; ``extra`` channels are its alpha."""
     axes = "".join(sorted(stored_axes, key="TZYXC".index))
     array = np.transpose(check_pixels(array, name), [stored_axes.index(axis) for axis in axes])
     alpha = None

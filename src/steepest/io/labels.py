@@ -73,7 +73,7 @@ def _stored_numbers(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray | 
 
 
 def _tiff_numbers(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray | None:
-    with tiff.opened(file, name, max_pixels) as tif:
+    with tiff.open_tiff(file, name, max_pixels) as tif:
         page: Any = tif.pages[0]
         wide = page.dtype is not None and page.dtype.name not in ("bool", "uint8", "uint16")
         inverted = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and page.bitspersample > 1

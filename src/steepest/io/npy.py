@@ -21,11 +21,7 @@ def read(
 
 
 def load(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
-    """Load the array as stored.
-
-    Raises `InputError` if the file holds Python objects or more than ``max_pixels`` numbers, or is
-    truncated.
-    """
+    """Load the array as stored; Python objects, too many numbers and cut files are refused."""
     version = np.lib.format.read_magic(file)
     header = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
     shape, _, dtype = header[min(version[0], 2)](file)
@@ -52,10 +48,7 @@ def from_array(array: np.ndarray, name: str, stack: str, channel_axis: int | str
 
 
 def write(file: BinaryIO, image: Image) -> None:
-    """Write the array with its axes in the stored order.
-
-    Transparency, if any, is written as the last channel.
-    """
+    """Write the array with its axes in the stored order, and transparency as the last channel."""
     array = image.samples()
     if image.alpha is None:
         array = restore_order(array, image.axes, image.stored_axes)

@@ -17,7 +17,7 @@ _OF_PRINTERS = ("", "inch", "cm")  # units of printing resolutions, rarely used 
 _TYPES = {"uint8": "uint8", "uint16": "uint16", "float32": "float", "float64": "double"}
 
 
-def parsed(xml: str) -> Any:
+def parse(xml: str) -> Any:
     """Return the root element; None if the XML is not well-formed or describes no pixels."""
     try:
         root = ElementTree.fromstring(xml)
@@ -35,12 +35,11 @@ def _first(element: Any, tag: str) -> Any:
     return next(_all(element, tag), None)
 
 
-def declared(xml: str, samples: int) -> tuple[float, int]:
-    """Return the numbers of pixels and of pages that the XML declares, summed over all images.
+def count_declared(xml: str, samples: int) -> tuple[float, int]:
+    """Return the numbers of pixels (or planes or steps) and pages that the XML declares.
 
-    ``samples`` are the samples of a pixel, which OME counts as channels. If a plane or step count
-    is larger than the pixels, that count is returned, and infinity if there is none. The pages are
-    0 if they are unknown, or if the file is part of a set, whose XML also describes other files.
+    ``samples`` are the samples of a pixel, which OME counts as channels. The pages are 0 if they
+    are unknown, or if the file is part of a set, whose XML also describes other files.
     """
     pixels = pages = 0
     counts, files = [0.0], set()
@@ -67,11 +66,8 @@ def declared(xml: str, samples: int) -> tuple[float, int]:
 
 
 def pixel_sizes(xml: str, common: Metadata) -> Metadata:
-    """Return metadata with the pixel size of the first image, in the unit of x.
-
-    If the size along x or y is unknown, ``common`` is returned.
-    """
-    root = parsed(xml)
+    """Return metadata with the pixel size of the first image, or ``common`` if it has none."""
+    root = parse(xml)
     if root is None:
         return common
     sizes = _sizes(_first(root, "Pixels").attrib)
@@ -99,7 +95,7 @@ def _sizes(attributes: Any) -> dict[str, tuple[float, str]]:
 
 def describe(xml: str) -> dict[str, str]:
     """Describe the contents of the XML in words, except for the pixel size."""
-    root = parsed(xml)
+    root = parse(xml)
     if root is None:
         return {}
     image, pixels = _first(root, "Image"), _first(root, "Pixels")
@@ -134,22 +130,20 @@ def _channel(channel: Any) -> str:
 
 
 def for_file(metadata: Metadata, array: np.ndarray, axes: str) -> bytes | None:
-    """Update the XML for the array to be written; None if the XML describes another image.
+    """Update sizes, type and order of planes in the XML; None if it describes another image.
 
-    ``axes`` are the axes of the file, with "S" for the samples of a pixel. The size in x and y, the
-    data type, the order of the planes and the pixel size (if it has changed) are updated.
-    Everything else is kept.
+    ``axes`` are the axes of the file, with "S" for the samples of a pixel.
     """
-    root = parsed(str(metadata.extra.get("xml", "")))
+    root = parse(str(metadata.extra.get("xml", "")))
     if root is None or len(list(_all(root, "Pixels"))) != 1:
         return None
     try:
-        return _updated(root, metadata, array, axes)
+        return _update_root(root, metadata, array, axes)
     except (ValueError, RecursionError):  # sizes that are not numbers; deeply nested elements
         return None
 
 
-def _updated(root: Any, metadata: Metadata, array: np.ndarray, axes: str) -> bytes | None:
+def _update_root(root: Any, metadata: Metadata, array: np.ndarray, axes: str) -> bytes | None:
     pixels, shape = _first(root, "Pixels"), dict(zip(axes, array.shape, strict=True))
     samples = shape.get("S", 1)
     held = {axis: int(pixels.get(f"Size{axis}", 1)) for axis in "ZTC"}
@@ -166,7 +160,7 @@ def _updated(root: Any, metadata: Metadata, array: np.ndarray, axes: str) -> byt
     pixels.set("DimensionOrder", _dimension_order(axes, pixels.get("DimensionOrder", "XYZCT")))
     _replace_data(pixels, prod(stack) * shape.get("C", 1))
     root.attrib.pop("UUID", None)
-    return _serialised(root)
+    return _serialise(root)
 
 
 def _dimension_order(axes: str, before: str) -> str:
@@ -203,7 +197,7 @@ def _replace_data(pixels: Any, count: int) -> None:
     pixels.insert(channels[-1] + 1 if channels else 0, data)
 
 
-def _serialised(root: Any) -> bytes:
+def _serialise(root: Any) -> bytes:
     """Serialise to ASCII, with the OME namespace as the default namespace."""
     body = ElementTree.tostring(root, encoding="unicode")
     prefix = re.match(r"<(ns\d+):", body)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,12 +12,11 @@ import numpy as np
 from steepest.core.errors import InputError
 from steepest.core.numbers import check_choice, check_count, check_flag
 
-from . import ang, ctf
 from .files import decoding
-from .outputs import OutputSet, opened
+from .outputs import OutputSet, open_output
 from .paths import check_kind, check_path
 from .samples import MAPS, sample_bytes
-from .scan_table import Phase, Table, replaced
+from .scan_table import Phase, Table, parse, replace_fields
 
 MAX_POINTS = 1 << 24
 """Default limit on the points of an orientation map: 4096 x 4096."""
@@ -92,17 +90,11 @@ def read_orientations(
             with open(name, "rb") as file:
                 _check_length(os.fstat(file.fileno()).st_size, most, name)
                 source = file.read()
-        table = _reader(source, name)(source, name, most)
+        table = parse(source, name, most)
         _check_length(len(source), table.phase.size, name)
-    return OrientationMap(
-        _file_frame(_quaternions(table.euler), table, table.phase, 1),
-        table.phase,
-        table.phases,
-        table.spacing,
-        table.format,
-        name,
-        source,
-    )
+    quaternions = _file_frame(_quaternions(table.euler), table, table.phase, 1)
+    own = (table.phase, table.phases, table.spacing, table.format)
+    return OrientationMap(quaternions, *own, name, source)
 
 
 def write_orientations(
@@ -137,11 +129,11 @@ def write_orientations(
     length = np.sqrt((values * values).sum(-1, keepdims=True))
     if not (np.isfinite(length).all() and (length > 0).all()):
         raise InputError("quaternions hold values that are NaN, infinite or zero")
-    with opened(name, overwrite, outputs) as file:
+    with open_output(name, overwrite, outputs) as file:
         if Path(name).suffix.lower() == ".npy":
             np.save(file, values, allow_pickle=False)
         else:
-            file.write(_replaced(orientations, values / length))
+            file.write(_replace_angles(orientations, values / length))
 
 
 def check_orientation_target(path: str | os.PathLike[str], orientations: OrientationMap) -> None:
@@ -166,19 +158,9 @@ def _check_length(size: int, points: int, name: str) -> None:
         raise InputError(f"{name}: {size} bytes; allowed are {most} for {points} points")
 
 
-def _reader(source: bytes, name: str) -> Callable[[bytes, str, int], Table]:
-    if source.lstrip(b"\xef\xbb\xbf").startswith(b"Channel Text File"):
-        return ctf.parse
-    if source.startswith(b"#"):
-        return ang.parse
-    what = "an empty file" if not source else "not an orientation map"
-    raise InputError(f"{name}: {what}; allowed are .ctf and .ang text files")
-
-
-def _replaced(orientations: OrientationMap, values: np.ndarray) -> bytes:
+def _replace_angles(orientations: OrientationMap, values: np.ndarray) -> bytes:
     """The source file with the Euler angles, and new phases, of all points that have changed."""
-    reader = _reader(orientations.source, orientations.name)
-    table = reader(orientations.source, orientations.name, orientations.phase.size)
+    table = parse(orientations.source, orientations.name, orientations.phase.size)
     phase = np.asarray(orientations.phase)
     filled = phase != table.phase
     if (filled & (table.phase > 0)).any() or (phase < 0).any() or (phase > len(table.phases)).any():
@@ -202,7 +184,7 @@ def _replaced(orientations: OrientationMap, values: np.ndarray) -> bytes:
         fields = {c: form % angle for c, angle in zip(table.columns, angles, strict=True)}
         if new:
             fields |= {c: text.format(number) for c, text in table.indexed.items()}
-        lines[at] = replaced(lines[at], fields)
+        lines[at] = replace_fields(lines[at], fields)
     return b"".join(lines)
 
 
@@ -225,10 +207,7 @@ def _euler_angles(quaternions: np.ndarray) -> np.ndarray:
 
 
 def _file_frame(quaternions: np.ndarray, table: Table, phase: np.ndarray, sign: int) -> np.ndarray:
-    """Turn crystal frames from that of the file to x parallel to a (``sign`` 1), or back (-1).
-
-    In .ctf files, x is parallel to [10-10], 30 degrees from a, if a phase is trigonal or hexagonal.
-    """
+    """Turn trigonal and hexagonal frames of .ctf files by 30 degrees: x is parallel to a."""
     if table.format != "ctf":
         return quaternions
     symmetries = [phase.symmetry for phase in table.phases]

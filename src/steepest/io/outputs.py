@@ -48,7 +48,7 @@ def check_writable(folder: str | os.PathLike[str]) -> None:
 
 
 @contextmanager
-def opened(
+def open_output(
     path: str | os.PathLike[str], overwrite: bool, outputs: OutputSet | None
 ) -> Iterator[BinaryIO]:
     """Open a new file of an output set or, without one, a file that appears by itself."""
@@ -73,7 +73,7 @@ class OutputSet:
 
     def __init__(self, *, overwrite: bool = False) -> None:
         self.overwrite = check_flag(overwrite, "overwrite")
-        self.paths: list[Path] = []  # every file of the set, in the order they were opened
+        self.paths: list[Path] = []  # every file of the set, in the order they were open_output
         self._pending: list[tuple[Path, Path]] = []
         self._folders: list[Path] = []
 

@@ -41,11 +41,7 @@ _OTHERS = (
 
 
 def check_path(value: Any, name: str = "path") -> str:
-    """Check a path and return it as a string.
-
-    Raises `InputError` if the value is neither a string nor a path object, or if the path is empty,
-    contains a null character, cannot be encoded or is too long.
-    """
+    """Return a path as a string; raise `InputError` if it cannot be the path of a file."""
     path = os.fspath(value) if isinstance(value, os.PathLike) else value
     if not isinstance(path, str):
         raise InputError(f"{name}={value!r}; allowed are strings and path objects")

@@ -22,15 +22,11 @@ _KINDS = {
 
 
 def open_picture(file: BinaryIO, name: str, max_pixels: int) -> ImageFile.ImageFile:
-    """Open a PNG, JPEG, BMP or TIFF file without decoding its pixels.
+    """Open a PNG, JPEG, BMP or TIFF file that is whole and not too large, without decoding it.
 
     ``Image.open`` is not used, because it applies a process-wide limit on the number of pixels and
-    warns below that limit. (Pillow limits compressed text and profiles to 1 MiB each.) The end of
-    the file is checked here, because Pillow fills missing pixels with grey if any package has set
-    ``LOAD_TRUNCATED_IMAGES``.
-
-    Raises `InputError` if the file has more than ``max_pixels`` pixels times channels (3 for a
-    palette), has more than 500 JPEG scans, or is truncated.
+    warns below that limit. The end of the file is checked here, because Pillow fills missing pixels
+    with grey if any package has set ``LOAD_TRUNCATED_IMAGES``.
     """
     file.seek(0)
     kind = _KINDS[file.read(2)]

@@ -1,12 +1,15 @@
 """Read PNG, JPEG and BMP files and write PNG and JPEG files with Pillow.
 
-16-bit colour PNG files are read, and all 16-bit PNG files are written, by ``png16``.
+Of PNG files with 16 bits per sample, Pillow supports only grey ones without alpha. The others are
+read, and all are written, here.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import struct
+import zlib
+from io import BytesIO
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -15,13 +18,15 @@ from PIL import PngImagePlugin
 
 from steepest.core.errors import InputError
 
-from . import png16
 from .image import Image, assemble
 from .metadata import Metadata
 from .pictures import open_picture
+from .upright import exif_upright, orientation_of, turned
 
 _PNG = "PNG"
 _KINDS = {_PNG: "png", "BMP": "bmp"}  # anything else is JPEG, including MPO (several pictures)
+_COLOUR_TYPE = {1: 0, 2: 4, 3: 2, 4: 6}  # samples per pixel -> PNG colour type
+_AFTER_HEADER = 33  # bytes of the signature and the IHDR chunk of PNG
 JPEG_QUALITY = 95
 JPEG_DENSITY = 65535  # largest resolution of a JPEG file, in dots per inch
 
@@ -36,36 +41,59 @@ def read(
             "JPEG and BMP files"
         )
     picture = open_picture(file, name, max_pixels)
-    samples = _samples(picture, file, name)
+    metadata = _metadata(picture)
+    samples = turned(_samples(picture, file, name), metadata.orientation)
     kind, count = _KINDS.get(str(picture.format), "jpeg"), samples.shape[2]
     stored = samples[..., 0] if count == 1 else samples
     axes = "YX" if count == 1 else "YXC"
-    return assemble(stored, axes, name, kind, int(count in (2, 4)), metadata=_metadata(picture))
+    return assemble(stored, axes, name, kind, int(count in (2, 4)), metadata=metadata)
 
 
 def _samples(picture: Pillow.Image, file: BinaryIO, name: str) -> np.ndarray:
     """Return (H, W, k) uint8 or uint16 samples; k = 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA."""
+    bits = 8
     if picture.format == _PNG:
         if getattr(picture, "n_frames", 1) > 1:
             raise InputError(f"{name}: is an animated PNG; allowed are single images")
-        bits, count = png16.bits_and_samples(file)
-        if bits == 16:
-            if count > 1:
-                samples = png16.read_colour16(file, count)
-                picture.load()
-            else:
-                samples = np.array(picture).astype(np.uint16)[..., None]
-            return _with_key(samples, picture.info.get("transparency"))
-    if picture.mode in ("P", "PA"):
+        file.seek(24)
+        bits, colour_type = file.read(2)
+    if bits == 16:
+        count = {kind: count for count, kind in _COLOUR_TYPE.items()}[colour_type]
+        samples = np.array(picture).astype(np.uint16) if count == 1 else _colour16(file, count)
+        picture.load()
+    elif picture.mode in ("P", "PA"):
         transparent = picture.mode == "PA" or "transparency" in picture.info
         return np.array(picture.convert("RGBA" if transparent else "RGB"))
-    if picture.mode == "1":
-        picture = picture.convert("L")
-    if picture.mode not in ("L", "LA", "RGB", "RGBA"):
-        raise InputError(f"{name}: colours in {picture.mode}; allowed are grey, RGB and palettes")
-    samples = np.array(picture)
+    else:
+        picture = picture.convert("L") if picture.mode == "1" else picture
+        if picture.mode not in ("L", "LA", "RGB", "RGBA"):
+            raise InputError(f"{name}: colours in {picture.mode}; allowed are grey, RGB, palettes")
+        samples = np.array(picture)
     samples = samples[..., None] if samples.ndim == 2 else samples
     return _with_key(samples, picture.info.get("transparency"))
+
+
+def _colour16(file: BinaryIO, count: int) -> np.ndarray:
+    """Decode a 16-bit PNG with 2, 3 or 4 samples per pixel, of which Pillow keeps one byte each.
+
+    It is decoded as big-endian and as little-endian, to obtain the high and the low bytes.
+    """
+    if count == 2:  # grey + alpha: the four bytes of a pixel are decoded as RGBA
+        raw = _decode(file, "RGBA", "RGBA")
+        high, low = raw[..., 0::2], raw[..., 1::2]
+    else:
+        mode = "RGB" if count == 3 else "RGBA"
+        high, low = _decode(file, mode, f"{mode};16B"), _decode(file, mode, f"{mode};16L")
+    return high.astype(np.uint16) << 8 | low
+
+
+def _decode(file: BinaryIO, mode: str, raw_mode: str) -> np.ndarray:
+    file.seek(0)
+    image = PngImagePlugin.PngImageFile(file)
+    if image.mode != mode:
+        raise ValueError(f"16-bit PNG opened as {image.mode}, {mode} expected")
+    image.tile = [tile._replace(args=raw_mode) for tile in image.tile]
+    return np.array(image)
 
 
 def _with_key(samples: np.ndarray, key: Any) -> np.ndarray:
@@ -78,15 +106,21 @@ def _with_key(samples: np.ndarray, key: Any) -> np.ndarray:
 
 
 def _metadata(picture: Pillow.Image) -> Metadata:
-    info: Mapping[Any, Any] = picture.info
-    dpi = info.get("dpi")
-    known = dpi is not None and all(math.isfinite(value) and value > 0 for value in dpi)
+    info: dict[Any, Any] = picture.info
+    dpi = tuple(map(float, info.get("dpi") or ()))
+    known = len(dpi) == 2 and all(math.isfinite(value) and value > 0 for value in dpi)
     text = getattr(picture, "text", {}) if picture.format == _PNG else {}
+    exif, orientation = info.get("exif") or None, orientation_of(picture)
+    if orientation > 1:
+        exif = exif_upright(picture)
+    if orientation > 4:
+        dpi = dpi[::-1]  # the axes are swapped
     return Metadata(
-        resolution=(float(dpi[0]), float(dpi[1])) if dpi is not None and known else None,
+        resolution=(dpi[0], dpi[1]) if known else None,
         unit="inch" if known else "",
         icc_profile=info.get("icc_profile") or None,
-        exif=info.get("exif") or None,
+        exif=exif,
+        orientation=orientation,
         gamma=info.get("gamma"),
         text=tuple((str(key), str(value)) for key, value in text.items()),
     )
@@ -111,6 +145,26 @@ def write(file: BinaryIO, image: Image, kind: str) -> None:
     for key, value in metadata.text:
         notes.add_text(key, value)
     if samples.dtype == np.uint16:
-        png16.write16(file, samples, options)
+        _write16(file, samples, options)
     else:
         Pillow.fromarray(np.ascontiguousarray(samples)).save(file, _PNG, **options)
+
+
+def _write16(file: BinaryIO, samples: np.ndarray, options: dict[str, Any]) -> None:
+    """Write a 16-bit PNG with filter "Sub", and the metadata that Pillow writes with one pixel."""
+    height, width = samples.shape[:2]
+    count = 1 if samples.ndim == 2 else samples.shape[2]
+    raw = np.frombuffer(samples.astype(">u2").tobytes(), np.uint8).reshape(height, -1)
+    rows = np.empty((height, 1 + raw.shape[1]), np.uint8)
+    rows[:, 0] = 1
+    rows[:, 1:] = raw
+    rows[:, 1 + 2 * count :] -= raw[:, : -2 * count]
+    pixel = BytesIO()
+    Pillow.new("L", (1, 1)).save(pixel, _PNG, **options)
+    other = pixel.getvalue()
+    header = struct.pack(">IIBBBBB", width, height, 16, _COLOUR_TYPE[count], 0, 0, 0)
+    file.write(other[:8])
+    PngImagePlugin.putchunk(file, b"IHDR", header)
+    file.write(other[_AFTER_HEADER : other.rindex(b"IDAT") - 4])
+    PngImagePlugin.putchunk(file, b"IDAT", zlib.compress(rows.tobytes(), 6))
+    PngImagePlugin.putchunk(file, b"IEND")

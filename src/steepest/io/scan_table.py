@@ -1,4 +1,7 @@
-"""The table of an orientation map: one line of text per point of the scan."""
+"""Orientation maps as text: .ctf files (Oxford Instruments) and .ang files (EDAX OIM).
+
+Both have a header, and a table with one line for each point of the scan.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,15 @@ from steepest.core.errors import InputError
 from steepest.core.limits import check_size
 
 _LARGEST_ANGLE = 1e4
+_LONGEST_HEADER, _MOST_PHASES = 300, 100
+_LAUE_GROUPS = ("-1", "2/m", "mmm", "4/m", "4/mmm", "-3", "-3m", "6/m", "6/mmm", "m-3", "m-3m")
+_CODES = {
+    **{"1": "-1", "2": "2/m", "20": "2/m", "22": "mmm", "4": "4/m", "42": "4/mmm"},
+    **{"3": "-3", "32": "-3m", "6": "6/m", "62": "6/mmm", "23": "m-3", "43": "m-3m"},
+}  # of EDAX
+_NEEDED = ("x", "y", "euler1", "euler2", "euler3", "phase")
+_UNINDEXED = 4 * np.pi - 0.01  # Euler angles of points that were not indexed, in .ang files
+_ANG_COLUMNS = [3, 4, 0, 1, 2, 7, 6]  # x, y, phi1, Phi, phi2, phase, confidence index
 
 
 @dataclass(frozen=True)
@@ -38,7 +50,22 @@ class Table:
     indexed: dict[int, str]  # by column: what marks a point as indexed, "{}" for its phase
 
 
-def replaced(line: bytes, fields: dict[int, str]) -> bytes:
+def parse(source: bytes, name: str, max_pixels: int) -> Table:
+    """Parse the contents of a .ctf or .ang file.
+
+    Raises `InputError`, before anything is allocated, if the header states what cannot be, or more
+    points than ``max_pixels``, or if lines are missing; or else if a value is none, or if the
+    points are not those of a grid, stored row by row.
+    """
+    if source.lstrip(b"\xef\xbb\xbf").startswith(b"Channel Text File"):
+        return _parse_ctf(source.splitlines(), name, max_pixels)
+    if source.startswith(b"#"):
+        return _parse_ang(source.splitlines(), name, max_pixels)
+    what = "an empty file" if not source else "not an orientation map"
+    raise InputError(f"{name}: {what}; allowed are .ctf and .ang text files")
+
+
+def replace_fields(line: bytes, fields: dict[int, str]) -> bytes:
     """Return a line with new texts in some columns, as wide as the old ones if they fit."""
     parts, end = [], 0
     for column, found in enumerate(re.finditer(rb"\S+", line)):
@@ -50,24 +77,105 @@ def replaced(line: bytes, fields: dict[int, str]) -> bytes:
     return b"".join([*parts, line[end:]])
 
 
-def read_table(
-    lines: Sequence[bytes],
-    columns: Sequence[int],
-    stated: Mapping[str, str],
-    keys: Sequence[str],
-    limit: int,
-    name: str,
-) -> tuple[np.ndarray, tuple[float, float]]:
+def _parse_ctf(lines: list[bytes], name: str, max_pixels: int) -> Table:
+    texts = [line.decode("utf-8", "replace") for line in lines[:_LONGEST_HEADER]]
+    rows = [text.lower().split() for text in texts]
+    heads = [k for k, row in enumerate(rows) if row[:1] == ["phase"] and set(_NEEDED) <= {*row}]
+    if not heads:
+        raise InputError(
+            f"{name}: damaged: no line of column names with Phase, X, Y, Euler1, Euler2, Euler3"
+        )
+    start, names = heads[0], rows[heads[0]]
+    header = [text.split("\t") for text in texts[:start]]
+    stated = {words[0].strip().lower(): words[1].strip() for words in header if len(words) > 1}
+    phases = _ctf_phases(header, name)
+    columns = [names.index(each) for each in _NEEDED]
+    index = [k for k in range(start + 1, len(lines)) if lines[k].strip()]
+    grid = ("YCells", "XCells", "YStep", "XStep")
+    table, steps = _read_table([lines[k] for k in index], columns, stated, grid, max_pixels, name)
+    return Table(
+        "ctf", np.radians(table[..., 2:5]), _check_phases(table[..., 5], phases, name), phases,
+        steps, np.array(index), tuple(columns[2:5]), True, {columns[5]: "{}"},
+    )  # fmt: skip
+
+
+def _ctf_phases(header: list[list[str]], name: str) -> tuple[Phase, ...]:
+    """Read the lines after "Phases N": a;b;c, angles, name, number of the Laue group, ..."""
+    at, count = 0, 0
+    for k, words in enumerate(header):
+        if words[0].strip().lower() == "phases" and words[1:] and words[1].strip().isdigit():
+            at, count = k, int(words[1])
+            break
+    rows = header[at + 1 : at + 1 + count]
+    if not 1 <= count <= _MOST_PHASES or len(rows) < count:
+        raise InputError(f"{name}: the header does not list 1 to {_MOST_PHASES} crystal phases")
+    phases = []
+    for words in rows:
+        number = words[3].strip() if len(words) > 3 else ""
+        if not number.isdigit() or not 1 <= int(number) <= len(_LAUE_GROUPS):
+            raise InputError(
+                f"{name}: the phase {' '.join(words)[:80]!r} has no Laue group from 1 to 11"
+            )
+        phases.append(Phase(words[2].strip(), _LAUE_GROUPS[int(number) - 1]))
+    return tuple(phases)
+
+
+def _parse_ang(lines: list[bytes], name: str, max_pixels: int) -> Table:
+    header = [line[1:].decode("utf-8", "replace") for line in lines if line.startswith(b"#")]
+    stated, phases = _ang_header(header, name)
+    if stated.get("grid", "SqrGrid") != "SqrGrid":
+        raise InputError(
+            f"{name}: has a {stated['grid']}; allowed is SqrGrid (convert it first, for example "
+            "with DREAM.3D: 'Convert EDAX Hex Grid to Square Grid')"
+        )
+    index = [k for k, line in enumerate(lines) if line.strip() and not line.startswith(b"#")]
+    body, grid = [lines[k] for k in index], ("NROWS", "NCOLS_ODD", "YSTEP", "XSTEP")
+    table, steps = _read_table(body, _ANG_COLUMNS, stated, grid, max_pixels, name)
+    number, euler = table[..., 5], table[..., 2:5]
+    marks = {6: "0.000", 7: "{}"}
+    if len(phases) == 1:  # which such files call 0
+        number, marks = np.maximum(number, 1), {6: "0.000"}
+    unindexed = (table[..., 6] < 0) | (euler >= _UNINDEXED).any(-1)
+    phase = _check_phases(np.where(unindexed, 0, number), phases, name)
+    return Table("ang", euler, phase, phases, steps, np.array(index), (0, 1, 2), False, marks)
+
+
+def _ang_header(lines: list[str], name: str) -> tuple[dict[str, str], tuple[Phase, ...]]:
+    """Return the stated values and the phases."""
+    stated: dict[str, str] = {}
+    found: dict[int, dict[str, str]] = {}
+    current: dict[str, str] = {}
+    for line in lines:
+        key, _, value = line.strip().replace(":", " ", 1).partition(" ")
+        value = value.strip()
+        if key == "Phase" and value.isdigit():
+            current = found.setdefault(int(value), {})
+        elif key in ("MaterialName", "Symmetry"):
+            current.setdefault(key, value)
+        else:
+            stated.setdefault(key.lower(), value)
+    phases = []
+    for number, own in sorted(found.items()):
+        symmetry = own.get("Symmetry", "")
+        if symmetry not in _CODES:
+            raise InputError(
+                f"{name}: phase {number} has the symmetry {symmetry!r}; allowed are "
+                f"{', '.join(_CODES)}"
+            )
+        phases.append(Phase(own.get("MaterialName", ""), _CODES[symmetry]))
+    if sorted(found) != list(range(1, len(found) + 1)):
+        raise InputError(f"{name}: the header does not list crystal phases numbered from 1")
+    return stated, tuple(phases)
+
+
+def _read_table(
+    lines: Sequence[bytes], columns: Sequence[int], stated: Mapping[str, str], keys: Sequence[str],
+    limit: int, name: str,
+) -> tuple[np.ndarray, tuple[float, float]]:  # fmt: skip
     """Return columns of a table as float64 (H, W, k), and the steps along rows and columns.
 
-    The first five columns hold the places x and y and the Euler angles. ``stated`` is the header,
-    with names in lower case; ``keys`` are those of the numbers of rows and columns and of the steps
-    in y and x.
-
-    Raises `InputError`, before anything is allocated, if the header states a shape or steps that
-    cannot be, or more than ``limit`` points; if lines are missing or in excess, if a line has too
-    few columns, if one of the columns holds something else than finite numbers or angles, or if the
-    points are not those of a grid, stored row by row.
+    The first five columns hold the places x and y and the Euler angles. ``keys`` are the names, in
+    the header, of the numbers of rows and columns and of the steps in y and x.
     """
     try:
         rows, across = (int(stated[key.lower()]) for key in keys[:2])
@@ -104,7 +212,7 @@ def read_table(
     return table, (down, right)
 
 
-def check_phases(numbers: np.ndarray, phases: Sequence[Phase], name: str) -> np.ndarray:
+def _check_phases(numbers: np.ndarray, phases: Sequence[Phase], name: str) -> np.ndarray:
     """Return the numbers of the phases of all points as int64; 0 stands for none."""
     if not np.isin(numbers, range(len(phases) + 1)).all():
         raise InputError(f"{name}: phases are numbered 0 to {len(phases)} in its header")

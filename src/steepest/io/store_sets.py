@@ -29,7 +29,7 @@ def new_stores(
     if kind == "bands":
         like = _bands_like(image, tags, together)
     elif kind == "mask":
-        like = _without_channels(image)
+        like = _like(image, np.dtype("uint8"))
     with ExitStack() as stack:
         stores = [
             stack.enter_context(create_store(path, like, overwrite=overwrite, labels=plain))
@@ -63,48 +63,43 @@ class Results:
 
 def _bands_like(image: StoredImage, tags: Sequence[str], together: bool) -> StoredImage:
     """What stores of bands are like: floats and, if ``together``, with a channel for each band."""
-    shape, chunks = image.array.shape, getattr(image.array, "chunks", None)
-    more: dict[str, Any] = {"extra": {}}
-    if together:
-        if dict(zip(image.axes, shape, strict=True)).get("c", 1) > 1:
-            raise InputError(
-                "-o: the bands of an image with several channels are several stores; give a folder"
-            )
-        shape = _with_channel(image.axes, shape, len(tags))
-        chunks = _with_channel(image.axes, chunks, 1) if chunks else None
-        window = {"min": -1.0, "max": 1.0, "start": -0.2, "end": 0.2}
-        look = {"color": "FFFFFF", "window": window, "active": True}
-        more = {
-            "axes": "".join(_with_channel(image.axes, image.axes, "c")),
-            "scale": _with_channel(image.axes, image.scale, 1.0),
-            "translation": _with_channel(image.axes, image.translation, 0.0),
-            "units": _with_channel(image.axes, image.units, None),
-            "extra": {"omero": {"channels": [{"label": tag, **look} for tag in tags]}},
-        }
     dtype = np.dtype("float64" if image.array.dtype.name == "float64" else "float32")
-    return replace(image, array=SimpleNamespace(shape=shape, dtype=dtype, chunks=chunks), **more)
+    if not together:
+        return _like(image, dtype, keep=True)
+    if dict(zip(image.axes, image.array.shape, strict=True)).get("c", 1) > 1:
+        raise InputError(
+            "-o: the bands of an image with several channels are several stores; give a folder"
+        )
+    window = {"min": -1.0, "max": 1.0, "start": -0.2, "end": 0.2}
+    look = {"color": "FFFFFF", "window": window, "active": True}
+    omero = {"channels": [{"label": tag, **look} for tag in tags]}
+    return replace(_like(image, dtype, len(tags)), extra={"omero": omero})
 
 
-def _without_channels(image: StoredImage) -> StoredImage:
-    """What stores of masks are like: the image without its axis of channels."""
+def _like(
+    image: StoredImage, dtype: np.dtype, channels: int = 0, *, keep: bool = False
+) -> StoredImage:
+    """What stores are like with so many channels, 0: without, or if ``keep``, those of an image."""
+
+    def changed(values: Sequence[Any], *value: Any) -> tuple[Any, ...]:
+        return tuple(values) if keep else _with_channel(image.axes, values, *value[:channels])
+
     chunks = getattr(image.array, "chunks", None)
-
-    def kept(values: Sequence[Any]) -> tuple[Any, ...]:
-        return tuple(v for v, axis in zip(values, image.axes, strict=True) if axis != "c")
-
     array = SimpleNamespace(
-        shape=kept(image.array.shape), dtype=np.dtype("uint8"), chunks=chunks and kept(chunks)
+        shape=changed(image.array.shape, channels),
+        dtype=dtype,
+        chunks=chunks and changed(chunks, 1),
     )
     return replace(
-        image, array=array, axes=image.axes.replace("c", ""), scale=kept(image.scale),
-        translation=kept(image.translation), units=kept(image.units), extra={},
+        image, array=array, axes="".join(changed(image.axes, "c")), scale=changed(image.scale, 1.0),
+        translation=changed(image.translation, 0.0), units=changed(image.units, None), extra={},
     )  # fmt: skip
 
 
-def _with_channel(axes: str, values: Sequence[Any], value: Any) -> tuple[Any, ...]:
-    """One value for each of ``axes``, with ``value`` as that of channels, which follow time."""
+def _with_channel(axes: str, values: Sequence[Any], *value: Any) -> tuple[Any, ...]:
+    """One value for each of ``axes``, with ``value``, or none, as that of channels, after time."""
     at = axes.index("c") if "c" in axes else int(axes.startswith("t"))
-    return (*values[:at], value, *values[at + ("c" in axes) :])
+    return (*values[:at], *value, *values[at + ("c" in axes) :])
 
 
 @dataclass(frozen=True)

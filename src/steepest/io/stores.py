@@ -233,7 +233,7 @@ def open_windows(path: str | os.PathLike[str]) -> Iterator[StoredImage]:
             file = stack.enter_context(open(name, "rb"))
             if file.read(4) not in tiff.MAGIC:
                 raise InputError(f"{name}: only Zarr stores and TIFF files are computed by tiles")
-            tif = stack.enter_context(tiff.opened(file, name, _MOST_PIXELS))
+            tif = stack.enter_context(tiff.open_tiff(file, name, _MOST_PIXELS))
             series, metadata = tif.series[0], read_metadata(tif, tif.pages[0])
             check_pages(series, tif, name)
             if series.dataoffset is not None:

@@ -26,7 +26,7 @@ _PALETTE, _WHITE_IS_ZERO, _GREY, _RGB, _YCBCR = 3, 0, 1, 2, 6
 
 
 @contextmanager
-def opened(file: BinaryIO, name: str, max_pixels: int) -> Iterator[tifffile.TiffFile]:
+def open_tiff(file: BinaryIO, name: str, max_pixels: int) -> Iterator[tifffile.TiffFile]:
     """Open a TIFF file after checking the sizes it declares. No other file is opened."""
     declared = check_tables(file, name, max_pixels)
     file.seek(0)
@@ -39,7 +39,7 @@ def read(
     file: BinaryIO, name: str, stack: str, channel_axis: int | str | None, max_pixels: int
 ) -> Image:
     """Read a TIFF file with one image, or with pages of the same shape and type."""
-    with opened(file, name, max_pixels) as tif:
+    with open_tiff(file, name, max_pixels) as tif:
         series = _single_series(tif, name)
         page = series.keyframe
         photometric = int(page.photometric)
@@ -114,19 +114,12 @@ def _pixels(
 
 
 def stored_pixels(tif: tifffile.TiffFile, file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
-    """Read the numbers as stored, without inverting them or applying a palette.
-
-    Raises `InputError` if the file holds images of different shape or type, has too many pixels, is
-    damaged, or uses a compression that cannot be decoded.
-    """
+    """Read the numbers as stored, without inverting them or applying a palette."""
     return _pixels(_single_series(tif, name), tif, file, name, max_pixels)[0]
 
 
 def _pages_by_pillow(file: BinaryIO, series: Any, name: str, max_pixels: int) -> list[np.ndarray]:
-    """Decode compressed (LZW, JPEG, ...) pages with libtiff through Pillow.
-
-    The list is empty if Pillow would change the numbers.
-    """
+    """Decode pages with libtiff through Pillow; none if that would change the numbers."""
     modes = {"L": np.uint8, "RGB": np.uint8, "RGBA": np.uint8, "I;16": np.uint16, "F": np.float32}
     pages = []
     with open_picture(file, name, max_pixels) as picture:
@@ -151,21 +144,14 @@ def _apply_palette(array: np.ndarray, colormap: np.ndarray, bits: int) -> np.nda
 
 
 def _label(stored: str, stack: str, name: str) -> str:
-    """Convert axis letters to those of this library.
-
-    Samples become channels. Unlabelled pages become a volume unless ``stack`` is "pages".
-    """
+    """Convert axis letters: samples become channels, and pages a volume or time points."""
     stored = stored.replace("S", "C") if "C" not in stored else stored
-    pages = [axis for axis in stored if axis not in "YXC"]
-    if len(pages) > 2 or not set("YX") <= set(stored) or "S" in stored:
+    pages = "".join(axis for axis in stored if axis not in "YXC")
+    if not {*"YX"} <= {*stored} or "S" in pages or (pages[1:] and pages not in ("TZ", "ZT")):
         raise InputError(f"{name}: axes {stored} are not supported; split the file")
-    if len(pages) == 2:
-        if set(pages) != {"T", "Z"}:
-            raise InputError(f"{name}: axes {stored} are not supported; split the file")
-    elif pages:
-        auto = "T" if pages[0] == "T" else "Z"
-        letter = {"volume": "Z", "pages": "T"}.get(stack, auto)
-        stored = stored.replace(pages[0], letter)
+    if len(pages) == 1:
+        auto = "T" if pages == "T" else "Z"
+        stored = stored.replace(pages, {"volume": "Z", "pages": "T"}.get(stack, auto))
     return stored
 
 

@@ -50,21 +50,13 @@ _SPARE = 1 << 16  # bytes that a strip or tile may hold in addition to its pixel
 class Declared(NamedTuple):
     """The contents of a file according to its tables of tags."""
 
-    pixels: int
-    """Number of pixels times channels, summed over all pages."""
-    pages: int
-    """Number of pages whose tables are in the file."""
-    complete: bool
-    """Whether the list of pages ends inside the file."""
+    pixels: int  # times channels, summed over all pages
+    pages: int  # whose tables are in the file
+    complete: bool  # whether the list of pages ends inside the file
 
 
 def check_tables(file: BinaryIO, name: str, max_pixels: int) -> Declared:
-    """Follow the list of pages and add up the sizes declared by their tables.
-
-    Raises `InputError` if the tables declare more pixels than ``max_pixels`` or than a file of this
-    size can hold, if their values are too long for the file, or if the list of pages is cyclic or
-    empty.
-    """
+    """Add up what the tables of all pages declare, and refuse what a file cannot hold."""
     tables = _Tables(file)
     to_read, seen = [(tables.first, True)] if tables.first else [], set[int]()
     pixels = pages = length = 0
@@ -92,7 +84,7 @@ def check_tables(file: BinaryIO, name: str, max_pixels: int) -> Declared:
                 "bytes"
             )
     if not pages:
-        raise _cut_short(name, 0)
+        raise _truncation(name, 0)
     return Declared(pixels, pages, complete)
 
 
@@ -149,21 +141,18 @@ class _Tables:
 
 
 def check_page_count(tif: Any, declared: Declared, name: str) -> None:
-    """Compare the list of pages with the description by OME, ImageJ or tifffile.
+    """Refuse files with fewer or more pages than OME, ImageJ or tifffile describe.
 
     OME-XML that describes more pixels than the file holds is ignored from then on: planes that are
     missing, or in other files, would be read as zeros.
-
-    Raises `InputError` if the file is truncated or unfinished, or if it holds more pages of the
-    same shape than its description declares.
     """
     first, held = tif.pages[0], declared.pages
-    pixels, described = _described(tif, first)
+    pixels, described = _read_description(tif, first)
     following = tif.pages[1].offset if held > 1 else tif.filehandle.size
     in_a_row = _in_a_row(first, following) if declared.complete else 0
     if not declared.complete or described > max(held, in_a_row):
         whole = sum(_end(tif.pages[index]) <= tif.filehandle.size for index in range(held))
-        raise _cut_short(name, max(whole, in_a_row), described)
+        raise _truncation(name, max(whole, in_a_row), described)
     stated = tif.is_ome or (tif.is_imagej and described > 1)
     if stated and 0 < described < held and tif.pages[described].shape == first.shape:
         raise InputError(
@@ -174,11 +163,11 @@ def check_page_count(tif: Any, declared: Declared, name: str) -> None:
         tif.is_ome = False
 
 
-def _described(tif: Any, page: Any) -> tuple[float, int]:
+def _read_description(tif: Any, page: Any) -> tuple[float, int]:
     """Return the numbers of pixels (0 if not OME) and of pages (0 if unknown) described."""
     samples = page.samplesperpixel
     if tif.is_ome:
-        return ome.declared(tif.ome_metadata or "", samples)
+        return ome.count_declared(tif.ome_metadata or "", samples)
     if tif.is_imagej:
         notes = tif.imagej_metadata or {}
         sizes = [int(notes.get(key, 1)) for key in ("frames", "slices", "channels")]
@@ -193,10 +182,7 @@ def _described(tif: Any, page: Any) -> tuple[float, int]:
 
 
 def _in_a_row(page: Any, end: int) -> int:
-    """Return how many pages fit between the first pixel of a page and ``end``.
-
-    ImageJ and tifffile may store a stack as a single table followed by the pixels of all pages.
-    """
+    """Return how many pages fit between the first pixel of a page and ``end``, without tables."""
     return int(end - page.dataoffsets[0]) // int(page.nbytes) if page.is_contiguous else 0
 
 
@@ -208,7 +194,7 @@ def _end(page: Any) -> int:
     return max((at + count for at, count in parts), default=0)
 
 
-def _cut_short(name: str, held: int, described: int = 0) -> InputError:
+def _truncation(name: str, held: int, described: int = 0) -> InputError:
     """The error of a file that ends too early; ``described`` is 0 if unknown."""
     found = f"{counted(held, 'whole page')}, and more should follow"
     found = f"{held} of {described} pages" if described > held else found
@@ -216,18 +202,14 @@ def _cut_short(name: str, held: int, described: int = 0) -> InputError:
 
 
 def check_pages(series: Any, tif: Any, name: str) -> None:
-    """Check that the strips and tiles of all pages are in the file.
-
-    Raises `InputError` if one is missing or lies beyond the end of the file, or if it is not known
-    which samples they hold.
-    """
+    """Check that the strips and tiles of all pages, and their samples, are in the file."""
     page, size, needed = series.keyframe, tif.filehandle.size, len(series.pages)
     if needed == 1 and page.is_contiguous:
         needed, whole = series.size // page.size, _in_a_row(page, size)
     else:
         whole = sum(each is not None and _end(each) <= size for each in series.pages)
     if whole < needed:
-        raise _cut_short(name, whole, needed)
+        raise _truncation(name, whole, needed)
     if page.samplesperpixel > 1 and page.planarconfig not in (1, 2):  # read as if it were empty
         raise InputError(f"{name}: damaged: its planar configuration is {page.planarconfig}")
     for each in series.pages if not page.is_contiguous else ():
@@ -238,11 +220,7 @@ def check_pages(series: Any, tif: Any, name: str) -> None:
 
 
 def check_segments(series: Any, file: BinaryIO, name: str) -> None:
-    """Check what the strips and tiles of all pages decompress to.
-
-    Raises `InputError` if one takes more than 64 KiB and twice the size of its pixels, or if the
-    compression of the file is one for which that is not known.
-    """
+    """Refuse strips and tiles that decompress to more than 64 KiB and twice their pixels."""
     page = series.keyframe
     if page.compression in _BOUNDED:
         return
@@ -250,14 +228,14 @@ def check_segments(series: Any, file: BinaryIO, name: str) -> None:
     for each in series.pages:
         for at, count in zip(each.dataoffsets, each.databytecounts, strict=False):
             file.seek(at)
-            if count > most or _unpacked(page, file.read(count), most, name) > most:
+            if count > most or _unpacked_length(page, file.read(count), most, name) > most:
                 raise InputError(
                     f"{name}: damaged: a strip or tile decompresses to more than {most} bytes, "
                     "twice what its pixels take"
                 )
 
 
-def _unpacked(page: Any, data: bytes, most: int, name: str) -> int:
+def _unpacked_length(page: Any, data: bytes, most: int, name: str) -> int:
     """Return the decompressed length of a strip or tile, or more than ``most`` if it is longer."""
     kind, length, place = page.compression, 0, 0
     if kind in _DEFLATE:

@@ -102,7 +102,7 @@ def _imagej(tif: tifffile.TiffFile, page: Any, common: Metadata) -> Metadata:
         extra["LUTs"] = [(np.asarray(page.colormap) >> 8).astype(np.uint8)]
     elif isinstance(extra.get("LUTs"), np.ndarray):
         extra["LUTs"] = [extra["LUTs"]]
-    unit, z_unit = (_unescaped(str(extra.get(key, common.unit))) for key in ("unit", "zunit"))
+    unit, z_unit = (_unescape(str(extra.get(key, common.unit))) for key in ("unit", "zunit"))
     step: Any = extra.get("spacing")
     known = isinstance(step, int | float) and isfinite(step) and step > 0
     return replace(
@@ -130,10 +130,7 @@ def _is_sound(key: str, value: Any) -> bool:
 
 
 def is_look_up_table(colormap: Any) -> bool:
-    """Whether a palette is an ImageJ look-up table, used to display grey values in colour.
-
-    Neighbouring colours are similar in a look-up table, but not in a palette.
-    """
+    """Whether a palette is an ImageJ look-up table, in which neighbouring colours are similar."""
     if colormap is None or np.shape(colormap) != (3, 256):
         return False
     table = np.asarray(colormap, dtype=np.float64) / 257
@@ -175,17 +172,17 @@ def add_metadata(options: dict[str, Any], image: Image, array: np.ndarray, axes:
 def _imagej_notes(metadata: Metadata, axes: str) -> dict[str, Any]:
     """Return the ImageJ entries, with non-ASCII characters of the description escaped."""
     notes = {
-        key: _escaped(value) if isinstance(value, str) and key not in _BINARY else value
+        key: _escape(value) if isinstance(value, str) and key not in _BINARY else value
         for key, value in metadata.extra.items()
     }
     return {**notes, "axes": axes}
 
 
-def _unescaped(text: str) -> str:
+def _unescape(text: str) -> str:
     return re.sub(r"\\u([0-9A-Fa-f]{4})", lambda found: chr(int(found[1], 16)), text)
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return "".join(each if ord(each) < 128 else f"\\u{ord(each):04X}" for each in text)
 
 
@@ -203,10 +200,7 @@ def is_colour(image: Image) -> bool:
 
 
 def holds_imagej(image: Image) -> bool:
-    """Whether an image from ImageJ can be written in ImageJ format.
-
-    ImageJ does not support float64, RGB with more than 8 bits, or transparency.
-    """
+    """Whether an image from ImageJ is not float64, wide RGB or transparent, unknown to ImageJ."""
     dtype = image.array.dtype.name
     wide = dtype == "float64" or (dtype != "uint8" and is_colour(image))
     return image.metadata.flavour == "imagej" and not wide and image.alpha is None

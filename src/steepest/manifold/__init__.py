@@ -13,8 +13,15 @@ _WHERE = {
     "Rotations": "rotations",
     "Sphere": "sphere",
     "SPD": "spd",
+    "count_residues": "phases",
+    "count_wraps": "phases",
     "denoise": "denoising",
+    "denoise_grains": "grains",
     "denoise_nl_bayes": "nl_bayes",
+    "denoise_phases": "phases",
+    "fill_unindexed": "grains",
+    "mean_misorientation": "grains",
+    "misorientations": "grains",
     "neighbour_distances": "neighbours",
 }
 

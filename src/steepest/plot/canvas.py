@@ -64,10 +64,7 @@ def figure_png(figure: Figure | Axes, dpi: float = 150) -> bytes:
 
 
 def number(value: float) -> str:
-    """Format a time or contrast with two significant digits.
-
-    An exponent is used only below 1e-4 and from 1e4.
-    """
+    """Format a time or contrast with two significant digits, and an exponent if it needs one."""
     if value == 0 or not math.isfinite(value):
         return "0" if value == 0 else "\u221e"
     if not 1e-4 <= abs(value) < 1e4:
@@ -90,9 +87,6 @@ def picture_of(array: Any, channel_axis: int | None, name: str = "image") -> np.
 
     Of a volume, the middle slice is shown. Channels are averaged unless there are three, and large
     images are averaged in blocks.
-
-    Raises `InputError` if the values are not real and finite, or if there are not one to three
-    spatial axes.
     """
     array = check_image(array, channel_axis, name)
     if channel_axis is not None and array.shape[-1] != 3:

@@ -13,10 +13,7 @@ from steepest.core.numbers import check_numbers, check_real
 
 
 def check_image(image: Any, channel_axis: int | None, name: str) -> np.ndarray:
-    """Check an image and return it as float64 with any channels on the last axis.
-
-    The values must be real and finite, with one to three spatial axes.
-    """
+    """Check an image and return it as float64 with any channels on the last axis."""
     array = as_array(image, name)
     if dtype_name(array).lstrip("u").rstrip("0123456789") not in ("int", "float", "bool"):
         raise InputError(f"{name} has dtype {array.dtype}; allowed are real numbers")
@@ -71,10 +68,7 @@ def check_edges(edges: Any) -> np.ndarray:
 
 
 def escape(text: Any, name: str) -> str:
-    """Escape text so that it is drawn literally.
-
-    Without this, matplotlib would interpret text between dollar signs as a formula.
-    """
+    """Escape text so that matplotlib takes nothing in it for a formula."""
     if not isinstance(text, str):
         raise InputError(f"{name}={text!r}; allowed are strings")
     shown = "".join(letter if letter.isprintable() else "?" for letter in text)

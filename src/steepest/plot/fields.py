@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ def phase_map(
     InputError
         If the image cannot be shown.
     """
-    return _coloured(phases, phase_colours, 0, known, title, ax, _ring if key else None)
+    return _show_colours(phases, phase_colours, 0, known, title, ax, _ring if key else None)
 
 
 def direction_map(
@@ -83,7 +84,7 @@ def direction_map(
     parameters and the errors are those of `phase_map`.
     """
     wheel = _ring if np.shape(directions)[-1:] == (2,) else _wheels
-    return _coloured(directions, direction_colours, 1, known, title, ax, wheel if key else None)
+    return _show_colours(directions, direction_colours, 1, known, title, ax, wheel if key else None)
 
 
 def orientation_map(
@@ -101,15 +102,9 @@ def orientation_map(
     The colours, ``symmetry`` and ``direction`` are described at `orientation_colours`; the other
     parameters and the errors are those of `phase_map`.
     """
-    group = key_of(symmetry)
-
-    def colours(values: Any) -> np.ndarray:
-        return orientation_colours(values, symmetry, direction=direction)
-
-    def triangle(axes: Axes) -> None:
-        _triangle(axes, group)
-
-    return _coloured(quaternions, colours, 1, known, title, ax, triangle if key else None)
+    colours = partial(orientation_colours, symmetry=symmetry, direction=direction)
+    triangle = partial(_triangle, key=key_of(symmetry)) if key else None
+    return _show_colours(quaternions, colours, 1, known, title, ax, triangle)
 
 
 def tensor_glyphs(
@@ -128,9 +123,19 @@ def tensor_glyphs(
     title, ax
         See `phase_map`, also for the errors.
     """
-    image = _tensors(tensors)
+    image = check_numbers(tensors, "tensors")
+    if image.ndim != 4 or image.shape[2:] not in ((2, 2), (3, 3)) or image.size == 0:
+        raise InputError(
+            f"tensors of shape {image.shape}; allowed are (H, W, 2, 2) and (H, W, 3, 3)"
+        )
+    if not np.allclose(image, image.swapaxes(-1, -2), rtol=1e-6, atol=1e-9 * np.abs(image).max()):
+        raise InputError("tensors are not symmetric")
+    if not (np.linalg.eigvalsh(image)[..., 0] > 0).all():
+        raise InputError("tensors have eigenvalues that are not positive")
     axes = _bare_axes(ax, image, title)
-    _ellipses(axes, image, step)
+    axes.add_collection(_ellipses(axes, image, step))
+    height, width = image.shape[:2]
+    axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), aspect="equal")
     return axes
 
 
@@ -166,7 +171,9 @@ def misorientation_map(
     )
     if key:
         place = axes.inset_axes((1.03, 0.6, 0.03, 0.4))
-        bar = axes.figure.colorbar(shown, cax=place, format=_degrees)
+        bar = axes.figure.colorbar(
+            shown, cax=place, format=lambda value, _: f"{number(value)}\u00b0"
+        )
         bar.outline.set_visible(False)  # type: ignore[operator]
         bar.ax.tick_params(colors=INK, labelsize=7.5, length=0)
     return axes
@@ -211,18 +218,14 @@ def side_by_side(
     if first.ndim < 2 or first.size == 0:
         raise InputError(f"images: one of shape {first.shape}; allowed are images (H, W, ...)")
     has_key = draw is not tensor_glyphs
-    right = _ROOM if has_key else 0.0
-    all_axes = panels(len(images), panel_aspect(first), figure=figure, title=title, right=right)
+    space: dict[str, Any] = {"figure": figure, "title": title, "right": _ROOM if has_key else 0.0}
+    all_axes = panels(len(images), panel_aspect(first), **space)
     for axes, (name, image) in zip(all_axes, images.items(), strict=True):
         own = {k: v[name] if isinstance(v, Mapping) else v for k, v in options.items()}
         if has_key:
             own["key"] = axes is all_axes[-1]
         draw(image, title=name, ax=axes, **own)
     return all_axes
-
-
-def _degrees(value: float, _: int) -> str:
-    return f"{number(value)}\u00b0"
 
 
 def _bare_axes(axes: Axes | None, image: np.ndarray, title: str) -> Axes:
@@ -234,7 +237,7 @@ def _bare_axes(axes: Axes | None, image: np.ndarray, title: str) -> Axes:
     return axes
 
 
-def _coloured(
+def _show_colours(
     image: Any,
     colours: Callable[[Any], np.ndarray],
     inner: int,
@@ -268,35 +271,34 @@ def _coloured(
     return axes
 
 
+def _show_key(axes: Axes, colours: np.ndarray, share: np.ndarray, extent: Any) -> None:
+    """Show a part of a key where ``share`` is 1."""
+    picture = np.concatenate([colours, np.clip(share, 0, 1)[..., None]], -1)
+    axes.imshow(picture, extent=extent, interpolation="bilinear")
+
+
 def _ring(axes: Axes) -> None:
     """Draw a ring of hues with the angles."""
     y, x = np.mgrid[1.3 : -1.3 : _FINE * 1j, -1.3 : 1.3 : _FINE * 1j]
     radius = np.hypot(x, y)
-    soft = np.clip(np.minimum(1 - radius, radius - 0.62) * _FINE / 2.6 + 0.5, 0, 1)
-    picture = np.concatenate([phase_colours(np.arctan2(y, x)), soft[..., None]], -1)
-    axes.imshow(picture, extent=(-1.3, 1.3, -1.3, 1.3), interpolation="bilinear")
-    for angle, text in ((0, "0"), (90, "\u03c0/2"), (180, "\u00b1\u03c0"), (270, "\u2212\u03c0/2")):
-        place = np.radians(angle)
-        far = 0.38 if angle % 180 else 0.36
-        axes.text(far * math.cos(place), far * math.sin(place), text, color=INK, fontsize=7.0,
-                  ha="center", va="center")  # fmt: skip
+    soft = np.minimum(1 - radius, radius - 0.62) * _FINE / 2.6 + 0.5
+    _show_key(axes, phase_colours(np.arctan2(y, x)), soft, (-1.3, 1.3, -1.3, 1.3))
+    style: dict[str, Any] = {"color": INK, "fontsize": 7.0, "ha": "center", "va": "center"}
+    for k, text in enumerate(("0", "\u03c0/2", "\u00b1\u03c0", "\u2212\u03c0/2")):
+        far = 0.38 if k % 2 else 0.36
+        axes.text(far * math.cos(k * math.pi / 2), far * math.sin(k * math.pi / 2), text, **style)
 
 
 def _wheels(axes: Axes) -> None:
-    """Draw the colours of both hemispheres."""
+    """Draw the colours of both hemispheres; equal areas stand for equal areas."""
     y, x = np.mgrid[1 : -1 : _FINE * 1j, -1 : 1 : _FINE * 1j]
-    radius = np.hypot(x, y)
-    inside = np.minimum(radius, 1)
-    scale = inside / np.maximum(radius, 1e-9)
+    radius = np.maximum(np.hypot(x, y), 1e-9)
+    z = 1 - np.minimum(radius, 1) ** 2
+    flat = np.sqrt(np.maximum(1 - z * z, 0)) / radius
     for place, sign, text in ((1.15, 1, "z > 0"), (-1.15, -1, "z < 0")):
-        # equal areas: a hemisphere fills the disc
-        z = 1 - inside**2
-        flat = np.sqrt(np.maximum(1 - z * z, 0)) / np.maximum(inside, 1e-9)
-        vectors = np.stack([x * scale * flat, y * scale * flat, sign * z], -1)
-        soft = np.clip((1 - radius) * 100 + 0.5, 0, 1)
-        picture = np.concatenate([direction_colours(vectors), soft[..., None]], -1)
+        vectors = np.stack([x * flat, y * flat, sign * z], -1)
         extent = (-1, 1, place - 1, place + 1)
-        axes.imshow(picture, extent=extent, interpolation="bilinear")
+        _show_key(axes, direction_colours(vectors), (1 - radius) * 100 + 0.5, extent)
         axes.text(1.1, place, text, color=FAINT, fontsize=7.0, ha="left", va="center")
     axes.set(xlim=(-1.1, 2.2), ylim=(-2.3, 2.3))
 
@@ -310,12 +312,11 @@ def _triangle(axes: Axes, key: str) -> None:
     y, x = np.mgrid[high[1] : low[1] : _FINE * 1j, low[0] : high[0] : _FINE * 1j]
     square = x * x + y * y
     vectors = np.stack([2 * x, 2 * y, 1 - square], -1) / (1 + square[..., None])
-    picture = np.clip(key_colours(fold_to_triangle(vectors, key), key), 0, 1)
-    shown = axes.imshow(picture, extent=(low[0], high[0], low[1], high[1]), aspect="equal",
-                        interpolation="bilinear")  # fmt: skip
+    colours = np.clip(key_colours(fold_to_triangle(vectors, key), key), 0, 1)
     border = PathPatch(Path(outline, closed=True), facecolor="none", edgecolor=INK, linewidth=0.8)
     axes.add_patch(border)
-    shown.set_clip_path(border)
+    _show_key(axes, colours, np.ones(x.shape), (low[0], high[0], low[1], high[1]))
+    axes.images[-1].set_clip_path(border)
     margin = 0.2 * max(high - low)
     axes.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin))
     middle = outline.mean(0)
@@ -330,22 +331,7 @@ def _stereographic(vectors: np.ndarray) -> np.ndarray:
     return unit[..., :2] / (1 + unit[..., 2:])
 
 
-def _tensors(tensors: Any) -> np.ndarray:
-    values = check_numbers(tensors, "tensors")
-    if values.ndim != 4 or values.shape[2:] not in ((2, 2), (3, 3)) or values.size == 0:
-        raise InputError(
-            f"tensors of shape {values.shape}; allowed are (H, W, 2, 2) and (H, W, 3, 3)"
-        )
-    if not np.allclose(
-        values, values.swapaxes(-1, -2), rtol=1e-6, atol=1e-9 * np.abs(values).max()
-    ):
-        raise InputError("tensors are not symmetric")
-    if not (np.linalg.eigvalsh(values)[..., 0] > 0).all():
-        raise InputError("tensors have eigenvalues that are not positive")
-    return values
-
-
-def _ellipses(axes: Axes, image: np.ndarray, step: int | None) -> None:
+def _ellipses(axes: Axes, image: np.ndarray, step: int | None) -> EllipseCollection:
     height, width = image.shape[:2]
     every = step or max(1, math.ceil(math.sqrt(height * width / _MOST_GLYPHS)))
     rows, columns = np.mgrid[every // 2 : height : every, every // 2 : width : every]
@@ -361,10 +347,8 @@ def _ellipses(axes: Axes, image: np.ndarray, step: int | None) -> None:
     sharp = np.clip(sharp * math.sqrt(count / (count - 1)), 0, 1)[:, None]  # fractional anisotropy
     pure = 0.14 + 0.74 * direction_colours(vectors[..., -1], axial=True)
     colours = 0.82 + (pure - 0.82) * np.minimum(1.3 * sharp, 1)
-    glyphs = EllipseCollection(
+    return EllipseCollection(
         size[:, 1], size[:, 0], angle, units="xy", offset_transform=axes.transData,
         offsets=np.stack([columns.ravel(), rows.ravel()], -1),
         facecolors=np.clip(colours, 0, 1), edgecolors=np.clip(0.62 * colours, 0, 1), linewidths=0.4,
     )  # fmt: skip
-    axes.add_collection(glyphs)
-    axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), aspect="equal")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -48,13 +49,7 @@ def spectrum_curve(
         If the lengths differ, if the times do not increase, if fewer than two times are positive,
         or if the edges decrease.
     """
-    nodes, values = check_line(times, "times"), check_line(spectrum, "spectrum")
-    if nodes.shape != values.shape:
-        raise InputError(
-            f"times has shape {nodes.shape} and spectrum {values.shape}; they must be equal"
-        )
-    nodes, values = _positive(nodes, values)
-    bands = None if edges is None else check_edges(edges)
+    nodes, values, bands = _check_spectra(times, spectrum, edges, "spectrum")
     axes = _time_axes(ax, nodes, title)
     floor = _style(axes, values)
     values = np.maximum(values, floor)
@@ -94,14 +89,7 @@ def spectrum_map(
         If the shapes do not match, if the times do not increase, if fewer than two times are
         positive, or if the edges decrease.
     """
-    nodes, values = check_line(times, "times"), check_numbers(spectra, "spectra")
-    if values.ndim != 2 or values.shape[0] == 0 or values.shape[1] != nodes.size:
-        raise InputError(
-            f"spectra of shape {values.shape}; with {nodes.size} times, (pages, {nodes.size}) is "
-            "needed"
-        )
-    nodes, values = _positive(nodes, values)
-    bands = None if edges is None else check_edges(edges)
+    nodes, values, bands = _check_spectra(times, spectra, edges, "spectra")
     axes, count = _time_axes(ax, nodes, title), len(values)
     between = np.sqrt(nodes[1:] * nodes[:-1])
     cells = np.concatenate([nodes[:1], between, nodes[-1:]])
@@ -113,7 +101,7 @@ def spectrum_map(
     axes.set_ylabel("page", color=INK, fontsize=9.5)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if bands is not None:
-        for name, _, _, end, middle in _visible(nodes, bands):
+        for name, _, _, end, middle in _visible_bands(nodes, bands):
             if end < nodes[-1]:
                 axes.axvline(end, color="white", linewidth=1.0, linestyle=(0, (4, 3)))
             axes.annotate(
@@ -129,12 +117,21 @@ def spectrum_map(
     return axes
 
 
-def _positive(times: np.ndarray, spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the positive times, and t S(t) at them."""
-    kept = times > 0
-    if np.count_nonzero(kept) < 2 or not (np.diff(times[kept]) > 0).all():
+def _check_spectra(
+    times: Any, spectra: Any, edges: Any, name: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return the positive times, t S(t) at them, and the edges."""
+    nodes, values = check_line(times, "times"), check_numbers(spectra, name)
+    if values.ndim != 1 + (name == "spectra") or values.size == 0 or values.shape[-1] != nodes.size:
+        needed = f"(pages, {nodes.size})" if name == "spectra" else f"({nodes.size},)"
+        raise InputError(
+            f"{name} of shape {values.shape}; with {nodes.size} times, {needed} is needed"
+        )
+    kept = nodes > 0
+    if np.count_nonzero(kept) < 2 or not (np.diff(nodes[kept]) > 0).all():
         raise InputError("times must increase, and at least two must be positive")
-    return times[kept], (times * spectra)[..., kept]
+    bands = None if edges is None else check_edges(edges)
+    return nodes[kept], (nodes * values)[..., kept], bands
 
 
 def _time_axes(axes: Axes | None, times: np.ndarray, title: str) -> Axes:
@@ -157,7 +154,7 @@ def _time_axes(axes: Axes | None, times: np.ndarray, title: str) -> Axes:
     return axes
 
 
-def _visible(
+def _visible_bands(
     times: np.ndarray, edges: np.ndarray
 ) -> Iterator[tuple[str, Colour, float, float, float]]:
     """Yield name, colour, start, end and (geometric) middle of each band in the range of times."""
@@ -186,7 +183,7 @@ def _style(axes: Axes, spectrum: np.ndarray) -> float:
 def _shade(axes: Axes, times: np.ndarray, spectrum: np.ndarray, edges: np.ndarray) -> None:
     """Fill the area of each band with its colour and write its number above."""
     floor, heights = axes.get_ylim()[0], axes.get_xaxis_transform()
-    for name, colour, start, end, middle in _visible(times, edges):
+    for name, colour, start, end, middle in _visible_bands(times, edges):
         nodes = np.array([start, *times[(times > start) & (times < end)], end])
         values = np.exp(np.interp(np.log(nodes), np.log(times), np.log(spectrum)))
         axes.axvspan(start, end, color=colour, alpha=0.07, linewidth=0)

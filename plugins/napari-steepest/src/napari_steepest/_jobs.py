@@ -17,6 +17,7 @@ import numpy as np
 import steepest
 from steepest import InputError
 from steepest.convex.capabilities import energies
+from steepest.core.progress import Progress
 from steepest.core.views import Part
 
 from ._large import by_tiles
@@ -47,19 +48,10 @@ def denoise(
     if target is not None:
         check_tiles(source, strength=strength, energy=energy)
 
-        def solve(frame: Any, _: Any, **options: Any) -> Any:
-            return steepest.denoise_tv(frame, strength, **options)
+    def solve(frame: Any, _: Any, **options: Any) -> Any:
+        return steepest.denoise(frame, strength or None, ENERGIES[energy].kind(), **options)
 
-        results, data = by_tiles(source, target, solve, on_step)
-    else:
-        results = [
-            steepest.denoise(
-                frame, strength or None, ENERGIES[energy].kind(), spacing=source.spacing,
-                channel_axis=source.channel_axis, on_step=on_step,
-            )
-            for frame in source.frames()
-        ]  # fmt: skip
-        data = source.stack([result.image for result in results])
+    results, data = _solve_frames(source, target, solve, on_step, "image")
     strengths = [float(result.strength) for result in results]
     bound = min(float(result.psnr_bound()) for result in results)
     notes = notes_of(results, energy=energy, strength=strengths, psnr_bound=bound)
@@ -70,6 +62,28 @@ def denoise(
     elif nothing := strengths.count(0.0):
         words += f", nothing removed from {nothing} of {len(strengths)} images"
     return [layer], sentence(words, results, target)
+
+
+def _solve_frames(
+    source: Source, target: Path | None, solve: Callable[..., Any], on_step: OnStep, name: str, *,
+    grey: bool = False, first: bool = False, **tiled: Any,
+) -> tuple[list[Any], Any]:  # fmt: skip
+    """``solve(frame, index, ...)`` of all frames, or of ``grey`` ones, and the data of a layer.
+
+    These are the attributes ``name`` of the results, whose ``first`` axis comes first, or by tiles
+    those of `by_tiles`, whose options are ``tiled``.
+    """
+    if target is not None:
+        return by_tiles(source, target, solve, on_step, **tiled)
+    indices = np.ndindex(source.lead) if source.index is None else iter((source.index,))
+    more = {} if grey else {"channel_axis": source.channel_axis}
+    results = [
+        solve(frame, index, spacing=source.spacing, on_step=on_step, **more)
+        for frame, index in zip(
+            source.grey_frames() if grey else source.frames(), indices, strict=True
+        )
+    ]
+    return results, source.stack([getattr(each, name) for each in results], first=first)
 
 
 def check_tiles(source: Source, *, strength: float, energy: str) -> None:
@@ -92,21 +106,13 @@ def flow(
         wanted = [float(word) for word in times.replace(",", " ").split()]
     except ValueError:
         raise InputError(f"Times: {times} are not numbers separated by commas.") from None
-    if target is not None:
 
-        def solve(frame: Any, _: Any, **options: Any) -> Any:
-            return steepest.tv_flow(frame, wanted, **options)
+    def solve(frame: Any, _: Any, **options: Any) -> Any:
+        return steepest.tv_flow(frame, wanted, **options)
 
-        results, data = by_tiles(source, target, solve, on_step, times=len(wanted))
-    else:
-        results = [
-            steepest.tv_flow(
-                frame, wanted, spacing=source.spacing, channel_axis=source.channel_axis,
-                on_step=on_step,
-            )
-            for frame in source.frames()
-        ]  # fmt: skip
-        data = source.stack([result.images for result in results], first=True)
+    results, data = _solve_frames(
+        source, target, solve, on_step, "images", first=True, times=len(wanted)
+    )
     bounds = np.min([result.psnr_bound() for result in results], axis=0)
     notes = notes_of(results, times=wanted, psnr_bound=bounds.tolist())
     name = f"flow, t {_range(wanted)}"
@@ -185,50 +191,46 @@ def _typical(shown: Any) -> float:
 
 
 def objects(
-    source: Source, *, num_bands: int = 5, min_snr: float = 8.0, on_step: OnStep
+    source: Source, *, min_score: float = 5.0, polarity: str = "both", on_step: OnStep
 ) -> Outcome:
-    """Find and measure the objects in each band: points with a table of features.
+    """Find and measure compact objects: numbered labels with a table of features.
 
-    Sizes are in the units of the layer's scale, whether or not it is the pixel spacing. Colours are
-    measured by their luminance.
+    Sizes are in the units of the layer's scale. Colours are averaged.
     """
     length, unit = source.pixel_size
-    found, flows = [], []
-    for split in _splits(source, num_bands, 60, on_step, grey=True):
-        pixel_size = 1.0 if source.spacing else length
-        found.append(steepest.spectral.objects(split, min_snr=min_snr, pixel_size=pixel_size))
-        flows.append(split.flow)
-    table = np.concatenate(found)
-    if not table.size:
-        return [], sentence("no objects that noise could not explain", flows)
+    steps = source.spacing or (length,) * source.num_space
+    labels, tables, number = [], [], 0
+    for frame in source.frames():
+        found = steepest.segmentation.find_objects(
+            frame, min_score, polarity, channel_axis=source.channel_axis, spacing=steps
+        )
+        found.table["label"] += number
+        labels.append(np.where(found.labels > 0, found.labels + number, 0))
+        tables.append(found.table)
+        number += len(found)
+        on_step(Progress(1, 1))
+    table = np.concatenate(tables)
+    if not number:
+        return [], "Done: no objects found."
     size = "area" if source.num_space == 2 else "volume"
-    features = {"band": table["band"] + 1, size: table["area"]}
-    names = ("diameter", "contrast", "scale", "time", "peak_time", "snr", "border")
-    features |= {name: table[name] for name in names}
-    features["unit"] = np.full(table.size, unit)
-    frames = np.array(list(np.ndindex(source.lead)))
-    points = np.hstack([np.repeat(frames, [len(each) for each in found], 0), table["centroid"]])
-    look = {
-        "size": table["diameter"] / length, "features": features, "face_color": "transparent",
-        "border_color": "scale", "border_width": 1, "border_width_is_relative": False,
-        "out_of_slice_display": source.num_space == 3 and not source.lead,
-    }  # fmt: skip
-    notes = notes_of(flows, unit=unit, edges=split.edges.tolist(), min_snr=min_snr)
-    words = f"{table.size:,} objects, diameters {_range(table['diameter'])} {unit}s"
-    layer = (points, {"name": f"{source.name} objects", **source.place, **look, "metadata": notes})
-    return [(*layer, "points")], sentence(words, flows)
+    features = {"index": table["label"], size: table["area"]}
+    features |= {name: table[name] for name in ("diameter", "contrast", "score", "snr", "border")}
+    features["unit"] = np.full(number, unit)
+    notes = {"steepest": {"unit": unit, "min_score": min_score, "version": steepest.__version__}}
+    words = f"Done: {number:,} objects, diameters {_range(table['diameter'])} {unit}s."
+    data = source.stack(labels)
+    return [source.layer(data, "objects", "labels", features=features, metadata=notes)], words
 
 
 def _splits(
-    source: Source, num_bands: int, num_steps: int, on_step: OnStep, *,
-    grey: bool = False, t_max: float | None = None,
+    source: Source, num_bands: int, num_steps: int, on_step: OnStep, *, t_max: float | None = None,
 ) -> Iterator[Any]:  # fmt: skip
     """The decompositions of all frames, with the band edges of the first."""
     how: dict[str, Any] = {"bands": num_bands}
-    for frame in source.grey_frames() if grey else source.frames():
+    for frame in source.frames():
         split = steepest.spectral.decompose(
             frame, steps=num_steps, t_max=t_max, spacing=source.spacing,
-            channel_axis=None if grey else source.channel_axis, on_step=on_step, **how,
+            channel_axis=source.channel_axis, on_step=on_step, **how,
         )  # fmt: skip
         edges = split.edges
         how = {"bands": edges[(edges > 0) & np.isfinite(edges)]}
@@ -264,10 +266,11 @@ def inpaint(
         raise InputError(
             f"The Labels layer has shape {labels.shape}; allowed are {source.space} and {whole}."
         )
+    if target is not None:
+        check_inpaint(source, labels=labels, method=method)
     equation = FILLS[method]()
     if source.spacing and "spacing" not in equation.takes:
         raise InputError("The units of the layer can be used with the method diffusion only.")
-    more: dict[str, Any] = {"spacing": source.spacing, "method": equation}
     count, last = 0, source.index or tuple(n - 1 for n in source.lead)
 
     def solve(frame: Any, index: tuple[int, ...], **options: Any) -> Any:
@@ -282,17 +285,9 @@ def inpaint(
         count += int(unknown.sum())
         if not count and index == last:
             raise InputError("No pixel has a label or is NaN. Paint over the pixels to fill in.")
-        return steepest.inpaint(frame, unknown=unknown, **options)
+        return steepest.inpaint(frame, unknown=unknown, method=equation, **options)
 
-    if target is not None:
-        check_inpaint(source, labels=labels, method=method)
-        results, data = by_tiles(source, target, solve, on_step)
-    else:
-        indices = np.ndindex(source.lead) if source.index is None else iter((source.index,))
-        more |= {"channel_axis": source.channel_axis, "on_step": on_step}
-        frames = zip(source.frames(), indices, strict=True)
-        results = [solve(frame, index, **more) for frame, index in frames]
-        data = source.stack([result.image for result in results])
+    results, data = _solve_frames(source, target, solve, on_step, "image")
     worst = max(float(result.residual) for result in results)
     notes = notes_of(results, method=method, pixels=count, residual=worst)
     layer = source.layer(data, "inpainted", **source.look, metadata=notes)
@@ -325,18 +320,14 @@ def segment(
             options["out"] = tuple(Part(options["out"], (k, *free)) for k in range(2))
         return steepest.segmentation.threshold_rof(frame, strength, num_classes, **options)
 
-    data: Any
-    doubt: Any
-    if target is not None:
-        results, levels = by_tiles(source, target, solve, on_step, parts=2, labels=True)
-        doubtful = [result.num_doubtful / np.prod(source.space) for result in results]
-        data, doubt = [level[0] for level in levels], [level[1] // 255 for level in levels]
+    results, data = _solve_frames(
+        source, target, solve, on_step, "labels", grey=True, parts=2, labels=True
+    )
+    doubtful = [result.num_doubtful / np.prod(source.space) for result in results]
+    if target is None:
+        doubt: Any = source.stack([(~each.certain).astype(np.uint8) for each in results])
     else:
-        frames = source.grey_frames()
-        results = [solve(frame, None, spacing=source.spacing, on_step=on_step) for frame in frames]
-        doubtful = [1 - result.certain.mean() for result in results]
-        data = source.stack([result.labels for result in results])
-        doubt = source.stack([(~result.certain).astype(np.uint8) for result in results])
+        data, doubt = [level[0] for level in data], [level[1] // 255 for level in data]
     certain = 100 * (1 - float(np.mean(doubtful)))
     notes = notes_of(
         results, certain_percent=certain, doubtful_bound=[r.doubtful_bound for r in results],
@@ -355,31 +346,24 @@ def phases(
     """Denoise phases, which start again after ``period``. Pixels that are NaN stay NaN."""
     if source.rgb:
         raise InputError("Phases have one number per pixel, but this is a colour image.")
-    results, images, turn = [], [], period / (2 * math.pi)
     weight, energy = strength, None
     if second_order:
         weight, energy = 1.0, steepest.CombinedTotalVariation(alpha=strength, beta=second_order)
+    results: list[Any] = []
     start: float | None = None
     for frame in source.frames():
-        values = frame.astype(np.float64)
-        known = ~np.isnan(values)
-        low, high = (np.nanmin(values), np.nanmax(values)) if known.any() else (0.0, np.inf)
-        if not high - low <= 1.0001 * period:
-            raise InputError(
-                f"{source.name} has values from {low:g} to {high:g}; phases must lie within one "
-                f"period of {period:.5g}."
-            )
-        result = steepest.manifold.denoise(
-            np.where(known, values, 0.0) / turn, weight, "circle", energy,
-            known=None if known.all() else known, spacing=source.spacing, on_step=on_step,
-        )  # fmt: skip
-        if start is None:
-            start = -period / 2 if low < 0 else 0.0
-        image = np.mod(result.image * turn - start, period) + start
-        kind = frame.dtype if frame.dtype.kind == "f" else np.float32
-        images.append(np.where(known, image, np.nan).astype(kind))
+        start = (-period / 2 if (frame < 0).any() else 0.0) if start is None else start
+        try:
+            result = steepest.manifold.denoise_phases(
+                frame, weight, energy, period=period, start=start, spacing=source.spacing,
+                on_step=on_step,
+            )  # fmt: skip
+        except InputError as error:
+            raise InputError(f"{source.name}: {error}") from None
         results.append(result)
     assert start is not None  # a layer has a frame
+    kind = source.array.dtype if source.array.dtype.kind == "f" else np.float32
+    images = [result.image.astype(kind, copy=False) for result in results]
     gaps = [result.gap for result in results if result.gap is not None]
     notes = notes_of(results, strength=strength, second_order=second_order, gap=gaps)
     layer = source.layer(

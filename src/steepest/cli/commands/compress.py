@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from steepest.core.errors import InputError
 from steepest.inpainting.masks import METHODS
-from steepest.io import Image, check_kind
+from steepest.io import check_kind
 
 from .. import choices
 from ..extras import need_coder
@@ -97,24 +96,15 @@ def compress(
                 channel_axis=content.channel_axis, on_step=on_step,
             )  # fmt: skip
         item.write(target, packed.data)
-        _report(item, packed, content)
+        held, header, bits = len(packed.data), packed.header, packed.bits_per_pixel
+        text = f"{held} bytes, {bits:.3f} bits/pixel, 1 : {content.array.nbytes / held:.1f}"
+        item.report("size", text, bytes=held, bits_per_pixel=bits)
+        text = f"{header.count} kept, {100 * packed.density:.2f} %, {header.levels} levels"
+        own = {"density": packed.density, "known": header.count, "levels": header.levels}
+        item.report("pixels", text, **own)
+        item.report("quality", f"PSNR {packed.psnr:.2f} dB", psnr=packed.psnr)
+        item.report("time", f"{item.seconds:.2f} s", seconds=item.seconds)
+        if content.alpha is not None:
+            item.report("note", "transparency is not kept")
 
     return Batch([source], work, lambda source: {"compressed": target}, overwrite)
-
-
-def _report(item: Item, packed: Any, image: Image) -> None:
-    size, header = len(packed.data), packed.header
-    ratio = image.array.nbytes / size
-    item.lines += [
-        ("size", f"{size} bytes, {packed.bits_per_pixel:.3f} bits/pixel, 1 : {ratio:.1f}"),
-        ("pixels", f"{header.count} kept, {100 * packed.density:.2f} %, {header.levels} levels"),
-        ("quality", f"PSNR {packed.psnr:.2f} dB"),
-        ("time", f"{item.seconds:.2f} s"),
-    ]
-    if image.alpha is not None:
-        item.lines.append(("note", "transparency is not kept"))
-    item.values.update(
-        bytes=size, bits_per_pixel=packed.bits_per_pixel, density=packed.density,
-        known=header.count, levels=header.levels, seconds=item.seconds,
-        psnr=packed.psnr if isfinite(packed.psnr) else None,
-    )  # fmt: skip

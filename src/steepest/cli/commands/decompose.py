@@ -17,11 +17,11 @@ from steepest.io import Image
 from .. import choices
 from ..certificates import bounds
 from ..decompositions import Decompositions, Stack, bands_in_words
-from ..extras import need_figures, new_figure
+from ..extras import draw_figure, need_figures
 from ..grey import values_of
 from ..runner import Batch, Item
 from ..sources import Source
-from ..tiles import at_the_end, open_large
+from ..tiles import at_the_end
 from ..types import Images
 
 _USUAL = 6  # bands
@@ -87,32 +87,37 @@ def decompose(
     if len(set(folders.values())) < len(folders):
         raise InputError("two images have the same name; decompose them separately")
     for folder in folders.values():
-        _check_folder(folder, writing.overwrite)
+        if folder.is_file():
+            raise InputError(f"{folder}: is a file; a folder is needed")
+        if not writing.overwrite and folder.is_dir() and any(folder.iterdir()):
+            raise InputError(f"{folder}: exists and is not empty (write into it with --overwrite)")
 
     def in_memory(item: Item) -> None:
         image = item.read(reading, values, prepare=_without_display)
-        pages = Decompositions(item, image, values, bands, grey, energy, solver, method=method)
+        pages = Decompositions(item, image, bands, grey, energy, solver, method=method)
         energy.report(item)
-        spectra, montages, decibels, stacks = [], [], [], list[Stack]()
+        spectra, decibels, stacks, montage = [], [], list[Stack](), None
         folder, plain = folders[item.source], replace(image, alpha=None)
-        for i, decomposition in enumerate(pages):
-            parts = [*decomposition.bands, decomposition.residual]
+        for i, split in enumerate(pages):
+            parts = [*split.bands, split.residual]
             stacks = stacks or [Stack(plain, part.dtype, folder) for part in parts]
             for stack, part in zip(stacks, parts, strict=True):
                 stack.add(part)
-            decibels.append(_exactness(decomposition))
-            spectra.append((decomposition.times, decomposition.spectrum))
+            decibels.append(_exactness(split))
+            spectra.append((split.times, split.spectrum))
             if not no_figures and i == len(image.parts) // 2:
                 page = f", page {i + 1} of {len(image.parts)}" if pages.series else ""
-                limits = (0, 1) if grey.range else None
-                montages.append(_montage(decomposition, image, item.source.stem + page, limits))
+                montage = draw_figure(
+                    "band_montage", split.bands, split.residual, split.edges, image=split.image,
+                    channel_axis=image.channel_axis, limits=(0, 1) if grey.range else None,
+                    title=f"{item.source.stem}{page}: structures by contrast \u00d7 size",
+                )  # fmt: skip
         ending = "npy" if image.axes == "X" else "tif"
-        names = [*(f"band_{i + 1:02d}" for i in range(len(stacks) - 1)), "residual"]
-        for name, stack in zip(names, stacks, strict=True):
+        for name, stack in zip(_names(len(stacks) - 1), stacks, strict=True):
             item.write(folder / f"{name}.{ending}", replace(plain, array=stack.array))
-        if not no_figures:
-            item.write(folder / "bands.png", montages[0])
-            item.write(folder / "spectrum.png", pages.spectrum_figure(spectra))
+        if montage is not None:
+            item.write(folder / "bands.png", montage)
+            pages.draw_spectra(folder / "spectrum.png", spectra)
         pages.report()
         text = "exact" if np.isinf(min(decibels)) else f"{min(decibels):.0f} dB"
         text = f"bands + residual reproduce the image: {text}"
@@ -128,18 +133,17 @@ def decompose(
     return Batch(sources, in_memory, overwrite=writing.overwrite, after=remove_older)
 
 
+def _names(num_bands: int) -> list[str]:
+    return [*(f"band_{k:02d}" for k in range(1, num_bands + 1)), "residual"]
+
+
 def _by_tiles(
-    bands: choices.Bands,
-    energy: choices.EnergyChoice,
-    solver: choices.SolverChoice,
-    tiles: choices.TilesChoice,
-    output: str | None,
+    bands: choices.Bands, energy: Any, solver: Any, tiles: choices.TilesChoice, output: str | None
 ) -> tuple[Callable[[Item], None], Callable[[Source], dict[str, Path]]]:
     """How to decompose images larger than memory, into one store or into one for each band."""
     if bands.edges is None:
         bands = replace(bands, bands=bands.bands or _USUAL)
-    count = bands.bands or len(bands.edges or ()) + 1
-    names = [*(f"band_{k:02d}" for k in range(1, count + 1)), "residual"]
+    names = _names(bands.bands or len(bands.edges or ()) + 1)
 
     def files(source: Source) -> dict[str, Path]:
         if output is not None and source.names_a_result(output):
@@ -148,22 +152,19 @@ def _by_tiles(
         return {name: folder / f"{name}.zarr" for name in names}
 
     def work(item: Item) -> None:
-        edges: list[float] = []
-
         def compute(page: Any, keywords: dict[str, Any]) -> Any:
-            found = steepest.spectral.decompose(page, **keywords)
-            edges[:] = found.edges
-            return at_the_end(found.flow)
+            return steepest.spectral.decompose(page, **keywords)
 
-        image = open_large(item)
+        image = item.read(choices.FileReading())
         energy.report(item)
         results = item.solve(
             image, compute, bands, energy, solver, tiles=tiles, names=names, kind="bands",
             stacked=True,
         )  # fmt: skip
+        edges = results[-1].edges
         inner = [float(edge) for edge in edges if np.isfinite(edge)]
         item.report("bands", bands_in_words(edges), edges=inner)
-        item.certify(results, bounds)
+        item.certify([at_the_end(each.flow) for each in results], bounds)
 
     return work, files
 
@@ -172,26 +173,9 @@ def _without_display(image: Image) -> Image:
     return replace(image, metadata=image.metadata.without_display())
 
 
-def _check_folder(folder: Path, overwrite: bool) -> None:
-    """Check that an output folder is new or empty, unless --overwrite is given."""
-    if folder.is_file():
-        raise InputError(f"{folder}: is a file; a folder is needed")
-    if not overwrite and folder.is_dir() and any(folder.iterdir()):
-        raise InputError(f"{folder}: exists and is not empty (write into it with --overwrite)")
-
-
-def _montage(decomposition: Any, image: Image, title: str, limits: Any) -> Any:
-    """Create the figure of the bands of one page."""
-    return steepest.plot.band_montage(
-        decomposition.bands, decomposition.residual, decomposition.edges, image=decomposition.image,
-        channel_axis=image.channel_axis, limits=limits, figure=new_figure(),
-        title=f"{title}: structures by contrast \u00d7 size",
-    )[0]  # fmt: skip
-
-
-def _exactness(decomposition: Any) -> float:
+def _exactness(split: Any) -> float:
     """Return the PSNR in dB of the sum of bands and residual with respect to the image."""
-    image = np.asarray(decomposition.image, dtype=np.float64)
-    total = np.sum(decomposition.bands, axis=0, dtype=np.float64) + decomposition.residual
+    image = np.asarray(split.image, dtype=np.float64)
+    total = np.sum(split.bands, axis=0, dtype=np.float64) + split.residual
     distance = float(np.sqrt(np.mean((total - image) ** 2)))
     return float(20 * np.log10((np.ptp(image) or 1.0) / distance)) if distance else float("inf")

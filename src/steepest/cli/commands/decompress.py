@@ -17,7 +17,6 @@ from ..runner import Batch, Item
 from ..sources import Source, check_targets
 from ..types import Count, FileName
 
-_AXES = {1: "X", 2: "YX", 3: "ZYX"}
 _SPARE = 1 << 20  # bytes in addition to 32 per pixel: more than any image needs
 
 
@@ -62,9 +61,16 @@ def decompress(
     def work(item: Item) -> None:
         from steepest.compression import decompress, read_header
 
-        data = _read(Path(file), 32 * max_pixels + _SPARE)
+        path, most = Path(file), 32 * max_pixels + _SPARE
+        if not path.is_file():
+            raise InputError(f"{path}: no such file")
+        if (size := path.stat().st_size) > most:
+            raise InputError(f"{path}: {size} bytes, too many for a compressed image")
+        data = path.read_bytes()
         header = read_header(data, max_pixels=max_pixels)
-        target = Path(output or _default(file, header))
+        plain = header.dtype in ("uint8", "uint16") and header.channels in (1, 3)
+        ending = ".png" if plain and len(header.space) == 2 else ".tif"
+        target = Path(output or base_name(file) + ending)
         check_targets([target], overwrite)
         blank = np.broadcast_to(np.zeros((), header.dtype), header.shape)
         check_target(target, _image(blank, header, file))
@@ -79,23 +85,8 @@ def decompress(
     return Batch([Source(file)], work, overwrite=overwrite)
 
 
-def _read(path: Path, most: int) -> bytes:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    size = path.stat().st_size
-    if size > most:
-        raise InputError(f"{path}: {size} bytes, too many for a compressed image")
-    return path.read_bytes()
-
-
-def _default(file: str, header: Any) -> str:
-    """The name of an image that needs none of its own: PNG if that can hold it."""
-    plain = header.dtype in ("uint8", "uint16") and header.channels in (1, 3)
-    return base_name(file) + (".png" if plain and len(header.space) == 2 else ".tif")
-
-
 def _image(array: np.ndarray, header: Any, name: str) -> Image:
-    axes = _AXES[len(header.space)]
+    axes = "ZYX"[-len(header.space) :]
     if header.channel_axis is None:
         return Image(array, axes, name=name)
     return Image(np.moveaxis(array, header.channel_axis, -1), axes + "C", name=name)

@@ -8,11 +8,10 @@ import numpy as np
 
 import steepest
 from steepest.core.errors import InputError
-from steepest.flows.noise_model import NoiseModel
 
 from .. import choices
 from ..certificates import bounds, without_pixels
-from ..grey import Values, values_of
+from ..grey import values_of
 from ..models import MODEL, Model, ModelDenoising
 from ..runner import Batch, Item
 from ..types import FileName, Images, Positive, number, word
@@ -126,65 +125,53 @@ def denoise(
         image = item.read(reading, values)
         energy.report(item)
         results = item.solve(image, compute, energy, solver, tiles=tiles, names=["denoised"])
-        _report(item, results, item.grey, image.array.dtype)
+        _report(item, results, image.array.dtype)
         item.grey.report_clipping(item, image)
-        if not large and not writing.float and image.array.dtype.kind == "u":
-            _report_rounding(item, int(image.array.max()))
+        rounded = not large and not writing.float and image.array.dtype.kind == "u"
+        if 0 < (largest := int(image.array.max()) if rounded else 0) < _FEW_VALUES:
+            words = f"whole grey values, up to {largest}; --float also keeps fractions"
+            item.report("rounded to", words)
         item.certify(results, bounds)
 
     return Batch(sources, work, writing.one_image("denoised"), writing.overwrite)
 
 
-def _report(item: Item, results: list[Any], values: Values, dtype: np.dtype) -> None:
-    """Report the strengths, the noise levels used to choose them, and where these were estimated.
+def _report(item: Item, results: list[Any], dtype: np.dtype) -> None:
+    """Report the strengths, for which noise they were chosen, and where that was estimated.
 
     There is one result per page, with numbers or with one number per channel.
     """
-
-    def table(name: str) -> np.ndarray:
-        """The numbers (channels, pages) of this name."""
-        return np.atleast_2d(np.array([getattr(result, name) for result in results], float).T)
-
-    automatic = results[0].sigma is not None
-    for channel, strengths in enumerate(table("strength")):
-        several = f" {channel + 1}" if np.ndim(results[0].strength) else ""
-        text = _few(strengths, 4)
-        if automatic:
-            text += f" ({_noise(strengths, table('sigma')[channel], values, dtype)})"
-        item.report(f"strength{several}", text)
+    strengths, sigmas = (
+        np.atleast_2d(np.array([getattr(result, name) for result in results], float).T)
+        for name in ("strength", "sigma")
+    )
+    for channel, (own, sigma) in enumerate(zip(strengths, sigmas, strict=True), 1):
+        text = _few(own, 4)
+        if results[0].sigma is not None:
+            text += f" ({_chosen_for(own, sigma, item.grey.in_file(sigma, dtype))})"
+        item.report(f"strength {channel}" if np.ndim(results[0].strength) else "strength", text)
     names = ["strength", "sigma"]
     if results[0].noise_share is not None:
         names.append("noise_share")
-        models = [m for result in results for m in result.noise if m.share > 0]
-        if models:
-            item.report("noise", _kind(models))
+        if models := [m for result in results for m in result.noise if m.share > 0]:
+            text = (
+                f"measured in the flattest {_few(np.array([100 * m.share for m in models]), 2)} %"
+            )
+            if (blurs := np.array([m.blur for m in models if m.blur])).size:
+                text += f"; correlated, like white noise blurred by {_few(blurs, 2)} pixels"
+            text += "; stronger where the image is bright" if any(m.gain for m in models) else ""
+            item.report("noise", text)
     for name in names:
         found = [getattr(result, name) for result in results]
         item.values[name] = found if len(found) > 1 else found[0]
 
 
-def _report_rounding(item: Item, largest: int) -> None:
-    """Say that whole grey values are coarse, if the image has but a few of them."""
-    if 0 < largest < _FEW_VALUES:
-        words = f"whole grey values, up to {largest}; --float also keeps fractions"
-        item.report("rounded to", words)
-
-
-def _kind(models: list[NoiseModel]) -> str:
-    """Say where the noise of all channels and pages was measured, and what it is like."""
-    text = f"measured in the flattest {_few(np.array([100 * m.share for m in models]), 2)} %"
-    if (blurs := np.array([m.blur for m in models if m.blur])).size:
-        text += f"; correlated, like white noise blurred by {_few(blurs, 2)} pixels"
-    return text + ("; stronger where the image is bright" if any(m.gain for m in models) else "")
-
-
-def _noise(strengths: np.ndarray, sigmas: np.ndarray, values: Values, dtype: np.dtype) -> str:
+def _chosen_for(strengths: np.ndarray, sigmas: np.ndarray, in_file: Any) -> str:
     """Say for which noise the strengths of all pages were chosen, and where nothing was removed."""
     nothing, pages = np.count_nonzero(strengths == 0), strengths.size
     if nothing == pages:
         return "automatic: no noise was found, so nothing was removed"
     text = f"automatic, for noise of standard deviation {_few(sigmas, 3)}"
-    in_file = values.in_file(sigmas, dtype)
     text += "" if in_file is None else f"; {_few(in_file, 3)} in the file"
     return text + (f"; nothing was removed from {nothing} of {pages} pages" if nothing else "")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -11,7 +11,6 @@ from cyclopts import Parameter
 
 import steepest
 from steepest.core.errors import InputError
-from steepest.io import Image
 
 from .. import choices
 from ..certificates import bounds
@@ -27,7 +26,7 @@ _KINDS = {
     "band_pass": "times {:g} to {:g}",
     "band_stop": "without times {:g} to {:g}",
 }
-_Apply = Callable[[Any], tuple[np.ndarray, str]]  # a decomposition to a filtered image, in words
+_Linear = Callable[[Any], np.ndarray]  # a decomposition to a filtered image
 _FILTER = Parameter(group="Filter (one of them)")
 
 
@@ -92,9 +91,9 @@ def filter(
     if not chosen and gains is None:
         raise InputError("--low-pass, --high-pass, --band-pass, --band-stop or --gains is needed")
     if gains is None:
-        bands, apply = _of_times(*chosen.popitem(), bands)
+        bands, linear, words = _of_times(*chosen.popitem(), bands)
     else:
-        bands, apply = _with_gains(gains, residual_gain, bands)
+        bands, linear, words = _with_gains(gains, residual_gain, bands)
     centred = bool(high_pass or band_pass or residual_gain == 0)
     values = values_of(grey, floats=writing.float)
     large = tiles.wanted(images, reading, grey, **writing.of_pixels)
@@ -102,43 +101,37 @@ def filter(
     def work(item: Item) -> None:
         image = item.read(reading, values)
         energy.report(item)
-        (by_tiles if large else in_memory)(item, image)
+        dtype = np.dtype(image.array.dtype)
+        written = _Written(item.grey, dtype, 0.5 if centred and dtype.kind == "u" else 0.0)
+        if large:
 
-    def in_memory(item: Item, image: Image) -> None:
-        dtype, outside = image.array.dtype, 0
-        pages, results = Decompositions(item, image, values, bands, grey, energy, solver), []
-        for decomposition in pages:
-            array, words = apply(decomposition)
-            if centred and dtype.kind == "u":
-                array, words = array + array.dtype.type(0.5), f"{words}; zero is mid-grey"
-            outside += values.outside(array, dtype)
-            results.append(values.back(array, dtype))
-        item.write(item.files["image"], image.with_parts(results))
-        item.report("filter", words, filter=words)
-        if gains is not None:
+            def compute(page: Any, keywords: dict[str, Any]) -> Any:
+                out = replace(written, out=keywords.pop("out"))
+                return steepest.spectral.apply_filter(page, linear, out=out, **keywords)
+
+            results = item.solve(
+                image, compute, bands, energy, solver, tiles=tiles, names=["filtered"]
+            )
+            edges, advice = results[-1].edges, ""
+        else:
+            pages = Decompositions(item, image, bands, grey, energy, solver)
+            item.write("image", image.with_parts([written.back(linear(each)) for each in pages]))
+            edges, advice = pages.edges, " (--float keeps them)"
+        text = words + (f"{bands_in_words(edges)}" if gains else "")
+        text += "" if residual_gain is None else f"; gain {residual_gain:g} for the residual"
+        text += "; zero is mid-grey" if written.shift else ""
+        item.report("filter", text, filter=text)
+        if not large and gains is not None:
             pages.report_edges()
-        _report_clipping(item, outside / image.array.size, dtype, " (--float keeps them)")
-        pages.certify()
-
-    def by_tiles(item: Item, image: Any) -> None:
-        words, written = "", list[_Written]()
-
-        def linear(decomposition: Any) -> np.ndarray:
-            nonlocal words
-            filtered, words = apply(decomposition)
-            return filtered
-
-        def compute(page: Any, keywords: dict[str, Any]) -> Any:
-            written.append(_Written(keywords.pop("out"), 0.5 if centred else 0.0))
-            result = steepest.spectral.apply_filter(page, linear, out=written[-1], **keywords)
-            return at_the_end(result.flow)
-
-        results = item.solve(image, compute, bands, energy, solver, tiles=tiles, names=["filtered"])
-        dtype = image.array.dtype
-        words += "; zero is mid-grey" if centred and dtype.kind == "u" else ""
-        item.report("filter", words, filter=words)
-        _report_clipping(item, sum(each.outside for each in written) / image.array.size, dtype)
-        item.certify(results, bounds)
+        if dtype.kind == "u":
+            item.values["clipped_share"] = share = sum(written.outside) / image.array.size
+            if share:
+                text = f"{100 * share:.2g} % of the values did not fit into {dtype}{advice}"
+                item.report("clipped", text)
+        if large:
+            item.certify([at_the_end(each.flow) for each in results], bounds)
+        else:
+            pages.certify()
 
     sources = reading.sources(images, writing.output, large=large)
     return Batch(sources, work, writing.one_image("filtered"), writing.overwrite)
@@ -146,30 +139,28 @@ def filter(
 
 def _with_gains(
     gains: tuple[float, ...], residual_gain: float | None, bands: choices.Bands
-) -> tuple[choices.Bands, _Apply]:
-    """The bands that have these gains, and the filter."""
+) -> tuple[choices.Bands, _Linear, str]:
+    """The bands that have these gains, the filter, and how to describe it."""
     known = len(bands.edges) + 1 if bands.edges else bands.bands
     if known and known != len(gains):
         raise InputError(f"--gains: {len(gains)} factors for {known} bands")
-    rest = 1.0 if residual_gain is None else residual_gain
 
-    def apply(decomposition: Any) -> tuple[np.ndarray, str]:
-        found = len(decomposition.edges) - 1
+    def linear(split: Any) -> np.ndarray:
+        found = len(split.edges) - 1
         if found != len(gains):
             raise InputError(
                 f"--gains: {len(gains)} factors, but {found} bands were found; give the times that "
                 "separate the bands: --edges T1,T2,.."
             )
-        words = f"gains {', '.join(f'{gain:g}' for gain in gains)} for the bands: "
-        words += bands_in_words(decomposition.edges)
-        words += "" if residual_gain is None else f"; gain {rest:g} for the residual"
-        return decomposition.recompose(np.asarray(gains), rest), words
+        rest = 1.0 if residual_gain is None else residual_gain
+        return np.asarray(split.recompose(np.asarray(gains), rest))
 
-    return bands if known else replace(bands, bands=len(gains)), apply
+    words = f"gains {', '.join(f'{gain:g}' for gain in gains)} for the bands: "
+    return bands if known else replace(bands, bands=len(gains)), linear, words
 
 
-def _of_times(kind: str, value: Any, bands: choices.Bands) -> tuple[choices.Bands, _Apply]:
-    """The one band and the last time that a filter by times needs, and the filter."""
+def _of_times(kind: str, value: Any, bands: choices.Bands) -> tuple[choices.Bands, _Linear, str]:
+    """The one band and the last time that a filter by times needs, the filter, and its name."""
     times, option = np.atleast_1d(value).tolist(), kind.replace("_", "-")
     if len(times) == 2 and times[0] >= times[1]:
         raise InputError(f"--{option}: {times[0]:g} is not below {times[1]:g}")
@@ -177,34 +168,35 @@ def _of_times(kind: str, value: Any, bands: choices.Bands) -> tuple[choices.Band
     if bands.t_max is not None and bands.t_max < last:
         raise InputError(f"--t-max {bands.t_max:g} is below the time {last:g} of the filter")
 
-    def apply(decomposition: Any) -> tuple[np.ndarray, str]:
-        words = f"{option}, {_KINDS[kind].format(*times)}"
-        return getattr(steepest.spectral, kind)(decomposition, *times), words
+    def linear(split: Any) -> np.ndarray:
+        return np.asarray(getattr(steepest.spectral, kind)(split, *times))
 
-    return replace(bands, bands=None, edges=(), t_max=bands.t_max or last), apply
+    bands = replace(bands, bands=None, edges=(), t_max=bands.t_max or last)
+    return bands, linear, f"{option}, {_KINDS[kind].format(*times)}"
 
 
+@dataclass(frozen=True)
 class _Written:
-    """A store that takes filtered values as floats, and keeps them in its own dtype."""
+    """Filtered floats become numbers of the file: a ``shift`` is added, and integers are clipped.
 
-    def __init__(self, out: Any, grey: float) -> None:
-        self._out, self._kind, self.outside = out, out.dtype, 0
-        self.shape, self.chunks = out.shape, out.chunks
-        self.dtype = np.dtype("float64" if self._kind.name == "float64" else "float32")
-        self._grey = grey if self._kind.kind == "u" else 0.0
+    As a store, it takes floats, and keeps them in the dtype of ``out``. ``outside`` counts what was
+    clipped.
+    """
+
+    values: Values
+    kind: np.dtype
+    shift: float
+    out: Any = None
+    outside: list[int] = field(default_factory=list)
+
+    dtype = property(lambda self: np.dtype("float64" if self.kind == np.float64 else "float32"))
+    shape = property(lambda self: self.out.shape)
+    chunks = property(lambda self: self.out.chunks)
+
+    def back(self, array: np.ndarray) -> np.ndarray:
+        moved = array + array.dtype.type(self.shift)
+        self.outside.append(self.values.outside(moved, self.kind))
+        return self.values.back(moved, self.kind)
 
     def __setitem__(self, index: tuple[Any, ...], array: np.ndarray) -> None:
-        values, moved = Values(), array + array.dtype.type(self._grey)
-        self.outside += values.outside(moved, self._kind)
-        self._out[index] = values.back(moved, self._kind)
-
-
-def _report_clipping(item: Item, share: float, dtype: np.dtype, advice: str = "") -> None:
-    """Report the share of values that were clipped."""
-    if dtype.kind != "u":
-        return
-    item.values["clipped_share"] = share
-    if share > 0:
-        item.report(
-            "clipped", f"{100 * share:.2g} % of the values did not fit into {dtype}{advice}"
-        )
+        self.out[index] = self.back(array)

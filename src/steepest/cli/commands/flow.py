@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,8 +14,8 @@ from steepest.core.errors import InputError, TooManySteps
 from steepest.flows.time_grid import DEFAULT_MAX_STEPS, MOST_STEPS
 
 from .. import choices
-from ..certificates import bounds, in_words
-from ..extras import need_figures, new_figure
+from ..certificates import bounds, without_pixels
+from ..extras import need_figures
 from ..grey import values_of
 from ..runner import Batch, Item
 from ..sources import Source
@@ -87,15 +87,9 @@ def flow(
         cut = {"steps": goal}
     names = [f"t{time:g}" for time in times]
     large = tiles.wanted(
-        images,
-        reading,
-        grey,
-        method,
-        accuracy=accuracy,
-        max_steps=max_steps,
-        strip=strip,
+        images, reading, grey, method, accuracy=accuracy, max_steps=max_steps, strip=strip,
         **writing.of_pixels,
-    )
+    )  # fmt: skip
     if strip:
         need_figures()
     values = values_of(grey, floats=writing.float)
@@ -126,10 +120,19 @@ def flow(
         solved_by = [method] if method.learned else [energy, solver]
         results = item.solve(image, compute, *solved_by, tiles=tiles, stacked=True)
         if strip:
-            limits, page = (0, 1) if grey.range else None, values.compute(image.parts[0])
-            figure = _strip(page, image.channel_axis, results[0], limits, item.source.stem)
-            item.write(item.files["strip"], figure)
-        _report(item, times, results)
+            notes = [f"PSNR \u2265 {psnr:.1f} dB" for psnr in results[0].psnr_bound()]
+            item.draw(
+                "strip", "flow_strip", [values.compute(image.parts[0]), *results[0].images],
+                [0.0, *times], channel_axis=image.channel_axis, notes=["", *notes],
+                limits=(0, 1) if grey.range else None,
+                title=f"{item.source.stem}: total variation flow",
+            )  # fmt: skip
+        rows = item.values["times"] = []
+        for i, time in enumerate(times):
+            words, numbers = bounds([without_pixels(result, i) for result in results])
+            rows.append({"time": time, **numbers})
+            if len(times) > 1:
+                item.report(f"t = {time:g}", words)
         item.certify(results, bounds)
 
     sources = reading.sources(images, writing.output, large=large)
@@ -149,28 +152,3 @@ def _advice(accuracy: float | None) -> Iterator[None]:
             f"--accuracy {accuracy:g} {error.effort}, more than --max-steps {error.limit}; "
             f"{', or '.join(ways)}"
         ) from None
-
-
-def _strip(part: Any, channel_axis: int | None, result: Any, limits: Any, name: str) -> Any:
-    return steepest.plot.flow_strip(
-        [part, *result.images],
-        [0.0, *result.times],
-        channel_axis=channel_axis,
-        limits=limits,
-        figure=new_figure(),
-        title=f"{name}: total variation flow",
-        notes=["", *(f"PSNR \u2265 {psnr:.1f} dB" for psnr in result.psnr_bound())],
-    )[0]
-
-
-def _report(item: Item, times: Sequence[float], results: Sequence[Any]) -> None:
-    """Report the certificate at each time, as the worst over all pages."""
-    rows = []
-    for i, time in enumerate(times):
-        psnr = min(float(result.psnr_bound()[i]) for result in results)
-        error = max(float(result.error_bound[i]) for result in results)
-        gap = max(float(result.gap[i]) for result in results)
-        rows.append({"time": time, "psnr_bound": psnr, "error_bound": error, "gap": gap})
-        if len(times) > 1:
-            item.report(f"t = {time:g}", in_words(psnr, error, gap))
-    item.values["times"] = rows

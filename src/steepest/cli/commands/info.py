@@ -16,10 +16,10 @@ from steepest.core.errors import InputError
 from steepest.core.threads import default_num_threads
 from steepest.core.views import Part
 from steepest.io import Image, describe_metadata
-from steepest.io.stores import is_store, open_store
+from steepest.io.stores import StoredImage, is_store, open_store
 
 from .. import choices
-from ..runner import Batch, Item, describe
+from ..runner import Batch, Item
 from ..sources import Source
 from ..tiles import describe_store
 from ..types import OptionalImages
@@ -51,7 +51,10 @@ def info(
 
     def work(item: Item) -> None:
         name = item.source.name
-        _stored(item, name) if is_store(name) else _describe(item, reading.read(name))
+        if is_store(name):
+            _describe_store(item, open_store(name))
+        else:
+            _describe_file(item, reading.read(name))
 
     own = versions()
     footer = [", ".join(f"{name} {value}" for name, value in own.items())]
@@ -68,65 +71,66 @@ def versions() -> dict[str, Any]:
     return {**found, "python": platform.python_version(), "threads": default_num_threads()}
 
 
-def _describe(item: Item, image: Image) -> None:
-    array = image.array
+def _describe_file(item: Item, image: Image) -> None:
+    array, about, sizes = image.array, image.metadata, image.pixel_size
+    item.describe(image)
+    item.report("format", image.format + (f" ({about.flavour})" if about.flavour else ""))
+    names = {"T": "pages (processed one by one)", "Z": "z", "Y": "y", "X": "x", "C": "channels"}
+    item.report("axes", ", ".join(names[axis] for axis in image.axes))
     bad = int(array.size - np.isfinite(array).sum())
-    low, high = (float(array.min()), float(array.max())) if not bad else (None, None)
-    flavour = image.metadata.flavour
-    item.lines += [
-        ("image", describe(image)),
-        ("format", image.format + (f" ({flavour})" if flavour else "")),
-        ("axes", _axes(image)),
-        ("range", f"{bad} NaN or infinite values" if bad else _range(array, low, high)),
-        ("pixel size", _pixel_size(image)),
-    ]
-    said = describe_metadata(image.metadata)
+    low, high = (None, None) if bad else (float(array.min()), float(array.max()))
+    words = f"{bad} NaN or infinite values" if bad else f"{low:g} to {high:g}"
+    if array.dtype == np.uint16 and 8 < (bits := int(high or 0).bit_length()) < 16:
+        words += f" (perhaps {bits}-bit data: --range 0 {2**bits - 1})"
+    item.report("range", words, range=[low, high])
+    words = "not stated"
+    if sizes is not None:
+        words = " x ".join("?" if size is None else f"{size:.4g}" for size in sizes)
+        words += f" {about.unit or '(no unit)'}"
+        dpi = about.dots_per_inch() if about.unit == "inch" else None
+        words += f" ({dpi[0]:.4g} dpi)" if dpi and abs(dpi[0] - dpi[1]) < 0.5 else ""
+    item.report("pixel size", words, pixel_size=sizes, pixel_unit=about.unit or None)
+    said = describe_metadata(about)
     item.lines += said.items()
-    noise = None if bad else _noise(image.parts, len(image.space), image.channel_axis)
-    _report_noise(item, noise, array.dtype)
+    parts = [] if bad else image.parts
+    _report_noise(item, parts, len(image.space), image.channel_axis, array.dtype)
     item.values.update(
-        shape=array.shape, dtype=array.dtype.name, axes=image.axes,
-        channel_axis=image.channel_axis, transparency=image.alpha is not None,
-        format=image.format, range=[low, high], pixel_size=image.pixel_size,
-        pixel_unit=image.metadata.unit or None, metadata=said, noise=noise,
+        channel_axis=image.channel_axis, transparency=image.alpha is not None, format=image.format,
+        metadata=said,
     )  # fmt: skip
 
 
-def _stored(item: Item, source: str) -> None:
+def _describe_store(item: Item, image: StoredImage) -> None:
     """Describe a Zarr store, of which only the middle is read, for the noise."""
-    image = open_store(source)
     describe_store(item, image)
-    made, levels = image.made, [level.shape for level in image.levels]
+    item.report("axes", ", ".join(image.axes))
     sizes, units = image.pixel_size, [image.units[image.axes.index(a)] for a in image.space]
     words = "not stated"
     if sizes is not None:
         alike = f" {units[0] or '(no unit)'}" if len(set(units)) == 1 else ""
         each = (f"{n:.4g}" + ("" if alike else f" {u}") for n, u in zip(sizes, units, strict=True))
         words = " x ".join(each) + alike
-    item.lines += [("axes", ", ".join(image.axes)), ("pixel size", words)]
+    item.report("pixel size", words, pixel_size=sizes)
     if "t" in image.axes and image.units[0]:
-        item.lines.append(("time step", f"{image.scale[0]:.4g} {image.units[0]}"))
-    s = getattr(image.array, "shards", None)
-    item.lines += [
-        ("levels", ", ".join(map(_times, levels))),
-        ("chunks", _times(image.array.chunks) + (f", in shards of {_times(s)}" if s else "")),
-    ]
-    lengths = dict(zip(image.axes, image.array.shape, strict=True)) | {"t": 1}
+        item.report("time step", f"{image.scale[0]:.4g} {image.units[0]}")
+    levels, array = [level.shape for level in image.levels], image.array
+    item.report("levels", ", ".join(map(_times, levels)), levels=levels)
+    words = f", in shards of {_times(s)}" if (s := getattr(array, "shards", None)) else ""
+    item.report("chunks", _times(array.chunks) + words, chunks=array.chunks)
+    lengths = dict(zip(image.axes, array.shape, strict=True)) | {"t": 1}
     every = ([None] if axis in image.space else range(lengths[axis]) for axis in image.axes)
-    parts = [Part(image.array, place) for place in product(*every)]
-    noise = _noise(parts, len(image.space), None)
-    _report_noise(item, noise, image.array.dtype)
-    if made:
+    parts = [Part(array, place) for place in product(*every)]
+    _report_noise(item, parts, len(image.space), None, array.dtype)
+    if made := image.made:
         command, result = made.get("command", ""), made.get("result")
         which = f" ({result})" if result and result != command else ""
-        item.lines.append(("made by", f"steepest {command}{which}"))
+        item.report("made by", f"steepest {command}{which}")
         rest = {key: value for key, value in made.items() if key not in ("command", "result")}
         said = (f"{key.replace('_', ' ')} {_few(value)}" for key, value in rest.items())
-        item.lines.append(("certificate", ", ".join(said)))
+        item.report("certificate", ", ".join(said))
     item.values.update(
-        version=image.version, pixel_size=sizes, scale=image.scale, translation=image.translation,
-        units=image.units, levels=levels,
-        chunks=image.array.chunks, noise=noise, steepest=made,
+        version=image.version, scale=image.scale, translation=image.translation, units=image.units,
+        steepest=made,
     )  # fmt: skip
 
 
@@ -141,52 +145,21 @@ def _few(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _range(array: np.ndarray, low: Any, high: Any) -> str:
-    """Format the smallest and largest value, with a hint if 16-bit data may use fewer bits."""
-    text = f"{low:g} to {high:g}"
-    bits = int(high).bit_length() if array.dtype == np.uint16 else 16
-    if not 8 < bits < 16:
-        return text
-    return f"{text} (perhaps {bits}-bit data: --range 0 {2**bits - 1})"
-
-
-def _axes(image: Image) -> str:
-    names = {"T": "pages (processed one by one)", "Z": "z", "Y": "y", "X": "x", "C": "channels"}
-    return ", ".join(names[axis] for axis in image.axes)
-
-
-def _pixel_size(image: Image) -> str:
-    sizes = image.pixel_size
-    if sizes is None:
-        return "not stated"
-    words = " x ".join("?" if size is None else f"{size:.4g}" for size in sizes)
-    dpi = image.metadata.dots_per_inch() if image.metadata.unit == "inch" else None
-    note = f" ({dpi[0]:.4g} dpi)" if dpi and abs(dpi[0] - dpi[1]) < 0.5 else ""
-    return f"{words} {image.metadata.unit or '(no unit)'}{note}"
-
-
-def _report_noise(item: Item, noise: float | None, dtype: np.dtype) -> None:
-    if noise == 0:
-        item.lines.append(("noise", "none found"))
-    elif noise is not None:
-        scale = "" if dtype.kind == "f" else " of the full range"
-        item.lines.append(("noise", f"standard deviation about {noise:.3g}{scale}"))
-
-
-def _noise(parts: Sequence[Any], ndim: int, channel_axis: int | None) -> float | None:
-    """Estimate the noise from the middle of each part and average; None for tiny images."""
-    side = round(_ENOUGH ** (1 / ndim))
-    estimates: Sequence[float] = []
+def _report_noise(
+    item: Item, parts: Sequence[Any], ndim: int, channel_axis: int | None, dtype: np.dtype
+) -> None:
+    """Report the noise in the middle of all parts, on average, unless they are tiny."""
+    side, estimates = round(_ENOUGH ** (1 / ndim)), []
     with suppress(InputError):
-        estimates = [
-            float(steepest.estimate_noise(_middle(part, side, ndim), channel_axis=channel_axis))
-            for part in parts
-        ]
-    return float(np.mean(estimates)) if estimates else None
-
-
-def _middle(part: Any, side: int, ndim: int) -> np.ndarray:
-    sizes = part.shape[:ndim]
-    return np.asarray(
-        part[tuple(slice(max(0, (n - side) // 2), (n + side + 1) // 2) for n in sizes)]
-    )
+        for part in parts:
+            window = (
+                slice(max(0, (n - side) // 2), (n + side + 1) // 2) for n in part.shape[:ndim]
+            )
+            middle = np.asarray(part[tuple(window)])
+            estimates.append(float(steepest.estimate_noise(middle, channel_axis=channel_axis)))
+    noise = float(np.mean(estimates)) if estimates else None
+    item.values["noise"] = noise
+    if noise is not None:
+        scale = "" if dtype.kind == "f" else " of the full range"
+        words = f"standard deviation about {noise:.3g}{scale}" if noise else "none found"
+        item.report("noise", words)

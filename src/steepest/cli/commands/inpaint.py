@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +14,7 @@ from steepest.core.errors import InputError
 from steepest.core.views import Part
 from steepest.io import Image, read_image, read_labels
 from steepest.io.stores import is_store, open_windows
+from steepest.io.upright import turned
 
 from .. import choices
 from ..certificates import residual
@@ -100,7 +99,7 @@ def inpaint(
 
         image = item.read(reading, values)
         if large:
-            marked = item.resources.enter_context(_by_windows(name, tiles, reading))
+            marked = _by_windows(item, name, tiles, reading)
         else:
             marked = _marked_in(image, name, threshold, reading.max_pixels)
             marked = ~marked if unknown and marked is not None else marked
@@ -115,24 +114,21 @@ def inpaint(
     return Batch(sources, work, writing.one_image("inpainted"), writing.overwrite)
 
 
-@contextmanager
 def _by_windows(
-    name: str | None, tiles: choices.TilesChoice, reading: choices.Reading
-) -> Iterator[Any]:
+    item: Item, name: str | None, tiles: choices.TilesChoice, reading: choices.Reading
+) -> Any:
     """A mask that is read by windows if its file can be."""
     if name is None:
-        yield None
-        return
+        return None
     if not is_store(name) and Path(name).suffix.lower() not in (".tif", ".tiff"):
-        yield _marked(name, 2, None, reading.max_pixels)
-        return
+        return _marked(name, 2, None, reading.max_pixels)
     if tiles.scheduler is not None and not is_store(name):
         raise InputError(f"{name}: with --scheduler, the mask must be a Zarr store")
-    with open_windows(name) as image:
-        lengths = zip(image.axes, image.array.shape, strict=True)
-        if any(n > 1 for axis, n in lengths if axis in "tc"):
-            raise InputError(f"{name}: a mask has neither channels nor time points")
-        yield Part(image.array, tuple(None if a in image.space else 0 for a in image.axes))
+    image = item.resources.enter_context(open_windows(name))
+    lengths = zip(image.axes, image.array.shape, strict=True)
+    if any(n > 1 for axis, n in lengths if axis in "tc"):
+        raise InputError(f"{name}: a mask has neither channels nor time points")
+    return Part(image.array, tuple(None if a in image.space else 0 for a in image.axes))
 
 
 def _marked_in(
@@ -148,6 +144,10 @@ def _marked_in(
         return None
     space = image.parts[0].shape[: len(image.space)]
     marked = _marked(name, len(space), threshold, max_pixels)
+    if (
+        marked.shape != space and marked.shape == space[::-1]
+    ):  # it lies on its side as the file does
+        marked = turned(marked, image.metadata.orientation)
     if marked.shape != space:
         sizes = [" x ".join(map(str, shape)) for shape in (marked.shape, space)]
         raise InputError(f"{name}: {sizes[0]} pixels do not fit {image.name} with {sizes[1]}")

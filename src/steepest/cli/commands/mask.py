@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 
-import steepest
+from steepest import inpainting
 from steepest.inpainting.masks import METHODS
 from steepest.io import Image, Metadata, from_float
 
@@ -25,7 +25,6 @@ def mask(
     *images: Images,
     density: Density = 0.05,
     method: Annotated[str, one_of(METHODS)] = METHODS[0],
-    cycles: FromZero = 0,
     seed: FromZero = 0,
     tonal: bool = False,
     reconstruction: FileName | None = None,
@@ -44,8 +43,6 @@ def mask(
         share of pixels to keep
     method
         how the pixels are chosen
-    cycles
-        afterwards, try N pixel exchanges per kept pixel
     seed
         random seed
     tonal
@@ -61,7 +58,6 @@ def mask(
     steepest mask photo.jpg --density 0.1 -o mask.png  10 %
     steepest mask sample:coffee --tonal --reconstruction best.png
     steepest mask photo.jpg --method laplacian-dither  faster, but lower quality
-    steepest mask photos/ -o masks --cycles 2          slower, but better
     steepest mask big.zarr -o mask.zarr                larger than memory
 
     Notes
@@ -69,18 +65,32 @@ def mask(
     "steepest inpaint photo.jpg --known photo_mask.png" fills in the other pixels. "steepest
     compress photo.jpg" does both and writes one small file.
     """
-    whole = {"cycles": cycles or None, "tonal": tonal, "reconstruction": reconstruction}
+    whole = {"tonal": tonal, "reconstruction": reconstruction}
     other = None if method == METHODS[0] else method
     large = tiles.wanted(images, reading, method=other, **whole)
 
     def files(source: Source) -> dict[str, Path]:
-        own = Path(source.name).suffix
-        ending = own if own.lower() in (".tif", ".tiff", ".npy") else ".png"
+        ending = source.suffix if source.suffix.lower() in (".tif", ".tiff", ".npy") else ".png"
         found = {"mask": source.file(writing.output, "mask", ending, "mask")}
         if reconstruction is not None:
             ending = choices.ImageWriting().suffix(source.name)
             found["reconstruction"] = source.file_at(reconstruction, ending)
         return found
+
+    def by_tiles(page: Any, keywords: dict[str, Any]) -> Any:
+        plan, out = keywords.pop("tiles"), keywords.pop("out")
+        first, second = (replace(plan, work=plan.work / name) for name in ("mask", "errors"))
+        chosen = inpainting.masks.echo(page, density, out=out, rng=seed, tiles=first, **keywords)
+        return inpainting.reconstruct(page, chosen, tiles=second, **keywords)
+
+    def in_memory(page: Any, keywords: dict[str, Any]) -> tuple[np.ndarray, Any, Any]:
+        axis = {"channel_axis": keywords.get("channel_axis")}
+        chosen = getattr(inpainting.masks, method)(page, density, rng=seed, **keywords)
+        plain = best = inpainting.reconstruct(page, chosen, **axis)
+        if tonal:
+            values = inpainting.tonal(page, chosen, on_step=keywords["on_step"], **axis)
+            best = inpainting.reconstruct(page, chosen, values=values, **axis)
+        return chosen, plain, best
 
     def work(item: Item) -> None:
         if large:
@@ -96,36 +106,22 @@ def mask(
         image = item.read(
             reading, like=lambda i: {"mask": _blank(i), "reconstruction": i}, kept=False
         )
-        found = item.solve(image, in_memory)
-        white = [np.where(each.mask, 255, 0).astype(np.uint8) for each in found]
-        item.write(item.files["mask"], _blank(image, white))
-        if reconstruction is not None:
-            best = [from_float(each.best.image, image.array.dtype) for each in found]
-            item.write(item.files["reconstruction"], image.with_parts(best))
-        _report(item, found, method, cycles, tonal)
-
-    def by_tiles(page: Any, keywords: dict[str, Any]) -> Any:
-        plan, out = keywords.pop("tiles"), keywords.pop("out")
-        first, second = (replace(plan, work=plan.work / name) for name in ("mask", "errors"))
-        chosen = steepest.inpainting.masks.echo(
-            page, density, out=out, rng=seed, tiles=first, **keywords
-        )
-        return steepest.inpainting.reconstruct(page, chosen, tiles=second, **keywords)
-
-    def in_memory(page: Any, keywords: dict[str, Any]) -> _Found:
-        return _choose(page, density, method, cycles, tonal, {**keywords, "rng": seed})
+        chosen, plain, best = zip(*item.solve(image, in_memory), strict=True)
+        item.write("mask", _blank(image, [np.where(m, 255, 0).astype(np.uint8) for m in chosen]))
+        restored = [from_float(each.image, image.array.dtype) for each in best]
+        item.write("reconstruction", image.with_parts(restored))
+        kept, share = sum(int(m.sum()) for m in chosen), float(np.mean(chosen))
+        text = f"{kept} of {sum(m.size for m in chosen)} pixels, {100 * share:.2f} %, {method}"
+        item.report("mask", text, method=method, tonal=tonal, known=kept, density=share)
+        text, errors = _errors(best)
+        before = _errors(plain)[1]["psnr"]
+        if tonal and math.isfinite(before):
+            text += f" ({errors['psnr'] - before:+.2f} dB by tonal optimisation)"
+        item.report("inpainting", text, **errors)
+        item.report("time", duration(item.seconds), seconds=item.seconds)
 
     sources = reading.sources(images, writing.output, reconstruction, large=large)
     return Batch(sources, work, files, writing.overwrite)
-
-
-@dataclass(frozen=True)
-class _Found:
-    """A mask and the images inpainted from it."""
-
-    mask: np.ndarray
-    plain: Any
-    best: Any
 
 
 def _blank(image: Image, parts: list[np.ndarray] | None = None) -> Image:
@@ -133,54 +129,10 @@ def _blank(image: Image, parts: list[np.ndarray] | None = None) -> Image:
     return replace(image.of_numbers(parts), metadata=Metadata())
 
 
-def _choose(
-    part: np.ndarray, density: float, method: str, cycles: int, tonal: bool, options: dict[str, Any]
-) -> _Found:
-    from steepest import inpainting
-    from steepest.inpainting import masks, reconstruct
-
-    axis = {"channel_axis": options.get("channel_axis")}
-    mask = getattr(masks, method)(part, density, **options)
-    if cycles:
-        mask = masks.echo_exchange(part, mask, cycles=cycles, **options)
-    plain = best = reconstruct(part, mask, **axis)
-    if tonal:
-        values = inpainting.tonal(part, mask, on_step=options["on_step"], **axis)
-        best = reconstruct(part, mask, values=values, **axis)
-    return _Found(mask, plain, best)
-
-
-def _report(item: Item, found: list[_Found], method: str, cycles: int, tonal: bool) -> None:
-    kept = sum(int(each.mask.sum()) for each in found)
-    size = sum(each.mask.size for each in found)
-    words = method + (f", {cycles} cycles" if cycles else "")
-    best = [each.best for each in found]
-    before, after = _psnr([each.plain for each in found]), _psnr(best)
-    told = tonal and math.isfinite(before)
-    gain = f" ({after - before:+.2f} dB by tonal optimisation)" if told else ""
-    item.lines += [
-        ("mask", f"{kept} of {size} pixels, {100 * kept / size:.2f} %, {words}"),
-        ("inpainting", _errors(best)[0] + gain),
-        ("time", duration(item.seconds)),
-    ]
-    item.values.update(
-        method=method, cycles=cycles, tonal=tonal, known=kept, density=kept / size, psnr=after,
-        mae=_mae(best), seconds=item.seconds,
-    )  # fmt: skip
-
-
 def _errors(results: Sequence[Any]) -> Accuracy:
     """The errors of images inpainted from masks, over all pixels."""
-    psnr, mae = _psnr(results), _mae(results)
+    error = float(np.mean([10 ** (-each.psnr / 10) for each in results]))  # relative, squared
+    psnr = -10 * math.log10(error) if error > 0 else math.inf
+    mae = float(np.mean([each.mae for each in results]))
     words = f"PSNR {psnr:.2f} dB, mean absolute error {mae:.4g}"
     return words, {"psnr": psnr, "mae": mae}
-
-
-def _mae(results: Sequence[Any]) -> float:
-    return float(np.mean([each.mae for each in results]))
-
-
-def _psnr(results: Sequence[Any]) -> float:
-    """Return the PSNR in dB; for several pages, from the mean of their relative squared errors."""
-    error = float(np.mean([10 ** (-each.psnr / 10) for each in results]))
-    return -10 * math.log10(error) if error > 0 else math.inf

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,6 +11,7 @@ import numpy as np
 from cyclopts import Parameter
 
 import steepest
+from steepest import manifold
 from steepest.core.errors import InputError
 from steepest.io import (
     OrientationMap,
@@ -23,12 +23,11 @@ from steepest.io.orientations import MAX_POINTS
 
 from .. import choices
 from ..certificates import manifold_bounds
-from ..extras import need_figures, new_figure
+from ..extras import need_figures
 from ..runner import Batch, Item
 from ..sources import Source, find_sources
 from ..types import Count, FileName, Positive
 
-_Angles = Sequence[tuple[np.ndarray, ...]]  # misorientations of neighbours, before and after
 _MAP = Parameter(name="MAP", help=".ctf or .ang file, quoted glob, or sample:nickel", required=True)
 _PNG = Parameter(group="More results (PNG files, or folders for several maps)", metavar="PATH")
 
@@ -101,10 +100,12 @@ def orientations(
     for name in maps:
         if Path(name).is_dir():
             raise InputError(f"{name}: is a folder; give files, or a quoted glob ('{name}/*.ctf')")
+    norm: Any = "anisotropic" if anisotropic else "isotropic"
+    energy = steepest.TotalVariation(norm=norm, huber=math.radians(huber or 0.0))
 
     def files(source: Source) -> dict[str, Path]:
-        ending = Path(source.name).suffix.lower()
-        ending = ending if ending in (".ctf", ".ang") else ".ctf"  # samples, files named otherwise
+        known = source.suffix.lower() in (".ctf", ".ang")  # unlike samples, files named otherwise
+        ending = source.suffix if known else ".ctf"
         found = {"map": source.file(writing.output, "denoised", ending, "orientation map")}
         if picture:
             found["picture"] = source.file_at(picture, "_ipf.png", "figure")
@@ -116,111 +117,33 @@ def orientations(
         before = read_orientations(item.source.name, max_pixels=max_pixels)
         check_orientation_target(item.files["map"], before)
         with item.progress() as on_step:
-            norm: Any = "anisotropic" if anisotropic else "isotropic"
-            energy = steepest.TotalVariation(norm=norm, huber=math.radians(huber or 0.0))
-            options = {**solver.keywords(before), "on_step": on_step}
-            after, results = _denoise_phases(before, math.radians(strength), energy, options)
-        angles = [_misorientations(before, each.quaternions) for each in (before, after)]
-        after = _fill(after) if fill else after
+            after, results = manifold.denoise_grains(
+                before, math.radians(strength), energy, on_step=on_step, **solver.keywords(before)
+            )
+        angles = [manifold.misorientations(each) for each in (before, after)]
+        after = manifold.fill_unindexed(after) if fill else after
         write_orientations(item.files["map"], after, outputs=item.outputs)
-        if picture:
-            item.write(item.files["picture"], _colours(before, after, direction))
-        if misorientation:
-            means = (_local(each, angles[0], boundary) for each in angles)
-            images = dict(zip(("measured", "denoised"), means, strict=True))
-            known = images["measured"][~np.isnan(images["measured"])]
-            figure = steepest.plot.side_by_side(
-                steepest.plot.misorientation_map, images, figure=new_figure(),
-                title="misorientation to the neighbours in the grain",
-                most=(np.percentile(known, 98) if known.size else 0.0) or 1.0,
-            )[0]  # fmt: skip
-            item.write(item.files["angles"], figure)
+        item.draw("picture", _colours, before, after, direction)
+        item.draw("angles", _angles, angles, boundary)
         _report(item, before, after, angles, boundary)
         item.certify(results, manifold_bounds)
 
     return Batch(find_sources(maps), work, files, writing.overwrite)
 
 
-def _denoise_phases(
-    given: OrientationMap, strength: float, energy: Any, options: dict[str, Any]
-) -> tuple[OrientationMap, list[Any]]:
-    """Denoise each crystal phase; return the map and the results."""
-    from steepest.manifold import Rotations, denoise
-
-    values, results = given.quaternions.copy(), []
-    y, x = given.spacing
-    for number, phase in enumerate(given.phases, 1):
-        own = given.phase == number
-        if not own.any():
-            continue
-        # Points of other phases carry no total variation; those not indexed are bridged.
-        others = given.indexed & ~own
-        weights = (~others).astype(float) if others.any() else None
-        result = denoise(
-            given.quaternions, strength, Rotations(symmetry=phase.symmetry),
-            replace(energy, weights=weights), known=None if own.all() else own,
-            spacing=None if y == x else (y / x, 1.0), **options,
-        )  # fmt: skip
-        values[own] = result.image[own]
-        results.append(result)
-    if not results:
-        raise InputError(f"{given.name}: no point was indexed")
-    return replace(given, quaternions=values), results
-
-
-def _fill(clean: OrientationMap) -> OrientationMap:
-    """Give each point the phase and orientation of the indexed point nearest to it."""
-    from steepest.manifold.neighbours import nearest_known
-
-    nearest = nearest_known(clean.indexed)
-    values, phase = clean.quaternions.reshape(-1, 4)[nearest], clean.phase.ravel()[nearest]
-    return replace(
-        clean, quaternions=values.reshape(clean.quaternions.shape),
-        phase=phase.reshape(clean.phase.shape),
-    )  # fmt: skip
-
-
-def _local(
-    angles: Sequence[np.ndarray], before: Sequence[np.ndarray], boundary: float
-) -> np.ndarray:
-    """Mean over the neighbours of each point across faces that are no boundaries (before)."""
-    shape = angles[0].shape[0] + 1, angles[0].shape[1]
-    total, number = np.zeros(shape), np.zeros(shape)
-    for axis, (values, old) in enumerate(zip(angles, before, strict=True)):
-        inside = old <= boundary
-        share = np.where(inside, values, 0)
-        for end in (slice(None, -1), slice(1, None)):
-            place = (end, slice(None)) if axis == 0 else (slice(None), end)
-            total[place] += share
-            number[place] += inside
-    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
-
-
-def _misorientations(given: OrientationMap, values: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Misorientations in degrees of neighbours of one phase; NaN between other points."""
-    from steepest.manifold import Rotations, neighbour_distances
-
-    height, width = given.phase.shape
-    found = np.full((height - 1, width), np.nan), np.full((height, width - 1), np.nan)
-    pairs = (given.phase[:-1], given.phase[1:]), (given.phase[:, :-1], given.phase[:, 1:])
-    for number, phase in enumerate(given.phases, 1):
-        distances = neighbour_distances(values, Rotations(symmetry=phase.symmetry))
-        for angles, (first, second), radians in zip(found, pairs, distances, strict=True):
-            own = (first == number) & (second == number)
-            angles[own] = np.degrees(radians[own])
-    return found
-
-
 def _report(
-    item: Item, given: OrientationMap, clean: OrientationMap, angles: _Angles, limit: float
+    item: Item, given: OrientationMap, clean: OrientationMap, angles: Sequence[Any], limit: float
 ) -> None:
     """Report the map, the misorientation within grains and the boundaries, before and after."""
-    height, width = given.phase.shape
+    (height, width), indexed = given.phase.shape, float(given.indexed.mean())
     step = " x ".join(f"{each:g}" for each in dict.fromkeys(given.spacing[::-1]))
-    share = 100 * float(given.indexed.mean())
     filled = int(np.count_nonzero(clean.indexed & ~given.indexed))
-    text = f"{width} x {height} points, step {step} \u00b5m, {share:.4g} % indexed"
-    item.report("map", text + (f", {filled} points filled" if filled else ""))
+    text = f"{width} x {height} points, step {step} \u00b5m, {100 * indexed:.4g} % indexed"
+    text += f", {filled} points filled" if filled else ""
+    item.report(
+        "map", text, shape=[height, width], spacing=list(given.spacing), indexed=indexed,
+        filled=filled, phases=[{"name": p.name, "symmetry": p.symmetry} for p in given.phases],
+    )  # fmt: skip
     for number, phase in enumerate(given.phases, 1):
         part = 100 * float((given.phase == number).mean())
         text = f"{phase.name}, {phase.symmetry}, {part:.4g} % of the points"
@@ -228,31 +151,40 @@ def _report(
     before, after = (np.concatenate([each.ravel() for each in faces]) for faces in angles)
     before, after = before[~np.isnan(before)], after[~np.isnan(before)]
     across = before > limit
-    kept = int(np.count_nonzero(across & (after > limit)))
-    new = int(np.count_nonzero(~across & (after > limit)))
+    count, kept, new = (
+        int(np.count_nonzero(each))
+        for each in (across, across & (after > limit), ~across & (after > limit))
+    )
     inside = [float(np.median(each[~across])) if (~across).any() else math.nan
               for each in (before, after)]  # fmt: skip
     text = f"{inside[0]:.3g}\u00b0 before, {inside[1]:.2g}\u00b0 after"
     item.report("in grains", f"median misorientation of neighbours {text}", misorientation=inside)
-    text = f"{np.count_nonzero(across)} above {limit:g}\u00b0 between neighbours, {kept} kept"
-    item.report("boundaries", text + (f", {new} new" if new else ""), boundary=limit)
-    item.values.update(
-        shape=[height, width], spacing=list(given.spacing), indexed=float(given.indexed.mean()),
-        filled=filled,
-        phases=[{"name": phase.name, "symmetry": phase.symmetry} for phase in given.phases],
-        boundaries={"before": int(np.count_nonzero(across)), "kept": kept, "new": new},
+    text = f"{count} above {limit:g}\u00b0 between neighbours, {kept} kept"
+    text += f", {new} new" if new else ""
+    counts = {"before": count, "kept": kept, "new": new}
+    item.report("boundaries", text, boundary=limit, boundaries=counts)
+
+
+def _colours(before: OrientationMap, after: OrientationMap, direction: str, figure: Any) -> None:
+    """Draw inverse-pole-figure colours; of several phases, those of the most frequent one."""
+    number = 1 + int(np.argmax(np.bincount(before.phase.ravel())[1:]))
+    phase, maps = before.phases[number - 1], {"measured": before, "denoised": after}
+    steepest.plot.side_by_side(
+        steepest.plot.orientation_map, {name: each.quaternions for name, each in maps.items()},
+        figure=figure, symmetry=phase.symmetry,
+        direction={"x": (1, 0, 0), "y": (0, 1, 0), "z": (0, 0, 1)}[direction],
+        known={name: each.phase == number for name, each in maps.items()},
+        title=f"{phase.name or 'crystal'}, inverse pole figure along {direction}",
     )  # fmt: skip
 
 
-def _colours(before: OrientationMap, after: OrientationMap, direction: str) -> Any:
-    """Draw inverse-pole-figure colours; of several phases, those of the most frequent one."""
-    counts = [np.count_nonzero(before.phase == k + 1) for k in range(len(before.phases))]
-    number = int(np.argmax(counts))
-    phase, maps = before.phases[number], {"measured": before, "denoised": after}
-    return steepest.plot.side_by_side(
-        steepest.plot.orientation_map, {name: each.quaternions for name, each in maps.items()},
-        figure=new_figure(), symmetry=phase.symmetry,
-        direction={"x": (1, 0, 0), "y": (0, 1, 0), "z": (0, 0, 1)}[direction],
-        known={name: each.phase == number + 1 for name, each in maps.items()},
-        title=f"{phase.name or 'crystal'}, inverse pole figure along {direction}",
-    )[0]  # fmt: skip
+def _angles(angles: Sequence[Any], boundary: float, figure: Any) -> None:
+    """Draw the mean misorientation of each point to its neighbours in the grain."""
+    inside = [each <= boundary for each in angles[0]]
+    means = [manifold.mean_misorientation(each, inside) for each in angles]
+    known = means[0][~np.isnan(means[0])]
+    steepest.plot.side_by_side(
+        steepest.plot.misorientation_map, dict(zip(("measured", "denoised"), means, strict=True)),
+        figure=figure, title="misorientation to the neighbours in the grain",
+        most=(np.percentile(known, 98) if known.size else 0.0) or 1.0,
+    )  # fmt: skip

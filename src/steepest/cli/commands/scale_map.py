@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from ..decompositions import Decompositions, Stack
 from ..grey import values_of
 from ..runner import Batch, Item
 from ..sizes import PixelSize, lengths_of
+from ..sources import Source
 from ..types import Images
 
 
@@ -62,13 +64,10 @@ def scale_map(
         image = item.read(reading, values, prepare=Image.without_copies, like=like)
         target = item.files["scale"] if like(image) else item.files["scale"].with_suffix(".npy")
         lengths = lengths_of(item, image, pixel_size, energy)
-        pages, middles = (
-            Decompositions(item, image, values, times, grey, energy, lengths, solver),
-            [],
-        )
-        stack = Stack(image.of_numbers(), np.float32, target.parent)
-        for decomposition in pages:
-            sizes = steepest.spectral.scale_map(decomposition, "length") * lengths.pixel_size
+        pages = Decompositions(item, image, times, grey, energy, lengths, solver)
+        middles, stack = [], Stack(image.of_numbers(), np.float32, target.parent)
+        for split in pages:
+            sizes = steepest.spectral.scale_map(split, "length") * lengths.pixel_size
             middles.append(float(np.median(sizes)))
             stack.add(sizes)
         item.write(target, replace(image.of_numbers(), array=stack.array))
@@ -76,7 +75,7 @@ def scale_map(
         item.report("scale", text, median=middles if pages.series else middles[0])
         pages.certify()
 
-    return Batch(
-        reading.sources(images, writing.output), work,
-        lambda source: {"scale": source.file(writing.output, "scale", ".tif")}, writing.overwrite,
-    )  # fmt: skip
+    def files(source: Source) -> dict[str, Path]:
+        return {"scale": source.file(writing.output, "scale", ".tif")}
+
+    return Batch(reading.sources(images, writing.output), work, files, writing.overwrite)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,22 +12,23 @@ from cyclopts import Parameter
 
 import steepest
 from steepest.core.errors import InputError
-from steepest.core.grey import LUMA
+from steepest.core.grey import brightness
 from steepest.io import Image
 
 from .. import choices
 from ..certificates import label_bounds
 from ..extras import need_figures
 from ..grey import values_of
-from ..labels import Labels, report_tiles
 from ..runner import Batch, Item
-from ..sizes import PixelSize, lengths_of
+from ..sizes import Lengths, PixelSize, lengths_of
 from ..sources import Source
 from ..types import Count, FileName, FromZero, Images, Numbers, Positive
 
 _STRENGTH = 0.1  # default, relative to the range of the image
 _MORE = Parameter(group="More results (files, or folders for several images)")
 _Path = Annotated[FileName | None, _MORE]
+_SIZES = ("", "length", "area", "volume")
+_POWERS = ("", "", "\u00b2", "\u00b3")
 _KINDS = {"labels": "mask", "overlay": "figure", "doubt": "mask", "areas": "table"}
 
 
@@ -129,8 +131,7 @@ def segment(
         raise InputError("--connectivity 2: not available for images computed by tiles")
 
     def files(source: Source) -> dict[str, Path]:
-        own = Path(source.name).suffix
-        ending = own if own.lower() in (".tif", ".tiff", ".npy") else ".png"
+        ending = source.suffix if source.suffix.lower() in (".tif", ".tiff", ".npy") else ".png"
         found = {"labels": source.file(writing.output, "labels", ending, "mask")}
         more = {"overlay": (overlay, ".png"), "doubt": (doubt, ending), "areas": (areas, ".csv")}
         for name, (output, suffix) in more.items():
@@ -150,12 +151,14 @@ def segment(
                 page = values.compute(page.astype(np.float64))
             if mu is not None:
                 return steepest.segmentation.chan_vese(page, mu, **keywords)
-            keywords.pop("channel_axis", None)
+            axis, weight = keywords.pop("channel_axis", None), strength or 0.0
             if page.dtype.kind == "u":
                 _check_thresholds(thresholds)
-            weight = strength or 0.0
             if not large:
-                page = _brightness(page, image)
+                if axis is not None and page.shape[-1] != 3:
+                    channels = f"{image.name}: {page.shape[-1]} channels"
+                    raise InputError(f"{channels}; give --mu M to segment them together")
+                page = brightness(page, axis)
                 finite = page[np.isfinite(page)]  # threshold_rof tells of the others
                 weight = strength or _STRENGTH * float(np.ptp(finite) if finite.size else 0)
             return steepest.segmentation.threshold_rof(
@@ -167,30 +170,20 @@ def segment(
             results = item.solve(
                 image, compute, spacing, threads, tiles=tiles, kind="labels", separate=True
             )
-            report_tiles(item, results)
+            for number, page in enumerate(results, 1):
+                where = f" (image {number})" if len(results) > 1 else ""
+                _report_classes(item, page, page.areas.tolist(), "{} pixels", where)
+            item.values["areas"] = [page.areas for page in results]
         else:
             lengths = lengths_of(item, image, pixel_size, spacing)
             results = item.solve(image, compute, lengths, threads)
-            found = Labels(image, lengths, results, background)
-            found.write(item, objects=objects)
-            found.report(item)
+            _write(item, image, results, lengths, background, objects=objects)
+        for name in ("thresholds", "values"):
+            item.values[name] = [getattr(page, name) for page in results]
         item.certify(results, label_bounds)
 
     sources = reading.sources(images, writing.output, large=large)
     return Batch(sources, work, files, writing.overwrite)
-
-
-def _brightness(page: np.ndarray, image: Image) -> np.ndarray:
-    """The brightness of a page in floating point; from 0 to 1 where the image holds integers."""
-    if page.dtype.kind == "u":
-        page = page / np.iinfo(page.dtype).max
-    page = page.astype(np.float64, copy=False)
-    if image.channel_axis is None:
-        return page
-    if page.shape[-1] != 3:
-        channels = f"{image.name}: {page.shape[-1]} channels"
-        raise InputError(f"{channels}; give --mu M to segment them together")
-    return np.asarray(page @ np.array(LUMA))
 
 
 def _check_thresholds(thresholds: Sequence[float] | None) -> None:
@@ -201,3 +194,66 @@ def _check_thresholds(thresholds: Sequence[float] | None) -> None:
                 f"--thresholds {level:g}: grey values lie between 0 and 1 here; to give thresholds "
                 "on another scale, see --range"
             )
+
+
+def _write(
+    item: Item, image: Image, pages: Sequence[Any], lengths: Lengths, background: int, *,
+    objects: bool,
+) -> None:  # fmt: skip
+    """Write all files and report classes and objects, which are numbered if ``objects``."""
+    first, several = pages[0], len(pages) > 1
+    found = [
+        steepest.segmentation.regions(page, pixel_size=lengths.pixel_size, background=background)
+        for page in pages
+    ]
+    labels = [page.labels for page in pages]
+    if objects:
+        most = max(int(each.labels.max()) for each in found)
+        if most > np.iinfo(np.uint16).max:
+            raise InputError(f"{image.name}: {most} objects; files hold up to 65535")
+        labels = [each.labels.astype(np.uint16) for each in found]
+    item.write("labels", image.of_numbers(labels))
+    doubt = [np.where(page.certain, 0, 255).astype(np.uint8) for page in pages]
+    item.write("doubt", image.of_numbers(doubt))
+    item.write("areas", _table(found, image.space, lengths.unit))
+    height, width = first.labels.shape[-2:] if first.labels.ndim > 1 else (1, 1)
+    size = min(max(width / height, 0.4), 3.0) ** 0.5
+    item.draw(
+        "overlay", "label_overlay", image.parts[0], first.labels, first.certain,
+        size=(6 * size, 6 / size + 0.6), channel_axis=image.channel_axis,
+        note="page 1" if several else "", title=f"{item.source.stem}: classes by brightness",
+    )  # fmt: skip
+    pixel = math.prod(h * lengths.pixel_size for h in first.spacing)
+    areas, ndim = (pixel * first.areas).tolist(), len(image.space)
+    unit = f"{_SIZES[ndim]} {{}} {lengths.unit}{_POWERS[ndim]}"
+    _report_classes(item, first, areas, unit, " (page 1)" if several else "")
+    counts = [len(each.table) for each in found]
+    item.report("objects", ", ".join(map(str, counts[:12])), areas=areas, objects=counts)
+
+
+def _table(found: Sequence[Any], space: str, unit: str) -> list[list[Any]]:
+    """The objects of all pages as rows."""
+    size, unit = _SIZES[len(space)], unit.replace("\u00b5", "u")
+    sizes = [size, f"{size}_certain", f"{size}_possible"]
+    rows: list[list[Any]] = [["page", "object", "class", *sizes, "border", *space.lower(), "unit"]]
+    for page, regions in enumerate(found, 1):
+        for row in regions.table:
+            areas = [f"{row[name]:.6g}" for name in ("area", "area_certain", "area_possible")]
+            centre = [f"{at:.3f}" for at in row["centroid"]]
+            own = [page, row["label"], row["class"], *areas, int(row["border"])]
+            rows.append([*own, *centre, unit])
+    return rows
+
+
+def _report_classes(
+    item: Item, page: Any, areas: Sequence[Sequence[float]], unit: str, where: str
+) -> None:
+    """Report the thresholds, the values, and the areas with the range of the exact ones."""
+    if page.thresholds.size and page.values.ndim == 1:
+        levels = ", ".join(f"{level:.4g}" for level in page.thresholds)
+        item.report("thresholds", levels + where)
+    for k, row in enumerate(areas):
+        own, least, most = (f"{n:.6g}" if isinstance(n, float) else str(n) for n in row)
+        value = ", ".join(f"{each:.4g}" for each in np.atleast_1d(page.values[k]))
+        between = "" if least == most else f", between {least} and {most}"
+        item.report(f"class {k}", f"value {value}, {unit.format(own)}{between}{where}")

@@ -63,40 +63,29 @@ def spectrum(
 
     def work(item: Item) -> None:
         image = item.read(reading, values, kept=False)
-        pages = Decompositions(item, image, values, bands, grey, energy, solver)
+        pages = Decompositions(item, image, bands, grey, energy, solver)
         spectra = [(each.times, each.spectrum) for each in pages]
-        if "figure" in item.files:
-            item.write(item.files["figure"], pages.spectrum_figure(spectra))
-        if "table" in item.files:
-            item.write(item.files["table"], _table(spectra, pages.series))
+        pages.draw_spectra("figure", spectra)
+        rows: list[list[Any]] = [["page", "t", "S"]]
+        rows += [
+            [page, repr(float(t)), repr(float(s))]
+            for page, found in enumerate(spectra, 1)
+            for t, s in zip(*found, strict=True)
+        ]
+        item.write("table", [row[not pages.series :] for row in rows])
         _report(item, spectra, pages)
         pages.certify()
 
     return Batch(reading.sources(images, writing.output), work, files, writing.overwrite)
 
 
-def _table(spectra: list[Any], series: bool) -> list[list[str]]:
-    rows = [
-        [str(page + 1), repr(float(t)), repr(float(s))]
-        for page, (times, spectrum) in enumerate(spectra)
-        for t, s in zip(times, spectrum, strict=True)
-    ]
-    return [row[not series :] for row in [["page", "t", "S"], *rows]]
-
-
 def _report(item: Item, spectra: list[Any], pages: Decompositions) -> None:
-    """Report the peaks and bands in words, and all values in JSON.
-
-    The peaks of a series are those of its mean spectrum.
-    """
+    """Report the peaks, of a series those of its mean spectrum, the bands, and all values."""
     times = [float(t) for t in spectra[0][0]]
     values = np.array([spectrum for _, spectrum in spectra], dtype=float)
     mean = values.mean(axis=0)
-    peaks = [
-        times[i]
-        for i in range(1, len(mean) - 1)
-        if mean[i - 1] < mean[i] >= mean[i + 1] and mean[i] > 0.05 * max(mean)
-    ]
+    high = (mean[:-2] < mean[1:-1]) & (mean[1:-1] >= mean[2:]) & (mean[1:-1] > 0.05 * mean.max())
+    peaks = [times[i + 1] for i in np.flatnonzero(high)]
     if peaks:
         where = " (mean over the pages)" if pages.series else ""
         item.report("peaks", "t = " + ", ".join(f"{t:.3g}" for t in peaks) + where)

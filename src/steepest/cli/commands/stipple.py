@@ -110,10 +110,9 @@ def stipple(
             item.files["dots"], dots.points, dots.shape, radii if size_by_tone else mean,
             light=invert, scale=scale, width=width, outputs=item.outputs,
         )  # fmt: skip
-        sizes = f"radius {mean:.3g}"
+        count, sizes = len(dots.points), f"radius {mean:.3g}"
         if size_by_tone:
             sizes = f"radii {radii.min():.3g} to {radii.max():.3g}"
-        count = len(dots.points)
         item.report("dots", f"{count}, {sizes} pixels", points=count, radius=mean)
         words = f"{dots.discrepancy:.3g} pixels, {dots.quality:.3f} times that of a perfect pattern"
         numbers = {"discrepancy": dots.discrepancy, "quality": dots.quality}

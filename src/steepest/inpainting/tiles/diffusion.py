@@ -27,9 +27,9 @@ from ...tiled.picture import Picture, check_out, check_picture, write_result
 from ...tiled.request import TileRequest
 from ...tiled.windows import align_of
 from ...tiled.workspace import read
-from ..blocks import around, block_sums, cells_of
 from ..problem import check_largest, grid_of, unit_of
 from ..result import InpaintResult, status_of
+from .blocks import around, block_sums, cells_of
 from .diffusion_jobs import (
     FillJob,
     Holes,
