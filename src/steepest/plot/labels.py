@@ -162,7 +162,7 @@ def _plane(array: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:
     return values[shape[0] // 2] if len(shape) == 3 else values
 
 
-def _edges(labels: np.ndarray, sure: np.ndarray, k: int, certain: bool) -> np.ndarray:
+def _edges(labels: np.ndarray, sure: np.ndarray, k: int, certain: bool) -> list[Any]:
     """The pixel edges (n, 2, 2) between class k and lower ones, with this certainty."""
 
     def wanted(first: np.ndarray, second: np.ndarray, both: np.ndarray) -> np.ndarray:
@@ -171,12 +171,12 @@ def _edges(labels: np.ndarray, sure: np.ndarray, k: int, certain: bool) -> np.nd
     return _lines(labels, sure, wanted)
 
 
-def _outlines(labels: np.ndarray) -> np.ndarray:
+def _outlines(labels: np.ndarray) -> list[Any]:
     """The pixel edges (n, 2, 2) between different labels."""
     return _lines(labels, np.ones(labels.shape, bool), lambda first, second, _: first != second)
 
 
-def _lines(labels: np.ndarray, sure: np.ndarray, wanted: Callable[..., np.ndarray]) -> np.ndarray:
+def _lines(labels: np.ndarray, sure: np.ndarray, wanted: Callable[..., np.ndarray]) -> list[Any]:
     """The edges (n, 2, 2) between those neighbours that are ``wanted(first, second, both sure)``.
 
     Points are (x, y), where the first pixel is from 0 to 1.
@@ -188,4 +188,4 @@ def _lines(labels: np.ndarray, sure: np.ndarray, wanted: Callable[..., np.ndarra
         y, x = np.nonzero(wanted(labels.take(here, axis), labels.take(ahead, axis), both))
         near = [x, y + 1] if axis == 0 else [x + 1, y]  # of the edge below or right of the pixel
         lines.append(np.stack([np.stack(near, -1), np.stack([x + 1, y + 1], -1)], 1))
-    return np.concatenate(lines)
+    return list(np.concatenate(lines))
