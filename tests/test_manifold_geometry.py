@@ -148,14 +148,6 @@ def test_close_points(manifold, length):
 
 
 @every_manifold
-def test_representative_is_the_same_point_and_continues_the_geodesic(manifold):
-    x, y = pair(manifold, 2)
-    chosen = manifold.representative(x, y)
-    assert same(manifold, chosen, y, 1e-13)
-    np.testing.assert_allclose(manifold.log(x, chosen), manifold.log(x, y), atol=1e-12)
-
-
-@every_manifold
 def test_project_inverts_embed_and_neighbours_are_embedded_at_their_distance(manifold):
     if getattr(manifold, "symmetry", None):
         with pytest.raises(InputError, match="no embedding"):
@@ -245,7 +237,6 @@ def test_circle_keeps_to_the_shorter_way_and_to_its_range():
     expected = [2 * np.pi - 6, 6 - 2 * np.pi]
     np.testing.assert_allclose(manifold.log(x, y)[:2, 0], expected)
     np.testing.assert_allclose(np.abs(manifold.log(x, y)[2:, 0]), np.pi)
-    np.testing.assert_allclose(manifold.representative(x, y)[:2], [2 * np.pi - 3, 3 - 2 * np.pi])
     angles = manifold.check(np.linspace(-50, 50, 1001), "image")
     assert np.abs(angles).max() <= np.pi
     np.testing.assert_allclose(np.exp(1j * angles), np.exp(1j * np.linspace(-50, 50, 1001)))

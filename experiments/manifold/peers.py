@@ -13,6 +13,7 @@ from skimage.restoration import denoise_tv_chambolle, unwrap_phase
 
 from steepest import CombinedTotalVariation, Solver
 from steepest.manifold import Rotations, denoise
+from steepest.manifold.symmetry import multiply
 
 from .cases import Case
 from .model import groups
@@ -118,5 +119,8 @@ def aligned(case: Case) -> np.ndarray:
         depth[k] = depth[before[k]] + 1
     for level in range(1, depth.max() + 1):
         here = np.flatnonzero(depth == level)
-        q[here] = manifold.representative(q[before[here]], q[here])
+        every = multiply(q[here, None], manifold.operators)
+        cosine = np.einsum("nk,nmk->nm", q[before[here]], every)
+        rows, best = np.arange(len(here)), np.abs(cosine).argmax(1)
+        q[here] = np.copysign(1.0, cosine[rows, best])[:, None] * every[rows, best]
     return q.reshape(case.noisy.shape)

@@ -51,7 +51,3 @@ class Circle(Manifold):
 
     def exp(self, x: np.ndarray, xi: np.ndarray) -> np.ndarray:
         return wrap(x + xi[:, 0])
-
-    def representative(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return the real numbers y + 2 pi k nearest to ``x``."""
-        return x + wrap(y - x)

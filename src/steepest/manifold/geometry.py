@@ -93,10 +93,6 @@ class Manifold(Protocol):
         """
         return np.zeros((*u.shape, u.shape[1]))
 
-    def representative(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return, of the arrays that stand for the point ``y``, the one nearest to ``x``."""
-        return y
-
     def midpoint(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Return the middle of the geodesic of ``log(x, z)``."""
         return self.exp(x, 0.5 * self.log(x, z))

@@ -82,9 +82,6 @@ class Product(Manifold):
         parts = self._with(self._tangents(u), self._tangents(v))
         return self._diagonal([factor.curvature_operator(a, b) for factor, a, b in parts])
 
-    def representative(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return _flat([factor.representative(a, b) for factor, a, b in self._parts(x, y)])
-
     @property
     def _shapes(self) -> list[tuple[int, ...]]:
         return [factor.point_shape for factor in self.factors]

@@ -101,10 +101,6 @@ class Rotations(Manifold):
     def curvature_operator(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
         return constant_curvature(u, v, 0.25)
 
-    def representative(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return ``y * s`` or ``-y * s``, whichever is nearest to ``x``."""
-        return evaluate(compiled.representative, x.shape, x, y, self.operators)
-
     def _check_embedding(self) -> None:
         if len(self.operators) > 1:
             raise InputError(

@@ -56,12 +56,6 @@ def _between(x, y, group):
 
 
 @exact_kernel
-def representative(x, y, group, out):
-    for i in range(len(x)):
-        out[i, 0], out[i, 1], out[i, 2], out[i, 3] = _nearest(_at(x, i), _at(y, i), group)
-
-
-@exact_kernel
 def log(x, y, group, out):
     for i in range(len(x)):
         a, b, c, w = _between(_at(x, i), _at(y, i), group)
