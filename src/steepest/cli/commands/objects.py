@@ -16,7 +16,7 @@ from .. import choices
 from ..decompositions import Decompositions
 from ..grey import values_of
 from ..runner import Batch, Item
-from ..sizes import PixelSize, lengths_of
+from ..sizes import SIZES, PixelSize, lengths_of, object_rows
 from ..sources import Source
 from ..types import Images, Number
 
@@ -94,26 +94,19 @@ def objects(
 
 def _table(found: Sequence[np.ndarray], pages: Decompositions, unit: str) -> list[list[Any]]:
     """The objects of all pages as rows."""
-    space = pages.image.space
-    size = {1: "length", 2: "area", 3: "volume"}[len(space)]
+    image, series = pages.image, pages.series
+    several = image.channel_axis is not None
     first, others = ["diameter", "contrast"], ["scale", "time", "peak_time", "snr"]
-    columns = ["page"] * pages.series + ["channel"] * (pages.image.channel_axis is not None)
-    columns += ["band", size, *first, "contrast_grey", *others, "border", *space.lower(), "unit"]
-    in_file = pages.item.grey.in_file(1.0, pages.image.array.dtype)
+    head = ["page"] * series + ["channel"] * several + ["band", SIZES[len(image.space)], *first]
+    in_file = pages.item.grey.in_file(1.0, image.array.dtype)
     grey = 1.0 if in_file is None else float(in_file)
-    rows: list[list[Any]] = [columns]
-    for page, table in enumerate(found, 1):
-        for row in table:
-            numbers = {name: f"{row[name]:.6g}" for name in ("area", *first, *others)}
-            places = zip(space.lower(), row["centroid"], strict=True)
-            cells = {
-                "page": page, "channel": row["channel"] + 1, "band": row["band"] + 1, **numbers,
-                size: numbers["area"], "contrast_grey": f"{row['contrast'] * grey:.6g}",
-                "border": int(row["border"]), **{axis: f"{place:.3f}" for axis, place in places},
-                "unit": unit.replace("\u00b5", "u"),  # spreadsheets assume ASCII in CSV files
-            }  # fmt: skip
-            rows.append([cells[column] for column in columns])
-    return rows
+
+    def cells(page: int, row: Any) -> list[Any]:
+        numbers = [row["area"], *row[first], row["contrast"] * grey, *row[others]]
+        own = [page] * series + [row["channel"] + 1] * several + [row["band"] + 1]
+        return [*own, *(f"{number:.6g}" for number in numbers)]
+
+    return object_rows(found, [*head, "contrast_grey", *others], cells, image.space, unit)
 
 
 def _report(item: Item, objects: np.ndarray, num_bands: int, unit: str) -> None:

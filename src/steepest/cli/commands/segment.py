@@ -20,14 +20,13 @@ from ..certificates import label_bounds
 from ..extras import need_figures
 from ..grey import values_of
 from ..runner import Batch, Item
-from ..sizes import Lengths, PixelSize, lengths_of
+from ..sizes import SIZES, Lengths, PixelSize, lengths_of, object_rows
 from ..sources import Source
 from ..types import Count, FileName, FromZero, Images, Numbers, Positive
 
 _STRENGTH = 0.1  # default, relative to the range of the image
 _MORE = Parameter(group="More results (files, or folders for several images)")
 _Path = Annotated[FileName | None, _MORE]
-_SIZES = ("", "length", "area", "volume")
 _POWERS = ("", "", "\u00b2", "\u00b3")
 _KINDS = {"labels": "mask", "overlay": "figure", "doubt": "mask", "areas": "table"}
 
@@ -215,34 +214,27 @@ def _write(
     item.write("labels", image.of_numbers(labels))
     doubt = [np.where(page.certain, 0, 255).astype(np.uint8) for page in pages]
     item.write("doubt", image.of_numbers(doubt))
-    item.write("areas", _table(found, image.space, lengths.unit))
+    size, sizes = SIZES[len(image.space)], ("area", "area_certain", "area_possible")
+    head = ["page", "object", "class", size, f"{size}_certain", f"{size}_possible"]
+
+    def cells(page: int, row: Any) -> list[Any]:
+        return [page, row["label"], row["class"], *(f"{row[name]:.6g}" for name in sizes)]
+
+    tables = [each.table for each in found]
+    item.write("areas", object_rows(tables, head, cells, image.space, lengths.unit))
     height, width = first.labels.shape[-2:] if first.labels.ndim > 1 else (1, 1)
-    size = min(max(width / height, 0.4), 3.0) ** 0.5
+    wide = min(max(width / height, 0.4), 3.0) ** 0.5
     item.draw(
         "overlay", "label_overlay", image.parts[0], first.labels, first.certain,
-        size=(6 * size, 6 / size + 0.6), channel_axis=image.channel_axis,
+        size=(6 * wide, 6 / wide + 0.6), channel_axis=image.channel_axis,
         note="page 1" if several else "", title=f"{item.source.stem}: classes by brightness",
     )  # fmt: skip
     pixel = math.prod(h * lengths.pixel_size for h in first.spacing)
     areas, ndim = (pixel * first.areas).tolist(), len(image.space)
-    unit = f"{_SIZES[ndim]} {{}} {lengths.unit}{_POWERS[ndim]}"
+    unit = f"{size} {{}} {lengths.unit}{_POWERS[ndim]}"
     _report_classes(item, first, areas, unit, " (page 1)" if several else "")
     counts = [len(each.table) for each in found]
     item.report("objects", ", ".join(map(str, counts[:12])), areas=areas, objects=counts)
-
-
-def _table(found: Sequence[Any], space: str, unit: str) -> list[list[Any]]:
-    """The objects of all pages as rows."""
-    size, unit = _SIZES[len(space)], unit.replace("\u00b5", "u")
-    sizes = [size, f"{size}_certain", f"{size}_possible"]
-    rows: list[list[Any]] = [["page", "object", "class", *sizes, "border", *space.lower(), "unit"]]
-    for page, regions in enumerate(found, 1):
-        for row in regions.table:
-            areas = [f"{row[name]:.6g}" for name in ("area", "area_certain", "area_possible")]
-            centre = [f"{at:.3f}" for at in row["centroid"]]
-            own = [page, row["label"], row["class"], *areas, int(row["border"])]
-            rows.append([*own, *centre, unit])
-    return rows
 
 
 def _report_classes(
