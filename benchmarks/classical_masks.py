@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from steepest.core.rng import Rng, generator
-from steepest.inpainting.masks.checks import check_mask, check_request, double_precision
+from steepest.inpainting.masks.checks import check_mask, check_request
+from steepest.inpainting.problem import prepare_numpy
 from steepest.inpainting.steady_state import fill
 
 Reconstruct = Callable[[np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]
@@ -98,7 +99,7 @@ def nonlocal_pixel_exchange(
     worse than that, and m = 400 is a tenth worse. Starting from `masks.densify` or from
     `probabilistic_sparsification` made a difference of less than 1 % after three cycles.
     """
-    random, values = generator(rng), double_precision(image, channel_axis)
+    random, values = generator(rng), prepare_numpy(image, channel_axis)[0].astype(np.float64)
     mask = check_mask(mask, values.shape[1:])
     flat = mask.reshape(-1)
     inside, outside = np.flatnonzero(flat), np.flatnonzero(~flat)

@@ -18,6 +18,7 @@ from unittest import mock
 import numpy as np
 
 from benchmarks.crops import crops, diffuse, measure
+from benchmarks.echo_exchange import echo_exchange
 from benchmarks.inpainting_solvers import RESULTS
 from benchmarks.tables import line, write
 from steepest.inpainting import masks
@@ -61,7 +62,7 @@ def main() -> None:
     options: Any = {"channel_axis": -1, "rng": 0, "num_threads": 1}
     chosen = [image for _, image in crops(arguments.folder, arguments.count)]
     warm = chosen[0][:70, :70]  # compile
-    masks.echo_exchange(warm, masks.echo(warm, 0.2, **options), cycles=1, **options)
+    echo_exchange(warm, masks.echo(warm, 0.2, **options), cycles=1, **options)
     rows = []
     for name, changed in CASES.items():
         cycles = changed.get("cycles", 0)
@@ -71,7 +72,7 @@ def main() -> None:
                 begin = time.thread_time()
                 mask = masks.echo(image, 0.05, **options)
                 if cycles:
-                    mask = masks.echo_exchange(image, mask, cycles=cycles, **options)
+                    mask = echo_exchange(image, mask, cycles=cycles, **options)
                 times.append(time.thread_time() - begin)
                 errors.append(measure(image, diffuse(image, mask))["mae"])
         rows.append((name, f"{mean(errors):.3f}", f"{mean(times):.3f}"))

@@ -148,20 +148,13 @@ def tv_restore(case: Case, weight: float, steps: int = 300, dual: float = 0.1) -
     u = case.adjoint(case.data) / scale
     p = np.zeros((2, *u.shape))
     for _ in range(steps):
-        new = u - tau * (case.adjoint(case.forward(u) - case.data) - _divergence(p))
+        new = u - tau * (case.adjoint(case.forward(u) - case.data) - steepest.divergence(p))
         over = 2 * new - u
         p[0, :-1] += sigma * np.diff(over, axis=0)
         p[1, :, :-1] += sigma * np.diff(over, axis=1)
         p /= np.maximum(1, np.sqrt((p**2).sum(0)) / weight)
         u = new
     return u
-
-
-def _divergence(p: Array) -> Array:
-    out = p[0] + p[1]
-    out[1:] -= p[0, :-1]
-    out[:, 1:] -= p[1, :, :-1]
-    return out
 
 
 def _image(result: Any) -> Array:

@@ -130,22 +130,28 @@ def tomography(folder: Path, size: int = 160, angles: int = 30) -> Task:
     )
 
 
-def radon(size: int, angles: int) -> sparse.csr_matrix:
-    """Parallel beams: each pixel adds to the two nearest of ``size`` bins; the norm is about 1."""
-    centre = np.arange(size) - (size - 1) / 2
-    y, x = np.meshgrid(centre, centre, indexing="ij")
+def parallel_beams(size: int, angles: Array, middle: float) -> sparse.csr_matrix:
+    """Projections of (size, size) at angles in radians: pixels go to the two nearest detectors.
+
+    There are ``size`` detectors, and pixel ``middle`` of both axes is seen by detector ``middle``.
+    """
+    y, x = (np.indices((size, size)) - middle).reshape(2, -1)
     rows, columns, values = [], [], []
-    for k, angle in enumerate(np.pi * np.arange(angles) / angles):
-        place = (x * np.cos(angle) + y * np.sin(angle)).ravel() + (size - 1) / 2
+    for k, angle in enumerate(angles):
+        place = x * np.cos(angle) + y * np.sin(angle) + middle
         low = np.floor(place).astype(int)
-        for bin_, share in ((low, 1 - (place - low)), (low + 1, place - low)):
-            good = (bin_ >= 0) & (bin_ < size)
-            rows.append(k * size + bin_[good])
-            columns.append(np.flatnonzero(good))
-            values.append(share[good])
+        for detector, share in ((low, low + 1 - place), (low + 1, place - low)):
+            seen = (detector >= 0) & (detector < size)
+            rows.append(k * size + detector[seen])
+            columns.append(np.flatnonzero(seen))
+            values.append(share[seen])
     entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
-    matrix = sparse.csr_matrix(entries, shape=(angles * size, size * size))
-    return matrix / size  # projections of images in [0, 1] are at most about 1
+    return sparse.csr_matrix(entries, shape=(len(angles) * size, size * size))
+
+
+def radon(size: int, angles: int) -> sparse.csr_matrix:
+    """`parallel_beams` over half a turn, divided by ``size``: of images in [0, 1], about 1."""
+    return parallel_beams(size, np.pi * np.arange(angles) / angles, (size - 1) / 2) / size
 
 
 def _micrographs(

@@ -85,7 +85,7 @@ def restorers(task: Task) -> Iterator[Method]:
         return np.asarray(found.image)
 
     yield Method("**steepest.patches**, default weight", restore, training=training)
-    weights = tuple(0.3 / 36 * 2.0 ** np.arange(-2, 2))
+    weights = tuple(0.3 / 36 * 2.0 ** np.arange(-2, 3))
     yield Method("**steepest.patches**, chosen weight", restore, weights, training)
 
 

@@ -1,14 +1,18 @@
 """Posterior samplers against exact answers: the tables of docs/posterior.
 
-``python -m benchmarks.posterior couplings|gap|bridge|digits|simulated|coverage`` (default: all)
-writes ``results/posterior/*.md``. One thread; seconds are processor time.
+``python -m benchmarks.posterior couplings|gap|bridge|kernels|steps|digits|simulated|coverage``
+(default: all) writes ``results/posterior/*.md``. One thread; seconds are processor time. What was
+measured is kept in ``*.jsonl``, a line for each seed, so that a run that was cut off goes on;
+remove these files to measure again.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from time import process_time
 
@@ -30,6 +34,23 @@ def write(name: str, lines: Sequence[str]) -> None:
     text = "\n".join(lines) + f"\n\n{describe()}\n"
     (OUTPUT / f"{name}.md").write_text(text)
     print(text, flush=True)
+
+
+def known(table: str) -> dict[str, list[float]]:
+    """Return what was measured before for a table."""
+    path = OUTPUT / f"{table}.jsonl"
+    return dict(map(json.loads, path.read_text().splitlines())) if path.exists() else {}
+
+
+def kept(table: str, key: str, measure: Callable[[], Sequence[float]]) -> list[float]:
+    """Return what was measured before under this key, or measure it and keep it."""
+    found = known(table).get(key)
+    if found is None:
+        found = [round(float(value), 6) for value in measure()]
+        OUTPUT.mkdir(parents=True, exist_ok=True)
+        with (OUTPUT / f"{table}.jsonl").open("a") as file:
+            file.write(json.dumps([key, found]) + "\n")
+    return found
 
 
 def spread(values: Sequence[float], digits: int = 2) -> str:
@@ -84,20 +105,27 @@ def couplings() -> None:
     for name, plan in plans.items():
         cells, seconds = [], []
         for draw, exact in cases:
-            found: dict[int, list[float]] = {1: [], 5: [], 20: []}
-            for seed in list(SEEDS)[:3]:
+
+            def measure(seed: int) -> list[float]:
                 rng = np.random.default_rng(seed)
-                x, y = draw(4000, rng)
+                x, y = draw(4000, rng)  # noqa: B023
                 begin = process_time()
-                model = posterior.learn(x, y, coupling=plan, steps=2000, rng=seed)
-                seconds.append(process_time() - begin)
-                y_new = draw(12, rng)[1]
-                truth = exact(y_new, 500, rng)
-                for steps in found:
+                model = posterior.learn(x, y, coupling=plan, steps=2000, rng=seed)  # noqa: B023
+                found = [process_time() - begin]
+                y_new = draw(12, rng)[1]  # noqa: B023
+                truth = exact(y_new, 500, rng)  # noqa: B023
+                for steps in (1, 5, 20):
                     samples = euler(model, y_new, 500, steps)
                     each = [wasserstein(a, b) for a, b in zip(samples, truth, strict=True)]
-                    found[steps].append(float(np.mean(each)))
-            cells.append(" / ".join(spread(values) for values in found.values()))
+                    found.append(float(np.mean(each)))
+                return found
+
+            found = np.array([
+                kept("couplings", f"{name}, {draw.__name__}, seed {seed}", partial(measure, seed))
+                for seed in SEEDS
+            ])  # fmt: skip
+            seconds.append(found[:, 0].mean())
+            cells.append(" / ".join(spread(column) for column in found.T[1:]))
         lines.append(f"| {name} | {' | '.join(cells)} | {np.mean(seconds):.1f} |")
         print(lines[-1], flush=True)
     floors = []
@@ -155,6 +183,106 @@ def gap() -> None:
     write("gap", lines)
 
 
+class Layer(torch.nn.Module):
+    """One side of a layer of an autoencoder: mean and deviation from a small network."""
+
+    def __init__(self, size: int, size_y: int) -> None:
+        super().__init__()
+        self.net = torch.nn.Sequential(
+            torch.nn.Linear(size + size_y, 64), torch.nn.SiLU(),
+            torch.nn.Linear(64, 64), torch.nn.SiLU(), torch.nn.Linear(64, 2 * size),
+        )  # fmt: skip
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return mean and deviation."""
+        mean, log = self.net(torch.cat([x, y], 1)).chunk(2, 1)
+        return mean, (log / 2).exp()
+
+
+def diffusion(count: int, duration: float = 6.0) -> posterior.Chain:
+    """Return Euler steps of the reversed diffusion of N(2, 1), whose score is known."""
+    beta = 1 - math.exp(-duration / count)
+
+    def pair(mean: float) -> posterior.GaussianPair:
+        return posterior.GaussianPair(
+            lambda x, y: (x + beta / 2 * x + beta * (mean - x), math.sqrt(beta)),
+            lambda x, y: (math.sqrt(1 - beta) * x, math.sqrt(beta)),
+        )
+
+    times = duration * (1 - np.arange(count) / count)
+    return posterior.Chain([pair(2 * math.exp(-t / 2)) for t in times], (1,))
+
+
+def kernels() -> None:
+    """The gap of diffusion steps and of layers of autoencoders; time steps of flows."""
+
+    def target(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return -0.5 * ((x - 2) ** 2).sum(1)
+
+    def six(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        off = ((x[:, None] - torch.from_numpy(CENTERS).float()) ** 2).sum(2)
+        return torch.logsumexp(-off / 0.02, 1) - ((y - x[:, :1]) ** 2).sum(1) / 0.08
+
+    def shifted(seed: int) -> tuple[np.ndarray, np.ndarray]:
+        return 2 + np.random.default_rng(seed).standard_normal((5000, 1)), np.zeros((5000, 1))
+
+    def diffused(count: int, seed: int) -> list[float]:
+        return [posterior.gap(diffusion(count), target, *shifted(seed), rng=seed).value, 0.0]
+
+    def encoded(modal: bool, layers: int, both: bool, seed: int) -> list[float]:
+        torch.manual_seed(seed)
+        x, y = modes(5000, np.random.default_rng(seed)) if modal else shifted(seed)
+        log_joint, d = (six, 2) if modal else (target, 1)
+        pairs = [posterior.GaussianPair(Layer(d, 1), Layer(d, 1)) for _ in range(layers)]
+        begin = process_time()
+        chain = posterior.fit_chain(
+            posterior.Chain(pairs, (d,)), log_joint if both else None, x, y, steps=800,
+            learning_rate=3e-3, rng=seed,
+        )  # fmt: skip
+        seconds = process_time() - begin
+        return [posterior.gap(chain, log_joint, x[:2000], y[:2000], rng=seed).value, seconds]
+
+    rows = {
+        "N(2, 1), 16 diffusion steps": partial(diffused, 16),
+        "N(2, 1), 64 diffusion steps": partial(diffused, 64),
+        "N(2, 1), one autoencoder layer, from pairs": partial(encoded, False, 1, False),
+        "N(2, 1), one autoencoder layer, with the density": partial(encoded, False, 1, True),
+        "six modes, one autoencoder layer, from pairs": partial(encoded, True, 1, False),
+        "six modes, three autoencoder layers, from pairs": partial(encoded, True, 3, False),
+        "six modes, three autoencoder layers, with the density": partial(encoded, True, 3, True),
+    }
+    lines = ["| kernels | gap | CPU s to learn |", "|---|---|---|"]
+    for name, measure in rows.items():
+        found = [kept("kernels", f"{name}, seed {k}", partial(measure, k)) for k in SEEDS]
+        gaps, seconds = zip(*found, strict=True)
+        lines.append(f"| {name} | {spread(gaps)} | {np.mean(seconds):.0f} |")
+        print(lines[-1], flush=True)
+    write("kernels", lines)
+
+
+def steps() -> None:
+    """The error of time steps that doubling estimates, and the difference from 256 steps."""
+
+    def measure(seed: int) -> list[float]:
+        rng = np.random.default_rng(seed)
+        model = posterior.learn(*modes(4000, rng), steps=800, learning_rate=3e-3, rng=seed)
+        y = modes(50, rng)[1]
+        exact = model.sample(y, 40, rng=seed, num_steps=256).samples
+        found = []
+        for count in (2, 4, 8, 16):
+            draws = model.sample(y, 40, rng=seed, num_steps=count)
+            found += [draws.time_error, float(np.sqrt(((draws.samples - exact) ** 2).mean()))]
+        return found
+
+    columns = np.array([kept("steps", f"seed {k}", partial(measure, k)) for k in SEEDS]).T
+    lines = [
+        "| Heun steps | 2 | 4 | 8 | 16 |", "|---|---|---|---|---|",
+        f"| estimated | {' | '.join(spread(c, 4) for c in columns[::2])} |",
+        f"| from 256 steps | {' | '.join(spread(c, 4) for c in columns[1::2])} |",
+    ]  # fmt: skip
+    write("steps", lines)
+
+
 def bridge() -> None:
     """Affine couplings on six narrow modes, and annealed steps after them."""
     import zuko
@@ -168,10 +296,7 @@ def bridge() -> None:
             - ((y - x[:, :1]) ** 2).sum(1) / (2 * noise**2)
         )  # fmt: skip
 
-    gaps: dict[int, list[float]] = {k: [] for k in levels}
-    off: dict[int, list[float]] = {k: [] for k in levels}
-    seconds = []
-    for seed in SEEDS:
+    def measure(seed: int) -> list[float]:
         rng = np.random.default_rng(seed)
         x = CENTERS[rng.integers(6, size=8000)] + width * rng.standard_normal((8000, 2))
         y = x[:, :1] + noise * rng.standard_normal((8000, 1))
@@ -179,20 +304,22 @@ def bridge() -> None:
         flow = zuko.flows.RealNVP(2, 1, transforms=8, hidden_features=(64, 64))
         start = posterior.Chain([posterior.Map(Inverse(flow))], (2,))
         begin = process_time()
-        fitted = posterior.fit_chain(start, None, x, y, steps=3000, rng=seed)
-        seconds.append(process_time() - begin)
+        fitted = posterior.fit_chain(start, None, x, y, steps=1500, learning_rate=3e-3, rng=seed)
+        found = [process_time() - begin]
         for k in levels:
             chain = posterior.bridge(fitted, log_joint, levels=k) if k else fitted
-            rows = slice(0, 1000)
-            gaps[k].append(posterior.gap(chain, log_joint, x[rows], y[rows], rng=seed).value)
+            found.append(posterior.gap(chain, log_joint, x[:1000], y[:1000], rng=seed).value)
             draws = chain.sample(y[:200], 20, rng=seed).samples.reshape(-1, 2)
             nearest = np.linalg.norm(draws[:, None] - CENTERS, axis=2).min(1)
-            off[k].append(float((nearest > 4 * width).mean()))
+            found.append(float((nearest > 4 * width).mean()))
+        return found
+
+    found = np.array([kept("bridge", f"seed {seed}", partial(measure, seed)) for seed in SEEDS])
     lines = [
         f"| levels | {' | '.join(map(str, levels))} |", "|---" * (len(levels) + 1) + "|",
-        f"| gap | {' | '.join(spread(gaps[k]) for k in levels)} |",
-        f"| draws off the modes | {' | '.join(spread(off[k], 3) for k in levels)} |", "",
-        f"Training of the couplings: {np.mean(seconds):.0f} s.",
+        f"| gap | {' | '.join(spread(column) for column in found.T[1::2])} |",
+        f"| draws off the modes | {' | '.join(spread(column, 3) for column in found.T[2::2])} |",
+        "", f"Training of the couplings: {found[:, 0].mean():.0f} s.",
     ]  # fmt: skip
     write("bridge", lines)
 
@@ -234,36 +361,39 @@ def cut(images: np.ndarray) -> np.ndarray:
 
 def digit_table() -> None:
     """PSNR of the mean, CRPS, and coverage before and after the factor, over seeds."""
-    methods = {
+    half = {
         "mixture": (100, 300, 1000), "Gaussian": (1000,), "flow": (100, 300, 1000),
         "flow, 2000 steps": (100, 1000),
     }  # fmt: skip
-    write("digits", digit_rows(methods, (("half size", halve), ("half missing", cut))))
+    missing: dict[str, tuple[int, ...]] = {"mixture": (1000,), "flow": (1000,)}
+    rows = digit_rows("digits", half, "half size", halve)
+    write("digits", [*rows, *digit_rows("digits", missing, "half missing", cut)[2:]])
 
 
 def simulated() -> None:
     """The same for flows that see each image with a new measurement in every batch."""
     methods = {"flow, measured anew": (100, 300, 1000), "flow, measured anew, 2000 steps": (100,)}
-    write("simulated", digit_rows(methods, (("half size", halve),)))
+    write("simulated", digit_rows("simulated", methods, "half size", halve))
 
 
 def digit_rows(
-    methods: dict[str, tuple[int, ...]],
-    tasks: Sequence[tuple[str, Callable[[np.ndarray], np.ndarray]]],
-) -> list[str]:
+    table: str, methods: dict[str, tuple[int, ...]], task: str,
+    forward: Callable[[np.ndarray], np.ndarray],
+) -> list[str]:  # fmt: skip
     """Return the table of some methods."""
     head = "| | training images | CPU s | PSNR | CRPS | 90 %: raw | factor | after |"
     lines = [head, "|---" * 8 + "|"]
-    for task, forward in tasks:
-        for method, sizes in methods.items():
-            for size in sizes:
-                found = [digit(method, size, forward, seed) for seed in SEEDS]
-                cells = [
-                    f"{np.mean(column):.{k}f} ± {np.std(column, ddof=1):.{k}f}"
-                    for column, k in zip(zip(*found, strict=True), (0, 2, 3, 3, 2, 3), strict=True)
-                ]
-                lines.append(f"| {task}: {method} | {size} | {' | '.join(cells)} |")
-                print(lines[-1], flush=True)
+    for method, sizes in methods.items():
+        for size in sizes:
+            found = [
+                kept(table, f"{task}, {method}, {size}, seed {seed}",
+                     partial(digit, method, size, forward, seed))
+                for seed in SEEDS
+            ]  # fmt: skip
+            columns = zip(zip(*found, strict=True), (0, 2, 3, 3, 2, 3), strict=True)
+            cells = [spread(column, digits) for column, digits in columns]
+            lines.append(f"| {task}: {method} | {size} | {' | '.join(cells)} |")
+            print(lines[-1], flush=True)
     return lines
 
 
@@ -331,7 +461,7 @@ def coverage() -> None:
 
 TABLES = {
     "couplings": couplings, "gap": gap, "bridge": bridge, "digits": digit_table,
-    "coverage": coverage, "simulated": simulated,
+    "coverage": coverage, "simulated": simulated, "kernels": kernels, "steps": steps,
 }  # fmt: skip
 
 

@@ -27,6 +27,7 @@ import numpy as np
 from benchmarks.classical_masks import nonlocal_pixel_exchange, probabilistic_sparsification
 from benchmarks.conjugate_gradients import cold_conjugate_gradients
 from benchmarks.crops import Fill, Method, crops, diffuse, measure
+from benchmarks.echo_exchange import echo_exchange
 from benchmarks.sparse_masks_report import DENSITIES, write
 from steepest import Solver
 from steepest.inpainting import masks, tonal
@@ -43,7 +44,7 @@ def _exchanged(image: np.ndarray, density: float, **options: Any) -> np.ndarray:
 
 def _echo_exchanged(image: np.ndarray, density: float) -> np.ndarray:
     options: dict[str, Any] = {"channel_axis": -1, "rng": 0, "num_threads": 1}
-    return masks.echo_exchange(image, masks.echo(image, density, **options), **options)
+    return echo_exchange(image, masks.echo(image, density, **options), **options)
 
 
 def _of_library(name: str) -> Method:

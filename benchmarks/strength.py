@@ -7,7 +7,8 @@ own compression are small. ``--every`` and ``--offset`` choose some of them. The
 searched on a grid of ratio 1.3 with a parabola through its three best values.
 
 ``--table colour`` is for colour photographs that are compressed as JPEG; ``--table camera`` shows
-what the model of a camera gains or loses (``steepest denoise --noise auto``).
+what the model of a camera gains or loses (``steepest denoise --noise auto``); ``--table saturated``
+is for photographs that are black or white in large parts.
 """
 
 from __future__ import annotations
@@ -93,7 +94,15 @@ CAMERAS: dict[str, Noise] = {
     "photons 100, read noise 2, black at 0.1": camera(100, 2, 0.1),
     **{f"white {s:g}, 8 bits": eight_bits(s) for s in (0.005, 0.02, 0.05, 0.1)},
 }
-TABLES = {"grey": NOISES, "colour": COLOURS, "camera": CAMERAS}
+EXPOSURES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "bright": lambda clean: np.clip(1.7 * clean, 0, 1),
+    "dark": lambda clean: np.clip((clean - 0.3) / 0.7, 0, 1),
+    "contrast": lambda clean: np.clip(2.5 * clean - 0.75, 0, 1),
+}
+SATURATED: dict[str, Noise] = {
+    f"{how}, white {s:g}, 8 bits": eight_bits(s) for how in EXPOSURES for s in (0.02, 0.05, 0.1)
+}
+TABLES = {"grey": NOISES, "colour": COLOURS, "camera": CAMERAS, "saturated": SATURATED}
 
 
 def halved(image: np.ndarray, colour: bool = False) -> np.ndarray:
@@ -170,7 +179,8 @@ def strength_row(
     """The loss of each rule."""
     axis = {"channel_axis": -1} if colour else {}
     best, noisy_psnr, losses, level = [], [], [], []
-    for number, clean in enumerate(photographs(paths, colour)):
+    exposed = EXPOSURES.get(name.split(",")[0], np.asarray)
+    for number, clean in enumerate(map(exposed, photographs(paths, colour))):
         noisy = noise(clean, np.random.default_rng(number)).astype(np.float32)
         sigma = float((noisy - clean).std())
         result = steepest.denoise_tv(noisy, **axis)

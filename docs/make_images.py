@@ -1,8 +1,8 @@
 """Draw the pictures that README.md and the documentation show: ``python docs/make_images.py``.
 
 Name one part to draw it alone: ``effects``, ``denoised``, ``decomposition`` (what ``steepest
-decompose sample:camera`` writes, from the same calls), ``learning`` (needs torch), ``inpainting``
-or ``manifold``.
+decompose sample:camera`` writes, from the same calls), ``learning`` (needs torch), ``inpainting``,
+``manifold`` or ``objects``.
 """
 
 from __future__ import annotations
@@ -89,13 +89,22 @@ def draw_inpainting() -> None:
     save(pictures.echoes_of_a_line(), "echoes_line.png", 160, 64)
     for name, draw, colours in (
         ("echoes.png", pictures.echoes_of_an_image, 256),
-        ("operators.png", pictures.six_equations, 256),
+        ("operators.png", pictures.equations, 256),
         ("masks.png", pictures.side_by_side, 0),
         ("tonal.png", pictures.before_and_after, 256),
         ("inpainting.png", pictures.few_pixels, 0),
     ):
         figure, dpi = draw()
         save(figure, name, dpi, colours)
+
+
+def draw_objects() -> None:
+    """The coins of scikit-image and what is found in them."""
+    from skimage.data import coins
+
+    image = coins()
+    found = steepest.segmentation.find_objects(image)
+    save(plot.object_overlay(image, found, title="coins").figure, "objects.png", 110, 64)
 
 
 def draw_manifold() -> None:
@@ -121,6 +130,7 @@ def main() -> None:
         "learning": draw_learning,
         "inpainting": draw_inpainting,
         "manifold": draw_manifold,
+        "objects": draw_objects,
     }
     for name in sys.argv[1:] or parts:
         parts[name]()

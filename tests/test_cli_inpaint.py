@@ -224,17 +224,6 @@ def test_a_mask_says_what_is_known(photo, capsys):
     assert psnr == pytest.approx(-10 * np.log10(error), abs=1e-3)
 
 
-def test_exchanges(photo, capsys):
-    array, _ = photo
-    assert main(["mask", "photo.png", "--method", "random", "--cycles", "1", "--json"]) == 0
-    record = record_of(capsys)
-    start = masks.random(array, 0.05, channel_axis=-1, rng=0)
-    exchanged = masks.echo_exchange(array, start, cycles=1, channel_axis=-1, rng=0)
-    assert np.array_equal(read_image("photo_mask.png").array > 0, exchanged)
-    assert record["known"] == start.sum()
-    assert record["psnr"] > reconstruct(array, start, channel_axis=-1).psnr
-
-
 def test_masks_of_many_images_and_of_volumes(photo, capsys):
     array, _ = photo
     write_image("grey.jpg", array[..., 0])

@@ -45,7 +45,7 @@ def test_without_torch(
 
 
 def test_network_without_the_method(capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["flow", "a.png", "b.png", "--times", "0.1", "--network", "unet"]
+    command = ["flow", "a.png", "b.png", "--times", "0.1", "--network", "mine"]
     assert "--network: also give --method learned" in refusal(main, command, capsys)
 
 

@@ -12,9 +12,9 @@ import tifffile
 from PIL import Image as Pillow
 
 from cases.terminal import one_error
-from steepest import spectral
 from steepest.cli.main import main
-from steepest.io import read_image
+from steepest.io import read_image, read_labels
+from steepest.segmentation import find_objects
 
 pytestmark = pytest.mark.usefixtures("here")
 
@@ -40,20 +40,42 @@ def test_objects_are_a_table_in_micrometres(capsys):
     assert main(["objects", "cells.tif", "--range", "0", "4095", "--json"]) == 0
     record = json.loads(capsys.readouterr().out)["results"][0]
     rows = rows_of("cells_objects.csv")
-    expected = spectral.objects(
-        spectral.decompose((image / 4095).astype(np.float32)), pixel_size=0.25
-    )
-    assert len(rows) == len(expected) == sum(record["objects"]) == 3
+    expected = find_objects((image / 4095).astype(np.float32), spacing=0.25).table
+    assert len(rows) == len(expected) == record["objects"] == 3
     assert record["unit"] == "\u00b5m"
     for row, found in zip(rows, expected, strict=True):
-        for name in ("area", "diameter", "contrast", "scale", "time", "peak_time", "snr"):
+        for name in ("area", "diameter", "contrast", "score", "edge", "snr"):
             assert float(row[name]) == pytest.approx(found[name], rel=1e-4)
         assert float(row["contrast_grey"]) == pytest.approx(4095 * found["contrast"], rel=1e-4)
-        assert int(row["band"]) == found["band"] + 1
-        assert [float(row["y"]), float(row["x"])] == pytest.approx(found["centroid"], abs=1e-3)
+        assert int(row["object"]) == found["label"]
+        place = [float(row["y"]), float(row["x"])]
+        assert place == pytest.approx(0.25 * found["centroid"], rel=1e-4)
         assert row["unit"] == "um"
     sizes = sorted(float(row["diameter"]) for row in rows)
     assert sizes == pytest.approx([2.0, 3.5, 4.5], rel=0.15)
+
+
+def test_labels_and_overlay_show_the_same_objects(capsys):
+    Pillow.fromarray(np.uint8(cells() >> 4)).save("a.png")
+    assert main(["objects", "a.png", "--labels", "l.png", "--overlay", "o.png"]) == 0
+    assert "3 (2 bright, 1 dark), diameter" in capsys.readouterr().out
+    labels = read_labels("l.png")
+    rows = rows_of("a_objects.csv")
+    for row in rows:
+        assert labels[round(float(row["y"])), round(float(row["x"]))] == int(row["object"])
+        assert np.count_nonzero(labels == int(row["object"])) == float(row["area"])
+    assert labels.max() == len(rows)
+    picture = np.asarray(Pillow.open("o.png").convert("RGB")).astype(int)
+    red, blue = ((picture[..., k] > picture[..., 2 - k] + 100).sum() for k in (0, 2))
+    assert red > 300
+    assert blue > 300
+
+
+def test_polarity_and_least_score(capsys):
+    Pillow.fromarray(np.uint8(cells() >> 4)).save("a.png")
+    for options, count in ((["bright"], 2), (["dark"], 1), (["dark", "--min-score", "1000"], 0)):
+        assert main(["objects", "a.png", "-q", "--overwrite", "--polarity", *options]) == 0
+        assert len(rows_of("a_objects.csv")) == count
 
 
 @pytest.mark.parametrize(
@@ -82,19 +104,21 @@ def test_objects_of_a_series_have_a_page(capsys):
     pages = [int(row["page"]) for row in rows_of("film_objects.csv")]
     assert pages == sorted(pages)
     assert {page: pages.count(page) for page in (1, 2, 3)} == {1: 3, 2: 3, 3: 3}
-    assert "chosen from the spectra of pages 1, 2, 3" in capsys.readouterr().out
+    assert "9 (6 bright, 3 dark)" in capsys.readouterr().out
 
 
-def test_grey_saved_as_colour_is_grey_and_channels_are_told_apart():
+def test_grey_saved_as_colour_is_grey_and_colours_are_averaged():
     grey = np.uint8(cells() >> 4)
     Pillow.fromarray(np.stack([grey] * 3, -1)).save("grey.png")
     Pillow.fromarray(grey).save("plain.png")
-    Pillow.fromarray(np.stack([grey, grey[::-1], grey], -1)).save("colour.png")
+    Pillow.fromarray(np.stack([grey - 9, grey, grey + 9], -1)).save("colour.png")
     for name in ("grey", "plain", "colour"):
-        assert main(["objects", f"{name}.png", "-q", "--separate-channels"]) == 0
+        assert main(["objects", f"{name}.png", "-q"]) == 0
     assert rows_of("grey_objects.csv") == rows_of("plain_objects.csv")
-    channels = [row["channel"] for row in rows_of("colour_objects.csv")]
-    assert {c: channels.count(c) for c in "123"} == {"1": 3, "2": 3, "3": 3}
+    for first, second in zip(
+        *(rows_of(f"{n}_objects.csv") for n in ("plain", "colour")), strict=True
+    ):
+        assert first["area"] == second["area"]
 
 
 def test_a_scale_map_is_in_the_unit_of_the_file(capsys):

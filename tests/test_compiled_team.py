@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -15,33 +16,25 @@ from steepest.convex.compiled.dual import CompiledDual
 from steepest.convex.compiled.team import Team
 from steepest.convex.reference import ReferenceDual
 
+PLANES = [(1, 1), (1, 40), (40, 1), (5, 15), (5, 16), (5, 17), (9, 32), (47, 33)]
+VOLUMES = [(2, 3, 16), (4, 5, 33)]
+# channels, norm, Huber's parameter, whether there are weights: every branch, not every product,
+# because each combination takes seconds to compile
+KINDS = [(c, norm, 0.0, False) for c in (1, 2) for norm in ("isotropic", "anisotropic")]
+KINDS += [(1, "isotropic", 0.1, True)]
+WEIGHTED = [(1, "anisotropic", 0.0, True), (2, "isotropic", 0.0, True)]
+
 
 @pytest.mark.parametrize(
-    "shape",
-    [
-        (1, 1),
-        (1, 40),
-        (40, 1),
-        (5, 15),
-        (5, 16),
-        (5, 17),
-        (9, 32),
-        (47, 33),
-        (2, 3, 16),
-        (4, 5, 33),
-    ],
+    ("shape", "kind"), [*product(PLANES, KINDS + WEIGHTED), *product(VOLUMES, KINDS)], ids=str
 )
-@pytest.mark.parametrize("channels", [1, 2])
-@pytest.mark.parametrize("norm", ["isotropic", "anisotropic"])
-@pytest.mark.parametrize("weighted", [False, True])
-def test_rows_of_any_length(
-    shape: tuple[int, ...], channels: int, norm: str, weighted: bool
-) -> None:
+def test_rows_of_any_length(shape: tuple[int, ...], kind: tuple[int, str, float, bool]) -> None:
     """Rows are padded to whole vectors; what is in the padding must never be seen."""
+    channels, norm, huber, weighted = kind
     rng = np.random.default_rng(0)
     f = rng.random((channels, *shape)) + 3
     energy = steepest.TotalVariation(
-        norm=norm, huber=0.1 * weighted, weights=rng.random(shape) if weighted else None
+        norm=norm, huber=huber, weights=rng.random(shape) if weighted else None
     ).on(f, (0.5, 1.0, 2.0)[: len(shape)])
     betas = rng.uniform(0, 0.9, 19)
     duals = [CompiledDual(f, energy, 1), ReferenceDual(f, energy)]

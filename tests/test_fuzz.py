@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import steepest
 from cases.arguments import arguments
 from cases.nasty import images, numbers, one_of
-from steepest import spectral
+from steepest import segmentation, spectral
 
 BOOLEANS = numbers([True, False])
 SPACING = numbers([1, 2.0, None, (1.0, 2.0), [0.5], 1e-9])
@@ -60,14 +60,17 @@ def recomposed(gains: Any, residual_gain: Any, time: Any, start: Any, stop: Any)
     return [*found, spectral.band_pass(decomposition, start, stop)]
 
 
-def measured(image: Any, min_snr: Any, pixel_size: Any) -> list[Any]:
+def measured(image: Any) -> list[Any]:
     if isinstance(image, np.ndarray) and image.dtype.name in ("float32", "float64"):
         decomposition = spectral.decompose(image, steps=6, solver=steepest.Solver(tol=0.1))
-        table = spectral.objects(decomposition, min_snr=min_snr, pixel_size=pixel_size)
-        assert (table["snr"] >= min_snr).all()
-        names = [name for name in table.dtype.names if name != "snr"]
-        return [spectral.scale_map(decomposition, "length"), *(table[name] for name in names)]
+        return [spectral.scale_map(decomposition, "length")]
     return []
+
+
+def objects(image: Any, **options: Any) -> list[Any]:
+    found = segmentation.find_objects(image, **options)
+    assert found.labels.max() == len(found)
+    return [found.labels, *(found.table[name] for name in found.table.dtype.names)]
 
 
 def decomposed(pages: Any, **options: Any) -> list[Any]:
@@ -140,7 +143,9 @@ PUBLIC: list[tuple[Callable[..., Any], dict[str, Any], dict[str, Any]]] = [
 
 MEASURES: list[tuple[Callable[..., Any], dict[str, Any], dict[str, Any]]] = [
     (decomposed, {"pages": images()}, SPECTRAL),
-    (measured, {"image": images(), "min_snr": STRENGTH, "pixel_size": STRENGTH}, {}),
+    (measured, {"image": images()}, {}),
+    (objects, {"image": images()},
+     {"min_score": STRENGTH, "min_area": STEPS, "channel_axis": AXIS, "spacing": SPACING}),
     (steepest.anscombe, {"image": images()}, CAMERA),
     (steepest.inverse_anscombe, {"y": images()}, CAMERA),
     (steepest.anscombe_noise, {"image": images()}, {**CAMERA, "channel_axis": AXIS}),

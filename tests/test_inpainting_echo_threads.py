@@ -155,17 +155,6 @@ def test_masks_and_rankings_are_the_same_and_of_the_right_size() -> None:
     assert (counts[least:] == 1).all()
 
 
-def test_exchanges_are_the_same() -> None:
-    image = picture(150, 140, seed=1)
-    start = masks.random(image[0], 0.04, rng=0)
-    found = [
-        masks.echo_exchange(image, start, channel_axis=0, rng=0, cycles=1, num_threads=n)
-        for n in (1, 3)
-    ]
-    assert np.array_equal(*found)
-    assert not np.array_equal(found[0], start)
-
-
 @pytest.mark.parametrize("most", [1, 7, 5000])
 def test_a_round_removes_no_more_than_it_may(most: int) -> None:
     image = picture(HEIGHT, WIDTH, seed=2)
@@ -181,5 +170,3 @@ def test_bad_numbers_of_threads_are_named(num_threads: Any) -> None:
         masks.echo(image, 0.5, num_threads=num_threads)
     with pytest.raises(InputError, match="num_threads"):
         masks.echo_ranking(image, num_threads=num_threads)
-    with pytest.raises(InputError, match="num_threads"):
-        masks.echo_exchange(image, image == 0, num_threads=num_threads)

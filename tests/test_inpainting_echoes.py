@@ -12,9 +12,9 @@ from cases.echo_states import check_blocks, check_heaps, picture, windows
 from steepest.core.errors import InputError
 from steepest.inpainting import masks, reconstruct
 from steepest.inpainting.echoes import state, thinning, tiles
-from steepest.inpainting.echoes.inserting import insert, relax_tile
-from steepest.inpainting.echoes.removing import neighbours, remove, thin
-from steepest.inpainting.echoes.score import removal, score
+from steepest.inpainting.echoes.inserting import relax_tile
+from steepest.inpainting.echoes.removing import neighbours, thin
+from steepest.inpainting.echoes.score import removal
 from steepest.inpainting.echoes.state import Echoes, buffers_for, grow
 from steepest.io import read_image
 
@@ -116,39 +116,6 @@ def test_cutting_off_costs_little(exponent: int, monkeypatch: pytest.MonkeyPatch
     assert max(ratios) < 1.15
 
 
-def test_insertion_is_the_inverse_of_removal() -> None:
-    image = picture(20, 22)
-    echoes, _ = thinned(image, 80)
-    buffers = buffers_for(echoes, 24)
-    score(echoes, buffers, 0, True)
-    for pixel in np.flatnonzero(echoes.known)[::7]:
-        changed = Echoes(*(array.copy() for array in echoes))
-        removal(changed, pixel, buffers.t, True)
-        assert remove(changed, pixel, thinning.LIMITS, True, buffers)
-        check_heaps(changed)
-        assert np.abs(changed.error - echoes.error).max() > 0
-        assert insert(changed, pixel, thinning.LIMITS, True, buffers)
-        check_heaps(changed)
-        assert changed.tile_size.sum() == 80
-        assert not changed.error[:, pixel // 22, pixel % 22].any()
-        np.testing.assert_allclose(changed.error, echoes.error, atol=0.02)
-        np.testing.assert_allclose(windows(changed), windows(echoes), atol=0.03)
-
-
-def test_insertion_gives_the_larger_mask() -> None:
-    image = picture(20, 22)
-    echoes, _ = thinned(image, 60)
-    buffers = buffers_for(echoes, 24)
-    for pixel in np.flatnonzero(echoes.known == 0)[::40]:
-        assert insert(echoes, pixel, thinning.LIMITS, True, buffers)
-    assert echoes.tile_size.sum() == echoes.known.sum() == 70
-    check_heaps(echoes)
-    check_blocks(echoes)
-    filled = dense_grids.inpainted(image.astype(float), echoes.known > 0)
-    np.testing.assert_allclose(echoes.error, filled - image, atol=0.04)
-    np.testing.assert_allclose(windows(echoes), dense_grids.echoes(echoes.known > 0), atol=0.06)
-
-
 def test_relaxed_echoes_are_closer_to_the_exact_ones() -> None:
     echoes, _ = thinned(picture(20, 22), 40)
     exact, before = dense_grids.echoes(echoes.known > 0), windows(echoes)
@@ -177,46 +144,6 @@ def test_echoes_of_a_given_mask() -> None:
     check_heaps(echoes)
 
 
-def test_one_exchange_inserts_the_largest_error() -> None:
-    image = picture(20, 22)
-    echoes, _ = thinned(image, 60)
-    before = echoes.known.copy()
-    candidates = np.random.default_rng(0).choice(440, (1, 20), replace=False)
-    free = [pixel for pixel in candidates[0] if not before.flat[pixel]]
-    sizes = np.abs(echoes.error).sum(0).ravel()
-    best = max(free, key=lambda pixel: sizes[pixel])
-    thinning.exchange_groups(echoes, candidates, 60, True)
-    added = np.flatnonzero((echoes.known == 1) & (before == 0))
-    assert list(added) in ([best], [])
-    assert echoes.known.sum() == 60
-
-
-@pytest.mark.parametrize("norm", ["l1", "l2"])
-@pytest.mark.parametrize("density", [0.05, 0.2])
-def test_exchange_lowers_the_true_error(norm: str, density: float) -> None:
-    image = picture(30, 33)
-    exponent = 1 if norm == "l1" else 2
-    start = masks.random(image[0], density, rng=0)
-    given = start.copy()
-    errors = [mean_error(image, start, exponent)]
-    for cycle in range(3):
-        start = masks.echo_exchange(image, start, channel_axis=0, rng=cycle, norm=norm, cycles=1)
-        assert start.sum() == given.sum()
-        errors.append(mean_error(image, start, exponent))
-    assert errors[1] < 0.8 * errors[0]
-    assert errors[3] < 1.01 * errors[2] < 1.02 * errors[1]
-    assert np.array_equal(given, masks.random(image[0], density, rng=0))
-    assert np.array_equal(masks.echo_exchange(image, given, channel_axis=0, cycles=0), given)
-
-
-def test_exchange_after_thinning_does_not_harm() -> None:
-    image = picture(40, 35, seed=4)
-    plain = masks.echo(image, 0.06, channel_axis=0, rng=1)
-    better = masks.echo_exchange(image, plain, channel_axis=0, rng=1, cycles=2)
-    assert better.sum() == plain.sum() == round(0.06 * 1400)
-    assert mean_error(image, better) < 1.01 * mean_error(image, plain)
-
-
 def test_ranking_holds_the_masks_of_all_densities() -> None:
     image = picture(30, 21)
     ranking = masks.echo_ranking(image, channel_axis=0, rng=3, density=0.02)
@@ -233,7 +160,7 @@ def test_ranking_holds_the_masks_of_all_densities() -> None:
 def test_exact_counts_on_the_thinnest_images(space: tuple[int, int]) -> None:
     image = np.random.default_rng(0).random(space)
     for density in (1e-9, 0.1, 0.5, 0.93, 1):
-        mask = masks.echo_exchange(image, masks.echo(image, density, rng=0), rng=0, cycles=1)
+        mask = masks.echo(image, density, rng=0)
         assert mask.shape == space
         assert mask.dtype == bool
         assert mask.sum() == max(1, round(density * image.size))
@@ -289,7 +216,6 @@ def growths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         grow(echoes)
 
     monkeypatch.setattr(tiles, "grow", counted)
-    monkeypatch.setattr(thinning, "grow", counted)
     return seen
 
 
@@ -311,21 +237,6 @@ def test_an_arena_that_grows_changes_nothing(
     check_heaps(found)
 
 
-def test_exchanges_in_an_arena_that_grows(
-    growths: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    image = picture(70, 66)
-    start = masks.random(image[0], 0.03, rng=0)
-    monkeypatch.setattr(state, "_FLOATS_PER_PIXEL", 100)
-    expected = masks.echo_exchange(image, start, channel_axis=0, rng=0, cycles=2)
-    assert not growths
-    monkeypatch.setattr(state, "_FLOATS_PER_PIXEL", 1)
-    monkeypatch.setattr(state, "_LEAST_WINDOWS", 1)
-    found = masks.echo_exchange(image, start, channel_axis=0, rng=0, cycles=2)
-    assert len(growths) > 3
-    assert np.array_equal(found, expected)
-
-
 def test_progress_tells_the_error_on_the_scale_of_the_image() -> None:
     image = np.round(40 * picture(80, 70, 3) + 60).astype(np.uint8)
     steps: list[Any] = []
@@ -336,10 +247,6 @@ def test_progress_tells_the_error_on_the_scale_of_the_image() -> None:
     assert {step.target for step in steps} == {560}
     mae = reconstruct(image, mask, channel_axis=0).mae
     assert steps[-1].error == pytest.approx(mae, rel=0.05)
-    steps.clear()
-    other = masks.echo_exchange(image, mask, channel_axis=0, rng=0, on_step=steps.append, cycles=1)
-    assert {step.known for step in steps} == {560}
-    assert steps[-1].error == pytest.approx(reconstruct(image, other, channel_axis=0).mae, rel=0.05)
 
 
 @pytest.mark.parametrize(
@@ -358,17 +265,3 @@ def test_progress_tells_the_error_on_the_scale_of_the_image() -> None:
 def test_bad_input_is_named(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         masks.echo(**({"image": np.zeros((4, 5)), "density": 0.5} | arguments))
-    if "density" not in arguments:
-        mask = np.ones(np.shape(arguments.get("image", np.zeros((4, 5)))), bool)
-        with pytest.raises(InputError, match=message):
-            masks.echo_exchange(**({"image": np.zeros((4, 5)), "mask": mask} | arguments))
-
-
-def test_bad_masks_are_named() -> None:
-    bad = {"mask is empty": np.zeros((4, 5), bool), "mask=bool": np.ones((5, 4), bool)}
-    for message, mask in {**bad, "mask=float64": np.ones((4, 5))}.items():
-        with pytest.raises(InputError, match=message):
-            masks.echo_exchange(np.zeros((4, 5)), mask)
-    for cycles in (-1, 1.5):
-        with pytest.raises(InputError, match="cycles"):
-            masks.echo_exchange(np.zeros((4, 5)), np.eye(4, 5, dtype=bool), cycles=cycles)

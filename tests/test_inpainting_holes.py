@@ -14,7 +14,6 @@ from scipy.ndimage import maximum_filter
 
 from steepest import Solver, inpaint, inpainting
 from steepest.core.status import Status
-from steepest.elliptic import arrays
 from steepest.inpainting import holes, steady_state
 from steepest.inpainting.method import Normalised
 
@@ -127,20 +126,6 @@ def test_methods_give_what_they_give_in_one_piece(method: Any, seed: int) -> Non
         measured = filled(1e9)  # no step is taken
     np.testing.assert_allclose(measured.image, rough.image)
     assert rough.residual == pytest.approx(measured.residual, rel=1e-4, abs=1e-12)
-
-
-def test_tensors_on_a_device_are_solved_in_one_piece_and_alike() -> None:
-    torch = pytest.importorskip("torch")
-    rng = np.random.default_rng(6)
-    unknown = few_holes((30, 41), rng)
-    image = torch.tensor(rng.random((30, 41)))
-    elsewhere = patch.object(steady_state, "on_processor", return_value=False)
-    with elsewhere, patch.object(arrays, "on_processor", return_value=False):
-        found = inpaint(image, unknown=unknown, solver=Solver(tol=1e-11))
-    with always():
-        expected = inpaint(image, unknown=unknown, solver=Solver(tol=1e-11))
-    assert found.converged
-    np.testing.assert_allclose(found.image, expected.image, atol=1e-8)
 
 
 def test_volumes_are_cut_too() -> None:

@@ -134,8 +134,7 @@ def test_maximum_principle(name: str, seed: int, density: float) -> None:
 def test_slices_of_a_volume_that_does_not_vary(name: str) -> None:
     """A volume that is the same along one axis, mask included, is filled slice by slice."""
     image, known = photograph(10, 9, 1)[..., 0], mask((10, 9), 0.3)
-    # In a volume, neighbours farther away see pixels of the plane that it does not see itself.
-    method = METHODS[name](**({"radius": 1} if name == "infinity_harmonic" else {}))
+    method = METHODS[name]()
     plane = solved(method, image, known).image
     volume = solved(method, np.stack([image] * 4), np.stack([known] * 4)).image
     if name == "minimal_total_variation":

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import subprocess
-import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -16,10 +14,11 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.utils.checkpoint import checkpoint  # noqa: E402
 
+from experiments.inverse_layers import evolutions  # noqa: E402
+from experiments.inverse_layers.evolutions import AdvectionDiffusionReactionFlow  # noqa: E402
 from steepest import layers  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
 from steepest.layers import (  # noqa: E402
-    AdvectionDiffusionReactionFlow,
     InverseEvolution,
     InverseHeat,
     StabilityWarning,
@@ -153,17 +152,6 @@ def test_saved_tensor_hooks_and_vmap() -> None:
         layer(FLAT)
 
 
-def test_the_estimate_is_silent_about_torch_s_own_affairs() -> None:
-    """In a new process, because torch warns when its forward derivatives are first loaded."""
-    program = (
-        "import torch; from steepest.layers import InverseHeat as H, estimate_gain;"
-        "estimate_gain(H(1, 0.1), torch.rand(1, 1, 4, 4), 2)"
-    )
-    command = [sys.executable, "-W", "always::DeprecationWarning", "-c", program]
-    result = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "torch.jit" not in result.stderr
-
-
 def test_copies_of_data_parallel_share_one_check() -> None:
     layer = strong()
     with pytest.warns(StabilityWarning):
@@ -209,7 +197,7 @@ def test_scale_follows_the_inputs() -> None:
 @pytest.mark.parametrize(("kind", "size"), [("AllenCahnFlow", 1e15), ("PorousMediumFlow", 1e25)])
 def test_what_overflows_says_so(kind: str, size: float, max_gain: float | None) -> None:
     """Even if its derivative is finite and small."""
-    layer = InverseEvolution(getattr(layers, kind)(), 1, 1e-30, max_gain=max_gain)
+    layer = InverseEvolution(getattr(evolutions, kind)(), 1, 1e-30, max_gain=max_gain)
     u = torch.full((1, 1, 4, 4), size)
     u[..., 0] = -size
     assert estimate_gain(layer, u) == math.inf
@@ -218,7 +206,7 @@ def test_what_overflows_says_so(kind: str, size: float, max_gain: float | None) 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         layer(u)  # once is enough
-        half = InverseEvolution(getattr(layers, kind)(), 1, 1e-30, max_gain=max_gain)
+        half = InverseEvolution(getattr(evolutions, kind)(), 1, 1e-30, max_gain=max_gain)
         assert torch.isfinite(half(u / size)).all()
 
 

@@ -17,15 +17,17 @@ from torch import nn  # noqa: E402
 import steepest  # noqa: E402
 from cases.arguments import arguments  # noqa: E402
 from cases.layer_flows import NEW, new_layers  # noqa: E402
-from steepest.core.errors import InputError  # noqa: E402
-from steepest.grid.differences import laplacian  # noqa: E402
-from steepest.layers import (  # noqa: E402
+from experiments.inverse_layers.evolutions import (  # noqa: E402
     AdvectionDiffusionReactionFlow,
     AllenCahnFlow,
     CurvatureFlow,
+    PorousMediumFlow,
+)
+from steepest.core.errors import InputError  # noqa: E402
+from steepest.grid.differences import laplacian  # noqa: E402
+from steepest.layers import (  # noqa: E402
     InverseEvolution,
     InverseHeat,
-    PorousMediumFlow,
     TotalVariationFlow,
 )
 

@@ -11,9 +11,9 @@ import pytest
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
+from experiments.inverse_layers.evolutions import AllenCahnFlow  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
 from steepest.layers import (  # noqa: E402
-    AllenCahnFlow,
     InverseEvolution,
     InverseHeat,
     StabilityWarning,

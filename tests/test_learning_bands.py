@@ -119,7 +119,7 @@ def test_decompose_on_the_command_line(weights, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--network", "unet"], "--method learned"),
+        (["--network", "mine"], "--method learned"),
         (["--method", "learned", "--steps", "5"], "--steps"),
         (["--method", "learned", "--huber", "0.1"], "--huber"),
         (["--method", "learned", "--network", "nowhere"], "nowhere"),

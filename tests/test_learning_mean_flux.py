@@ -383,3 +383,19 @@ def test_a_learned_flow_cannot_be_continued_and_says_so() -> None:
     assert result.state is None
     with pytest.raises(InputError, match="state"):
         result.continue_to([0.1])
+
+
+def test_solve_takes_one_time_for_all_images() -> None:
+    network, u0 = random_network(), random_images((3, 1, 24, 24))
+    expected = network.solve(u0, torch.full((3,), 0.1, dtype=torch.float64))
+    for t in (0.1, np.float64(0.1), torch.tensor(0.1, dtype=torch.float64), np.array(0.1)):
+        assert torch.equal(network.solve(u0, t), expected)
+    assert torch.equal(network.solve(u0, 0), network.solve(u0, torch.zeros(3).double()))
+    time = torch.tensor(0.1, dtype=torch.float64, requires_grad=True)
+    network.solve(u0, time).square().sum().backward()
+    assert torch.isfinite(time.grad)
+    single = network.float().solve(u0.float(), torch.tensor(0.1, dtype=torch.float64))
+    assert single.dtype == torch.float32
+    for bad in (-0.1, float("nan"), "soon", [0.1, 0.2, 0.3], torch.full((2,), 0.1).float(), True):
+        with pytest.raises(InputError, match=r"^t\b"):
+            network.solve(u0.float(), bad)

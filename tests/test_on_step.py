@@ -68,8 +68,6 @@ def inpainted(kind: str) -> Case:
 
 def mask(name: str, image: np.ndarray = IMAGE, least: int = 2, **options: Any) -> Case:
     arguments = (image,) if name == "echo_ranking" else (image, 0.1)
-    if name == "echo_exchange":
-        arguments = (image, masks.regular(image, 0.1))
     return Case(lambda **given: getattr(masks, name)(*arguments, rng=0, **options, **given), least)
 
 
@@ -83,15 +81,15 @@ def training(subject: str) -> Case:
 
     def call(**given: Any) -> Any:
         pytest.importorskip("safetensors")
-        from cases.trainings import PAPER
+        from cases.trainings import PLAIN
 
         module = importlib.import_module(f"steepest.learning.{subject}")
         folder = tempfile.mkdtemp()
         if subject == "training":
             from steepest.learning.flows.training.task import make_task
 
-            return module.run_training(PAPER.replace(epochs=2), folder, make_task, **given)
-        return module.train(PAPER.replace(epochs=2), folder, **given)
+            return module.run_training(PLAIN.replace(epochs=2), folder, make_task, **given)
+        return module.train(PLAIN.replace(epochs=2), folder, **given)
 
     return Case(call)
 
@@ -128,7 +126,6 @@ CASES = {
     "steepest.inpainting.masks.densify": mask("densify"),
     "steepest.inpainting.masks.echo": mask("echo", LARGE),
     "steepest.inpainting.masks.echo_ranking": mask("echo_ranking", LARGE),
-    "steepest.inpainting.masks.echo_exchange": mask("echo_exchange", LARGE, cycles=1),
     "steepest.robust.denoise_cauchy": Case(
         lambda **given: steepest.robust.denoise_cauchy(IMAGE, 0.02, patch_distance=3, **given)
     ),
@@ -254,7 +251,8 @@ CASES = {
     ),
     "steepest.particles.sample": Case(lambda **given: particles.sample(IMAGE, 60, rng=0, **given)),
     "steepest.particles.flow": Case(
-        lambda **given: particles.flow(SIGNAL, SIGNAL[::2], [0, 1.0], num_steps=5, **given)
+        lambda **given: particles.flow(SIGNAL, SIGNAL[::2], [0, 1.0], num_steps=5, **given),
+        finite=False,
     ),
     "steepest.particles.transfer_colours": Case(
         lambda **given: particles.transfer_colours(COLOUR, COLOUR[::2], num_iter=4, **given)
@@ -470,7 +468,7 @@ def test_a_stopped_inpainting_is_the_best_so_far(name: str) -> None:
     assert result.residual > FILLS[name].call().residual
 
 
-@pytest.mark.parametrize("kind", ["Diffusion", "Biharmonic", "InfinityHarmonic"])
+@pytest.mark.parametrize("kind", ["Diffusion", "Biharmonic"])
 def test_channels_are_told_of_together_whatever_the_threads(kind: str) -> None:
     method = getattr(inpainting, kind)()
 
@@ -490,8 +488,7 @@ def test_channels_are_told_of_together_whatever_the_threads(kind: str) -> None:
     whole: list[Any] = []
     result = filled(whole.append)
     assert len(whole) == result.iterations
-    if kind != "InfinityHarmonic":  # whose reports are of the pixels that are awake
-        assert whole[-1].residual == pytest.approx(result.residual, rel=1e-2)
+    assert whole[-1].residual == pytest.approx(result.residual, rel=1e-2)
 
 
 @pytest.mark.parametrize("name", FILLS)
@@ -586,19 +583,6 @@ def test_the_search_for_the_last_time_is_told_of_and_can_be_stopped() -> None:
         assert found.flow.num_steps == 1
         total = found.bands.sum(0) + found.residual
         assert np.allclose(total, found.image, atol=1e-6)
-
-
-def test_a_training_that_is_stopped_goes_on_from_its_checkpoint() -> None:
-    pytest.importorskip("safetensors")
-    from cases.trainings import PAPER
-    from steepest.learning.flows.training import train
-
-    first = train(PAPER, "run", on_step=lambda moment: moment.step >= 3)
-    assert (first.stopped, first.step) == ("callback", 3)
-    second, straight = train(PAPER, "run"), train(PAPER, "straight")
-    assert (second.stopped, second.step) == ("finished", 12)
-    for one, other in zip(numbers(second), numbers(straight), strict=True):
-        assert np.array_equal(one, other)
 
 
 @pytest.mark.parametrize("energy", ["TotalGeneralisedVariation", "SecondOrderTotalVariation"])

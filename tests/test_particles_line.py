@@ -20,10 +20,9 @@ def w2(x: np.ndarray, y: np.ndarray) -> float:
     return float(np.sqrt(((np.sort(x) - np.sort(y)) ** 2).mean()))
 
 
-@pytest.mark.parametrize("num_steps", [None, 50])
-def test_from_one_atom_to_another(num_steps: int | None) -> None:
+def test_from_one_atom_to_another() -> None:
     times = [0.1, 0.3, 0.5, 1, 2]
-    got = flow(np.full(50, -1.0), [0.0], times, num_steps=num_steps)
+    got = flow(np.full(50, -1.0), [0.0], times)
     for t, points in zip(times, got.points, strict=True):
         np.testing.assert_allclose(points, np.minimum(0, -1 + 2 * S * t), atol=1e-13)
 
@@ -35,17 +34,15 @@ def test_repulsion_alone_spreads_an_atom_uniformly() -> None:
         np.testing.assert_allclose(points, t * (2 * S - 1), atol=1e-13)
 
 
-def test_euler_converges_at_first_order_within_its_bound() -> None:
+def test_steps_converge_at_first_order() -> None:
     points, target, weights = example()
     exact = flow(points, target, [0.2, 0.7], weights=weights)
     errors = []
-    for steps in (10, 20, 40, 80):
+    for steps in (20, 80, 320):
         got = flow(points, target, [0.2, 0.7], weights=weights, num_steps=steps)
-        distances = [w2(a, b) for a, b in zip(got.points, exact.points, strict=True)]
-        assert (distances <= got.error_bound).all()
-        assert got.error_bound[1] < 0.5 * 10 / steps
-        errors.append(distances[1])
-    np.testing.assert_allclose(np.array(errors[:-1]) / errors[1:], 2, rtol=0.25)
+        errors.append(w2(got.points[1], exact.points[1]))
+        assert np.isinf(got.error_bound).all()
+    assert errors[0] > 3 * errors[1] > 9 * errors[2]
     assert exact.error_bound.max() < 1e-11
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import steepest
 from steepest import InputError, Solver, patches
 from steepest.patches.model import covariances
 from tests.test_patches_model import random_model
@@ -90,6 +91,33 @@ def test_the_factor_is_the_smallest_that_controls_the_risk(scale: float) -> None
     factor = patches.interval_factor(found, truths, 0.9)
     assert risk(factor * (1 + 1e-9)) <= 0.1
     assert risk(factor * (1 - 1e-9)) > 0.1
+
+
+def test_the_number_of_standard_deviations_holds_its_level() -> None:
+    photo, rng = steepest.io.sample("coffee")[..., 1] / 255, np.random.default_rng(1)
+    model = patches.fit(photo[:, 300:], 4, 6, 6, num_patches=4000)
+    crops = [photo[y : y + 20, x : x + 20] for y, x in rng.integers(0, 270, (40, 2))]
+    found = patches.calibrate(crops[:16], model, 0.08, 0.8)
+    assert found.num_parts == 16
+    inside = []
+    for clean in crops[16:]:
+        noisy = clean + 0.08 * rng.standard_normal(clean.shape)
+        std = patches.posterior(noisy, model, 0.08, num_samples=16).std
+        off = np.abs(patches.denoise(noisy, model, 0.08) - clean)
+        inside.append(float(np.mean(off <= found.factor * std)))
+    error = float(np.std(inside)) * (1 / 16 + 1 / 24) ** 0.5
+    assert abs(np.mean(inside) - 0.8) <= 1 / 17 + 3 * error
+    first = np.rint(crops[0] * 255).astype(np.uint8)
+    assert patches.calibrate([first], model, 0.08, 0.5).num_parts == 4
+    for name, given in {
+        "images is empty": ([], 0.08, 0.5),
+        "images: a part": ([crops[0]], 0.08, 0.9),
+        "images": ([np.zeros((20, 20, 3))], 0.08, 0.5),
+        "sigma": ([crops[0]], 0, 0.5),
+        "level": ([crops[0]], 0.08, 1),
+    }.items():
+        with pytest.raises(InputError, match=name):
+            patches.calibrate(given[0], model, *given[1:])
 
 
 def test_bad_input_is_named() -> None:

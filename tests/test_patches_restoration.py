@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.fft import irfftn
 from scipy.ndimage import convolve, gaussian_filter
 
 import steepest
@@ -14,7 +15,7 @@ from steepest import InputError, NotConverged, Solver, Status, patches
 from steepest.patches.grid import patches_of
 from steepest.patches.model import covariances
 from steepest.patches.prior import Prior
-from steepest.patches.restoration import Problem, cautious, spread
+from steepest.patches.restoration import Problem, cautious, check_adjoint, spread
 from tests.test_patches_model import random_model
 
 RNG = np.random.default_rng(0)
@@ -73,7 +74,7 @@ def test_gradients_are_those_of_the_energy(remove_mean: bool) -> None:
     model = random_model((2, 2), 3, 2, channels=2, remove_mean=remove_mean)
     prior = Prior.of(model, patches_of((5, 4), 2, (2, 2)), 1)
     data, x, v = RNG.standard_normal((3, 40)) * 0.3
-    problem = Problem(prior, 0.5, identity, identity, data, 1.0)
+    problem = Problem(prior, 0.5, identity, identity, data, np.ones(1))
     energy, members = prior.expect(x)
     step = 1e-5
     ends = [problem.value(y, prior.expect(y)[0]) for y in (x - step * v, x + step * v)]
@@ -83,6 +84,34 @@ def test_gradients_are_those_of_the_energy(remove_mean: bool) -> None:
     majorant = [m + 0.045 * v @ problem.hessian(v, members) for m in majorant]
     assert majorant[0] >= problem.value(x + 0.3 * v, prior.expect(x + 0.3 * v)[0]) - 1e-3
     assert majorant[1] >= problem.value(x - 0.3 * v, prior.expect(x - 0.3 * v)[0]) - 1e-3
+
+
+@pytest.mark.parametrize("remove_mean", [False, True])
+def test_the_preconditioner_knows_the_hessian_of_one_gaussian(remove_mean: bool) -> None:
+    model = random_model((2, 3), 1, 2, channels=2, remove_mean=remove_mean)
+    prior = Prior.of(model, patches_of((9, 11), 2, (2, 3)), 1)
+    point = np.zeros((9, 11, 2))
+    point[4, 5, 1] = 1
+    _, members = prior.expect(point.ravel())
+    found = prior.apply(members, point.ravel(), False).reshape(point.shape)[..., 1]
+    kernel = irfftn(prior.spectrum(members, [9, 11])[..., 1], [9, 11])
+    np.testing.assert_allclose(np.roll(kernel, (4, 5), (0, 1)), found, atol=1e-10)
+
+
+def test_the_spectrum_of_a_convolution_is_found() -> None:
+    grid = patches_of((60, 50), 1, (3, 3))
+    line = np.array([0.25, 0.5, 0.25])
+
+    def blur(flat: np.ndarray) -> np.ndarray:
+        image = flat.reshape(60, 50)
+        return convolve(image, np.outer(line, line), mode="constant").ravel()
+
+    found = check_adjoint(blur, blur, np.zeros(3000), grid)[..., 0]
+    one, other = (
+        np.cos(np.pi * frequencies) ** 4
+        for frequencies in (np.fft.fftfreq(len(found)), np.fft.rfftfreq(2 * found.shape[1] - 2))
+    )
+    assert np.abs(found - np.outer(one, other)).max() < 0.2
 
 
 @pytest.mark.parametrize("remove_mean", [False, True])

@@ -12,8 +12,10 @@ from scipy.stats import norm
 from steepest import InputError, posterior
 from steepest.core.conformal import smallest_factor
 from steepest.core.status import Status
+from steepest.patches.model import covariances
 from steepest.posterior.checks import crps
 from steepest.posterior.couplings import choose, distance_correlation
+from tests.test_patches_model import random_model
 
 
 def pairs(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -194,7 +196,8 @@ def test_measurements_are_simulated_anew_for_every_batch():
 
 def test_held_out_examples_stop_the_training():
     x, y = pairs(60)
-    model = posterior.learn(x, y, coupling=posterior.Independent())
+    network = posterior.Dense((1,), (1,), width=32, depth=2)
+    model = posterior.learn(x, y, coupling=posterior.Independent(), velocity=network)
     assert 50 <= model.steps <= 2000
     assert math.isfinite(model.loss)
 
@@ -278,7 +281,7 @@ def test_a_chain_of_a_map_is_fitted_to_the_posterior_and_its_gap_vanishes():
 def test_kernels_go_back_in_law(flow):
     g = torch.Generator().manual_seed(0)
     x, y = torch.randn(50, 1, generator=g), torch.randn(50, 1, generator=g)
-    step = posterior.FlowStep(flow, num_steps=64)
+    step = flow
     out, logdet = step.forward(x, y, g)
     back, same = step.backward(out, y, g)
     np.testing.assert_allclose(back, x, atol=2e-3)
@@ -343,6 +346,41 @@ def test_crps_of_samples_is_the_double_sum():
 def test_sensitivity_of_a_linear_mean_is_its_slope():
     y = np.array([[-1.0], [0.5]])
     np.testing.assert_allclose(posterior.sensitivity(Normal(1.0), y), 0.8, rtol=1e-6)
+
+
+# whole images -----------------------------------------------------------------------------------
+
+
+def test_images_of_one_gaussian_patch_have_the_moments_of_conditioning():
+    model = random_model((3, 3), 1, 2)
+    rng = np.random.default_rng(0)
+    c, a, noise = covariances(model)[0], rng.standard_normal((5, 9)), 0.2
+    y = a @ model.means[0] + rng.standard_normal(5)
+    gain = c @ a.T @ np.linalg.inv(a @ c @ a.T + noise**2 * np.eye(5))
+    law = posterior.PatchPosterior(model, a, noise, (3, 3))
+    draws = law.sample(y[None], 4000).samples.reshape(4000, 9)
+    exact = np.sqrt(np.diag(c - gain @ a @ c))
+    mean = model.means[0] + gain @ (y - a @ model.means[0])
+    assert np.abs((draws.mean(0) - mean) / exact).max() < 0.25
+    np.testing.assert_allclose(draws.std(0), exact, rtol=0.25)
+
+
+def test_images_are_repeated_by_their_seed_and_bad_ones_are_named():
+    model = random_model((2, 2), 2, 2)
+    a = np.random.default_rng(0).standard_normal((6, 35))
+    law = posterior.PatchPosterior(model, a, 0.1, (5, 7))
+    one, same = (law.sample(np.ones((2, 6)), 3, rng=4).samples for _ in range(2))
+    assert one.shape == (2, 3, 5, 7)
+    np.testing.assert_array_equal(one, same)
+    with pytest.raises(InputError, match="6 values"):
+        law.sample(np.ones((2, 5)))
+    for wrong in ((a.T, 0.1, (5, 7)), (lambda x: x, 0.1, (5, 7))):
+        with pytest.raises(InputError, match="matrix of 35 columns"):
+            posterior.PatchPosterior(model, *wrong)
+    with pytest.raises(InputError, match="noise"):
+        posterior.PatchPosterior(model, a, 0, (5, 7))
+    with pytest.raises(InputError, match="shape"):
+        posterior.PatchPosterior(model, a, 0.1, (35,))
 
 
 # bad input --------------------------------------------------------------------------------------

@@ -38,7 +38,6 @@ def test_recompose_accepts_numbers_arrays_and_functions(textured: spectral.Decom
     expected = textured.recompose(gains)
     assert textured.recompose(gains.tolist()) == pytest.approx(expected, abs=0)
     assert textured.recompose(curve) == pytest.approx(expected, abs=1e-12)
-    assert spectral.apply_gain(textured, curve) == pytest.approx(expected, abs=1e-12)
     assert textured.recompose(0.0) == pytest.approx(textured.residual, abs=1e-12)
     assert textured.recompose(lambda t: 2.0) == pytest.approx(textured.recompose(2.0), abs=0)
     assert textured.recompose(3.0, residual_gain=3.0) == pytest.approx(3 * textured.image)

@@ -388,7 +388,6 @@ def test_images_do_not_depend_on_those_before(tmp_path, monkeypatch, capsys, com
         (["flow", "a.zarr", "--times", "0.1", "--channel-axis", "0"], "--channel-axis: not"),
         (["flow", "a.zarr", "--times", "0.1", "--channel-axis", "none"], "--channel-axis: not"),
         (["segment", "a.zarr", "--strength", "1", "--background", "1"], "--background: not"),
-        (["mask", "a.zarr", "--cycles", "1"], "--cycles: not available"),
         (["denoise", "a.zarr", "--strength", "0.1", "--spacing", "1,2,3"], "2 positive numbers"),
     ],
 )

@@ -14,7 +14,13 @@ from scipy.ndimage import gaussian_filter
 import steepest
 from steepest import InputError, NoiseModel, Solver, Status
 from steepest.flows.counts import noise_of_counts
-from steepest.flows.flat_blocks import BLURS, correlation, cut_blocks, fit_variance
+from steepest.flows.flat_blocks import (
+    BLURS,
+    correlation,
+    cut_blocks,
+    cut_off_variance,
+    fit_variance,
+)
 from steepest.flows.jpeg_noise import noise_before_jpeg
 from steepest.flows.noise import image_noise
 from steepest.flows.strength import minimise
@@ -130,6 +136,7 @@ def test_the_estimated_risk_is_the_error_up_to_a_constant() -> None:
         ("white 0.2", 0.5),
         ("blurred", 0.5),
         ("photons", 0.4),
+        ("saturated", 0.3),
     ],
 )
 def test_the_strength_is_nearly_the_best(noise: str, loss: float) -> None:
@@ -139,8 +146,12 @@ def test_the_strength_is_nearly_the_best(noise: str, loss: float) -> None:
         image = clean + float(level[0]) * rng.standard_normal(clean.shape)
     elif kind == "blurred":
         image = clean + 0.05 * blurred(rng, clean.shape, 0.7)
-    else:
+    elif kind == "photons":
         image = rng.poisson(50 * clean) / 50
+    else:
+        clean = np.clip(2.5 * clean - 0.75, 0, 1)
+        noisy = np.clip(clean + 0.05 * rng.standard_normal(clean.shape), 0, 1)
+        image = np.rint(255 * noisy) / 255
     result = steepest.denoise_tv(image)
     assert result.converged
     around = result.strength * 1.25 ** np.arange(-6, 7)
@@ -529,3 +540,17 @@ def test_a_gain_is_not_extrapolated_to_parts_without_flat_blocks() -> None:
     image = np.where(columns < 168, dark + noise, bright)
     assert steepest.estimate_noise(image) < 0.04
     assert steepest.estimate_noise_model(image[:, :168]).gain > 0
+
+
+@pytest.mark.parametrize("end", [0.0, 1.0])
+def test_noise_that_is_cut_off_is_found_in_saturated_parts(end: float) -> None:
+    """Edges everywhere else."""
+    rng = np.random.default_rng(0)
+    clean = np.where(np.arange(128) < 50, end, rng.choice([0.25, 0.75], (128, 128)))
+    noisy = np.clip(clean + 0.04 * rng.standard_normal(clean.shape), 0, 1)
+    assert cut_off_variance(noisy) ** 0.5 == pytest.approx(0.04, rel=0.2)
+
+
+def test_without_saturated_pixels_nothing_is_cut_off() -> None:
+    noise = np.random.default_rng(0).standard_normal((64, 64))
+    assert cut_off_variance(noise) == np.inf

@@ -12,7 +12,8 @@ from steepest.io.stores import open_store
 from steepest.segmentation import chan_vese, threshold_rof
 from steepest.segmentation.inputs import check_inputs
 from steepest.segmentation.proof import Faces, State, volume
-from steepest.segmentation.tiles.segment import _Found, _Work
+from steepest.segmentation.result import Found
+from steepest.segmentation.tiles.segment import TiledSegmentation
 from steepest.tiled.request import TileRequest
 from steepest.tiled.workspace import read
 
@@ -87,7 +88,8 @@ def test_proof_of_a_flux_is_that_of_one_piece(shape, spacing, complete):
     memory, workers = {1: ("200MB", 12), 2: ("200MB", 30), 3: ("1GB", 14)}[len(shape)]
     tiles = Tiles(memory=memory, halo=16, num_workers=workers)  # small tiles
     own = limits(None, tol=1e-9, max_num_iter=14)
-    work = _Work(TileRequest(image, (None, doubt), own, tiles, None, spacing), None, "test")
+    request = TileRequest(image, (None, doubt), own, tiles, None, spacing)
+    work = TiledSegmentation(request, None, "test")
     proven = []
 
     def run(rof):
@@ -112,9 +114,9 @@ def test_proof_of_a_flux_is_that_of_one_piece(shape, spacing, complete):
         assert found.energy == pytest.approx(one.energy, rel=1e-9)
         assert found.gap == 0 or not complete
         proven.append((one, State.of(volume(image), faces, faces.flow(p)).prove(level)))
-        return _Found(state, [found], status, np.zeros(2), 0.0, found.gap, False)
+        return Found(state, [found], status, rof.iterations, np.zeros(2), 0.0, found.gap, False)
 
-    result = work.segmented(run, 2)
+    result = work.run(run)
     ((one, exact),) = proven
     assert np.array_equal(result.labels, one.inside.reshape(shape))
     wrong = result.labels != exact.inside.reshape(shape)
@@ -124,7 +126,7 @@ def test_proof_of_a_flux_is_that_of_one_piece(shape, spacing, complete):
     # paths that link pixels do not leave the surroundings of a tile
     assert not np.any(one.doubtful.reshape(shape) & (doubt == 0))
     assert result.num_doubtful == np.count_nonzero(doubt)
-    assert one.doubt[1] <= result.doubtful_bound <= result.num_doubtful
+    assert one.doubt[2] <= result.doubtful_bound <= result.num_doubtful
     assert result.status is Status.MAX_ITERATIONS
 
 

@@ -193,7 +193,7 @@ def test_trainings_of_another_kind_are_not_resumed():
     assert read_settings(Path("run"), LineConfig).slope == 2
     for attempt in (
         lambda: read_settings(Path("run"), TrainingConfig),
-        lambda: train(TrainingConfig(network="semi-resnet"), "run"),
+        lambda: train(TrainingConfig(), "run"),
     ):
         with pytest.raises(InputError, match="unknown training settings: place, slope"):
             attempt()

@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from cases.trainings import CPU, GAP, PAPER, few_generated_images, here, one_image  # noqa: E402, F401
-from steepest import learning  # noqa: E402
+from cases.trainings import CPU, GAP, PLAIN, few_generated_images, here, one_image  # noqa: E402, F401
 from steepest.core.errors import InputError  # noqa: E402
-from steepest.learning.flows import objectives, weights  # noqa: E402
-from steepest.learning.flows.training import PRESETS, TrainingConfig, train  # noqa: E402
+from steepest.learning.flows.mean_flux_loss import gap_loss  # noqa: E402
+from steepest.learning.flows.training import TrainingConfig  # noqa: E402
 from steepest.learning.flows.training.task import FlowTask, make_task  # noqa: E402
 from steepest.learning.training import Recipe  # noqa: E402
 from steepest.learning.training.learner import Learner, learning_rate  # noqa: E402
@@ -36,7 +35,6 @@ from steepest.learning.training.learner import Learner, learning_rate  # noqa: E
             learning_rate=st.floats(1e-9, 10),
         ),
         network_config=st.dictionaries(st.text(), st.integers()),
-        objective_options=st.dictionaries(st.text(), st.floats(0, 1) | st.text()),
     )
 )
 def test_settings_survive_json(config):
@@ -74,33 +72,11 @@ def test_unknown_settings():
         TrainingConfig.from_json({"epoch": 3})
 
 
-def test_the_presets_are_the_recipes():
-    paper, report = PRESETS["paper"], PRESETS["report"].recipe
-    assert paper == TrainingConfig()
-    recipe = paper.recipe
-    assert (recipe.num_steps, recipe.learning_rate, recipe.clip) == (468_750, 3e-4, 1)
-    assert (paper.objective, paper.times, paper.t_max) == ("paper", 50, 0.2)
-    assert (report.epochs, report.learning_rate) == (55, 5e-4)
-    for config in PRESETS.values():
-        network = weights.REGISTRY.build(config.network, dict(config.network_config))
-        objectives.check_objective(config.objective, network)
-        assert callable(objectives.find_objective(config.objective))
-
-
-def test_objectives_for_other_networks_are_refused():
-    with pytest.raises(
-        InputError, match="objective='gap' needs a method mean_flux, which SemiResNet"
-    ):
-        train(PAPER.replace(objective="gap"), "run")
-    with pytest.raises(InputError, match="objective='nothing'; allowed is one of paper"):
-        objectives.find_objective("nothing")
-
-
 def test_learning_rates():
-    constant = PAPER.replace(learning_rate=2.0, warmup=4)
+    constant = PLAIN.replace(learning_rate=2.0, warmup=4)
     rates = [learning_rate(constant.recipe, step) for step in range(6)]
     assert rates == [0.5, 1.0, 1.5, 2.0, 2.0, 2.0]
-    cosine = PAPER.replace(learning_rate=2.0, schedule="cosine", images=8, batch=2, epochs=25)
+    cosine = PLAIN.replace(learning_rate=2.0, schedule="cosine", images=8, batch=2, epochs=25)
     rates = [learning_rate(cosine.recipe, step) for step in range(cosine.recipe.num_steps)]
     assert rates[0] == 2
     assert rates[50] == pytest.approx(1)  # half way
@@ -111,22 +87,12 @@ def test_learning_rates():
 # ----------------------------------------------------------------------------- one step
 
 
-@pytest.fixture
-def pull(monkeypatch):
+class Pull(FlowTask):
     """An objective whose gradient is known: every weight is pulled towards 3."""
 
-    def toward_three(network, u0, t, generator):
+    def objective(self, network, u0, t, generator):
         total = sum(((p - 3) ** 2).sum() / 2 for p in network.parameters())
         return {"total": total, "where": u0.mean()}
-
-    monkeypatch.setitem(objectives.OBJECTIVES, "pull", toward_three)
-    return PAPER.replace(objective="pull", ema=0.8)
-
-
-def new_learner(config):
-    objective = objectives.find_objective(config.objective)
-    task = FlowTask(config, CPU, objective, one_image()[0], ())
-    return Learner(config, task, CPU, begin=True)
 
 
 def values(network):
@@ -134,8 +100,9 @@ def values(network):
 
 
 @pytest.mark.parametrize("clip", [0.0, 1.0])
-def test_steps_are_adam_on_the_clipped_gradient(pull, clip):
-    learner = new_learner(pull.replace(clip=clip))
+def test_steps_are_adam_on_the_clipped_gradient(clip):
+    config = PLAIN.replace(ema=0.8, clip=clip)
+    learner = Learner(config, Pull(config, CPU, one_image()[0], ()), CPU, begin=True)
     recipe = learner.recipe
     x = values(learner.network)
     average, first, second = x.clone(), torch.zeros_like(x), torch.zeros_like(x)
@@ -160,20 +127,18 @@ def test_steps_are_adam_on_the_clipped_gradient(pull, clip):
 
 
 def test_bfloat16_is_inside_the_network_only():
-    torch.manual_seed(0)
-    network = learning.SemiResNet(channels=8)
-    u0, t = torch.rand(3, 1, 16, 16), torch.tensor([0.0, 0.05, 0.2])
-    phi = network.propose(u0, t)[1]
-    objective = objectives.find_objective("paper")
-    exact = objective(network, u0, t, None)
+    task = make_task(GAP, CPU)
+    network, (u0, t) = task.build(), task.batches[0]
+    for stage in network.stages:
+        torch.nn.init.normal_(stage.leave.weight, std=0.1)
+    exact = network.mean_flux(u0, t)
+    loss = gap_loss(network, u0, t, torch.Generator().manual_seed(0))["total"]
     with torch.autocast("cpu", torch.bfloat16):
-        rough_u, rough_phi = network.propose(u0, t)
-        terms = objective(network, u0, t, None)
-    assert rough_u.dtype == rough_phi.dtype == torch.float32
-    difference = float((rough_phi - phi).detach().abs().max() / phi.detach().abs().max())
-    assert 1e-6 < difference < 0.05
-    assert terms["total"].dtype == torch.float32
-    assert terms["total"].item() == pytest.approx(exact["total"].item(), rel=0.05)
+        rough = network.mean_flux(u0, t)
+        terms = gap_loss(network, u0, t, torch.Generator().manual_seed(0))
+    assert rough.dtype == terms["total"].dtype == torch.float32
+    assert 1e-6 < float((rough - exact).detach().abs().max()) < 0.05
+    assert terms["total"].item() == pytest.approx(loss.item(), rel=0.05)
     terms["total"].backward()
     assert all(p.grad is not None and p.grad.dtype == torch.float32 for p in network.parameters())
 
@@ -182,8 +147,8 @@ def test_bfloat16_is_inside_the_network_only():
 
 
 def test_validation_is_the_same_for_all_seeds():
-    found = [make_task(PAPER.replace(seed=seed), CPU).batches for seed in (0, 1)]
-    assert len(found[0]) == PAPER.recipe.steps_per_epoch
+    found = [make_task(PLAIN.replace(seed=seed), CPU).batches for seed in (0, 1)]
+    assert len(found[0]) == PLAIN.recipe.steps_per_epoch
     for (u0, t), (v0, s) in zip(*found, strict=True):
         assert torch.equal(u0, v0)
         assert torch.equal(t, s)

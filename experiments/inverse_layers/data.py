@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from steepest.core.errors import InputError
+from steepest.core.grey import CHANNELS, to_planes
 from steepest.core.numbers import check_count
-from steepest.core.pixels import CHANNELS, to_planes
 from steepest.io import read_image, read_labels
 
 from .classes import Classes, find_classes

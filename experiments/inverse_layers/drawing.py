@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image as Pillow
 
 from steepest.core.errors import InputError
+from steepest.core.grey import to_planes
 from steepest.core.numbers import check_count, check_number
-from steepest.core.pixels import to_planes
 
 from .classes import IGNORE
 

@@ -12,6 +12,7 @@ from steepest import layers
 from steepest.core.errors import InputError
 from steepest.core.numbers import check_choice
 
+from . import evolutions
 from .presets import EVOLUTIONS, PRESETS
 
 
@@ -38,7 +39,8 @@ def make_layer(description: Mapping[str, Any]) -> nn.Module | None:
     name = options.pop("evolution", "heat")
     if name not in EVOLUTIONS:
         raise InputError(f"layer: evolution={name!r}; allowed are {', '.join(EVOLUTIONS)}")
-    kind = getattr(layers, EVOLUTIONS[name])
+    own_name = EVOLUTIONS[name]
+    kind = getattr(layers if hasattr(layers, own_name) else evolutions, own_name)
     own = dict(inspect.signature(kind).parameters)
     parameters = dict(own)
     if name != "heat":

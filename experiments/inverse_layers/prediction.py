@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from steepest.core.errors import InputError
-from steepest.core.pixels import to_planes
+from steepest.core.grey import to_planes
 
 from .classes import IGNORE
 

@@ -14,6 +14,8 @@ from typing import Any
 
 from steepest import layers
 
+from . import evolutions
+
 _LAYERS = {"wbc": 20, "dsb": 30, "deeplabv3+": 35, "hrnetv2-w48": 30}
 
 PRESETS: dict[str, dict[str, Any]] = {"default": {"steps": 20, "dt": 0.025}} | {
@@ -28,7 +30,7 @@ the network of Table 1."""
 
 EVOLUTIONS = {"heat": "InverseHeat"} | {
     re.sub(r"\B(?=[A-Z])", "-", name.removesuffix("Flow")).lower(): name
-    for name in layers.__all__
+    for name in (*layers.__all__, *evolutions.__all__)
     if name.endswith("Flow")
 }
-"""Classes of `steepest.layers`, a layer or the operator of `InverseEvolution`, by name."""
+"""Classes of `steepest.layers` or `.evolutions`, a layer or the operator of `InverseEvolution`."""

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from steepest.core.errors import InputError
+from steepest.core.grey import to_planes
 from steepest.core.numbers import check_count
-from steepest.core.pixels import to_planes
 
 from .geometry import fit_size
 from .prediction import probabilities

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.crops import Fill, Method
+from benchmarks.echo_exchange import echo_exchange
 from steepest.core.errors import InputError
-from steepest.inpainting import masks
 
 from . import fill, load, propose_mask
 from .weights import REGISTRY
@@ -52,7 +52,7 @@ def choosers(paths: Sequence[Path]) -> dict[str, tuple[Method, Fill | None]]:
 
         def refined(image: np.ndarray, density: float, first: Method = proposed) -> np.ndarray:
             mask = first(image, density)
-            return masks.echo_exchange(image, mask, channel_axis=-1, rng=0, cycles=1, num_threads=1)
+            return echo_exchange(image, mask, channel_axis=-1, rng=0, cycles=1, num_threads=1)
 
         name = {"joint": "mask GAN, small", "diffusion": "mask network"}[mode]
         if mode == "joint":

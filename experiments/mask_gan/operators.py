@@ -18,6 +18,8 @@ from steepest import inpainting
 from steepest.cli.types import Count
 from steepest.inpainting import masks
 
+from .curvature_driven import CurvatureDriven
+from .mumford_shah import MumfordShah
 from .options import Folder
 
 RESULTS = Path(__file__).with_name("results")
@@ -27,8 +29,8 @@ OPERATORS = {
     "homogeneous diffusion": inpainting.Diffusion(),
     "biharmonic": inpainting.Biharmonic(),
     "edge enhancing": inpainting.EdgeEnhancing(),
-    "curvature driven": inpainting.CurvatureDriven(),
-    "mumford shah": inpainting.MumfordShah(),
+    "curvature driven": CurvatureDriven(),
+    "mumford shah": MumfordShah(),
     "total variation": inpainting.MinimalTotalVariation(),
 }
 PAPER = (  # Table 2: 1,000 images of ImageNet; other methods with the masks of NetM

@@ -17,12 +17,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
-from scipy.sparse import csr_matrix, vstack
+from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import svds
 from skimage.data import shepp_logan_phantom
 from skimage.metrics import peak_signal_noise_ratio
 from skimage.transform import iradon, resize
 
+from benchmarks.patch_tasks import parallel_beams
 from steepest import divergence, gradient, motion
 
 TV_ALONE = 0.5  # this and the next numbers are the best ones for phantom 0
@@ -31,22 +32,8 @@ SIZE, ANGLES, NOISE = 96, 12, 0.02  # noise: standard deviation relative to the 
 
 
 def projections(size: int, angles: np.ndarray) -> csr_matrix:
-    """Parallel-beam projections of (size, size): each pixel goes to the two nearest detectors.
-
-    Detectors have spacing 1, and the one in the middle sees pixel ``size // 2``, as with
-    scikit-image's ``iradon``.
-    """
-    y, x = (np.indices((size, size)) - size // 2).reshape(2, -1)
-    pixels = np.arange(size * size)
-    blocks = []
-    for angle in np.deg2rad(angles):
-        place = x * np.cos(angle) - y * np.sin(angle) + size // 2
-        low = np.floor(place).astype(int)
-        rows, columns = np.concatenate([low, low + 1]), np.concatenate([pixels, pixels])
-        values = np.concatenate([low + 1 - place, place - low])
-        seen = (rows >= 0) & (rows < size)
-        blocks.append(csr_matrix((values[seen], (rows[seen], columns[seen])), (size, size * size)))
-    return vstack(blocks).tocsr()
+    """Parallel-beam projections at angles in degrees, placed as in scikit-image's ``iradon``."""
+    return parallel_beams(size, -np.deg2rad(angles), size // 2)
 
 
 def reconstruct(

@@ -2,7 +2,11 @@
 
 Duong, Chemseddine, Friz & Steidl, *Telegrapher's generative model via Kac flows* (2025).
 `steepest.posterior.Kac` draws the process exactly. Here it is compared with a simulation turn by
-turn; its velocity moves samples back from time 1 to 0.1; and a network learns a checkerboard.
+turn; its velocity moves samples back from time 1 to 0.1; and a network learns a checkerboard. The
+dense network of `steepest.posterior` does not: after 2000 steps 48 % of its Kac samples and 45 % of
+its straight ones lie on the white squares (of uniform points half do), at Wasserstein distances of
+0.27 and 0.25 (`python -m experiments.probability.kac`). With waves of the position as inputs, both
+paths reach the floor, and neither is better.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ import math
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from steepest import posterior
 
@@ -65,15 +70,48 @@ def checkerboard(n: int, rng: np.random.Generator) -> np.ndarray:
     return x
 
 
-def learned(path: object, seed: int, steps: int) -> float:
-    """Return the Wasserstein-2 distance of 1000 samples from the checkerboard."""
+class Waves(nn.Module):
+    """A dense network that is also given cos(k x) and sin(k x), k = 1 ... 4."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        sizes = [2 * 9 + 5, 256, 256, 256]
+        layers = [(nn.Linear(m, n), nn.SiLU()) for m, n in zip(sizes[:-1], sizes[1:], strict=True)]
+        self.layers = nn.Sequential(*(each for pair in layers for each in pair), nn.Linear(256, 2))
+
+    def forward(self, t: Tensor, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the velocity (n, 2)."""
+        turns = math.pi * torch.outer(t, torch.tensor([1.0, 2.0]))
+        phases = (x[:, :, None] * torch.arange(1.0, 5.0)).flatten(1)
+        parts = [x, t[:, None], *(f(a) for a in (turns, phases) for f in (torch.cos, torch.sin))]
+        return self.layers(torch.cat(parts, 1))
+
+
+def learned(
+    path: posterior.Path, seed: int, steps: int, velocity: nn.Module | None
+) -> tuple[float, float]:
+    """Return the Wasserstein-2 distance of 2000 samples from the board, and the share beside it."""
     rng = np.random.default_rng(seed)
     model = posterior.learn(
         checkerboard(20_000, rng), path=path, coupling=posterior.Independent(), steps=steps,
-        rng=seed,
+        rng=seed, velocity=velocity, learning_rate=1e-3 if velocity is None else 3e-3,
     )  # fmt: skip
-    samples = model.sample(count=1000, rng=seed, num_steps=50).samples[0]
-    return wasserstein(samples, checkerboard(1000, rng))
+    samples = model.sample(count=2000, rng=seed, num_steps=50).samples[0]
+    beside = float(((np.floor(samples[:, 0]) + np.floor(samples[:, 1])) % 2 != 0).mean())
+    return wasserstein(samples, checkerboard(2000, rng)), beside
+
+
+def table(seeds: range, steps: int, *, waves: bool) -> tuple[str, float]:
+    """Return distances and shares beside the board of both paths, and the worst Kac distance."""
+    texts, worst = [], 0.0
+    for name, path in (("Kac", posterior.Kac(9.0, 3.0)), ("straight", posterior.Straight())):
+        torch.manual_seed(0)
+        runs = [learned(path, seed, steps, Waves() if waves else None) for seed in seeds]
+        distances, beside = zip(*runs, strict=True)
+        ends = " to ".join(f"{d:.2f}" for d in sorted({min(distances), max(distances)}))
+        texts.append(f"{name} {ends}, {np.mean(beside):.0%} beside it")
+        worst = max(worst, max(distances)) if name == "Kac" else worst
+    return "; ".join(texts), worst
 
 
 def rows(quick: bool = False) -> list[Row]:
@@ -91,10 +129,8 @@ def rows(quick: bool = False) -> list[Row]:
             f"{float(small.var()):.5f}/{variance(path, 0.1):.5f}, atoms "
             f"{atoms:.3f}/{math.exp(-0.1 * rate):.3f}"
         )
-    seeds, steps = (range(1), 1000) if quick else (range(3), 2000)
-    kac = [learned(posterior.Kac(9.0, 3.0), seed, steps) for seed in seeds]
-    straight = [learned(posterior.Straight(), seed, steps) for seed in seeds]
-    floor = wasserstein(checkerboard(1000, rng), checkerboard(1000, rng))
+    board, worst_kac = table(range(1 if quick else 3), 1000 if quick else 2000, waves=True)
+    floor = wasserstein(checkerboard(2000, rng), checkerboard(2000, rng))
     return [
         Row("Kac process: exact draw", "Duong, Chemseddine, Friz & Steidl 2025",
             "simulation turn by turn (Kolmogorov distance)", "at most .0021", f"{worst:.4f}",
@@ -105,6 +141,9 @@ def rows(quick: bool = False) -> list[Row]:
             "; ".join(texts), True),
         Row("Kac path on a checkerboard", "Duong, Chemseddine, Friz & Steidl 2025",
             f"exact samples: W2 {floor:.2f}", "Kac .19 to .21, straight .23 to .24 (floor .13)",
-            f"Kac {min(kac):.2f} to {max(kac):.2f}, straight {min(straight):.2f} to "
-            f"{max(straight):.2f}", max(kac) <= 0.21),
+            board, worst_kac <= 0.21),
     ]  # fmt: skip
+
+
+if __name__ == "__main__":
+    print(table(range(2), 2000, waves=False)[0])

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.startup import describe
 from experiments.tvflownet import Evaluation, Still, TruthSource, load_method
-from steepest.learning.flows.training import PRESETS, train
+from experiments.tvflownet.networks import PRESETS, train
 
 EPOCHS = 10
 COUNTS = (100, 32, 6)

@@ -1,4 +1,4 @@
-"""``python -m experiments.tvflownet``: reproduce the paper's tables."""
+"""``python -m experiments.tvflownet tables``: reproduce the paper's tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from steepest.cli.progress import progress
 from steepest.cli.types import Count, FromZero, Positive, count, word
 from steepest.core.errors import InputError
 
-PROGRAM = "python -m experiments.tvflownet"
 DEFAULT_TABLES = (2, 3, 4, 5, 6, 7, 9)
 _QUICK = 5
 _PROTOCOL = Parameter(group="Protocol")
@@ -40,13 +39,15 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(map(int, parts)))
 
 
-def tvflownet(
+def tables(
     *,
     images: Annotated[str, Parameter(metavar="FOLDER")],
     networks: Annotated[
         list[str] | None, Parameter(consume_multiple=True, metavar="NAME..")
     ] = None,
-    tables: Annotated[tuple[int, ...], word(_numbers, "N1,N2,..")] = DEFAULT_TABLES,
+    numbers: Annotated[
+        tuple[int, ...], Parameter(name="--tables"), word(_numbers, "N1,N2,..")
+    ] = DEFAULT_TABLES,
     no_certificates: bool = False,
     pictures: bool = False,
     count: Annotated[Any, word(_counts, "N"), _PROTOCOL] = None,
@@ -74,7 +75,7 @@ def tvflownet(
         photographs to crop
     networks
         names or weight files, each optionally with @SIZE (default: all shipped)
-    tables
+    numbers
         tables of the paper, 1 to 9 (1 takes hours)
     no_certificates
         omit the table of guaranteed errors
@@ -105,10 +106,10 @@ def tvflownet(
 
     Examples
     --------
-    python -m experiments.tvflownet --images photos/ --quick         a few images, as a check
-    python -m experiments.tvflownet --images photos/ -o results      all tables, shipped networks
-    python -m experiments.tvflownet --images photos/ --tables 2,3,6 --networks mean-flux unet
-    python -m experiments.tvflownet --images photos/ --networks runs/unet.safetensors@96 --count 50
+    python -m experiments.tvflownet tables --images photos/ --quick         a few
+    python -m experiments.tvflownet tables --images photos/ -o results      all tables
+    python -m experiments.tvflownet tables --images photos/ --tables 2,3,6 --networks mean-flux unet
+    python -m experiments.tvflownet tables --images photos/ --networks runs/unet@96 --count 50
 
     Notes
     -----
@@ -145,7 +146,7 @@ def tvflownet(
         store=Path(output) / "scores", overwrite=overwrite, meter=_meter(not reporting.quiet),
     )  # fmt: skip
     silent, made, refuted = reporting.quiet or reporting.json, [], 0
-    for table in _tables_of(evaluation, tables):
+    for table in _tables_of(evaluation, numbers):
         made.append(table)
         if not silent:
             print(to_markdown(table), flush=True)

@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from steepest.learning.flows.units import CONTRAST
-
 from . import paper
 from .measurements import Measurement, Pair
 from .measures import psnr, ssim
 from .methods import Learned, Method
 from .table import Cell, Row, Scores, Table, make_rows, over_repeats
 from .truth import TIMES
+from .units import CONTRAST
 
 GRADIENT_EPS = 1e-4
 SIZE = "96"

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from steepest.learning.flows.units import CONTRAST
-
 from . import paper
 from .measurements import Measurement, Pair, compare_stacks
 from .methods import Method
 from .paper import SIZES, Figure
 from .table import Cell, Row, Scores, Table
 from .truth import NUM_TIMES, STEP, TIMES, TruthSource, time_derivative
+from .units import CONTRAST
 
 LABEL = "joint"
 COUNTS = {"32": 6, "96": 6, "256": 3}

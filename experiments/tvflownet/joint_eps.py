@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.startup import describe
 from experiments.tvflownet import Still, TruthSource
-from steepest.learning.flows.losses import TV_EPS
+from experiments.tvflownet.networks.losses import TV_EPS
 
 from .images import crops
 from .joint import joint, run_joint

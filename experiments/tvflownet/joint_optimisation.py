@@ -13,14 +13,15 @@ from torch import Tensor
 from steepest.core.arrays import prepare_image
 from steepest.core.errors import InputError
 from steepest.core.numbers import check_count, check_number
-from steepest.learning.flows.fields import drop_unused, initial_flux, project
-from steepest.learning.flows.losses import weighted_sum
-from steepest.learning.flows.paper_network import FLUX_EPS
-from steepest.learning.flows.units import CONTRAST
+from steepest.learning.flows.fields import drop_unused, project
+
+from .networks.losses import weighted_sum
+from .networks.paper_network import FLUX_EPS, initial_flux
+from .units import CONTRAST
 
 EPS = 1e-10
 """What is added under the root of the total variation, in the paper's units; the paper's is larger,
-`steepest.learning.flows.losses.TV_EPS`."""
+`.networks.losses.TV_EPS`."""
 
 _ITERATIONS = ((96, 2_000), (256, 14_000))  # up to this side of the image
 _ITERATIONS_LARGE = 20_000
@@ -75,7 +76,7 @@ def joint_optimisation(
 ) -> JointResult:
     """Compute the flow of one image at all times together, by Adam on the loss (12).
 
-    Minimises the terms of `steepest.learning.paper_loss` over the values of ``v = 5 u`` and
+    Minimises the terms of `.networks.paper_loss` over the values of ``v = 5 u`` and
     ``phi`` at every pixel and time, starting from ``v = v0`` and ``phi = phi_ini(v0)``. The
     derivative in time is a backward difference, paired with the later flux:
     ``(v_k - v_{k-1}) / (tau_k - tau_{k-1}) = div phi_k``. The subgradient condition also couples
@@ -96,7 +97,7 @@ def joint_optimisation(
         Learning rate of Adam.
     eps : float
         Smoothing of the total variation (default 1e-10); the paper's is
-        `steepest.learning.flows.losses.TV_EPS`, 1e-4. Every flat pixel adds ``sqrt(eps)`` to a sum
+        `.networks.losses.TV_EPS`, 1e-4. Every flat pixel adds ``sqrt(eps)`` to a sum
         that the loss squares, so the loss of the exact flow is not 0: with 1e-4 the result is
         worse, and the more pixels, the worse.
     device : str or torch.device
@@ -108,7 +109,7 @@ def joint_optimisation(
         Called as ``on_step(iteration, terms)`` after each iteration, where ``terms`` is the loss
         before it. Returning True stops. Reading values makes a GPU wait.
     alpha1, alpha2, tv_term, penalty : optional
-        See `steepest.learning.paper_loss`.
+        See `.networks.paper_loss`.
 
     Returns
     -------

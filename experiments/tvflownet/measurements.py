@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from steepest.learning.flows.units import CONTRAST
-
 from .measures import psnr, ssim
 from .methods import Method
 from .reconstruction import by_bands, by_differences, by_quadrature
 from .table import Scores
 from .truth import NUM_TIMES, STEP, TIMES, TruthSource, time_derivative
+from .units import CONTRAST
 
 Pair = tuple[float, float]
 FACTORS = (3.0, 0.3)

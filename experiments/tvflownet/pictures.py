@@ -14,7 +14,6 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from steepest.core.errors import InputError
-from steepest.learning.flows.units import CONTRAST
 from steepest.plot.canvas import (
     FAINT,
     HAIR,
@@ -29,6 +28,7 @@ from steepest.plot.canvas import (
 from .measures import psnr
 from .methods import Learned, Method
 from .truth import STEP, TIMES, TruthSource, time_derivative
+from .units import CONTRAST
 
 SHOWN = TIMES[[0, 5, 12, 25, 49]]
 """0, 0.1, 0.24, 0.5, 0.98 in the paper's time."""

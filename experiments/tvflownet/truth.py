@@ -20,7 +20,8 @@ import numpy as np
 from steepest import Accuracy, Solver
 from steepest.core.errors import InputError
 from steepest.flows.flow import tv_flow
-from steepest.learning.flows.units import CONTRAST
+
+from .units import CONTRAST
 
 NUM_TIMES = 50
 STEP = 0.02 / CONTRAST

@@ -6,11 +6,14 @@ import math
 import re
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from steepest.core.errors import InputError
 
 from .methods import Learned
+
+if TYPE_CHECKING:
+    from steepest.learning.weight_files import Registry
 
 SHIPPED = ("semi-resnet", "unet", "lgd", "mean-flux")
 _SIZE = re.compile(r"\d+|mixed")
@@ -19,7 +22,7 @@ _ENDINGS = (".safetensors", ".json")
 
 
 def load_method(spec: str, device: str = "cpu") -> Learned:
-    """A network by name or by the path of its weights, as for `steepest.learning.load`.
+    """A network by name (`SHIPPED`) or by the path of its weights.
 
     ``spec`` may end in ``@SIZE``, where SIZE is the training size: a number or "mixed". Without it,
     the training size is the crop size recorded in the weights, else the end of the file's name
@@ -32,17 +35,16 @@ def load_method(spec: str, device: str = "cpu") -> Learned:
     InputError
         If the name is unknown, the file is missing or damaged, or the device is not available.
     """
-    from steepest.learning import load
     from steepest.learning.device import find_device
-    from steepest.learning.flows.weights import REGISTRY
 
     name, given = split_spec(spec)
-    module = load(name, map_location=find_device(device))
-    metadata = dict(REGISTRY.read_description(name)["metadata"])
+    registry = _registry_of(name)
+    module = registry.load(name, map_location=find_device(device))
+    metadata = dict(registry.read_description(name)["metadata"])
     stem = file_label(name)
     training = given or training_size(metadata, stem)
     label = stem if stem.endswith(f"-{training}") else f"{stem}-{training}"
-    return Learned(module, REGISTRY.network_name(module), training, label, digest(module), metadata)
+    return Learned(module, registry.network_name(module), training, label, digest(module), metadata)
 
 
 def shipped() -> list[str]:
@@ -53,13 +55,27 @@ def shipped() -> list[str]:
     InputError
         If there are none.
     """
-    from steepest.learning.flows.weights import REGISTRY
-
-    folder = REGISTRY.shipped
-    found = [name for name in SHIPPED if folder and (folder / f"{name}.safetensors").is_file()]
+    folders = {name: _registry_of(name).shipped for name in SHIPPED}
+    found = [
+        name
+        for name, folder in folders.items()
+        if folder and (folder / f"{name}.safetensors").is_file()
+    ]
     if not found:
         raise InputError("this installation has no weights: give weight files by --networks")
     return found
+
+
+def _registry_of(name: str) -> Registry:
+    """The registry that knows a name; for a path, one that knows all networks."""
+    from steepest.learning.flows import weights as own
+    from steepest.learning.weight_files import Registry
+
+    from .networks import REGISTRY
+
+    if name in own.NETWORKS:
+        return own.REGISTRY
+    return Registry({**REGISTRY.networks, **own.NETWORKS}, REGISTRY.shipped)
 
 
 def split_spec(spec: str) -> tuple[str, str]:

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from steepest import layers
 
-NAMED = {
-    "TotalVariationFlow",
-    "CurvatureFlow",
-    "AllenCahnFlow",
-    "PorousMediumFlow",
-    "AdvectionDiffusionReactionFlow",
-}
-NEW = [name for name in layers.__all__ if name.endswith("Flow") and name not in NAMED]
+NEW = [name for name in layers.__all__ if name.endswith("Flow") and name != "TotalVariationFlow"]
 
 
 def new_layers(**options: object) -> dict[str, layers.InverseEvolution]:

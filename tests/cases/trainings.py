@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import steepest
-from steepest.learning.flows.training import PRESETS, TrainingConfig, data
+from steepest.learning.flows.training import TrainingConfig, data
 from steepest.learning.images import Collection
 
 ELSEWHERE = {  # other processes find the same package
@@ -21,32 +21,10 @@ ELSEWHERE = {  # other processes find the same package
     "PYTHONPATH": str(Path(steepest.__file__).parents[1]),
 }
 CPU = torch.device("cpu")
-PAPER = PRESETS["smoke"].replace(
-    network_config={"channels": 4, "depth": 3},
-    crop=12,
-    images=6,
-    batch=2,
-    epochs=4,
-    times=3,
-)
 GAP = TrainingConfig(
-    network="mean-flux",
-    network_config={"channels": [4, 4, 4], "stages": 2},
-    objective="gap",
-    data="generated",
-    crop=16,
-    times=1,
-    t_min=0.002,
-).replace(
-    images=6,
-    batch=2,
-    epochs=4,
-    learning_rate=2e-3,
-    schedule="cosine",
-    warmup=3,
-    ema=0.9,
-    precision="bfloat16",
-)
+    network_config={"channels": [4, 4, 4], "stages": 2}, data="generated", crop=16, t_max=0.2
+).replace(images=6, batch=2, epochs=4, learning_rate=2e-3, warmup=3, ema=0.9, validate_every=1)
+PLAIN = GAP.replace(schedule="constant", warmup=0, ema=0.0, precision="float32")
 
 
 @pytest.fixture(scope="module", autouse=True)

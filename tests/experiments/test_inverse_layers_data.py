@@ -13,7 +13,7 @@ from PIL import Image as Pillow
 
 from experiments.inverse_layers import IGNORE, Classes, fit_size, open_pairs, split
 from steepest.core.errors import InputError
-from steepest.core.pixels import to_planes
+from steepest.core.grey import to_planes
 
 RNG = np.random.default_rng(5)
 

@@ -20,7 +20,7 @@ from experiments import inverse_layers  # noqa: E402
 from experiments.inverse_layers import SegmentationConfig, fit_size, predict  # noqa: E402
 from experiments.inverse_layers.__main__ import main  # noqa: E402
 from experiments.inverse_layers.trained import open_trained  # noqa: E402
-from steepest.core.pixels import to_planes  # noqa: E402
+from steepest.core.grey import to_planes  # noqa: E402
 from steepest.io import read_image, read_labels, write_image  # noqa: E402
 
 

@@ -1,4 +1,4 @@
-"""``python -m experiments.tvflownet``: errors are reported in one line."""
+"""``python -m experiments.tvflownet tables``: errors are reported in one line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from cases.terminal import refusal
 from experiments.tvflownet.__main__ import main
 
-QUICK = ["--images", ".", "--quick"]
+QUICK = ["tables", "--images", ".", "--quick"]
 
 
 @pytest.fixture(autouse=True)

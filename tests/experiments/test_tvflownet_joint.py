@@ -13,9 +13,9 @@ from experiments.tvflownet.joint_optimisation import (  # noqa: E402
     default_iterations,
     joint_optimisation,
 )
-from steepest.learning.flows import losses  # noqa: E402
+from experiments.tvflownet.networks import losses  # noqa: E402
+from experiments.tvflownet.units import CONTRAST  # noqa: E402
 from steepest.learning.flows.fields import gradient  # noqa: E402
-from steepest.learning.flows.units import CONTRAST  # noqa: E402
 
 GRID = 0.02 * np.arange(10)
 

@@ -117,8 +117,8 @@ def test_certificates_are_counted() -> None:
 def test_networks_are_loaded_into_their_rows(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("safetensors")
+    from experiments.tvflownet.networks import SemiResNet, save
     from experiments.tvflownet.weights import load_method, training_size, training_times
-    from steepest.learning import SemiResNet, save
 
     training = {"crop": [32, 256], "images": 60, "batch": 2}
     save(SemiResNet(), tmp_path / "mine", {"training": training, "steps": 90, "seconds": 120.0})
@@ -185,7 +185,7 @@ def test_command_writes_and_goes_on(
     monkeypatch.setattr("experiments.tvflownet.load_method", lambda name, device: Solver())
     monkeypatch.setattr("experiments.tvflownet.protocol.SIZES", ("32",))
     monkeypatch.setitem(protocol.NEEDS, 2, (("solution", "32"),))
-    command = ["--images", str(folder), "--networks", "any", "--tables", "2"]
+    command = ["tables", "--images", str(folder), "--networks", "any", "--tables", "2"]
     command += ["--count", "1", "--no-certificates", "-o", str(tmp_path / "out")]
     assert main(command) == 0
     printed = capsys.readouterr().out

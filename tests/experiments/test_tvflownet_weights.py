@@ -19,18 +19,18 @@ from cases.tvflownet import crops_of_camera, folder  # noqa: E402, F401
 from experiments.tvflownet import paper, protocol, store  # noqa: E402
 from experiments.tvflownet.flux import flux_against_gradient, flux_table  # noqa: E402
 from experiments.tvflownet.methods import Learned, Still  # noqa: E402
+from experiments.tvflownet.networks import SemiResNet, save  # noqa: E402
 from experiments.tvflownet.paper import Figure  # noqa: E402
 from experiments.tvflownet.runner import Evaluation  # noqa: E402
 from experiments.tvflownet.table import Scores  # noqa: E402
 from experiments.tvflownet.truth import TIMES  # noqa: E402
 from experiments.tvflownet.weights import (  # noqa: E402
     SHIPPED,
+    _registry_of,
     load_method,
     split_spec,
     training_size,
 )
-from steepest.learning import SemiResNet, save  # noqa: E402
-from steepest.learning.flows import weights  # noqa: E402
 
 # ---------------------------------------------------------------- names and sizes
 
@@ -86,7 +86,7 @@ def test_signs_in_paths(spec: str, parts: tuple[str, str]) -> None:
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_networks(name: str) -> None:
     """A name is enough; at time 0 nothing has moved much, and later the variation is smaller."""
-    path = weights.REGISTRY.shipped / f"{name}.json"
+    path = _registry_of(name).shipped / f"{name}.json"
     if not path.with_suffix(".safetensors").is_file():
         pytest.skip(f"{name} is not in this checkout")
     method = load_method(name)

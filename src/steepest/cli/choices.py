@@ -120,7 +120,7 @@ class MethodChoice:
     """solve the flow, or let a network predict it and bound its error (needs torch; treats channels
     separately)"""
     network: str | None = None
-    """mean-flux (default), unet, lgd, semi-resnet, or the path of your own weights"""
+    """path of your own weights (default: those of the mean-flux network)"""
 
     learned = property(lambda self: self.method == "learned")
 

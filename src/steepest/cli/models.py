@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,13 +16,13 @@ from steepest.io import Image
 
 from . import choices
 from .certificates import Accuracy
-from .grey import Values
+from .grey import Values, values_of
+from .runner import Batch, Item
 from .types import FileName, Positive
 
 if TYPE_CHECKING:
     from steepest.patches import PatchModel
 
-    from .runner import Item
     from .sources import Source
 
 SAMPLES = 16  # of the posterior
@@ -163,46 +163,56 @@ def _floats(image: Image, parts: Sequence[np.ndarray]) -> Image:
 Change = Callable[[Image, Sequence[np.ndarray]], Image]
 
 
+@Parameter(name="*")
 @dataclass(frozen=True)
 class ModelRestoration:
-    """Restoration by a model: ``work`` of a batch that writes one image.
+    """The options that all restorations by a model share, and how they compute."""
 
-    ``restore(part, sigma, keywords)`` calls the library, and ``change`` makes the result of the
-    image and of its new pages.
-    """
+    prior: Prior = field(default_factory=Prior)
+    grey: choices.RangeChoice = field(default_factory=choices.RangeChoice)
+    threads: choices.Threads = field(default_factory=choices.Threads)
+    reading: choices.Reading = field(default_factory=choices.Reading)
+    writing: choices.ImageWriting = field(default_factory=choices.ImageWriting)
 
-    model: Model
-    prior: Prior
-    restore: Callable[[np.ndarray, float, dict[str, Any]], Any]
-    change: Change
-    values: Values
-    threads: choices.Threads
-    reading: choices.Reading
+    def batch(
+        self, images: tuple[str, ...], model: Model, kind: str,
+        restore: Callable[[np.ndarray, float, dict[str, Any]], Any],
+        change: Change = Image.with_parts,
+    ) -> Batch:  # fmt: skip
+        """A batch that writes NAME_kind for each image.
 
-    def work(self, item: Item) -> None:
-        pages: list[np.ndarray] = []
-        sigmas: list[float] = []
-        how = "given" if self.prior.sigma else "estimated"
+        ``restore(part, sigma, keywords)`` calls the library, and ``change`` makes the result of the
+        image and of its new pages.
+        """
+        values = values_of(self.grey, floats=self.writing.float)
 
-        def compute(page: Any, keywords: dict[str, Any]) -> Any:
-            nonlocal how
-            part, axis = item.grey.compute(page), keywords.get("channel_axis")
-            sigma = self.prior.sigma
-            if sigma is None:
-                span = 1.0 if part.dtype.kind == "u" else float(np.ptp(part)) or 1.0
-                sigma, least = steepest.estimate_noise(part, channel_axis=axis), _LEAST * span
-                if sigma < least:
-                    sigma, how = least, "assumed, because less was found"
-            sigmas.append(sigma)
-            if self.prior.weight is not None:
-                keywords = {**keywords, "weight": self.prior.weight}
-            result = self.restore(part, sigmas[-1], keywords)
-            pages.append(item.grey.back(result.image, image.array.dtype))
-            return result
+        def work(item: Item) -> None:
+            pages: list[np.ndarray] = []
+            sigmas: list[float] = []
+            how = "given" if self.prior.sigma else "estimated"
 
-        image = item.read(self.reading, self.values, prepare=self.model.suited)
-        self.model.report(item)
-        results = item.solve(image, compute, self.threads)
-        report_noise(item, sigmas, how, item.grey, image.array.dtype)
-        item.write(item.files["image"], self.change(image, pages))
-        item.certify(results, stationary, "gradient", "step")
+            def compute(page: Any, keywords: dict[str, Any]) -> Any:
+                nonlocal how
+                part, axis = item.grey.compute(page), keywords.get("channel_axis")
+                sigma = self.prior.sigma
+                if sigma is None:
+                    span = 1.0 if part.dtype.kind == "u" else float(np.ptp(part)) or 1.0
+                    sigma, least = steepest.estimate_noise(part, channel_axis=axis), _LEAST * span
+                    if sigma < least:
+                        sigma, how = least, "assumed, because less was found"
+                sigmas.append(sigma)
+                if self.prior.weight is not None:
+                    keywords = {**keywords, "weight": self.prior.weight}
+                result = restore(part, sigmas[-1], keywords)
+                pages.append(item.grey.back(result.image, image.array.dtype))
+                return result
+
+            image = item.read(self.reading, values, prepare=model.suited)
+            model.report(item)
+            results = item.solve(image, compute, self.threads)
+            report_noise(item, sigmas, how, item.grey, image.array.dtype)
+            item.write(item.files["image"], change(image, pages))
+            item.certify(results, stationary, "gradient", "step")
+
+        sources = self.reading.sources(images, self.writing.output)
+        return Batch(sources, work, self.writing.one_image(kind), self.writing.overwrite)

@@ -208,6 +208,8 @@ def describe(image: Image) -> str:
     words = [" x ".join(space), image.array.dtype.name]
     if image.channel_axis is not None:
         words.append(f"{shape[-1]} channels")
+    if image.metadata.orientation > 1:
+        words.append("turned upright")
     if image.alpha is not None:
         words.append("transparency kept")
     if image.axes.startswith("T"):

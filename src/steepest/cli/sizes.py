@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -26,9 +25,6 @@ PixelSize = Annotated[
         "0.75,0.25,0.25 (default: that of the file, if it has one; else sizes are in pixels)",
     ),
 ]
-
-
-SIZES = ("", "length", "area", "volume")
 
 
 @dataclass(frozen=True)
@@ -99,17 +95,3 @@ def _parse(text: str, count: int) -> tuple[tuple[float, ...], str]:
             f"--pixel-size {text}: allowed are {numbers} above zero, and a unit: 0.25, 4nm"
         )
     return values * (count if len(values) == 1 else 1), match[2] or "\u00b5m"
-
-
-def object_rows(
-    tables: Sequence[Any], head: Sequence[str], cells: Callable[[int, Any], list[Any]], space: str,
-    unit: str,
-) -> list[list[Any]]:  # fmt: skip
-    """The rows of a table of objects of all pages: ``cells(page, row)``, border and centroid."""
-    unit = unit.replace("\u00b5", "u")  # spreadsheets assume ASCII in CSV files
-    rows: list[list[Any]] = [[*head, "border", *space.lower(), "unit"]]
-    for page, table in enumerate(tables, 1):
-        for row in table:
-            centre = [f"{at:.3f}" for at in row["centroid"]]
-            rows.append([*cells(page, row), int(row["border"]), *centre, unit])
-    return rows

@@ -1,8 +1,10 @@
-"""The maps that ``steepest strain`` writes, as pictures and in words."""
+"""The maps that ``steepest strain`` writes: where they come from, as pictures, and in words."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,33 +17,101 @@ from .sizes import Lengths
 if TYPE_CHECKING:
     from .runner import Item
 
-MAPS = (
-    "strain_yy", "strain_xx", "strain_xy", "displacement_y", "displacement_x", "residual",
-    "strain_std",
-)  # fmt: skip
-Row = dict[str, dict[str, float]]
+PLACES: dict[str, dict[tuple[int, ...], str]] = {
+    "strain": {(0, 0): "strain_yy", (1, 1): "strain_xx", (0, 1): "strain_xy"},
+    "displacement": {(0,): "displacement_y", (1,): "displacement_x"},
+    "residual": {(): "residual"},
+    "strain_std": dict.fromkeys(np.ndindex(2, 2), "strain_std"),
+}  # attributes of `Displacement`, and where their components go; of several, the largest
+MAPS = tuple(dict.fromkeys(name for places in PLACES.values() for name in places.values()))
+_PICTURE = 1024  # pixels of a picture along its longer side
+_ROWS = 512  # that are read at a time
 
 
-def map_picture(name: str, values: np.ndarray, lengths: Lengths) -> Any:
-    """A figure of a map, with a colour bar."""
-    unit = f" ({lengths.unit})" if name.startswith("displacement") else ""
-    figure = new_figure(figsize=(7.0, 7.0 * min(max(values.shape[0] / values.shape[1], 0.4), 2.0)))
-    steepest.plot.scalar_map(
-        values, pixel_size=lengths.pixel_size, unit=lengths.unit,
-        title=name.replace("_", " ") + unit, ax=figure.add_subplot(),
-    )  # fmt: skip
-    return figure
+@dataclass(frozen=True)
+class Components:
+    """An attribute of `Displacement`, as an array whose components are written into maps."""
+
+    maps: Mapping[str, Any]
+    places: dict[tuple[int, ...], str]
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    def __setitem__(self, index: tuple[Any, ...], values: np.ndarray) -> None:
+        component, window = index[:-2], index[-2:]
+        if component not in self.places:
+            return
+        name = self.places[component]
+        values = np.where(np.isfinite(values), values, np.nan)
+        if component != next(key for key, place in self.places.items() if place == name):
+            values = np.maximum(self.maps[name][window], values)
+        self.maps[name][window] = values
 
 
-def report_strain(item: Item, rows: Sequence[Row], results: Sequence[Any]) -> None:
+def components(
+    maps: Mapping[str, Any], shape: tuple[int, ...], dtype: np.dtype
+) -> dict[str, Components]:
+    """Arrays for `Displacement`'s attributes that write into ``maps`` of images (H, W)."""
+    return {
+        name: Components(maps, places, (*(2,) * len(next(iter(places))), *shape), dtype)
+        for name, places in PLACES.items()
+    }
+
+
+def maps_of(result: steepest.motion.Displacement) -> dict[str, np.ndarray]:
+    """The maps of a result in memory."""
+    shape, whole = result.residual.shape, (slice(None), slice(None))
+    maps = {name: np.empty(shape, np.float32) for name in MAPS}
+    for name, target in components(maps, shape, result.residual.dtype).items():
+        for component in PLACES[name]:
+            target[(*component, *whole)] = getattr(result, name)[component]
+    return maps
+
+
+def write_pictures(
+    item: Item, maps: Mapping[str, Any], paths: Mapping[str, Path], lengths: Lengths
+) -> None:
+    """Write figures of the maps, with colour bars."""
+    for name, array in maps.items():
+        step = -(-max(array.shape) // _PICTURE)
+        values = array[::step, ::step]
+        unit = f" ({lengths.unit})" if name.startswith("displacement") else ""
+        ratio = min(max(values.shape[0] / values.shape[1], 0.4), 2.0)
+        figure = new_figure(figsize=(7.0, 7.0 * ratio))
+        steepest.plot.scalar_map(
+            values, pixel_size=lengths.pixel_size * step, unit=lengths.unit,
+            title=name.replace("_", " ") + unit, ax=figure.add_subplot(),
+        )  # fmt: skip
+        item.write(paths[name].with_suffix(".png"), figure)
+
+
+def report_strain(
+    item: Item, all_maps: Sequence[Mapping[str, Any]], results: Sequence[Any]
+) -> None:
     """Report mean, extremes and deviation of the strain of each image, and the largest gap."""
-    last = rows[-1]
-    words = ", ".join(f"{k} {v['mean']:.2g} (to {v['largest']:.2g})" for k, v in last.items())
-    item.report("strain", f"mean {words}", strain=list(rows))
-    item.report("deviation", f"{last['xx']['std']:.1g} of strain along x, at the median pixel")
+    rows = []
+    for maps in all_maps:
+        std = maps["strain_std"]
+        step = -(-max(std.shape) // _PICTURE)
+        usual = float(np.nanmedian(std[::step, ::step]))
+        rows.append({k: {**_facts(maps[f"strain_{k}"]), "std": usual} for k in ("yy", "xx", "xy")})
+    words = ", ".join(f"{k} {v['mean']:.2g} (to {v['largest']:.2g})" for k, v in rows[-1].items())
+    item.report("strain", f"mean {words}", strain=rows)
+    item.report("deviation", f"{usual:.1g} of strain, at the median pixel")
 
     def gaps(_: Any) -> Any:
         worst = max(result.gaps[-1] for result in results)
         return f"relative gap {worst:.1e} of the last warp", {"gap": worst}
 
     item.certify(results, gaps)
+
+
+def _facts(array: Any) -> dict[str, float]:
+    """Mean, least and largest value, read some rows at a time."""
+    height, width = array.shape
+    parts = [
+        (float(rows.sum(dtype=float)), float(rows.min()), float(rows.max()))
+        for rows in (array[a : min(a + _ROWS, height), 0:width] for a in range(0, height, _ROWS))
+    ]
+    sums, least, largest = zip(*parts, strict=True)
+    return {"mean": sum(sums) / (height * width), "least": min(least), "largest": max(largest)}

@@ -119,7 +119,7 @@ def run(
     if reporting.json:
         same = ("stopped", "seconds", "best_score", "best_epoch")
         values = {
-            "command": command.split()[-1], "network": result.config.network,
+            "command": command.split()[-1],
             "weights": str(result.path) if row else None,
             "log": str(result.path.with_name("log.csv")), "steps": steps, "num_steps": num_steps,
             "criterion": getattr(result.config, "criterion", "loss"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from math import inf, log10, sqrt
+from math import exp, inf, log, log10, sqrt
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,13 @@ from . import streams
 from .container import Header, write
 from .decode import reconstruct
 from .filling import choose_levels, choose_mask, choose_values, fill, mask_chooser
-from .search import search_density
 
 _SHARE = 0.6  # mean squared error of rounding (step^2 / 12) relative to that of the inpainting
 _FEWEST = 8  # levels
+_START = 0.05  # first density of a search
+_TRIALS = 10
+_ENOUGH = 0.98  # stop at this share of the allowed size
+_CLOSE = 0.05  # stop within this many dB above the requested quality
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +174,7 @@ def pack(
         return packed(choose_mask(unit, share, mask_method, **options))
     choose = mask_chooser(unit, mask_method, **options)
     limit = check_number(goals[given[0]], given[0], positive=True)
-    return search_density(
+    return _search(
         lambda share: packed(choose(share)), given[0], limit, 1 / planes[0].size, reporter
     )
 
@@ -178,3 +182,60 @@ def pack(
 def _enough_levels(error: np.ndarray) -> int:
     step = sqrt(12 * _SHARE * float(np.mean(error**2)))
     return max(_FEWEST, min(streams.MOST_LEVELS, round(1 + 1 / max(step, 1e-3))))
+
+
+def _search(
+    attempt: Callable[[float], Compressed],
+    goal: str,
+    value: float,
+    fewest: float,
+    reporter: Reporter,
+) -> Compressed:
+    """Return the densest trial of at most ``value`` bytes, or the sparsest with at least this PSNR.
+
+    PSNR and the logarithm of the size are about linear in the logarithm of the density: a bracket
+    on this scale, from ``fewest`` to 1, is narrowed by interpolation in its inner four fifths.
+    """
+    by_size = goal == "max_bytes"
+
+    def excess(trial: Compressed) -> float:
+        return log(len(trial.data) / value) if by_size else trial.psnr - value
+
+    sign, close = (-1, -log(_ENOUGH)) if by_size else (1, _CLOSE)  # of the excess that is allowed
+    low, high = log(fewest), 0.0
+    below: tuple[float, float] | None = None  # (log density, excess) of the nearest trials
+    above: tuple[float, float] | None = None
+    best: Compressed | None = None
+    at, smallest = min(max(log(_START), low), high), inf
+    for _ in range(_TRIALS):
+        trial = attempt(min(1.0, exp(at)))
+        found = excess(trial)
+        if found * sign >= 0 and abs(found) <= smallest:
+            best, smallest = trial, abs(found)
+        if smallest <= close or reporter.stopped:
+            break
+        if found > 0:
+            above = at, found
+        else:
+            below = at, found
+        if below and above:
+            width = above[0] - below[0]
+            if width < 1e-3:
+                break
+            share = below[1] / (below[1] - above[1]) if above[1] < inf else 0.5
+            at = below[0] + width * min(max(share, 0.1), 0.9)
+        elif above:  # no bracket yet: go farther out
+            if at <= low + 1e-9:
+                break
+            at = max(low, at - max(1.0, 1.5 * (high - at) / 2))
+        else:
+            if at >= high - 1e-9:
+                break
+            at = min(high, at + 1.0)
+    if best is not None:
+        return best
+    if reporter.stopped:
+        raise InputError(f"on_step stopped the search before any density met {goal}={value:g}")
+    limit = attempt(fewest if by_size else 1.0)
+    allowed = f"at least {len(limit.data)}" if by_size else f"at most {limit.psnr:.2f}"
+    raise InputError(f"{goal}={value:g}; allowed is {allowed} for this image")

@@ -5,8 +5,7 @@ separate histogram for each context:
 
     expert   reference                                                   context
     1, 2, 3  the nearest, second and third nearest earlier known pixel   its distance
-    4        the weighted mean of these three                            their spread
-    5        of the six nearest, the one most similar in the previous    the difference there
+    4        of the six nearest, the one most similar in the previous    the difference there
              channel
 
 All arithmetic is in integers.
@@ -17,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numba.extending import register_jitable
 
-EXPERTS = 6
+EXPERTS = 5
 _CONTEXTS = 6
 _MOST = 1 << 20  # a histogram is halved when an entry exceeds this
 _GAIN = 128  # added to the entry of a value; neighbouring entries get less
@@ -42,22 +41,11 @@ def references(  # type: ignore[no-untyped-def]
     """Write the reference value and the context of each expert for value number s."""
     middle = alphabet // 2
     refs[0], contexts[0] = 0, 0
-    total = np.int64(0)
-    mass = np.int64(0)
-    low, high = np.int64(1 << 30), np.int64(-1)
     for k in range(3):
         n = near[s, k]
-        v = values[n] if n >= 0 else middle
         d = square[s, k]
-        refs[1 + k] = v
+        refs[1 + k] = values[n] if n >= 0 else middle
         contexts[1 + k] = 0 if d <= 4 else 1 if d <= 10 else 2 if d <= 25 else 3 if d <= 64 else 4
-        weight = 4096 // (d + 1) + 1
-        total += weight * v
-        mass += weight
-        low, high = min(low, v), max(high, v)
-    refs[4] = (2 * total + mass) // (2 * mass)
-    spread = 32 * (high - low) // alphabet
-    contexts[4] = 0 if spread == 0 else 1 if spread < 2 else 2 if spread < 4 else 3 + (spread > 7)
     best, least = near[s, 0], np.int64(1 << 30)
     for k in range(near.shape[1]):
         n = near[s, k]
@@ -65,8 +53,8 @@ def references(  # type: ignore[no-untyped-def]
             difference = abs(other[n] - other[s])
             if difference < least:
                 best, least = n, difference
-    refs[5] = values[best] if best >= 0 else middle
-    contexts[5] = min(least, 5) if best >= 0 else 5
+    refs[4] = values[best] if best >= 0 else middle
+    contexts[4] = min(least, 5) if best >= 0 else 5
 
 
 @register_jitable

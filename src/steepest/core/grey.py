@@ -1,4 +1,4 @@
-"""Conversion of a photograph to one grey image in [0, 1]."""
+"""Conversion of a photograph to one grey image, or to the planes that a network takes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy as np
 from .errors import InputError
 
 LUMA = (0.299, 0.587, 0.114)
+CHANNELS = (1, 3)
 _SLACK = 1e-4  # allowed overshoot of resampling
 
 
@@ -50,3 +51,35 @@ def to_grey(array: np.ndarray, name: str = "image") -> np.ndarray:
             f"{name}: values must lie in [0, 1], not [{values.min():g}, {values.max():g}]"
         )
     return np.ascontiguousarray(np.minimum(values, 1), np.float32)
+
+
+def to_planes(pixels: np.ndarray, channels: int | None = None, name: str = "image") -> np.ndarray:
+    """Convert pixels (H, W) or (H, W, C) to float32 (``channels``, H, W) in [0, 1].
+
+    uint8 and uint16 are divided by their maximum, bool becomes 0 and 1, and floats must lie in
+    [0, 1]. C is 1, 2 (grey), 3 or 4 (RGB). A second or fourth channel is transparency and is
+    dropped.
+
+    ``channels`` 1 converts colour to luma (see `steepest.core.grey.to_grey`), 3 repeats grey, and
+    None keeps the channels of the image. ``name`` is the name of the image in error messages.
+
+    Raises `InputError` if the shape or the type is any other, or floats are outside [0, 1].
+    """
+    if channels not in (None, *CHANNELS):
+        raise InputError(f"channels={channels!r}; allowed are 1, 3 and None (as the image is)")
+    array = np.asarray(pixels)
+    given = array.shape
+    if array.ndim == 3 and array.shape[2] in (2, 4):
+        array = array[..., :-1]
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3) or array.size == 0:
+        raise InputError(f"{name}: shape {given}; allowed are (H, W) and (H, W, 3)")
+    if array.dtype.kind not in "buf" or (array.dtype.itemsize > 2 and array.dtype.kind == "u"):
+        raise InputError(
+            f"{name}: {array.dtype} values; allowed are uint8, uint16, and floats in [0, 1]"
+        )
+    array = array.astype(np.float32) if array.dtype.kind in "bf" else array
+    if array.ndim == 2 or channels == 1:
+        return np.repeat(to_grey(array, name)[None], channels or 1, axis=0)
+    return np.stack([to_grey(array[..., c], name) for c in range(3)])

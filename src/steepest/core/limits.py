@@ -12,10 +12,7 @@ MAX_PIXELS = 1 << 27
 
 
 def check_size(shape: Iterable[int], max_pixels: int, name: str) -> int:
-    """Return the product of ``shape``, which must be at most ``max_pixels``.
-
-    Call this before anything is allocated.
-    """
+    """Return the product of ``shape``, if at most ``max_pixels``; call this before allocating."""
     size = prod(map(int, shape))
     if size > max_pixels:
         raise InputError(

@@ -87,9 +87,8 @@ def asks_to_stop(on_step: Callback | None, report: Any) -> bool:
 class Reporter:
     """A sequence of reports, numbered from 1 across all stages of a function.
 
-    ``stopped`` is True if the callback has asked to stop; it is not called again after that.
-
-    Raises `InputError` if ``on_step`` is neither callable nor None.
+    ``stopped`` is True once the callback has asked to stop; it is not called again. Raises
+    `InputError` if ``on_step`` is neither callable nor None.
     """
 
     def __init__(self, on_step: Callback | None) -> None:
@@ -118,8 +117,8 @@ class Reporter:
     def stage(self) -> Callback | None:
         """The ``on_step`` for one of several stages, or None if no reports are wanted.
 
-        The number of steps of the stage is passed on only if the stage has a name; without a name,
-        it would be unclear what the number counts.
+        The number of steps is passed on only for a stage with a name, else it is unclear what it
+        counts.
         """
         if not self.listens:
             return None
@@ -135,6 +134,6 @@ class Reporter:
     def watch(self) -> Callable[[float], bool] | None:
         """The function that an iteration calls with its residual; None if there is no callback.
 
-        After a stop, it returns True at once, so that what is left takes one iteration.
+        After a stop, it returns True at once.
         """
         return None if self._on_step is None else self.residual

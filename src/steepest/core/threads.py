@@ -38,10 +38,7 @@ def _pool(size: int, process: int) -> ThreadPoolExecutor:
 
 
 def run_all(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
-    """Compute ``[function(item) for item in items]`` in parallel.
-
-    The calling thread takes the first item.
-    """
+    """Compute ``[function(item) for item in items]`` in parallel, the first item in this thread."""
     if len(items) == 1:
         return [function(items[0])]
     pool = _pool(len(items) - 1, os.getpid())
@@ -54,8 +51,7 @@ def share_out(
 ) -> list[Any]:
     """Compute ``[worker()(item) for item in items]`` with at most ``num_threads`` threads.
 
-    ``worker`` is called once per thread. The items of a thread share what it creates, and no other
-    thread uses it.
+    ``worker`` is called once per thread, whose items share what it creates.
     """
     count = max(min(num_threads, len(items)), 1)
 

@@ -99,10 +99,7 @@ class Tiles:
 
 
 def bytes_in(memory: Any) -> int:
-    """The number of bytes of 2000000000, "2GB" = 2e9, "500 MB", or "2GiB" = 2 * 1024**3.
-
-    Raises `InputError` for anything else.
-    """
+    """The bytes of 2000000000, "2GB" = 2e9 or "2GiB" = 2 * 1024**3; else `InputError`."""
     if isinstance(memory, str):
         found, value = _MEMORY.fullmatch(memory.strip().lower()), math.nan
         if found:

@@ -14,9 +14,9 @@ from .errors import naming
 
 @contextmanager
 def whole_file(path: Path, prefix: str) -> Iterator[BinaryIO]:
-    """Open a new file beside ``path``, which gets that name at the end; it is removed on errors.
+    """A new file beside ``path``, which gets that name at the end; it is removed on errors.
 
-    ``prefix`` is how its name begins until then. Errors of writing name ``path``.
+    Until then its name begins with ``prefix``. Errors of writing name ``path``.
     """
     handle, temporary = tempfile.mkstemp(dir=path.absolute().parent, prefix=prefix)
     try:

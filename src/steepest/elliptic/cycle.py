@@ -199,10 +199,10 @@ def _count(diagonal, leak, excess, other_k, other_j, w):
 
 @kernel
 def set_finest(excess, diagonal, coefficients, levels, along, weights, volume):
-    """Compute the diagonal in float64, and the finest diagonal, inverse and excess in float32.
+    """The finest diagonal in float64, and diagonal, inverse and excess in float32.
 
-    ``excess`` has a border of -1; weights (or None) are in float64. The couplings of a pixel that
-    is held at zero become excess of its neighbours.
+    ``excess`` has a border of -1. Couplings of a pixel that is held at zero become excess of its
+    neighbours.
     """
     inverse = level_of(coefficients, INVERSE, levels, 0)
     single = level_of(coefficients, DIAGONAL, levels, 0)

@@ -18,6 +18,7 @@ _STRONG = 0.3  # axes with less than this share of the strongest coupling are no
 class Hierarchy:
     """An operator with its coarse grids.
 
+    ``along`` are the mean couplings along x, y and z (0 for an axis that does not exist).
     ``levels`` has one row per level: rows and width of its padded array, offset of its pixels, rows
     of a padded plane, pixels per coarse pixel along z, y, x, offset of its couplings.
     """
@@ -33,7 +34,7 @@ class Hierarchy:
     @property
     def volume(self) -> bool | None:
         """True for three axes, else None (numba compiles the kernels separately for the two)."""
-        return _volume(self.operator)
+        return True if self.operator.excess.ndim == 3 else None
 
     def unpad(self, rows: np.ndarray) -> np.ndarray:
         """The image inside an array with the finest level's layout; the inverse of `pad`."""
@@ -43,11 +44,12 @@ class Hierarchy:
 
 def build(operator: Operator) -> Hierarchy:
     """Build the coarse grids by aggregating two pixels along every strongly coupled axis."""
-    along = typical_couplings(operator)
+    x, y, z = [*(float(np.mean(w)) for w in operator.weights[::-1]), 0.0][:3]
+    along = x, y, z
     levels, size, num_couplings = plan(operator.excess.shape, along, operator.uniform)
     coefficients = np.zeros((3, size), np.float32)
     couplings = np.zeros(max(num_couplings, 3), np.float32)
-    excess, volume = pad(operator.excess, -1.0), _volume(operator)
+    excess, volume = pad(operator.excess, -1.0), True if operator.excess.ndim == 3 else None
     diagonal = np.zeros_like(excess)
     weights = None if operator.uniform else _edges(operator)
     set_finest(excess, diagonal, coefficients, levels, along, weights, volume)
@@ -95,17 +97,6 @@ def plan(
         for a in range(len(size)):
             strength[a] *= number / factors[a] ** 2
             size[a] = -(-size[a] // factors[a])
-
-
-def typical_couplings(operator: Operator) -> tuple[float, float, float]:
-    """The mean coupling along each of x, y and z (0 for an axis that does not exist)."""
-    means = [float(np.mean(w)) for w in operator.weights][::-1]
-    x, y, *z = means
-    return x, y, (z[0] if z else 0.0)
-
-
-def _volume(operator: Operator) -> bool | None:
-    return True if operator.excess.ndim == 3 else None
 
 
 def _edges(operator: Operator) -> np.ndarray:

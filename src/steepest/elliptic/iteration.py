@@ -103,9 +103,9 @@ def residual(r, x, right, diagonal, along, weights, plane):
 
 @kernel
 def _step(x, r, p, q, z, right, diagonal, scale, along, weights, plane, state):
-    """One iteration after the cycle; returns False, and changes only p and q, if it cannot go on.
+    """One iteration after the cycle; False, with only p and q changed, if it cannot go on.
 
-    ``state`` is what the residual of the cycle is multiplied by, ``<z, r>`` and ``|scale r|^2``.
+    ``state``: the scale of the cycle's residual, ``<z, r>`` and ``|scale r|^2``.
     """
     now = 0.0
     for k in range(x.shape[0]):
@@ -135,8 +135,8 @@ def conjugate_gradients(
 ) -> Iterator[float]:  # fmt: skip
     """Update x and r = b - A x once before each value, which is ``|scale r|^2``.
 
-    Ends when no further step is possible. The residual passed to the cycle is divided by its first
-    norm, because float32 would underflow.
+    Ends when no further step is possible. The cycle's residual is divided by its first norm, as
+    float32 would underflow.
     """
     uniform = weights is None
     right = level_of(work, RIGHT, levels, 0)

@@ -78,9 +78,8 @@ def _apply(
 
 
 def couplings(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> Couplings:
-    """The weights for a tensor field on the cells, each (H + 1, W + 1); x is the last axis.
-
-    The outer cells lie over the border, with half of their area inside the image.
+    """The weights of a tensor field on the cells, each (H + 1, W + 1), the outer ones half inside;
+    x is last.
     """
     across, down = a / 2, c / 2
     parts = [np.zeros((len(a) - 1, a.shape[1] - 1)) for _ in range(4)]
@@ -92,9 +91,8 @@ def couplings(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> Couplings:
 
 
 def system(a: np.ndarray, b: np.ndarray, c: np.ndarray, known: np.ndarray) -> System:
-    """``-div(D grad u) = 0`` at unknown pixels, preconditioned by one 5-point multigrid cycle.
-
-    The cycle is for the same energy without b, which couples pixels along the axes only.
+    """``-div(D grad u) = 0`` at unknown pixels, preconditioned by a 5-point multigrid cycle without
+    b.
     """
     weights = couplings(a, b, c)
     hierarchy = build(Operator(np.where(known, np.inf, 0.0), (weights.down, weights.across)))

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
-from ..core.namespace import Array, namespace
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +41,12 @@ class Operator:
 
     def couple(self, u: np.ndarray) -> np.ndarray:
         """``sum over neighbours of w_pq u_q``, for (\\*leading, \\*space)."""
-        return np.asarray(couple(u, [self.weight(axis) for axis in range(self.excess.ndim)]))
+        out = np.zeros_like(u)
+        for axis in range(self.excess.ndim):
+            w, (head, tail) = self.weight(axis), neighbours(axis, self.excess.ndim)
+            out[tail] += w * u[head]
+            out[head] += w * u[tail]
+        return out
 
     def diagonal(self) -> np.ndarray:
         """The diagonal of A; zero where u is held at zero."""
@@ -54,16 +56,6 @@ class Operator:
     def apply(self, u: np.ndarray) -> np.ndarray:
         """``A u`` for (\\*leading, \\*space); u must be zero where it is held at zero."""
         return np.where(self.active, self.diagonal() * u - self.couple(u), 0)
-
-
-def couple(u: Array, weights: Sequence[Array]) -> Array:
-    """``sum over neighbours of w_pq u_q`` for (..., \\*space): plain array code for torch too."""
-    out = namespace(u).zeros_like(u)
-    for axis, w in enumerate(weights):
-        head, tail = neighbours(axis, len(weights))
-        out[tail] += w * u[head]
-        out[head] += w * u[tail]
-    return out
 
 
 def neighbours(axis: int, ndim: int) -> tuple[Any, Any]:

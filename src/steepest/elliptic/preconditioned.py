@@ -33,9 +33,9 @@ def compiled_operator(hierarchy: Hierarchy) -> Map:
 
 
 def one_cycle(hierarchy: Hierarchy) -> Map:
-    """``r -> M r`` for (\\*space), one cycle from zero: linear, symmetric positive definite.
+    r"""``r -> M r`` for (\*space), one cycle from zero: linear, symmetric positive definite.
 
-    Use it in one thread only. The cycle is in float32, so r is scaled first to avoid underflow.
+    Use it in one thread only. r is scaled, as the cycle is in float32.
     """
     levels = hierarchy.levels
     work = np.zeros((3, hierarchy.coefficients.shape[1]), np.float32)
@@ -80,11 +80,11 @@ def solve_all(
     num_threads: int,
     watch: Watch | None = None,
 ) -> list[Solution]:
-    """Solve each system for its images (C, \\*space), in threads.
+    r"""Solve each system for its images (C, \*space), in threads.
 
-    ``start`` has the given values and, at active pixels, the first guess. The residual is
-    ``|A u| / |b|``, recomputed from u, where b is the contribution of the given values to A u. For
-    ``watch`` see `steepest.elliptic.solve.solve`.
+    ``start`` has the given values and the first guess. The residual is ``|A u| / |b|``, recomputed
+    from u, where b is the contribution of the given values to A u. ``watch`` is as in
+    `steepest.elliptic.solve.solve`.
     """
 
     def worker() -> Callable[[tuple[int, int]], Iteration]:
@@ -156,7 +156,7 @@ def _iterate(
 ) -> Iteration:
     """Conjugate gradients from zero until the updated residual is at most ``tol``.
 
-    Returns the correction, the number of iterations, and whether a stop was requested.
+    Returns the correction, the iterations, and whether a stop was requested.
     """
     multiply, precondition = maps
     x, r, direction = np.zeros_like(right), right.copy(), np.zeros_like(right)

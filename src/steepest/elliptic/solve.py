@@ -105,7 +105,7 @@ def collect_solutions(
     return solutions
 
 
-def together(image: np.ndarray, parts: Sequence[Solution]) -> Solution:
+def combine_solutions(image: np.ndarray, parts: Sequence[Solution]) -> Solution:
     """The solution of a problem of which ``parts`` are independent parts: their norms add up."""
     left = np.linalg.norm([part.left for part in parts], axis=0)
     reference = np.linalg.norm([part.reference for part in parts], axis=0)
@@ -123,7 +123,7 @@ def _solve_one(
 ) -> Iteration:
     """Solve for one image; yields its relative residual after every iteration.
 
-    Returns the image, the norms of its residual and of the reference, and the number of iterations.
+    Returns image, norms of its residual and of the reference, and iterations.
     """
     levels = hierarchy.levels
     volume = hierarchy.volume

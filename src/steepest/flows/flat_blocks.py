@@ -13,7 +13,7 @@ from functools import cache, reduce
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
-from scipy.special import gammaincinv
+from scipy.special import gammaincinv, ndtr, ndtri
 
 SIDE = {1: 32, 2: 8, 3: 4}  # pixels of a block along each axis
 _MOST = 40_000  # blocks that are used of a large image
@@ -22,6 +22,11 @@ BLURS = (0.0, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.2, 1.5)  # widths for which noise
 _SHARES = 2.0 ** -np.arange(0, 7.6, 0.5)
 _LOW, _HIGH = 0.05, 0.6  # part of the distribution that is compared with that of noise
 _FEWEST = 8
+_SATURATED = 0.002  # share of pixels at the least or largest value that shows saturation
+_NEAR = 2.5  # deviations of a block from a value where pixels are saturated
+_CUT_OFF = 0.2, 0.7  # share of saturated pixels in blocks that show how noise is cut off
+_FLATTEST = 0.1, 0.15, 0.25  # quantiles of what these blocks show: those of flat ones
+_ALIKE = 1.25  # largest ratio of these quantiles if many blocks are flat
 _EQUAL = 0.35  # largest share of equal neighbours along an axis; white noise in 8 bits has fewer
 _PARTS = (1.0, 0.1, 0.02)  # shares for which correlations are simulated
 _FIT = 1.04  # largest accepted ratio of two quantiles to that of noise
@@ -33,7 +38,7 @@ class Blocks:
 
     ``values`` are (blocks, pixels) without their planes, ``place`` are their numbers among all
     blocks. ``constant`` is the share of the image where it is constant. Blocks that are constant in
-    part or saturated are left out.
+    part or saturated are left out, ``total`` counts them, too.
     """
 
     ndim: int
@@ -42,6 +47,7 @@ class Blocks:
     values: np.ndarray
     place: np.ndarray
     constant: float
+    total: int
 
     def __len__(self) -> int:
         return len(self.variance)
@@ -50,7 +56,7 @@ class Blocks:
         """Those of these numbers or for which a mask holds."""
         return Blocks(
             self.ndim, self.variance[chosen], self.mean[chosen], self.values[chosen],
-            self.place[chosen], self.constant,
+            self.place[chosen], self.constant, self.total,
         )  # fmt: skip
 
 
@@ -87,7 +93,9 @@ def cut_blocks(channel: np.ndarray) -> Blocks:
     changing = ~constant_in(channel[None])[0]
     constant = 1 - float(changing.mean())
     if min(channel.shape) < side:
-        return Blocks(ndim, np.zeros(0), np.zeros(0), np.zeros((0, 1)), np.zeros(0, int), constant)
+        return Blocks(
+            ndim, np.zeros(0), np.zeros(0), np.zeros((0, 1)), np.zeros(0, int), constant, 0
+        )
     low, high = float(channel.min()), float(channel.max())
     values = _windows(channel).astype(np.float64)
     bad = ((values <= low) | (values >= high)).mean(1) > 0.01
@@ -98,9 +106,12 @@ def cut_blocks(channel: np.ndarray) -> Blocks:
     mean = values.mean(1)
     values = _without_planes(values, ndim)
     variance = (values * values).mean(1)
+    for end in (low, high):  # where noise is cut off
+        if (channel == end).mean() > _SATURATED:
+            bad |= abs(mean - end) < _NEAR * np.sqrt(variance)
     place = np.flatnonzero(~bad & (variance > 1e-9 * (high - low) ** 2))
     place = place[np.argsort(variance[place], kind="stable")]
-    return Blocks(ndim, variance[place], mean[place], values[place], place, constant)
+    return Blocks(ndim, variance[place], mean[place], values[place], place, constant, len(bad))
 
 
 def values_in(channel: np.ndarray, place: np.ndarray) -> np.ndarray:
@@ -112,6 +123,13 @@ def _without_planes(values: np.ndarray, ndim: int) -> np.ndarray:
     plane = _planes(ndim)
     values = values - values.mean(1)[:, None]
     return np.asarray(values - (values @ plane) @ plane.T)
+
+
+def saturated_in(array: np.ndarray) -> np.ndarray:
+    r"""Where an image (channels, \*space) has the least or the largest value of its channel."""
+    axes = tuple(range(1, array.ndim))
+    ends = array.min(axes, keepdims=True), array.max(axes, keepdims=True)
+    return np.asarray((array == ends[0]) | (array == ends[1]))
 
 
 def constant_in(array: np.ndarray) -> np.ndarray:
@@ -160,6 +178,26 @@ def fit_variance(blocks: Blocks, blur: float) -> Fit:
     least = variance[:3] / np.interp((np.arange(3) + 0.5) / n, levels, quantiles)
     fit = best[1]
     return Fit(min(fit.variance, float(least.mean())), fit.share, fit.count, fits=False)
+
+
+def cut_off_variance(channel: np.ndarray) -> float:
+    """The variance of noise where it is cut off by saturation; infinity if nothing shows it.
+
+    If the share Phi(-z) of a flat block is saturated, the mean distance of its pixels to the end of
+    the range is ``sigma (z Phi(z) + phi(z))``. Other blocks show more, and do not agree.
+    """
+    if min(channel.shape) < SIDE[channel.ndim]:
+        return math.inf
+    windows, found = _windows(channel), math.inf
+    for distance in (windows - channel.min(), channel.max() - windows):
+        share = (distance == 0).mean(1)
+        some = (share > _CUT_OFF[0]) & (share < _CUT_OFF[1])
+        if some.sum() >= 2 * LEAST:
+            z = ndtri(1 - share[some])
+            normal = z * ndtr(z) + np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
+            low, middle, high = np.quantile(distance[some].mean(1) / normal, _FLATTEST)
+            found = min(found, float(middle)) if high < _ALIKE * low else found
+    return found**2
 
 
 def correlation(blocks: Blocks, count: int) -> Correlation:

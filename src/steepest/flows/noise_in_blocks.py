@@ -16,6 +16,7 @@ from .flat_blocks import (
     Fit,
     correlation,
     cut_blocks,
+    cut_off_variance,
     expected,
     fit_variance,
 )
@@ -29,6 +30,8 @@ _DARKEST = 0.01  # share of the image that may be darker than black, in means of
 _DRAWN = 0.3  # constant share of an image from which it may be a drawing
 _TEXTURE_MISSES = 0.06  # error of correlations in texture, beyond that allowed in blurred noise
 _ENOUGH = 0.08  # share of flat blocks that tells blurred noise from texture
+_FEW_FLAT = 0.25  # share of flat blocks below which saturated ones are looked at, too
+_TEXTURED = 0.3  # share of the variance that is noise below which it is uncertain
 _BEYOND = 1.3  # largest mean variance, relative to the largest that was seen
 _TEXTURE = 0.35  # correlation of neighbours in texture, beyond that of the noise
 
@@ -48,15 +51,21 @@ def noise_in_blocks(channel: np.ndarray, others: Sequence[np.ndarray] = ()) -> N
     usual = expected(blocks.ndim, white.share)
     if not white.fits and blocks.constant > _DRAWN:
         return None  # perhaps a drawing: what is not constant are its edges
+    model = None
     if float(found.near.mean()) > usual[0, 0] + 0.1 + 2 * _error(blocks, white):
-        blurred = _blurred(blocks, found, usual, channel, others)
-        if blurred is not None:
-            return blurred
-    variance = white.variance * (1 - _texture(blocks, white, found))
-    if variance == 0:
-        return NoiseModel(0.0, share=0.0)
-    camera = _camera(blocks, channel)
-    return NoiseModel(variance, share=white.share) if camera is None else camera
+        model = _blurred(blocks, found, usual, channel, others)
+    if model is None:
+        variance = white.variance * (1 - _texture(blocks, white, found))
+        camera = _camera(blocks, channel) if variance > 0 else None
+        model = camera or NoiseModel(variance, share=white.share if variance > 0 else 0.0)
+    flat = white.share * len(blocks) / blocks.total
+    if model.gain == 0 and flat < _FEW_FLAT:
+        cut_off = cut_off_variance(channel)
+        if cut_off < model.variance or (
+            model.variance < _TEXTURED * white.variance and cut_off < white.variance
+        ):
+            return NoiseModel(cut_off, share=flat)
+    return model
 
 
 def _error(blocks: Blocks, fit: Fit) -> float:

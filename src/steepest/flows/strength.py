@@ -18,7 +18,7 @@ from ..core.solver import Solver, limits
 from ..core.status import Status, finished
 from .channels import by_channel
 from .discrepancy import DEFAULT_MAX_ITER, DEFAULT_TOL
-from .flat_blocks import constant_in
+from .flat_blocks import constant_in, saturated_in
 from .haar_noise import Noise
 from .noise import ImageNoise, image_noise, level_of
 from .noise_model import NoiseModel
@@ -216,7 +216,7 @@ class _Risk:
         (part,) = problem.parts
         self.values = _in_float64(part)
         self.noise = noise.sample(self.values, np.random.default_rng(_SEED))
-        self.noise[constant] = 0
+        self.noise[constant | saturated_in(self.values)] = 0
         moved = part + _like(_PROBE * self.noise, part)
         self.problems = problem, replace(problem, parts=[moved])
         self.flux: list[Array | None] = [None, None]

@@ -19,9 +19,11 @@ from .flat_blocks import (
 )
 
 # Ranges over which evidence goes from none to all of it.
-_SHARED = 0.55, 0.75  # correlation of a channel with the others
+_SHARED = 0.45, 0.65  # correlation of a channel with the others
 _SAME = 0.98  # above which they show one grey image
 _MORE = 0.15, 0.35  # log2 of the variance at half the resolution, relative to blurred noise
+_LESS = 0.5  # what is subtracted from these if few blocks are flat
+_WEAKER = 0.6, 1.0  # the logarithm of the inverse, in what compression leaves of texture
 # Without other colours, the share of flat blocks, and that logarithm:
 _FEW = 0.35, 0.18
 _GREY_MORE = 1.2, 2.0
@@ -35,14 +37,18 @@ def texture_in(
     At half the resolution, blurred noise is weaker by a known factor. Texture of many sizes is not.
     Noise of a sensor is nearly independent in the colours, texture is in all of them. But JPEG may
     make the noise of all colours equal. So if colours agree, a little more variance at half the
-    resolution shows texture. Without colours, it must be much more, and few blocks flat.
+    resolution shows texture (or, if few blocks are flat, as much), and so does much less, which is
+    what compression leaves of it. Without colours, it must be much more, and few blocks flat.
     """
     shared = _correlation(blocks, fit, others)
-    likely = _between(fit.share, _FEW) if shared is None else _between(shared, _SHARED)
+    few = _between(fit.share, _FEW)
+    likely = few if shared is None else _between(shared, _SHARED)
     if likely == 0:
         return 0.0
     excess = _at_half(channel, fit.variance, blur)
-    return likely * _between(excess, _GREY_MORE if shared is None else _MORE)
+    if shared is None:
+        return likely * _between(excess, _GREY_MORE)
+    return likely * max(_between(excess + _LESS * few, _MORE), _between(-excess, _WEAKER))
 
 
 def _between(value: float, ends: tuple[float, float]) -> float:

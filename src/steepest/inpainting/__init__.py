@@ -11,9 +11,6 @@ METHODS = {
     "diffusion": "Diffusion",
     "biharmonic": "Biharmonic",
     "edge_enhancing": "EdgeEnhancing",
-    "curvature_driven": "CurvatureDriven",
-    "mumford_shah": "MumfordShah",
-    "infinity_harmonic": "InfinityHarmonic",
     "minimal_total_variation": "MinimalTotalVariation",
 }
 """The methods of `inpaint`: the name of each (of its module, and in commands) and its class."""

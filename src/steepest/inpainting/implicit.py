@@ -25,9 +25,9 @@ from torch.autograd.function import once_differentiable
 
 from ..core.errors import InputError
 from ..core.solver import Limits
-from ..elliptic.arrays import solve_near
+from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
-from ..elliptic.solve import Solution
+from ..elliptic.solve import Solution, solve
 from ..elliptic.watching import Watch
 from .problem import Problem, grid_of, unit_of
 from .result import status_of
@@ -66,8 +66,7 @@ class _Diffuse(torch.autograd.Function):
         watch: Watch | None,
     ) -> Tensor:
         f = values.detach().cpu().double().numpy()
-        options = {"near": values, "watch": watch, **limits.options}
-        solution = fill(f, problem.confidence, problem.spacing, **options)
+        solution = fill(f, problem.confidence, problem.spacing, watch=watch, **limits.options)
         found.append(solution)
         ctx.solved = f, solution.image, problem, limits
         return torch.as_tensor(solution.image, dtype=values.dtype, device=values.device)
@@ -91,7 +90,7 @@ def _adjoint(
     operator, excess, _ = equation(problem.confidence.reshape(grid), spacing)
     g = gradient.cpu().double().numpy()
     g, f, u = (array.reshape(-1, *grid) for array in (g, f, u))
-    m = _solve_adjoint(gradient, operator, np.where(operator.active, g, 0), limits)
+    m = _solve_adjoint(operator, np.where(operator.active, g, 0), limits)
     laplacian = Operator(np.zeros(grid), operator.weights)
     at_known = g - laplacian.apply(m)
     c = problem.confidence.reshape(grid).astype(np.float64)
@@ -102,15 +101,13 @@ def _adjoint(
     return by_values.reshape(-1, *space), by_confidence.sum(0).reshape(space)
 
 
-def _solve_adjoint(
-    near: Tensor, operator: Operator, right: np.ndarray, limits: Limits
-) -> np.ndarray:
+def _solve_adjoint(operator: Operator, right: np.ndarray, limits: Limits) -> np.ndarray:
     """Solve the adjoint equation; warn if the tolerance is not met.
 
     Channels whose right-hand side is not finite are NaN, for which the solver would return zero.
     """
     unit = unit_of(right)
-    solution = solve_near(near, operator, np.zeros_like(right), right / unit, **limits.options)
+    solution = solve(build(operator), np.zeros_like(right), right / unit, **limits.options)
     residual, count = float(solution.residual.max()), int(solution.iterations.max())
     if not status_of(residual, count, limits).ok:
         warnings.warn(

@@ -61,8 +61,7 @@ def inpaint(
         spatial shape for all images, or one mask per image in an array of shape
         ``(images, *space)``.
     spacing : float or sequence, optional
-        Pixel spacing (default 1), for `Diffusion` and `InfinityHarmonic`; the other methods have
-        none.
+        Pixel spacing (default 1), for `Diffusion`; the other methods have none.
     solver : Solver, optional
         ``tol`` is for the residual. What that measures, and the defaults, depend on the method.
     on_step : callable, optional
@@ -154,14 +153,4 @@ def _check_problem(method: Method, problem: Problem) -> None:
 def _check_takes(method: Method, what: str, given: str | None) -> None:
     """Raise `InputError` if something is ``given`` that the method does not take."""
     if given is not None and what not in method.takes:
-        raise InputError(
-            f"{given} is not available with method={method}; allowed with {_takers(what)}"
-        )
-
-
-def _takers(what: str) -> str:
-    """Return the names of the methods that take something."""
-    from .. import inpainting
-
-    kinds = [getattr(inpainting, name) for name in inpainting.METHODS.values()]
-    return ", ".join(kind.__name__ for kind in kinds if what in kind.takes)
+        raise InputError(f"{given} is not available with method={method}; allowed with Diffusion()")

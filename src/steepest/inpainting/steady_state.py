@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from ..elliptic.arrays import on_processor, solve_near
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
-from ..elliptic.solve import Equation, Solution, solve_each, together
+from ..elliptic.solve import Equation, Solution, combine_solutions, solve_each
 from ..elliptic.watching import Watch
-from .holes import HoleGroup, group_holes, one_group
+from .holes import HoleGroup, group_holes
 from .problem import grid_of, unit_of
 
 
@@ -42,16 +40,14 @@ def fill(
     max_num_iter: int = 200,
     num_threads: int = 1,
     start: np.ndarray | None = None,
-    near: Any = None,
     watch: Watch | None = None,
 ) -> Solution:
     """Run `inpaint` on prepared arrays.
 
     ``values`` is (C, \\*space), and ``confidence`` (\\*space) is Boolean or float64. ``start``
     (C, \\*space) is a first guess at unknown pixels. The default is the mean of the known values,
-    which is close to the solution where confidences are tiny. The solution is in float64. ``near``
-    is None or a tensor that gives the device to compute on. ``watch`` is as in
-    `steepest.elliptic.solve.solve`.
+    which is close to the solution where confidences are tiny. The solution is in float64.
+    ``watch`` is as in `steepest.elliptic.solve.solve`.
     """
     given = np.asarray(values, np.float64)
     unit = unit_of(given, confidence > 0)
@@ -74,20 +70,15 @@ def fill(
         first = np.where(operator.active, 0.0 if guess is None else group.take(guess), rest)
         return operator, first, None if excess is None else excess * rest, scale
 
-    options: Any = {
-        "tol": tol, "max_num_iter": max_num_iter, "num_threads": num_threads, "watch": watch
-    }  # fmt: skip
-    here = on_processor(near)
-    groups = group_holes(confidence < 1, 1) if here else one_group(confidence < 1)
-    equations = [arguments(group) for group in groups]
-    if here:
-        solutions = solve_each([Equation(build(a), b, c, d) for a, b, c, d in equations], **options)
-    else:
-        solutions = [solve_near(near, *equations[0], **options)]
+    groups = group_holes(confidence < 1, 1)
+    equations = [Equation(build(a), b, c, d) for a, b, c, d in map(arguments, groups)]
+    solutions = solve_each(
+        equations, tol=tol, max_num_iter=max_num_iter, num_threads=num_threads, watch=watch
+    )
     filled = values.copy()
     for group, part in zip(groups, solutions, strict=True):
         group.put(filled, part.image + mean)
-    return together((unit * filled).reshape(-1, *space), solutions)
+    return combine_solutions((unit * filled).reshape(-1, *space), solutions)
 
 
 def _mean(values: np.ndarray, confidence: np.ndarray) -> np.ndarray:

@@ -46,7 +46,8 @@ def read_image(
 
     8-bit, 16-bit and floating-point values are returned as stored. Palette images are converted to
     RGB and 1-bit images to uint8. For 8-bit ImageJ files with a look-up table, the grey values are
-    returned. Transparency is stored in `Image.alpha`.
+    returned. Transparency is stored in `Image.alpha`. Photographs taken with the camera on its side
+    (EXIF) are turned upright, and written upright.
 
     Parameters
     ----------

@@ -34,11 +34,12 @@ class Metadata:
 
     ``resolution`` is the number of pixels per ``unit`` along x and y, and ``z_step`` is the
     distance between slices in ``unit``. ``unit`` is "inch", "cm", "mm", "µm", ..., or "" if
-    unknown. ``flavour`` is "imagej" or "ome" for TIFF files of these programs. ``extra`` holds
-    program-specific metadata: the ImageJ entries, or the OME-XML under the key "xml". ``tags``
-    holds other TIFF tags that are kept, as (code, type, count, value). ``lost`` names the metadata
-    of the file that are not kept. Metadata do not affect any computation. Resolutions outside the
-    range that files can store are dropped.
+    unknown. ``orientation`` is that of the file as EXIF numbers it; pixels are upright, and results
+    are written so. ``flavour`` is "imagej" or "ome" for TIFF files of these programs. ``extra``
+    holds program-specific metadata: the ImageJ entries, or the OME-XML under the key "xml".
+    ``tags`` holds other TIFF tags that are kept, as (code, type, count, value). ``lost`` names the
+    metadata of the file that are not kept. Metadata do not affect any computation. Resolutions
+    outside the range that files can store are dropped.
     """
 
     resolution: tuple[float, float] | None = None
@@ -46,6 +47,7 @@ class Metadata:
     z_step: float | None = None
     icc_profile: bytes | None = None
     exif: bytes | None = None
+    orientation: int = 1
     gamma: float | None = None
     text: tuple[tuple[str, str], ...] = ()
     description: str = ""

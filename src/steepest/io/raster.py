@@ -21,6 +21,7 @@ from steepest.core.errors import InputError
 from .image import Image, assemble
 from .metadata import Metadata
 from .pictures import open_picture
+from .upright import exif_upright, orientation_of, turned
 
 _PNG = "PNG"
 _KINDS = {_PNG: "png", "BMP": "bmp"}  # anything else is JPEG, including MPO (several pictures)
@@ -40,11 +41,12 @@ def read(
             "JPEG and BMP files"
         )
     picture = open_picture(file, name, max_pixels)
-    samples = _samples(picture, file, name)
+    metadata = _metadata(picture)
+    samples = turned(_samples(picture, file, name), metadata.orientation)
     kind, count = _KINDS.get(str(picture.format), "jpeg"), samples.shape[2]
     stored = samples[..., 0] if count == 1 else samples
     axes = "YX" if count == 1 else "YXC"
-    return assemble(stored, axes, name, kind, int(count in (2, 4)), metadata=_metadata(picture))
+    return assemble(stored, axes, name, kind, int(count in (2, 4)), metadata=metadata)
 
 
 def _samples(picture: Pillow.Image, file: BinaryIO, name: str) -> np.ndarray:
@@ -108,11 +110,17 @@ def _metadata(picture: Pillow.Image) -> Metadata:
     dpi = tuple(map(float, info.get("dpi") or ()))
     known = len(dpi) == 2 and all(math.isfinite(value) and value > 0 for value in dpi)
     text = getattr(picture, "text", {}) if picture.format == _PNG else {}
+    exif, orientation = info.get("exif") or None, orientation_of(picture)
+    if orientation > 1:
+        exif = exif_upright(picture)
+    if orientation > 4:
+        dpi = dpi[::-1]  # the axes are swapped
     return Metadata(
         resolution=(dpi[0], dpi[1]) if known else None,
         unit="inch" if known else "",
         icc_profile=info.get("icc_profile") or None,
-        exif=info.get("exif") or None,
+        exif=exif,
+        orientation=orientation,
         gamma=info.get("gamma"),
         text=tuple((str(key), str(value)) for key, value in text.items()),
     )

@@ -1,4 +1,4 @@
-"""Layers for PyTorch: inverse evolution (PDEs run backwards) and diffusion on manifolds.
+"""Inverse evolution layers for PyTorch: PDEs run backwards.
 
 They need the ``torch`` extra.
 
@@ -17,14 +17,7 @@ _WHERE = {
     "InverseEvolution": "evolution",
     "InverseHeat": "heat",
     "TotalVariationFlow": "total_variation",
-    "CurvatureFlow": "curvature",
-    "AllenCahnFlow": "allen_cahn",
-    "PorousMediumFlow": "porous_medium",
-    "AdvectionDiffusionReactionFlow": "advection",
     "InverseLayer": "base",
-    "ManifoldDiffusion": "manifold_diffusion",
-    "pixel_edges": "manifold_diffusion",
-    "TangentMLP": "tangent_mlp",
     "attach": "hooks",
     "inverse_layers": "hooks",
     "linear_ramp": "schedule",

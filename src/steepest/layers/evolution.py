@@ -27,11 +27,11 @@ class InverseEvolution(InverseLayer):
     Parameters
     ----------
     operator : callable
-        ``F``: `TotalVariationFlow`, `CurvatureFlow`, `AllenCahnFlow`, `PorousMediumFlow`,
-        `AdvectionDiffusionReactionFlow`, or your own, which maps a float32 or float64 tensor
-        ``(N, C, *space)`` to one of the same shape, differentiably. A module is registered as a
-        child. The gain estimate runs the operator 21 times, which advances batch-normalisation
-        statistics and dropout masks in it.
+        ``F``: `TotalVariationFlow`, or your own, which maps a float32 or float64 tensor
+        ``(N, C, *space)`` to one of the same shape, differentiably. It may have attributes
+        ``dt_limit``, at which its implicit step ceases to be invertible, and ``spatial_ndim``. A
+        module is registered as a child. The gain estimate runs the operator 21 times, which
+        advances batch-normalisation statistics and dropout masks in it.
     steps, dt
         See `InverseLayer`. Autograd's memory grows with the number of steps.
     max_gain : float or None
@@ -39,13 +39,13 @@ class InverseEvolution(InverseLayer):
         first call in training mode of a layer that is not compiled estimates the gain at full
         strength with `estimate_gain`, at the image of largest norm in the batch. None: no estimate.
     spatial_ndim : 1, 2, 3 or None
-        See `InverseLayer`. None: that of the operator if it has one (advection), else 2 or 3.
+        See `InverseLayer`. None: that of the operator if it has one, else 2 or 3.
 
     Raises
     ------
     InputError
         If an argument is out of range, or ``dt`` is too large for the step of the operator to have
-        an inverse (Allen-Cahn). When the layer is called: if the input is not a floating-point
+        an inverse. When the layer is called: if the input is not a floating-point
         tensor ``(N, C, *space)``, or ``F(u)`` has another shape than ``u``.
 
     References

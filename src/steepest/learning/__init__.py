@@ -1,8 +1,8 @@
-"""Networks that learn flows, and their training (needs the ``torch`` extra).
+"""A network that learned the flow, and its training (needs the ``torch`` extra).
 
 >>> import torch
 >>> from steepest import learning
->>> network = learning.load("unet")                                    # doctest: +SKIP
+>>> network = learning.load("mean-flux")                               # doctest: +SKIP
 >>> u, flux = network(images, torch.full((len(images),), 0.1))         # doctest: +SKIP
 
 Everything is imported on first use.
@@ -13,9 +13,6 @@ from __future__ import annotations
 from ..core.lazy import lazily
 
 _WHERE = {
-    "SemiResNet": "flows.semi_resnet",
-    "UNet": "flows.unet",
-    "LGD": "flows.lgd",
     "MeanFluxNet": "flows.mean_flux",
     "load": "flows.weights",
     "save": "flows.weights",
@@ -26,7 +23,6 @@ _WHERE = {
     "export_onnx": "flows.export",
     "learned_bands": "flows.bands",
     "learned_decomposition": "flows.bands",
-    "paper_loss": "flows.losses",
 }
 _MODULES = ("flows", "training")
 

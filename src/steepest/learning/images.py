@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from ..core.errors import InputError
-from ..core.pixels import to_planes
+from ..core.grey import to_planes
 from ..io import image_files, read_image
 
 SCALES = (1.0, 0.7, 0.5)

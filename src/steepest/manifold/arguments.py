@@ -35,9 +35,9 @@ def prepare(
     image: Any, strength: Any, manifold: Any, energy: Any = None, *, known: Any = None,
     spacing: Any = None, num_threads: int = 1,
 ) -> tuple[Problem, Callable[[np.ndarray], Any]]:  # fmt: skip
-    """Return the problem, and a function that returns points as an array like ``image``.
+    """The problem, and a function that returns points as an array like ``image``.
 
-    Pixels without data take the point of the nearest pixel with data, to start from.
+    Pixels without data start from the point of the nearest pixel with data.
     """
     energy = TotalVariation() if energy is None else energy
     _check_energy(energy)

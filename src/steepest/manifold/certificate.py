@@ -1,4 +1,4 @@
-"""Bounds of the gap and of the distance to the minimiser."""
+"""Minimise the energy, and bound its gap and the distance to the minimiser."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from ..core.progress import Reporter
+from ..core.solver import Limits
 from ..core.status import Status
 from .circle import Circle
 from .dual import Dual, balance, feasible
 from .problem import Linearisation, Problem, linearise
-from .solve import Solution
+from .result import ManifoldResult, ManifoldStep
+from .solve import Solution, solve
 
 _ROUNDING = 1e-13  # of sums, relative
 _INSIDE = 1e-3  # a flux this far inside its ball belongs to an edge without a jump
@@ -89,8 +92,8 @@ def _flat(problem: Problem, solution: Solution) -> tuple[float, float]:
 def _hadamard(problem: Problem, solution: Solution) -> tuple[Linearisation, float]:
     """Join pixels between which the flux is inside its ball, and find the shortest subgradient.
 
-    ``v = -log f + B^T phi``, where phi is radius r/|r| at groups that jump and anything in the
-    ball where all differences are exactly 0. With ``huber``, the gradient is the only one.
+    ``v = -log f + B^T phi``, where phi is radius r/|r| at groups that jump and anything in the ball
+    where all differences are 0. With ``huber``, the gradient is the only one.
     """
     original = solution.linear
     if any(problem.huber):
@@ -173,3 +176,30 @@ def _join_regions(problem: Problem, x: np.ndarray, labels: np.ndarray) -> np.nda
         centre = problem.pointwise(manifold.exp, centre, mean)
         centre = np.ascontiguousarray(centre[labels])
     return np.where((size == 1).reshape(-1, *(1,) * (x.ndim - 1)), x, centre)
+
+
+def minimise(
+    problem: Problem, start: Any, own: Limits, reporter: Reporter, to_image: Any
+) -> ManifoldResult:
+    """Minimise the energy from a state, and return the points with what is certain about them."""
+
+    def watch(linear: Linearisation, gap: float, iterations: int) -> bool:
+        report = ManifoldStep(
+            0, 0, linear.energy, gap, iterations, lambda: to_image(problem.points(linear.x))
+        )
+        return reporter(report)
+
+    listener = watch if reporter.listens else None
+    solution = solve(problem, start, own.tol, own.max_num_iter, listener)
+    proof = certify(problem, solution, own.tol)
+    energy = proof.linear.energy
+    return ManifoldResult(
+        image=to_image(problem.points(proof.linear.x)),
+        energy=energy,
+        gap=proof.gap,
+        error_bound=proof.error_bound,
+        model_gap=solution.model_gap / energy if energy > 0 else 0.0,
+        largest_step=solution.largest_step,
+        iterations=solution.iterations,
+        status=proof.status,
+    )

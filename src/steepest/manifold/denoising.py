@@ -16,8 +16,8 @@ from ..core.progress import Callback, Reporter
 from ..core.solver import Limits, Solver, limits
 from ..core.status import Status, finished
 from .arguments import prepare
+from .certificate import minimise
 from .embedded import denoise_embedded
-from .minimise import minimise
 from .problem import Problem, linearise
 from .result import ManifoldResult
 
@@ -127,10 +127,11 @@ def denoise(
 
 
 def start_of(problem: Problem) -> np.ndarray:
-    """Where to start: for phases, which have wraps to choose, from an image with less noise.
+    """Where to start: the data or, for phases, which have wraps to choose, an image with less
+    noise.
 
     That is the mean over 3 x 3 pixels in the embedding or, for second order, the embedded solution
-    of half the strength; the energies found are lower than from the data (measured).
+    of half the strength (measured: lower energies than from the data).
     """
     manifold, data, space = problem.manifold, problem.data, problem.space
     if manifold.point_shape != () or not problem.terms:

@@ -22,10 +22,9 @@ _STRIP = 8192  # coordinates for which a thread is worth it
 
 @dataclass(frozen=True)
 class Measured:
-    """The model at the primal point of a flux, without damping, and lower bounds of it.
+    """The model at the primal point of a flux, without damping, and its lower bound ``dual``.
 
-    ``dual`` bounds the model, ``gap`` is the duality gap with damping, and ``merit`` is what the
-    iterations increase.
+    ``gap`` is the duality gap with damping, ``merit`` what the iterations increase.
     """
 
     model: float
@@ -196,7 +195,7 @@ def feasible(problem: Problem, flux: np.ndarray) -> np.ndarray:
 
 
 def balance(dual: Dual) -> None:
-    """Turn a measured flux into one with a finite dual value, which must not act on slopes.
+    """Turn a measured flux into one with a finite dual value.
 
     Slopes have no data, so their part of ``B^T phi`` must be 0: it is subtracted from the flux of
     first order, and all is scaled back into the balls.
@@ -216,8 +215,7 @@ def balance(dual: Dual) -> None:
 def _steps(problem: Problem, linear: Linearisation, inverse: np.ndarray) -> np.ndarray:
     """(T, n): dual steps with ``|S^1/2 B V^1/2| <= 1``, equal within a ball; 0 at invalid rows.
 
-    ``1 / sum_k |B_k| v_k C_k`` with the column sums ``C = sum |B|``, by the inequality of Cauchy
-    and Schwarz.
+    By Cauchy and Schwarz, ``1 / sum_k |B_k| v_k C_k`` with the column sums ``C = sum |B|``.
     """
     n = problem.num_pixels
     columns = np.zeros((problem.num_tangents, n))

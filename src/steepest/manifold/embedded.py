@@ -23,8 +23,8 @@ from ..core.progress import Callback, Reporter
 from ..core.solver import Limits
 from ..flows.denoise import denoise
 from ..flows.result import DenoiseResult
+from .certificate import minimise
 from .euclidean import Euclidean
-from .minimise import minimise
 from .problem import Problem
 from .result import ManifoldResult
 
@@ -32,11 +32,9 @@ from .result import ManifoldResult
 def denoise_embedded(
     problem: Problem, own: Limits, on_step: Callback | None
 ) -> tuple[np.ndarray, DenoiseResult | ManifoldResult]:
-    """Solve a problem in the embedding, from its data: the projected points, and the result.
+    """Solve a problem in the embedding, from its data: the projected points, and the result there.
 
-    Gap and error bound of the result (\\*space, components) say nothing about the distance of the
-    points from a minimiser on the manifold. Raises `InputError` if the manifold has no embedding
-    (`Rotations` with a symmetry).
+    Raises `InputError` if the manifold has no embedding (`Rotations` with a symmetry).
     """
     manifold, space = problem.manifold, problem.space
     ambient = np.ascontiguousarray(manifold.embed(problem.data).reshape(problem.num_pixels, -1))

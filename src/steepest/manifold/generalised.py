@@ -58,11 +58,8 @@ class GeneralisedProblem(Problem):
         """Differences minus slopes, then differences of slopes (on and below the diagonal)."""
         if self.alpha == 0:
             return []
-        index = np.arange(self.num_pixels).reshape(self.space)
-        places = np.indices(self.space).reshape(len(self.space), -1)
-        own = index.ravel()
-        stride = [int(np.prod(self.space[a + 1 :])) for a in range(index.ndim)]
-        inner = [place < size - 1 for place, size in zip(places, self.space, strict=True)]
+        own, axes = np.arange(self.num_pixels), range(len(self.space))
+        ahead, behind = ([self.neighbour({a: by}) for a in axes] for by in (1, -1))
         made: list[Term] = []
 
         def add(kind: str, valid: np.ndarray, axes: tuple[int, ...], parts: Sequence[Any]) -> None:
@@ -75,18 +72,19 @@ class GeneralisedProblem(Problem):
             made.append(term)
 
         for a, h in enumerate(self.spacing):
-            parts = [(0, 0, True, -1 / h), (0, stride[a], inner[a], 1 / h), (1 + a, 0, True, -1.0)]
-            add(SLOPE, inner[a], (a,), parts)
-        for a, b in combinations_with_replacement(range(index.ndim), 2):
+            parts = [(0, 0, True, -1 / h), (0, *ahead[a], 1 / h), (1 + a, 0, True, -1.0)]
+            add(SLOPE, ahead[a][1], (a,), parts)
+        for a, b in combinations_with_replacement(axes, 2):
             pairs = [(a, a)] if a == b else [(a, b), (b, a)]  # D_q v_p
             valid = np.zeros(len(own), bool)
             points, slopes = [(0, 0, True, 0.0)], []
             for p, q in pairs:
-                inside = inner[p] & (places[q] > 0)
+                offset, inside = behind[q]
+                inside = inside & ahead[p][1]
                 valid |= inside
                 scale = 1 / self.spacing[q] / (1 if a == b else 2**0.5)
-                points.append((0, -stride[q], inside, 0.0))
-                slopes += [(1 + p, 0, True, scale), (1 + p, -stride[q], inside, -scale)]
+                points.append((0, offset, inside, 0.0))
+                slopes += [(1 + p, 0, True, scale), (1 + p, offset, inside, -scale)]
             add(BEND, valid, (a, b), points + slopes)
         return made
 
@@ -172,7 +170,7 @@ def _half_tanh(s: np.ndarray) -> np.ndarray:
 
 
 def jacobi(manifold: Any, log: np.ndarray) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
-    """Functions of the root of the Jacobi operator ``w -> R(w, log) log``, (n, d, d), with norms.
+    """Functions (n, d, d) of the root of the Jacobi operator ``w -> R(w, log) log``, with norms.
 
     They take the function of s for the eigenvalue ``s^2``, that for ``-s^2``, and the value at 0.
     """

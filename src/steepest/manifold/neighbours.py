@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import distance_transform_cdt
 
 from ..core.arrays import as_array
 from ..core.errors import InputError
@@ -43,12 +44,5 @@ def neighbour_distances(image: Any, manifold: Any) -> tuple[np.ndarray, ...]:
 
 def nearest_known(known: np.ndarray) -> np.ndarray:
     """The index of the known pixel that is the fewest steps between neighbours away (n,)."""
-    index = np.where(known, np.arange(known.size).reshape(known.shape), -1)
-    while (index < 0).any():
-        before = index.copy()
-        for axis in range(index.ndim):
-            new, old = np.moveaxis(index, axis, 0), np.moveaxis(before, axis, 0)
-            for to, source in ((slice(1, None), slice(-1)), (slice(-1), slice(1, None))):
-                empty = new[to] < 0
-                new[to][empty] = old[source][empty]
-    return index.ravel()
+    at = distance_transform_cdt(~known, "taxicab", return_distances=False, return_indices=True)
+    return np.ravel_multi_index(tuple(at), known.shape).ravel()

@@ -225,9 +225,8 @@ def _means(problem: Problem, points: np.ndarray, pixels: np.ndarray, sigma: floa
 
 
 def _shrink(y: np.ndarray, clean: np.ndarray, first: bool) -> np.ndarray:
-    """Filter groups (G, K, D) by the covariance of ``clean``, which is ``y`` in the first pass.
-
-    The noise has the standard deviation 1.
+    """Filter groups (G, K, D), with noise of deviation 1, by the covariance of ``clean`` (first
+    pass: y).
     """
     count, length = y.shape[1:]
     turned = clean.transpose(0, 2, 1)

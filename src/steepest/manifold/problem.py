@@ -1,11 +1,12 @@
 """The energy of an image on a manifold, and its linearisation in tangent spaces.
 
-    F(x) = 1/2 sum_i m_i d(x_i, f_i)^2 + alpha sum_i w_i |(d(x_i, x_j) / h)_j|
-           + beta sum_i w_i |second differences|
+F(x) = 1/2 sum_i m_i d(x_i, f_i)^2 + alpha sum_i w_i |(d(x_i, x_j) / h)_j| + beta sum_i w_i |second
+differences|
 
-with m = 1 at known pixels and 0 elsewhere. ``|.|`` is the Euclidean norm over the differences of a
-pixel (isotropic) or their sum. With ``huber`` = e > 0 for an order, ``w |.|`` becomes
-``|.|^2 / (2 e)`` up to e w and ``w |.| - e w^2 / 2`` beyond, as in `steepest.TotalVariation`.
+m is 1 at known pixels, else 0, and j are the next pixels along the axes. ``|.|`` is the Euclidean
+norm over the differences of a pixel (isotropic) or their sum. With ``huber`` = e > 0 for an order,
+``w |.|`` becomes ``|.|^2 / (2 e)`` up to e w and ``w |.| - e w^2 / 2`` beyond, as in
+`steepest.TotalVariation`.
 """
 
 from __future__ import annotations
@@ -27,12 +28,11 @@ _SHARE = 8192  # coordinates for which a thread is worth starting; phases are to
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """The energy F of images (\\*space) of n points, given by the noisy points ``data``.
+    r"""The energy F of images (\*space) of n points, given by the noisy points ``data``.
 
-    Points are (n, \\*point_shape); ``known`` and ``weights`` (n,) or None. ``alpha`` and ``beta``
-    are the weights of the first and the second order, ``huber`` the half-widths of their quadratic
-    zones. Lengths are in units of the smallest spacing, so that nothing depends on the caller's
-    unit.
+    Points are (n, \*point_shape); ``known`` and ``weights`` (n,) or None. ``alpha`` and ``beta``
+    are the weights of both orders, ``huber`` the half-widths of their quadratic zones. Lengths are
+    in units of the smallest spacing, so that nothing depends on the caller's unit.
     """
 
     manifold: Any
@@ -98,18 +98,20 @@ class Problem:
         self, kind: str, steps: Sequence[dict[int, int]], coefficients: Sequence[float]
     ) -> Term:
         """A difference of the pixels at these ``steps`` ({axis: pixels}), with ``coefficients``."""
-        shape, index = self.space, np.arange(self.num_pixels)
-        inside = np.ones(shape, bool)
-        for step in steps:
-            for axis, by in step.items():
-                where = np.arange(shape[axis]) + by
-                fits = (where >= 0) & (where < shape[axis])
-                inside &= fits.reshape([-1 if a == axis else 1 for a in range(len(shape))])
-        strides = [prod(shape[a + 1 :]) for a in range(len(shape))]
-        offsets = [sum(strides[a] * by for a, by in step.items()) for step in steps]
-        valid = inside.ravel()
+        offsets, inside = zip(*map(self.neighbour, steps), strict=True)
+        index, valid = np.arange(self.num_pixels), np.logical_and.reduce(inside)
         pixels = np.stack([np.where(valid, index + offset, index) for offset in offsets])
-        return Term(kind, tuple(offsets), tuple(coefficients), pixels, valid, (0,) * len(steps))
+        return Term(kind, offsets, tuple(coefficients), pixels, valid, (0,) * len(steps))
+
+    def neighbour(self, step: dict[int, int]) -> tuple[int, np.ndarray]:
+        """How much further the pixel at a step is in flat arrays, and where it is inside (n,)."""
+        offset, inside = 0, np.ones(self.space, bool)
+        for axis, by in step.items():
+            where = np.arange(self.space[axis]) + by
+            fits = (where >= 0) & (where < self.space[axis])
+            inside &= fits.reshape([-1 if a == axis else 1 for a in range(len(self.space))])
+            offset += prod(self.space[axis + 1 :]) * by
+        return offset, inside.ravel()
 
     @cached_property
     def groups(self) -> np.ndarray:
@@ -224,8 +226,8 @@ class Linearisation:
 
     ``data`` (tangents d, n) is the logarithm of the data, 0 where unknown; ``vectors`` (T, d, n)
     are the residuals at x. A term takes its K pixels by ``coefficients`` (T, K) or, where
-    ``block_index`` (T, K) is not -1, by these of the ``blocks`` (B, d, d, n). ``norms`` are bounds
-    of the norms of both, (n,) arrays or numbers, per term and pixel.
+    ``block_index`` (T, K) is not -1, by these of the ``blocks`` (B, d, d, n); ``norms`` bound the
+    norms of both.
     """
 
     x: Any

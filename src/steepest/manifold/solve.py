@@ -48,9 +48,9 @@ def solve(
 ) -> Solution:
     """Minimise the energy from x until ``F(x) - dual <= tol F(x)``, the dual of the model at x.
 
-    The model at x is solved by dual iterations until its gap is a part of the progress that it
-    promises; then a step is tried. ``watch(linear, relative_gap, iterations)`` is called before
-    every step and stops the solver by returning True.
+    The model is solved until its gap is a part of the progress that it promises; then a step is
+    tried. ``watch(linear, relative_gap, iterations)`` is called before every step; True stops the
+    solver.
     """
     dual = Dual(problem, np.float32 if tol >= _SINGLE else np.float64)
     if tol >= _SINGLE:
@@ -121,7 +121,7 @@ def _try_step(
 ) -> tuple[Linearisation, np.ndarray, Status | None]:
     """Move to the minimiser of the model if the energy falls, else damp the pixels to blame.
 
-    Returns the linearisation, the damping and, if no step can lower the energy, the status.
+    Returns linearisation, damping, and the status if no step can lower the energy.
     """
     linear = dual.linear
     step = np.ascontiguousarray(dual.xi.T, dtype=np.float64)

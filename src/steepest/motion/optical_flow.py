@@ -256,7 +256,8 @@ def estimate(
     w = np.stack([np.gradient(u, axis=1), np.gradient(u, axis=2)], 1)
     u, w, gaps, iterations, status = search.run(u, w, reporter)
     gradient, residual, valid = search.linearised(u)
-    of_u, of_strain = deviations(gradient, residual, valid, w, search.radii[0] / SMOOTHNESS[0])
+    factor = search.radii[0] / SMOOTHNESS[0]
+    of_u, of_strain = deviations(gradient, residual, valid, w, factor, search.soft)
     h = settings.steps
     w = (w * (h[:, None] / h)[..., None, None]).astype(dtype)
     return Displacement(

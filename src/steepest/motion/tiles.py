@@ -156,7 +156,7 @@ def displacement_by_tiles(
     gap, iterations, status, radii = math.inf, 0, Status.STOPPED, (0.0, 0.0)
     with tiled:
         if tiles.executor is not None:
-            own = (tiled.shared(each, f"image {k}") for k, each in enumerate(pictures))
+            own = (tiled.share(each, f"image {k}") for k, each in enumerate(pictures))
             tiled.picture = replace(tiled.picture, array=Pair(tuple(own)))
         span = _survey(tiled)
         rows = np.array(

@@ -9,6 +9,7 @@ holds it with its mass: v is shortened by it.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ from ..core.progress import Callback, Reporter
 from ..core.rng import Rng, generator
 from ..core.threads import resolve_num_threads, share_out
 from .kernels import direct
-from .line import flow_on_line, march
+from .line import flow_on_line
 from .slices import directions, slice_sums, slicing_constant
 
 _STEPS = 100  # between successive times, unless the caller says otherwise
@@ -45,7 +46,7 @@ class PointFlow:
         Energy distance F to the target; with smoothing, its smoothed form.
     error_bound : float64 array (T,)
         Bound on the distance W2 (root of the mean squared distance of matched points) to the exact
-        flow of the N points. Infinite where none is known: above one dimension or with smoothing.
+        flow of the N points. Infinite where none is known: if the flow was computed in steps.
     """
 
     times: np.ndarray
@@ -73,7 +74,8 @@ def flow(
     ``F = mean |x_i - y_j| - 1/2 mean |x_i - x_k| - 1/2 mean |y_j - y_l|``.
 
     On a line, without smoothing, the flow is exact by default, and equal points are separated as
-    the steepest descent of measures demands: an atom spreads at once. Otherwise it is computed in
+    the steepest descent of measures demands: an atom spreads at once. The speed of each point is
+    constant between target points, which takes up to O(N M) operations. Otherwise it is computed in
     first-order steps that never increase F, and equal points stay together: start from points that
     differ.
 
@@ -94,10 +96,9 @@ def flow(
     weights : array (M,), optional
         Masses of the target points, not negative (default: all equal). Only ratios matter.
     num_steps : int, optional
-        Number of steps between successive times (default 100). On a line without smoothing, these
-        are implicit Euler steps, solved exactly in O((N + M) log (N + M)) each and certified by
-        ``error_bound``; by default the flow is exact there: the speed of each point is constant
-        between target points, which takes up to O(N M) operations.
+        Number of steps between successive times (default 100). On a line without smoothing, the
+        flow is then computed in steps of O((N + M) log (N + M)), too, and points at rest jitter by
+        the length of a step.
     num_directions : int, optional
         Sum the distances above one dimension by slicing, along this number of random directions, in
         O((N + M) log (N + M)) for each. F is that of these directions. It cannot grow if
@@ -110,8 +111,7 @@ def flow(
         As in `steepest.Solver`.
     on_step : callable, optional
         Called with a `Progress` after each step; its residual is the root of the mean squared
-        movement of the points. If it returns True, the flow ends with the points at that time. The
-        exact flow on a line takes no steps.
+        movement of the points. If it returns True, the flow ends with the points at that time.
 
     Raises
     ------
@@ -144,9 +144,8 @@ def flow(
     random, threads, report = generator(rng), resolve_num_threads(num_threads), Reporter(on_step)
     if start.ndim == 1:
         start, order = np.sort(start), np.argsort(place, kind="stable")
-        if width == 0:
-            atoms = place[order], mass[order]
-            return PointFlow(*flow_on_line(start, *atoms, moments, steps, report))
+        if width == 0 and steps is None:
+            return PointFlow(*flow_on_line(start, place[order], mass[order], moments))
     cloud, goals = (each.reshape(len(each), -1) for each in (start, place))
     dimension = cloud.shape[1]
     axes = None
@@ -172,12 +171,35 @@ def flow(
         before, cloud = cloud, sums.step(cloud, tau)
         return cloud - before
 
-    reached = [(t, cloud.reshape(start.shape)) for t in march(moments, counts, step, report)]
+    reached = [(t, cloud.reshape(start.shape)) for t in _march(moments, counts, step, report)]
     ends, result = (np.array(each) for each in zip(*reached, strict=True))
     energies = np.array([sums(each.reshape(cloud.shape))[0] for each in result])
     if start.ndim == 1:
         result.sort(axis=1)
     return PointFlow(ends, result, energies, np.where(ends > 0, np.inf, 0.0))
+
+
+def _march(
+    times: np.ndarray, counts: list[int], step: Callable[[float], np.ndarray], report: Reporter
+) -> Iterator[float]:
+    """Take equal steps between the times, and yield when they are reached or the flow is ended.
+
+    ``step(tau)`` returns how the points have moved; its root mean square is the residual.
+    """
+    now, total = 0.0, sum(counts)
+    for moment, count in zip(times, counts, strict=True):
+        for left in range(count, 0, -1):
+            tau = (moment - now) / left
+            if tau <= 0:
+                continue
+            moved, now = step(tau), now + tau
+            if report.listens:
+                report.residual((moved**2).sum() ** 0.5 / len(moved) ** 0.5, total)
+            if report.stopped:
+                yield now
+                return
+        now = moment
+        yield now
 
 
 def _points(values: Any, name: str) -> np.ndarray:

@@ -21,7 +21,9 @@ _WHERE = {
     "inpaint": "operators",
     "posterior": "sampling",
     "Posterior": "sampling",
-    "interval_factor": "sampling",
+    "interval_factor": "calibration",
+    "calibrate": "calibration",
+    "Calibration": "calibration",
 }
 
 __all__ = [*_WHERE]

@@ -3,7 +3,7 @@
     bytes    content
     8        length of the header, little-endian
     ...      header: JSON with type, shape and place of each array, and all else as metadata
-    ...      the arrays, float32 or float64, little-endian
+    ...      the arrays, float64, little-endian
 
 The format has no compression and no code, so every size is known before anything is allocated.
 The packages for it can read these files; to read and write them takes none of them.
@@ -23,15 +23,13 @@ import numpy as np
 from ..core.errors import InputError
 from ..core.numbers import check_flag
 from ..core.whole_files import whole_file
-from .model import MOST_COMPONENTS, MOST_PIXELS, PatchModel
+from .model import MOST_PIXELS, PatchModel
 
 SUFFIX = ".stpm"
 FORMAT = "steepest patch model 1"
-_ARRAYS = ("weights", "means", "bases", "variances", "residuals")
-_TYPES = {"F32": "<f4", "F64": "<f8"}
 _LONGEST_HEADER = 1 << 20
 _MOST_BYTES = 1 << 31
-_MOST_HISTORY = 10_000
+_MOST_HISTORY = MOST_PIXELS
 
 
 def save(model: PatchModel, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -48,32 +46,34 @@ def save(model: PatchModel, path: str | os.PathLike[str], *, overwrite: bool = F
 
 def encode(model: PatchModel) -> bytes:
     """The content of the file of a model."""
-    header: dict[str, Any] = {
-        "__metadata__": {
-            "format": FORMAT,
-            "model": json.dumps(
-                {
-                    "patch_shape": list(model.patch_shape),
-                    "channels": model.channels,
-                    "remove_mean": model.remove_mean,
-                    "history": list(model.history[-_MOST_HISTORY:]),
-                }
-            ),
-        }
+    own = {
+        "patch_shape": list(model.patch_shape),
+        "channels": model.channels,
+        "remove_mean": model.remove_mean,
+        "history": list(model.history[-_MOST_HISTORY:]),
     }
-    parts, end = [], 0
-    for name in _ARRAYS:
-        data = getattr(model, name).astype("<f8").tobytes()
-        header[name] = {
-            "dtype": "F64",
-            "shape": list(getattr(model, name).shape),
-            "data_offsets": [end, end + len(data)],
-        }
-        parts.append(data)
-        end += len(data)
-    text = json.dumps(header).encode()
+    metadata = {"format": FORMAT, "model": json.dumps(own)}
+    entries = _entries(model.num_components, model.num_values, model.rank)
+    text = json.dumps({"__metadata__": metadata, **entries}).encode()
     text += b" " * (-len(text) % 8)
-    return b"".join((len(text).to_bytes(8, "little"), text, *parts))
+    arrays = [getattr(model, name).astype("<f8").tobytes() for name in entries]
+    return b"".join((len(text).to_bytes(8, "little"), text, *arrays))
+
+
+def _entries(count: int, d: int, rank: int) -> dict[str, Any]:
+    """Type, shape and place of each array."""
+    shapes = {
+        "weights": [count],
+        "means": [count, d],
+        "bases": [count, rank, d],
+        "variances": [count, rank],
+        "residuals": [count],
+    }
+    entries, end = {}, 0
+    for name, shape in shapes.items():
+        begin, end = end, end + 8 * math.prod(shape)
+        entries[name] = {"dtype": "F64", "shape": shape, "data_offsets": [begin, end]}
+    return entries
 
 
 def load(path: str | os.PathLike[str]) -> PatchModel:
@@ -104,11 +104,12 @@ def _read(file: BinaryIO, size: int, name: str) -> PatchModel:
     length = int.from_bytes(file.read(8), "little")
     if not 2 <= length <= min(_LONGEST_HEADER, size - 8):
         raise InputError(f"{name}: not a complete file of a patch model")
-    header = _parsed(file.read(length), name)
     try:
-        return _model(header, file.read(size - 8 - length))
+        return _model(json.loads(file.read(length)), file.read(size - 8 - length))
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise InputError(f"{name}: not a file of a patch model, or a damaged one") from None
 
 
 def _checked(path: Any) -> Path:
@@ -120,65 +121,29 @@ def _checked(path: Any) -> Path:
     return Path(name)
 
 
-def _parsed(text: bytes, name: str) -> dict[str, Any]:
-    try:
-        header = json.loads(text)
-    except (ValueError, RecursionError):
-        header = None
-    if not isinstance(header, dict):
-        raise InputError(f"{name}: not a file of a patch model")
-    return header
-
-
-def _model(header: dict[str, Any], content: bytes) -> PatchModel:
-    metadata = header.get("__metadata__")
-    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
-        raise InputError("not a file of a patch model")
-    if set(header) != {"__metadata__", *_ARRAYS}:
-        raise InputError(f"a patch model has the arrays {', '.join(_ARRAYS)}")
-    try:
-        own = json.loads(metadata.get("model", ""))
-        shape, channels = tuple(own["patch_shape"]), own["channels"]
-        remove_mean, history = own["remove_mean"], own["history"]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        raise InputError("the description of the model is damaged") from None
-    whole = all(type(n) is int and 1 <= n <= MOST_PIXELS for n in (*shape, channels))
-    if not (1 <= len(shape) <= 3 and whole and math.prod(shape) * channels <= MOST_PIXELS):
-        raise InputError(
-            f"patches of {shape} pixels with {channels} channels; allowed are up to {MOST_PIXELS} "
-            "values"
-        )
-    if type(remove_mean) is not bool or not _is_history(history):
-        raise InputError("the description of the model is damaged")
-    arrays = {name: _array(header[name], content, name) for name in _ARRAYS}
-    if sum(array.nbytes for array in arrays.values()) != len(content):
-        raise InputError("the arrays do not fill the file")
-    if len(arrays["weights"]) > MOST_COMPONENTS:
-        raise InputError(f"more than {MOST_COMPONENTS} components")
+def _model(header: Any, content: bytes) -> PatchModel:
+    """The model of a file; nothing is allocated before all sizes are known to be right."""
+    metadata = header.pop("__metadata__")
+    own, (count, rank) = json.loads(metadata["model"]), header["variances"]["shape"]
+    shape, channels, history = tuple(own["patch_shape"]), own["channels"], own["history"]
+    whole = [type(n) is int and n >= 1 for n in (*shape, channels, count, rank + 1)]
+    if metadata["format"] != FORMAT or not all(whole) or type(own["remove_mean"]) is not bool:
+        raise ValueError
+    if not all(type(value) is float and math.isfinite(value) for value in history):
+        raise ValueError
+    values = math.prod(shape) * channels
+    if len(shape) > 3 or max(values, count, len(history)) > MOST_PIXELS or rank > values:
+        raise InputError(f"more than {MOST_PIXELS} values in a patch, components or steps")
+    entries = _entries(count, values, rank)
+    given, wanted = (json.dumps(each, sort_keys=True) for each in (header, entries))
+    if given != wanted or entries["residuals"]["data_offsets"][1] != len(content):
+        raise InputError("the file is cut short or its sizes are wrong")
+    arrays = {
+        name: np.frombuffer(content, "<f8", math.prod(each["shape"]), each["data_offsets"][0])
+        for name, each in entries.items()
+    }
     return PatchModel(
-        **arrays, patch_shape=shape, channels=channels, remove_mean=remove_mean,
-        history=tuple(map(float, history)),
+        **{name: array.reshape(entries[name]["shape"]) for name, array in arrays.items()},
+        patch_shape=shape, channels=channels, remove_mean=own["remove_mean"],
+        history=tuple(history),
     )  # fmt: skip
-
-
-def _is_history(values: Any) -> bool:
-    return (
-        isinstance(values, list)
-        and len(values) <= _MOST_HISTORY
-        and all(type(value) is float and math.isfinite(value) for value in values)
-    )
-
-
-def _array(entry: Any, content: bytes, name: str) -> np.ndarray:
-    """A view of the content; nothing is allocated."""
-    try:
-        kind, shape, (begin, end) = _TYPES[entry["dtype"]], entry["shape"], entry["data_offsets"]
-        sizes = [*shape, begin, end]
-    except (TypeError, KeyError, ValueError):
-        raise InputError(f"the entry of {name} is damaged") from None
-    if not all(type(n) is int and 0 <= n <= _MOST_BYTES for n in sizes) or len(shape) > 3:
-        raise InputError(f"the entry of {name} is damaged")
-    wanted = math.prod(shape) * np.dtype(kind).itemsize
-    if end - begin != wanted or end > len(content):
-        raise InputError(f"{name}: the file is cut short or its sizes are wrong")
-    return np.frombuffer(content[begin:end], kind).reshape(shape)

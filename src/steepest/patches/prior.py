@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.fft import rfftn
 
 from ..core.threads import share_out
 from .grid import Patches
@@ -75,21 +76,9 @@ class Prior:
 
     def apply(self, members: list[Members], flat: np.ndarray, gradient: bool) -> np.ndarray:
         """The majorant's Hessian times an image, or its gradient there."""
+        grid, model, removal = self.grid, self.model, self.tables.arguments[:2]
         linear = self.linear if gradient else self.linear[:, :0]
-        return self._add_up(members, flat, self.model.bases, self.gain, linear)
-
-    def diagonal(self, members: list[Members], size: int) -> np.ndarray:
-        """The diagonal of the Hessian (as if means were kept)."""
-        model = self.model
-        table = np.einsum("ks,ksd->kd", self.gain, model.bases**2) - 1 / model.residuals[:, None]
-        return self._add_up(members, np.zeros(size), model.bases[:, :0], self.gain[:, :0], table)
-
-    def _add_up(
-        self, members: list[Members], flat: np.ndarray, bases: np.ndarray, gain: np.ndarray,
-        linear: np.ndarray,
-    ) -> np.ndarray:  # fmt: skip
-        grid, removal = self.grid, self.tables.arguments[:2]
-        forms = bases, gain, 1 / self.model.residuals, linear
+        forms = model.bases, self.gain, 1 / model.residuals, linear
 
         def work(item: tuple[slice, Members]) -> tuple[int, np.ndarray]:
             chunk, own = item
@@ -104,6 +93,26 @@ class Prior:
         for low, part in share_out(lambda: work, items, self.threads):
             total[low : low + len(part)] += part
         return total
+
+    def spectrum(self, members: list[Members], sizes: list[int]) -> np.ndarray:
+        """The Hessian as a convolution, from the mean precision of the patches.
+
+        Its Fourier transform on a grid of ``sizes``, real and not negative, (\\*sizes, channels).
+        """
+        model, axes = self.model, tuple(range(len(sizes)))
+        count = model.num_components
+        every = [np.bincount(each.owners, each.shares, count) for each in members]
+        share = np.sum(every, axis=0) / len(self.grid.starts)
+        parts = model.bases.reshape(count, model.rank, model.channels, -1)
+        mean = -np.einsum("k,ks,ksci,kscj->ijc", share, model.gain, parts, parts, optimize=True)
+        across = float(share @ (1 / model.residuals))
+        size = len(mean)
+        mean += across * (np.eye(size) - bool(model.group) / size)[..., None]
+        places = np.indices(model.patch_shape).reshape(len(sizes), -1)
+        apart = places[:, :, None] - places[:, None]
+        kernel = np.zeros((*sizes, model.channels))
+        np.add.at(kernel, tuple(apart), mean)  # negative places count from the end
+        return np.maximum(rfftn(kernel, axes=axes).real, 0)
 
 
 def gaussian(model: PatchModel) -> PatchModel:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
+from scipy.fft import irfftn, next_fast_len, rfftn
+from scipy.ndimage import uniform_filter
 
 from ..core.arrays import as_array, prepare_image
 from ..core.errors import InputError
@@ -16,7 +19,7 @@ from ..core.progress import Callback, Reporter
 from ..core.result import ImageResult
 from ..core.solver import Limits, Solver, limits
 from ..core.status import Status, finished
-from .grid import check_fits, patches_of, prepare
+from .grid import Patches, check_fits, patches_of, prepare, restored
 from .model import PatchModel
 from .prior import Members, Prior, gaussian
 
@@ -28,6 +31,8 @@ _ADDED = (1.0, 1 / 4, 1 / 16)  # noise of the stages before, over the variance o
 _STAGE = 3  # steps in each
 _LEAST = 1 / 16  # variance of the model in any direction, over its mean
 _ADJOINT = 1e-5  # relative error of the adjoint that is allowed
+_NEAR = 9  # neighbouring frequencies along an axis
+_FLOOR = 0.3  # of the spectrum of the prior in the preconditioner, over its largest value
 
 Map = Callable[[np.ndarray], Any]
 
@@ -61,7 +66,8 @@ class Problem:
     """``E(u) = |A u - f|^2 / (2 noise^2) + weight * prior(u)`` for flat images u.
 
     ``forward`` and ``adjoint`` take and return flat arrays and include 1 / noise; ``data`` is
-    f / noise. Pixels where ``free`` is False keep their values.
+    f / noise. Pixels where ``free`` is False keep their values. ``spectrum`` is that of A^T A, as
+    if it were a convolution, on the grid of `fourier_grid`.
     """
 
     prior: Prior
@@ -69,7 +75,7 @@ class Problem:
     forward: Map
     adjoint: Map
     data: np.ndarray
-    curvature: float
+    spectrum: np.ndarray
     free: np.ndarray | None = None
 
     def value(self, flat: np.ndarray, prior: float) -> float:
@@ -93,10 +99,18 @@ class Problem:
         self, gradient: np.ndarray, members: list[Members], most: int, reduction: float
     ) -> np.ndarray:
         """Conjugate gradients for ``hessian(x) = -gradient``; any number lowers the majorant."""
-        scale = self.weight * self.prior.diagonal(members, len(gradient)) + self.curvature
-        scale[scale <= 0] = 1.0  # pixels of no patch
+        grid, sizes = self.prior.grid, fourier_grid(self.prior.grid)
+        axes, inner = tuple(range(len(sizes))), tuple(slice(0, n) for n in self.prior.grid.space)
+        own = self.prior.spectrum(members, sizes)
+        spectrum = self.spectrum + self.weight * np.maximum(own, _FLOOR * own.max())
+
+        def precondition(flat: np.ndarray) -> np.ndarray:
+            image = flat.reshape(*grid.space, grid.channels)
+            product = rfftn(image, sizes, axes=axes) / spectrum
+            return self._kept(irfftn(product, sizes, axes=axes)[inner].ravel())
+
         x, rest = np.zeros_like(gradient), -gradient
-        z = rest / scale
+        z = precondition(rest)
         direction, product = z, dot(rest, z)
         first = product
         for _ in range(most):
@@ -106,7 +120,7 @@ class Problem:
             length = product / dot(direction, image)
             x += length * direction
             rest = rest - length * image
-            z = rest / scale
+            z = precondition(rest)
             before, product = product, dot(rest, z)
             direction = z + product / before * direction
         return x
@@ -272,13 +286,11 @@ def restore(
     check_fits(shape, model, "the image of adjoint")
 
     def unflat(flat: np.ndarray) -> np.ndarray:
-        image = layout.restore_axes(np.moveaxis(flat.reshape(shape), -1, 0))
-        return np.ascontiguousarray(image)
+        return restored(flat.reshape(shape), layout)
 
     def to_flat(image: np.ndarray) -> np.ndarray:
-        if channel_axis is None:
-            return image.ravel()
-        return np.ascontiguousarray(np.moveaxis(image, channel_axis, -1)).ravel()
+        own = image if channel_axis is None else np.moveaxis(image, channel_axis, -1)
+        return np.ascontiguousarray(own).ravel()
 
     def ahead(flat: np.ndarray) -> np.ndarray:
         return image_of(forward, unflat(flat), "forward", values.shape) / scale
@@ -295,18 +307,18 @@ def restore(
     dtype = np.float32 if np.asarray(data).dtype == np.float32 else np.float64
     return solve(
         values / scale, model, shape, ahead, back, weight, begin, solver, on_step,
-        lambda image: unflat(image).astype(dtype, copy=False),
+        lambda image: restored(image, layout).astype(dtype, copy=False),
     )  # fmt: skip
 
 
 def solve(
     data: np.ndarray, model: PatchModel, shape: tuple[int, ...], forward: Map, adjoint: Map,
     weight: float | None, start: np.ndarray | None, solver: Solver | None,
-    on_step: Callback | None, restored: Map, free: np.ndarray | None = None,
+    on_step: Callback | None, finish: Map, free: np.ndarray | None = None,
 ) -> PatchResult:  # fmt: skip
     """Restore an image of this shape, (\\*space, channels).
 
-    ``forward`` and ``adjoint`` take and return flat images and include 1 / noise. ``restored``
+    ``forward`` and ``adjoint`` take and return flat images and include 1 / noise. ``finish``
     brings the image into the form of the user.
     """
     own = limits(solver, TOLERANCE, STEPS)
@@ -317,33 +329,48 @@ def solve(
     model = cautious(model)
     grid = patches_of(shape[:-1], model.channels, model.patch_shape)
     grid = grid if free is None else grid.touching(free)
-    curvature = check_adjoint(forward, adjoint, data, math.prod(shape))
+    spectrum = check_adjoint(forward, adjoint, data, grid)
     problem = Problem(
-        Prior.of(model, grid, own.threads), weight, forward, adjoint, data, curvature, free
+        Prior.of(model, grid, own.threads), weight, forward, adjoint, data, spectrum, free
     )
     if start is None or free is not None:
         flat = np.zeros(math.prod(shape)) if start is None else start
         start = first_image(problem, model, flat, own)
     flat, energies, relative, status = minimise(problem, start, own, reporter)
-    image = restored(flat.reshape(shape))
+    image = finish(flat.reshape(shape))
     result = PatchResult(image, energies, relative, len(energies) - 1, status)
     return finished(result, own.raise_on_failure)
 
 
-def check_adjoint(forward: Map, adjoint: Map, data: np.ndarray, size: int) -> float:
-    """Test that the maps are transposes; return the mean of the diagonal of A^T A, estimated."""
+def check_adjoint(forward: Map, adjoint: Map, data: np.ndarray, grid: Patches) -> np.ndarray:
+    """Test that the maps are transposes; estimate the spectrum of A^T A, as of a convolution.
+
+    For a random image x with the Fourier transform X, and Y that of A^T A x, it is the ratio of
+    conj(X) Y and ``|X|^2``, both averaged over neighbouring frequencies.
+    """
     rng = np.random.default_rng(0)
-    x, y = rng.standard_normal(size), rng.standard_normal(data.shape)
+    x, y = rng.standard_normal(grid.size), rng.standard_normal(data.shape)
     ahead, back = forward(x), adjoint(y)
-    size_ahead = norm(ahead)
     there, here = dot(ahead, y), dot(x, back)
-    scale = max(size_ahead * norm(y), norm(x) * norm(back))
+    scale = max(norm(ahead) * norm(y), norm(x) * norm(back))
     if not abs(there - here) <= _ADJOINT * scale:
         raise InputError(
             f"adjoint is not the transpose of forward: <A x, y> = {there:g} and <x, A^T y> = "
             f"{here:g} for random x and y"
         )
-    return size_ahead**2 / size
+    sizes, axes = fourier_grid(grid), tuple(range(len(grid.space)))
+    shape = *grid.space, grid.channels
+    one, other = (rfftn(flat.reshape(shape), sizes, axes=axes) for flat in (x, adjoint(ahead)))
+    modes = ["wrap"] * len(sizes) + ["nearest"]
+    modes[-2] = "mirror"  # only half of the frequencies of this axis are there
+    smooth = partial(uniform_filter, size=(*[_NEAR] * len(sizes), 1), mode=modes)
+    return np.maximum(smooth((one.conj() * other).real), 0) / smooth(np.abs(one) ** 2)
+
+
+def fourier_grid(grid: Patches) -> list[int]:
+    """Lengths, quick to transform, of an image that is filled up with zeros by a patch."""
+    last = np.unravel_index(grid.offsets[-1], (*grid.space, grid.channels))
+    return [next_fast_len(n + int(p), real=True) for n, p in zip(grid.space, last, strict=False)]
 
 
 def measured(data: Any, name: str) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.arrays import Layout
-from ..core.conformal import fewest, quantile_of, smallest_factor
-from ..core.errors import InputError
+from ..core.conformal import quantile_of
 from ..core.numbers import check_count, check_number
 from ..core.progress import Callback, Reporter
 from ..core.rng import Rng, generator
@@ -232,56 +230,3 @@ def _on_shifted_grid(law: Law, image: np.ndarray, rng: np.random.Generator) -> n
     padded = np.pad(image, [*widths, (0, 0)], mode="symmetric")
     inner = tuple(slice(a, a + n) for n, a in zip(space, before, strict=True))
     return law.sample(padded, rng)[inner]
-
-
-def interval_factor(
-    posteriors: Sequence[Posterior], truths: Sequence[Any], level: float = 0.9
-) -> float:
-    """The factor by which intervals must be widened to hold what they promise.
-
-    On n held-out images with known truth, let R(f) be the share of pixels outside of the intervals
-    with factor f, averaged over the images. The result is the smallest f with
-    ``n / (n + 1) R(f) + 1 / (n + 1) <= 1 - level`` (conformal risk control). For one more image
-    of the same kind, noise and model, the expected share of pixels inside is then at least
-    ``level``: on average over images and pixels, not for each of them.
-
-    Parameters
-    ----------
-    posteriors : sequence of Posterior
-        Of the held-out images, none of which was used to fit the model.
-    truths : sequence of arrays
-        The images without noise, on the scale of the samples.
-    level : float
-        Between 0 and 1. At least ``level / (1 - level)`` images are needed: 9 for 0.9.
-
-    Returns
-    -------
-    float
-        For ``posterior.intervals(level, factor)`` with the same level.
-
-    Raises
-    ------
-    InputError
-        If there are too few images for the level, or shapes differ.
-
-    References
-    ----------
-    Angelopoulos, Bates, Fisch, Lei & Schuster, *Conformal risk control*, ICLR 2024.
-    """
-    share = check_number(level, "level", positive=True, most=1 - 1e-9)
-    count = len(posteriors)
-    if count != len(truths):
-        raise InputError(f"truths: {len(truths)} images for {count} posteriors; one for each")
-    if count < fewest(share):
-        raise InputError(f"level={level!r} needs at least {fewest(share)} posteriors, not {count}")
-    ratios = []
-    for own, truth in zip(posteriors, truths, strict=True):
-        exact = np.asarray(truth, np.float64)
-        if exact.shape != own.mean.shape:
-            raise InputError(f"truths: shape {exact.shape} for a posterior of {own.mean.shape}")
-        if not np.isfinite(exact).all():
-            raise InputError("truths hold NaN or infinite pixels")
-        off, half = np.abs(exact - own.mean).ravel(), own.half_width(share).ravel()
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratios.append(np.where(off > 0, off / half, 0.0))
-    return smallest_factor(ratios, share)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,41 +41,20 @@ _NOISE_PATCHES = 3  # of the sample in which the noise is estimated, along each 
 
 @dataclass(frozen=True)
 class PatchJob(TileJob):
-    """Compute a tile: ``task(window, num_threads)`` takes and returns (\\*window, channels)."""
+    """Compute a tile by ``task``, from (\\*window, channels); one channel need not have an axis."""
 
     picture: Picture
     like: Picture
-    task: Callable[[np.ndarray, int], np.ndarray]
+    task: Callable[..., np.ndarray]
 
     def run(self) -> np.ndarray:
         """Keep the core of what is computed."""
         window = np.ascontiguousarray(np.moveaxis(self.picture.read(self.tile.window), 0, -1))
-        found = np.moveaxis(self.task(window, self.num_threads), -1, 0)
+        found = self.task(window, num_threads=self.num_threads).reshape(*window.shape[:-1], -1)
+        found = np.moveaxis(found, -1, 0)
         core: Any = (slice(None), *self.tile.inner)
         self.put("result", self.like.restored(np.ascontiguousarray(found[core])))
         return np.zeros(1)
-
-
-@dataclass(frozen=True)
-class Denoise:
-    """All passes of `denoise`."""
-
-    model: PatchModel
-    sigma: float
-
-    def __call__(self, image: np.ndarray, num_threads: int) -> np.ndarray:
-        return all_passes(image, self.model, self.sigma, num_threads, Reporter(None))
-
-
-@dataclass(frozen=True)
-class Likelihood:
-    """The map of `log_likelihood`."""
-
-    model: PatchModel
-    variance: float
-
-    def __call__(self, image: np.ndarray, num_threads: int) -> np.ndarray:
-        return likelihoods(image, self.model, self.variance, num_threads)[..., None]
 
 
 def denoise_by_tiles(request: TileRequest, model: PatchModel, sigma: float | None) -> Any:
@@ -87,7 +67,8 @@ def denoise_by_tiles(request: TileRequest, model: PatchModel, sigma: float | Non
     with tiled:
         tiled.survey(tiled.coarse_levels())
         level = tiled.workspace.decided("sigma", lambda: _noise(picture, sigma))
-        _run(tiled, Denoise(model, level), tiled.picture, out)
+        task = partial(all_passes, model=model, sigma=level, reporter=Reporter(None))
+        _run(tiled, task, tiled.picture, out)
     return out
 
 
@@ -100,7 +81,7 @@ def likelihood_by_tiles(request: TileRequest, model: PatchModel, variance: float
     with tiled:
         tiled.survey(tiled.coarse_levels())
         like = Picture(ShapeAndDtype(picture.space, kind), None)
-        _run(tiled, Likelihood(model, variance), like, out)
+        _run(tiled, partial(likelihoods, model=model, variance=variance), like, out)
     return out
 
 

@@ -23,7 +23,7 @@ from .fields import (
     side_by_side,
     tensor_glyphs,
 )
-from .labels import label_overlay
+from .labels import label_overlay, object_overlay
 from .montage import band_montage, flow_strip
 from .scalars import scalar_map
 from .spectrum import spectrum_curve, spectrum_map
@@ -36,6 +36,7 @@ __all__ = [
     "flow_strip",
     "label_overlay",
     "misorientation_map",
+    "object_overlay",
     "orientation_colours",
     "orientation_map",
     "phase_colours",

@@ -1,12 +1,14 @@
-"""Show a segmentation on its image, with the labels that are not certain."""
+"""Show a segmentation on its image, with the labels that are not certain; and objects."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.patheffects import withStroke
 
 from steepest.core.arrays import as_array
 from steepest.core.errors import InputError
@@ -16,6 +18,9 @@ from .canvas import band_colours, caption, panel_aspect, panels, picture_of, sho
 from .checks import escape
 
 _DOUBT = "#ffd400"
+_BRIGHT, _DARK = "#ff4032", "#3fa0ff"
+_NUMBERED = 200  # objects; more are hard to read
+_SHOWN = (0.001, 0.999)  # quantiles shown as black and white
 _AREA = 36.0  # square inches, four times that of other pictures: contours are fine
 
 
@@ -84,6 +89,68 @@ def label_overlay(
     return axes
 
 
+def object_overlay(
+    image: Any,
+    objects: Any,
+    *,
+    channel_axis: int | None = None,
+    title: str = "",
+    note: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the outlines and the numbers of objects on an image.
+
+    Bright objects have red outlines, dark ones blue. Of a volume, the middle slice is shown. The
+    best 200 objects are numbered.
+
+    Parameters
+    ----------
+    image : array, 2-D or 3-D, plus an optional channel axis
+    objects : steepest.segmentation.Objects
+        The result of `steepest.segmentation.find_objects` for this image.
+    channel_axis : int, optional
+        Axis of the channels of ``image``.
+    title, note : str
+        Texts above the picture, left and right.
+    ax : Axes, optional
+        Where to draw. Default: in a new figure of pyplot.
+
+    Raises
+    ------
+    InputError
+        If the image cannot be shown, or if the shapes do not fit together.
+    """
+    picture = picture_of(image, channel_axis, "image")
+    shape = list(np.shape(image))
+    if channel_axis is not None:
+        del shape[channel_axis]
+    numbers = _plane(objects.labels, "objects", tuple(shape))
+    axes = ax or panels(1, panel_aspect(picture), lines=2, area=_AREA)[0]
+    found = f"{len(objects.table)} object{'s' if len(objects.table) != 1 else ''}"
+    heading = " \u2013 ".join(filter(None, (escape(title, "title"), found)))
+    caption(axes, heading, escape(note, "note"))
+    low, high = np.quantile(picture, _SHOWN)
+    show(axes, picture, float(low), float(max(high, low)))
+    rows, columns = numbers.shape
+    axes.images[0].set_extent((0, columns, rows, 0))
+    dark = np.concatenate([[False], objects.table["contrast"] < 0])[numbers] & (numbers > 0)
+    bright = (numbers > 0) & ~dark
+    for own, colour in ((bright, _BRIGHT), (dark, _DARK)):
+        lines = _outlines(np.where(own, numbers, 0))
+        for shade, width in (("black", 2.0), (colour, 1.0)):
+            axes.add_collection(LineCollection(lines, colors=[shade], linewidths=width))
+    seen, black = np.unique(numbers), [withStroke(linewidth=1.5, foreground="black")]
+    for row in objects.table[:_NUMBERED]:
+        if row["label"] in seen:
+            y, x = row["centroid"][-2:] + 0.5
+            axes.text(
+                x, y, str(row["label"]), color="white", fontsize=6, ha="center", va="center",
+                path_effects=black,
+            )  # fmt: skip
+    axes.set(xlim=(0, columns), ylim=(rows, 0), aspect="equal")
+    return axes
+
+
 def _plane(array: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:
     """The middle slice of labels or of a mask with the shape of the image."""
     values = np.asarray(detached(as_array(array, name)))
@@ -97,13 +164,28 @@ def _plane(array: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 def _edges(labels: np.ndarray, sure: np.ndarray, k: int, certain: bool) -> list[Any]:
     """The pixel edges (n, 2, 2) between class k and lower ones, with this certainty."""
+
+    def wanted(first: np.ndarray, second: np.ndarray, both: np.ndarray) -> np.ndarray:
+        return (first != second) & (np.maximum(first, second) == k) & (both == certain)
+
+    return _lines(labels, sure, wanted)
+
+
+def _outlines(labels: np.ndarray) -> list[Any]:
+    """The pixel edges (n, 2, 2) between different labels."""
+    return _lines(labels, np.ones(labels.shape, bool), lambda first, second, _: first != second)
+
+
+def _lines(labels: np.ndarray, sure: np.ndarray, wanted: Callable[..., np.ndarray]) -> list[Any]:
+    """The edges (n, 2, 2) between those neighbours that are ``wanted(first, second, both sure)``.
+
+    Points are (x, y), where the first pixel is from 0 to 1.
+    """
     lines = []
     for axis in range(2):
         here, ahead = range(labels.shape[axis] - 1), range(1, labels.shape[axis])
-        first, second = labels.take(here, axis), labels.take(ahead, axis)
         both = sure.take(here, axis) & sure.take(ahead, axis)
-        there = (first != second) & (np.maximum(first, second) == k) & (both == certain)
-        y, x = np.nonzero(there)
+        y, x = np.nonzero(wanted(labels.take(here, axis), labels.take(ahead, axis), both))
         near = [x, y + 1] if axis == 0 else [x + 1, y]  # of the edge below or right of the pixel
         lines.append(np.stack([np.stack(near, -1), np.stack([x + 1, y + 1], -1)], 1))
     return list(np.concatenate(lines))

@@ -16,10 +16,10 @@ from ..core.errors import InputError, NotConverged
 from ..core.numbers import check_count, check_number
 from ..core.rng import Rng, generator
 from .draws import Draws
-from .flow import Flow as LearnedFlow
-from .flow import log_normal, torch_generator
+from .flow import Flow, log_normal
 from .given import as_given, check_pairs
-from .kernels import FlowStep, Kernel, LogJoint, Map, Metropolis
+from .kernels import Kernel, LogJoint, Map, Metropolis
+from .training import descend, torch_generator
 
 
 class Chain(nn.Module):
@@ -93,7 +93,7 @@ class Gap:
 
 
 def gap(
-    model: Chain | LearnedFlow, log_joint: LogJoint, x_new: Any, y_new: Any, *, repeats: int = 1,
+    model: Chain | Flow, log_joint: LogJoint, x_new: Any, y_new: Any, *, repeats: int = 1,
     rng: Rng = 0,
 ) -> Gap:  # fmt: skip
     """Bound the distance of a sampler from the true posteriors, without knowing p(y).
@@ -141,17 +141,17 @@ def gap(
     return Gap(float(difference.mean()), error)
 
 
-def as_chain(model: Chain | LearnedFlow) -> Chain:
+def as_chain(model: Chain | Flow) -> Chain:
     """Return a chain itself, or a flow as a chain of one kernel."""
     if isinstance(model, Chain):
         return model
-    if isinstance(model, LearnedFlow):
-        return Chain([FlowStep(model)], model.shape)
+    if isinstance(model, Flow):
+        return Chain([model], model.shape)
     raise InputError(f"model of type {type(model).__name__} must be a Chain or a Flow")
 
 
 def bridge(
-    model: Chain | LearnedFlow, log_joint: LogJoint, *, levels: int = 20,
+    model: Chain | Flow, log_joint: LogJoint, *, levels: int = 20,
     sizes: Sequence[float] = (0.05, 0.15, 0.5),
 ) -> Chain:  # fmt: skip
     """Append annealed Metropolis steps that lead from the model's density to the posterior.
@@ -185,7 +185,7 @@ def bridge(
     sampling*, Statistics and Computing 11 (2001).
     """
     base, levels = as_chain(model), check_count(levels, "levels")
-    if not all(isinstance(kernel, (Map, FlowStep)) for kernel in base.kernels):
+    if not all(isinstance(kernel, (Map, Flow)) for kernel in base.kernels):
         raise InputError("model must be a flow, or a chain of maps: other kernels have no density")
     sizes = tuple(check_number(size, "sizes", positive=True) for size in sizes)
 
@@ -221,7 +221,7 @@ def fit_chain(
     x, y : arrays or tensors (n, \\*shape), (n, \\*shape_y)
         Pairs.
     steps, batch_size, learning_rate
-        Of Adam.
+        Of Adam; the learning rate falls to 0 (cosine).
     rng : int or numpy.random.Generator
 
     Returns
@@ -246,17 +246,17 @@ def fit_chain(
         raise InputError("chain has no weights to train")
     points, condition = _pairs(x, y, "x", "y")
     noise, batch = torch_generator(generator(rng)), check_count(batch_size, "batch_size")
-    optimizer = torch.optim.Adam(parameters, lr=check_number(learning_rate, "learning_rate"))
-    for _ in range(check_count(steps, "steps")):
+
+    def loss() -> Tensor:
         pick = torch.randint(len(points), (batch,), generator=noise)
-        loss = chain.log_weights(condition[pick], noise, _nothing, points[pick]).mean()
+        y = condition[pick]
+        total = chain.log_weights(y, noise, lambda x, y: torch.zeros(len(x)), points[pick]).mean()
         if log_joint is not None:
-            loss = loss - chain.log_weights(condition[pick], noise, log_joint).mean()
-        if not math.isfinite(loss.item()):
-            raise NotConverged("the loss is not finite; lower the learning_rate", None)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+            total = total - chain.log_weights(y, noise, log_joint).mean()
+        return total
+
+    rate = check_number(learning_rate, "learning_rate", positive=True)
+    descend(parameters, loss, check_count(steps, "steps"), rate)
     return chain
 
 
@@ -265,10 +265,6 @@ def _pairs(x: Any, y: Any, *names: str) -> tuple[Tensor, Tensor]:
     one, two = (as_given(values, name)[0] for values, name in zip((x, y), names, strict=True))
     check_pairs(one, two)
     return torch.from_numpy(one).float().flatten(1), torch.from_numpy(two).float().flatten(1)
-
-
-def _nothing(x: Tensor, y: Tensor) -> Tensor:
-    return torch.zeros(len(x))
 
 
 def sensitivity(model: Any, y: Any, *, count: int = 200, size: float = 0.01, rng: Rng = 0) -> Any:
@@ -295,18 +291,13 @@ def sensitivity(model: Any, y: Any, *, count: int = 200, size: float = 0.01, rng
     -------
     array (n,)
     """
-    values, _ = as_given(y, "y")
-    random = generator(rng)
-    seed = int(random.integers(2**31))
+    values, random = as_given(y, "y")[0], generator(rng)
+    seed, n = int(random.integers(2**31)), len(values)
     unit = float(values.std()) or float(np.abs(values).max()) or 1.0
     step = check_number(size, "size", positive=True) * unit
-    direction = random.standard_normal(values.shape)
-    n = len(values)
-    length = np.linalg.norm(direction.reshape(n, -1), axis=1)
-    direction = direction / length.reshape(-1, *[1] * (values.ndim - 1))
-    one, other = (
-        np.asarray(model.sample((values + sign * step / 2 * direction).astype(values.dtype), count,
-                                rng=seed).samples, float)
-        for sign in (-1, 1)
-    )  # fmt: skip
-    return np.linalg.norm((other - one).reshape(n, count, -1), axis=2).mean(1) / step
+    flat = random.standard_normal((n, values[0].size))
+    flat *= step / 2 / np.linalg.norm(flat, axis=1, keepdims=True)
+    move = flat.reshape(values.shape).astype(values.dtype)
+    ends = [model.sample(each, count, rng=seed).samples for each in (values - move, values + move)]
+    one, other = (np.asarray(each, float).reshape(n, count, -1) for each in ends)
+    return np.linalg.norm(other - one, axis=2).mean(1) / step

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from ..core.numbers import check_number
-from .flow import Flow as LearnedFlow
 
 LogJoint = Callable[[Tensor, Tensor], Tensor]
 
@@ -149,28 +148,3 @@ class Metropolis:
         turned = replace(self, sizes=tuple(reversed(self.sizes)))
         before, ratio = turned.forward(x, y, generator)
         return before, -ratio
-
-
-@dataclass(frozen=True, eq=False)
-class FlowStep:
-    """The map of a `Flow` from noise to data, with the exact divergence (at most 16 values)."""
-
-    flow: LearnedFlow
-    num_steps: int = 32
-
-    def forward(self, x: Tensor, y: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Return data from noise, and the log-determinant."""
-        out, logdet = self.flow.transported(x, self._condition(y), self.num_steps, forward=True)
-        scale = self.flow.x_scale
-        return scale.outward(out), logdet + scale.scale.log().sum()
-
-    def backward(self, x: Tensor, y: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Return noise from data, and the log-determinant of the map there."""
-        scale = self.flow.x_scale
-        out, logdet = self.flow.transported(
-            scale.inward(x), self._condition(y), self.num_steps, forward=False
-        )
-        return out, logdet + scale.scale.log().sum()
-
-    def _condition(self, y: Tensor) -> Tensor | None:
-        return None if self.flow.y_scale is None else self.flow.y_scale.inward(y)

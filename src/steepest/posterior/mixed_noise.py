@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,10 @@ from ..core.errors import InputError
 from ..core.numbers import check_count, check_number
 from ..core.rng import Rng, generator
 from ..core.status import Status
-from .flow import Flow, torch_generator
+from .flow import Flow
 from .given import as_given
 from .kernels import Metropolis
+from .training import torch_generator
 
 _INNER = 60  # steps of the closed update between draws
 _FLOOR = 1e-12  # variances
@@ -114,17 +115,17 @@ def estimate_mixed_noise(
     data = torch.from_numpy(values).repeat_interleave(draws, 0)
     noisy = np.hstack([values, np.tile(np.log([a, b]), (len(values), 1))])
     x = torch.as_tensor(model.sample(noisy, draws, rng=random).samples).reshape(len(data), -1)
-    kept = []
+    a2, b2, kept = a * a, b * b, []
     for _ in range(total):
         # the flow finds the modes for the first noise level; after that the chains go on
-        x = _moved(x, data, forward, log_prior, (a, b), steps, draws, noise)
+        spread = x.reshape(-1, draws, x.shape[1]).std(1).median(0).values.clamp(min=1e-6)
+        sizes = [spread * 0.5 ** (i % 5) for i in range(steps)]
+        x = _moved(x, data, forward, log_prior, (a2, b2), sizes, noise)
         with torch.no_grad():
             signal = forward(x).double()
-        a2, b2 = a * a, b * b
         for _ in range(_INNER):
             a2, b2 = (max(v, _FLOOR) for v in update(signal, data - signal, a2, b2))
-        a, b = float(np.sqrt(a2)), float(np.sqrt(b2))
-        kept.append((a, b))
+        kept.append((a2**0.5, b2**0.5))
     last = np.array(kept[-(total // 3) :])
     drift = np.abs(last.mean(0) - np.array(kept[-2 * (total // 3) : -(total // 3)]).mean(0))
     settled = bool((drift <= 0.1 * last.mean(0)).all())
@@ -135,19 +136,15 @@ def estimate_mixed_noise(
 
 def _moved(
     x: Tensor, y: Tensor, forward: Callable[[Tensor], Tensor],
-    log_prior: Callable[[Tensor], Tensor], levels: tuple[float, float], steps: int,
-    draws: int, noise: torch.Generator,
+    log_prior: Callable[[Tensor], Tensor], variances: tuple[float, float], sizes: Sequence[Tensor],
+    noise: torch.Generator,
 ) -> Tensor:  # fmt: skip
-    """Return x after Metropolis steps for the exact posterior, with several sizes in turn."""
-    a, b = levels
+    """Return x after Metropolis steps for the exact posterior."""
 
     def log_density(x: Tensor, y: Tensor) -> Tensor:
         f = forward(x)
-        variance = a * a * f**2 + b * b
+        variance = variances[0] * f**2 + variances[1]
         return log_prior(x) - 0.5 * ((y - f) ** 2 / variance + variance.log()).sum(1)
 
-    count = x.shape[0] // draws
-    spread = x.reshape(count, draws, -1).std(1).median(0).values.clamp(min=1e-6)
-    sizes = [spread * 0.5 ** (i % 5) for i in range(steps)]
     with torch.no_grad():
         return Metropolis(log_density, sizes).forward(x, y, noise)[0]

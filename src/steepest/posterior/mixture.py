@@ -16,7 +16,7 @@ from ..core.solver import Solver, limits
 from ..patches.mixture import fit_mixture as fit_vectors
 from ..patches.model import covariances, log_sum
 from .draws import Draws
-from .given import as_given, check_data
+from .given import Back, as_given, check_data
 
 _TRIED = (1, 2, 4, 10)  # numbers of components
 
@@ -98,10 +98,8 @@ class MixturePosterior:
 
     def sample(self, y: Any, count: int = 100, *, rng: Rng = 0) -> Draws:
         """Return ``count`` samples for each of the measurements y (n, \\*shape_y)."""
-        values, back = self._measurements(y)
+        values, back, share, gains, _ = self._given(y)
         rng, count = generator(rng), check_count(count, "count")
-        score, gains = self._scores(values)
-        share = np.exp(score - log_sum(score)[:, None])
         n, d = len(values), self.prior.means.shape[1]
         out = np.empty((n, count, d))
         roots = np.linalg.cholesky(self.prior.covariances)
@@ -118,46 +116,35 @@ class MixturePosterior:
 
     def mean(self, y: Any) -> Any:
         """Return the posterior means (n, \\*shape), the estimate of least mean square error."""
-        values, back = self._measurements(y)
-        score, gains = self._scores(values)
-        share = np.exp(score - log_sum(score)[:, None])
-        out = np.zeros((len(values), self.prior.means.shape[1]))
-        for k, gain in enumerate(gains):
-            center = self.prior.means[k]
-            out += share[:, k, None] * (center + (values - self.matrix @ center) @ gain.T)
-        return back(out.reshape(len(values), *self.prior.shape))
+        values, back, share, gains, _ = self._given(y)
+        parts = zip(share.T, self.prior.means, gains, strict=True)
+        out = sum(w[:, None] * (m + (values - self.matrix @ m) @ gain.T) for w, m, gain in parts)
+        return back(np.asarray(out).reshape(len(values), *self.prior.shape))
 
     def log_density(self, x: Any, y: Any) -> np.ndarray:
         """Return the logarithm of the posterior density at x (n, \\*shape) given y, (n,)."""
-        values, _ = self._measurements(y)
+        values, _, _, _, evidence = self._given(y)
         x = np.asarray(x, float).reshape(len(values), -1)
-        joint = np.stack([
-            np.log(self.prior.weights[k]) + _log_normal(x - mean, covariance)
-            for k, (mean, covariance) in enumerate(
-                zip(self.prior.means, self.prior.covariances, strict=True))
-        ], axis=1)  # fmt: skip
+        prior = (self.prior.weights, self.prior.means, self.prior.covariances)
         likelihood = _log_normal(values - x @ self.matrix.T, self.noise)
-        return log_sum(joint) + likelihood - log_sum(self._scores(values)[0])
+        return log_sum(_joint(prior, x)) + likelihood - evidence
 
-    def _scores(self, values: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Return the logarithms of ``w_k N(y; A m_k, S_k)`` (n, K) and the gains (d, m)."""
-        scores, gains = [], []
-        a = self.matrix
-        for w, m, c in zip(
-            self.prior.weights, self.prior.means, self.prior.covariances, strict=True
-        ):
-            s = a @ c @ a.T + self.noise
-            scores.append(np.log(w) + _log_normal(values - a @ m, s))
-            gains.append(cho_solve(cho_factor(s, lower=True), a @ c).T)
-        return np.stack(scores, axis=1), gains
-
-    def _measurements(self, y: Any) -> tuple[np.ndarray, Any]:
+    def _given(self, y: Any) -> tuple[np.ndarray, Back, np.ndarray, list[np.ndarray], np.ndarray]:
+        """Return values (n, m), the way back, weights (n, K), gains (d, m), and log p(y)."""
         values, back = as_given(y, "y")
         if not len(values) or values[0].size != len(self.noise):
             raise InputError(
                 f"y must hold measurements of {len(self.noise)} values, not {values.shape}"
             )
-        return values.reshape(len(values), -1).astype(float), back
+        values, a = values.reshape(len(values), -1).astype(float), self.matrix
+        c = self.prior.covariances
+        s = a @ c @ a.T + self.noise
+        joint = _joint((self.prior.weights, self.prior.means @ a.T, s), values)
+        gains = [
+            cho_solve(cho_factor(own, lower=True), a @ cov).T for own, cov in zip(s, c, strict=True)
+        ]
+        evidence = log_sum(joint)
+        return values, back, np.exp(joint - evidence[:, None]), gains, evidence
 
 
 def fit_mixture(
@@ -210,7 +197,7 @@ def fit_mixture(
     if len(choices) > 1:
         order = rng.permutation(len(data))
         held, rest = data[order[: len(data) // 5]], data[order[len(data) // 5 :]]
-        scores = [_score(_fit(rest, k, r, rng), held) for k, r in choices]
+        scores = [log_sum(_joint(_fit(rest, k, r, rng), held)).mean() for k, r in choices]
         choices = [choices[int(np.argmax(scores))]]
     weights, means, matrices = _fit(data, *choices[0], rng)
     return Mixture(weights, means, matrices, shape)
@@ -225,9 +212,10 @@ def _fit(data: np.ndarray, count: int, rank: int, rng: np.random.Generator) -> P
     return model.weights, model.means, covariances(model)
 
 
-def _score(parts: Parts, held: np.ndarray) -> float:
-    scores = [np.log(w) + _log_normal(held - m, c) for w, m, c in zip(*parts, strict=True)]
-    return float(log_sum(np.stack(scores, axis=1)).mean())
+def _joint(parts: Parts, x: np.ndarray) -> np.ndarray:
+    """Return ``log w_k + log N(x; m_k, C_k)`` (n, K)."""
+    rows = [np.log(w) + _log_normal(x - m, c) for w, m, c in zip(*parts, strict=True)]
+    return np.stack(rows, axis=1)
 
 
 def _log_normal(off: np.ndarray, covariance: np.ndarray) -> np.ndarray:

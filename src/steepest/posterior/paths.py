@@ -38,8 +38,11 @@ def wide(t: Tensor, like: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class _Between:
-    """A path ``a x + b z`` with factors a, b that depend on the time."""
+class Straight:
+    """Straight lines ``(1 - t) z + t x`` with the constant velocity ``x - z``.
+
+    Lipman et al., *Flow matching for generative modeling*, ICLR 2023.
+    """
 
     noise: Noise = field(default_factory=Gaussian)
 
@@ -52,27 +55,19 @@ class _Between:
     ) -> tuple[Tensor, Tensor]:
         """Return positions and velocities, see `Path`."""
         z = self.start(len(x), x.shape[1:], generator) if z is None else z
-        return self._at(x, wide(t, x), z)
-
-    def _at(self, x: Tensor, t: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-        raise NotImplementedError
+        return z + wide(t, x) * (x - z), x - z
 
 
-class Straight(_Between):
-    """Straight lines ``(1 - t) z + t x`` with the constant velocity ``x - z``.
-
-    Lipman et al., *Flow matching for generative modeling*, ICLR 2023.
-    """
-
-    def _at(self, x: Tensor, t: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-        return z + t * (x - z), x - z
-
-
-class Diffusion(_Between):
+@dataclass(frozen=True)
+class Diffusion(Straight):
     """The path ``sin(pi t / 2) x + cos(pi t / 2) z`` of a variance-preserving diffusion."""
 
-    def _at(self, x: Tensor, t: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-        angle = t * math.pi / 2
+    def at(
+        self, x: Tensor, t: Tensor, generator: torch.Generator, z: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return positions and velocities, see `Path`."""
+        z = self.start(len(x), x.shape[1:], generator) if z is None else z
+        angle = wide(t, x) * math.pi / 2
         return angle.sin() * x + angle.cos() * z, math.pi / 2 * (angle.cos() * x - angle.sin() * z)
 
 

@@ -17,7 +17,7 @@ from ..flows.options import takes_options_of
 from .cut import least_set
 from .inputs import Inputs, check_inputs, only_channel
 from .proof import Level
-from .result import Segmentation, finish
+from .result import Found, Segmentation, finish
 
 _STARTS = (0.05, 0.2)  # widths of the first bias, relative to the longest side
 _REST = 1e-7  # relative decrease of the energy at which the rounds end
@@ -95,15 +95,14 @@ def bias_corrected(
         raise InputError(f"image has the mean {f.mean():g}; its grey values must be positive")
     searches = [_BiasSearch(inputs, f, length, strength, start) for start in _STARTS]
     search = min(searches, key=lambda each: each.energy)
-    level, b, found = search.level, search.bias, search.found
-    ended = found.ok and not inputs.reporter.stopped
+    level, b, status = search.level, search.bias, search.status
+    ended = status.ok and not inputs.reporter.stopped
     corrected = f / np.where(np.abs(b) > np.finfo(float).tiny, b, 1.0)
-    return finish(
-        [level], level.state, inputs, found, search.rof.iterations, values=search.values,
-        energy=search.energy, gap=level.gap,
-        proven=ended and inputs.within_tol(level.gap, level.length),
-        kind=BiasCorrection, bias=b, corrected=corrected,
+    found = Found(
+        level.state, [level], status, search.rof.iterations, search.values, search.energy,
+        level.gap, ended and inputs.within_tol(level.gap, level.length),
     )  # fmt: skip
+    return finish(inputs, found, kind=BiasCorrection, bias=b, corrected=corrected)
 
 
 class _BiasSearch:
@@ -125,7 +124,7 @@ class _BiasSearch:
         self._inside = flat > flat.mean()
         self._find_values()
         self.energy = np.inf
-        self.found = self._run()
+        self.status = self._run()
 
     def _run(self) -> Status:
         """Alternate until the energy rests; the status of the last cut."""

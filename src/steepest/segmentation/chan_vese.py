@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..core.numbers import check_number
@@ -79,16 +80,7 @@ def chan_vese(
     low = float(inputs.image.min())
     width = (float(inputs.image.max()) - low) or 1.0
     search = MeansSearch(inputs, (inputs.image - low) / width, mu)
-    found = search.run()
-    level, step, f = search.level, search.distance, search.f
-    inside = level.inside.reshape(inputs.space)
-    total = 2 * step * level.length
-    for part, mean in zip((~inside, inside), search.means, strict=True):
-        total += float(((f[:, part] - mean[:, None]) ** 2).sum())
-    values = search.means * width + low
-    return finish(
-        [level], level.state, inputs, found, search.rof.iterations,
-        values=values if channel_axis is not None or len(f) > 1 else values[:, 0],
-        energy=total, gap=2 * step * level.gap, proven=search.proven,
-        offset=low * float(search.direction.sum()), factor=width,
-    )  # fmt: skip
+    found, single = search.found(), channel_axis is None and len(search.f) == 1
+    values = found.values * width + low
+    found = replace(found, values=values[:, 0] if single else values)
+    return finish(inputs, found, low * float(search.direction.sum()), width)

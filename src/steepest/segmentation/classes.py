@@ -48,8 +48,8 @@ def kmeans_centres(
 ) -> np.ndarray:
     """The centres of `kmeans` from the moments of the bins.
 
-    ``chosen(split)`` returns the different values in the bins where ``split`` is True, and their
-    numbers, or None. Without it, classes consist of whole bins.
+    ``chosen(split)`` returns the different values in the bins where ``split``, and their numbers,
+    or None; without it, classes consist of whole bins.
     """
     used = np.flatnonzero(moments[0])
     sums = _sums(moments[:, used])
@@ -83,10 +83,9 @@ def _best(sums: np.ndarray, num_classes: int) -> np.ndarray:
 
 
 def _may_be_split(sums: np.ndarray, num_classes: int) -> np.ndarray:
-    """The bins that the best classes may split, or have an end at, among those with values.
+    """The bins, among those with values, that the best classes may split.
 
-    Without the values of the bins that are split, classes cost at most what they cost with them.
-    This is a lower bound, and classes of whole bins give an upper bound.
+    Classes that get a bin for nothing cost too little, classes of whole bins too much.
     """
     size = sums.shape[1] - 1
     if size <= num_classes:
@@ -167,8 +166,8 @@ def _cost(weight, first, second, i, j):
 def _layers(weight, first, second, num_classes, skipped):
     """The least cost of the first j items in k + 1 classes, and where the last class begins.
 
-    Each but the first class begins ``skipped`` items late; these cost nothing. If none are skipped,
-    the costs are kept of two numbers of classes only, k odd and even.
+    All but the first class begin ``skipped`` items late, which cost nothing. If none are skipped,
+    only two layers of costs are kept, k odd and even.
     """
     n = weight.size - 1
     kept = num_classes if skipped else 2

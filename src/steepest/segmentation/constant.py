@@ -13,11 +13,9 @@ _BELOW = 1 - 1e-12  # share of the capacity that is used, for rounding
 def flow_to_mean(f: np.ndarray, faces: Faces) -> np.ndarray | None:
     """A feasible flow (A, z, y, x) with ``f + div q`` constant, or None if this one is too large.
 
-    The flow is that of a resistor network: ``q = c (phi(next) - phi)`` between neighbours along the
-    axes, c being the capacities, with ``-div q = f - mean`` (a Poisson problem, solved by cosine
-    transforms). Where it fits into the capacities, the strength is beyond the extinction time.
-    Other flows can have a smaller maximum, so just above the extinction time (for "camera", up to
-    1.7 times) there is no proof.
+    It is that of a resistor network, ``q = c (phi(next) - phi)`` with the capacities c and ``-div q
+    = f - mean`` (a Poisson problem, by cosine transforms). If it fits, the strength is beyond the
+    extinction time; just above that (for "camera", up to 1.7 times) it does not fit.
     """
     level = f - f.mean()
     weights = faces.weights if faces.weights.size else np.ones((1, 1, 1))

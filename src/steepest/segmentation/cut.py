@@ -11,7 +11,7 @@ from ..core.status import Status
 from ..flows.options import takes_options_of
 from .inputs import Inputs, check_inputs, only_channel
 from .proof import Faces, Level, State
-from .result import Segmentation, finish
+from .result import Found, Segmentation, finish
 from .rof import Rof
 
 
@@ -49,12 +49,14 @@ def cut(unary: Any, length: float, energy: Any = None, **options: Any) -> Segmen
     inputs = check_inputs(unary, energy, name="unary", **options)
     length = check_number(length, "length")
     costs = only_channel(inputs, "unary", "add the costs of the channels")
-    rof, level, found = least_set(inputs, costs, length)
-    return finish(
-        [level], level.state, inputs, found, rof.iterations, values=_means(-costs, level),
-        energy=level.length + float(costs[level.inside.reshape(inputs.space)].sum()),
-        gap=level.gap, proven=inputs.within_tol(level.gap, level.length),
+    rof, level, status = least_set(inputs, costs, length)
+    energy = level.length + float(costs[level.inside.reshape(inputs.space)].sum())
+    proven = inputs.within_tol(level.gap, level.length)
+    found = Found(
+        level.state, [level], status, rof.iterations, _means(-costs, level), energy, level.gap,
+        proven,
     )  # fmt: skip
+    return finish(inputs, found)
 
 
 def least_set(
@@ -62,8 +64,8 @@ def least_set(
 ) -> tuple[Rof, Level, Status]:
     """Solve the problem of `cut`, from the flux of ``rof`` if there is one.
 
-    ``error`` bounds the error of the costs; those that are no larger count as zero.
-    A pixel whose cost exceeds what can flow to it decides on its own, however much it costs.
+    Costs up to ``error``, which bounds their error, count as zero; those beyond what can flow to a
+    pixel are cut off.
     """
     faces = Faces.of(inputs.energy, inputs.space, length)
     enough = 2 * faces.largest + 8 * error

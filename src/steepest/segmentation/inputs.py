@@ -78,9 +78,8 @@ def limits_of(solver: Solver | None) -> Limits:
 
 
 def contour_length(energy: Any, ndim: int) -> Any:
-    """The energy of a set's indicator that measures the length of its contour exactly.
-
-    Raises `InputError` for an energy without a coarea formula on the pixel grid.
+    """An energy that measures the length of contours exactly (by a coarea formula), else
+    `InputError`.
     """
     if energy is None:
         return TotalVariation(norm="anisotropic")

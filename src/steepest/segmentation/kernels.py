@@ -57,8 +57,8 @@ def _cap_by_weights(flux, weights, capacity, flow):
 def flow_of(p, weights, capacity, offsets, q):
     """The flow ``q`` of the flux ``p``, feasible whatever the rounding of ``p``.
 
-    Here and below, loops run along views of rows: an index whose sign is unknown keeps loops from
-    being vectorised.
+    Loops run along views of rows: an index whose sign is unknown would keep them from being
+    vectorised.
     """
     shape = q.shape[1:]
     for a in range(q.shape[0]):
@@ -123,10 +123,10 @@ def _differences(here, ahead):
 
 @exact_kernel
 def contour(inside, q, weights, capacity, offsets, own):
-    """The length of the contour of a set, and its faces that lack flow.
+    """The length of the contour of a set; its faces that lack flow, as pairs of pixels (n, 2), what
+    they lack, and their places in ``offsets``.
 
-    Of these, the two pixels (n, 2), what they lack (n,) and their places in ``offsets`` (n,). Only
-    faces of the first ``own`` pixels along each axis count.
+    Only faces of the first ``own`` pixels along each axis count.
     """
     shape = inside.shape
     plane, row, flat = shape[1] * shape[2], shape[2], weights.reshape(weights.size)
@@ -174,9 +174,8 @@ def _count_near(u, inside, level, near):
 
 @exact_kernel
 def near_level(u, inside, level, near):
-    """The pixels (flat indices) that are beyond the level by at most ``near``.
-
-    Inside, this is ``u - level <= near``, and outside ``level - u <= near``.
+    """The pixels (flat indices) that are beyond the level, on their side of it, by at most
+    ``near``.
     """
     found = [0]
     values, side = u.reshape(u.size), inside.reshape(u.size)

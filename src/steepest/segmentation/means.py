@@ -7,6 +7,7 @@ import numpy as np
 from ..core.status import Status
 from .inputs import Inputs
 from .proof import State
+from .result import Found
 
 COARSE = 1e-2  # relative gap at which the means are first updated; a quarter after each round
 _MOST_ROUNDS = 200  # of labels and means; measured: 5 to 20
@@ -41,7 +42,24 @@ class MeansSearch:
         done = self.inputs.within_tol(self.level.gap, self.level.length)
         return self.distance == 0 or (rests and done)
 
-    def run(self) -> Status:
+    def found(self) -> Found:
+        """Alternate; the labels with their energy."""
+        status, level, twice = self._run(), self.level, 2 * self.distance
+        energy = sum(self._squares(), twice * level.length)
+        return Found(
+            level.state, [level], status, self.rof.iterations, self.means, energy,
+            twice * level.gap, self.proven,
+        )  # fmt: skip
+
+    def _squares(self) -> list[float]:
+        """The sums of the squared distances of f to the means, outside and inside."""
+        inside = self.level.inside.reshape(self.f.shape[1:])
+        return [
+            float(((self.f[:, part] - mean[:, None]) ** 2).sum())
+            for part, mean in zip((~inside, inside), self.means, strict=True)
+        ]
+
+    def _run(self) -> Status:
         """Alternate; returns the status of the last solution."""
         means = self.means
         for _ in range(_MOST_ROUNDS):

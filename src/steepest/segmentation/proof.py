@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -29,9 +30,8 @@ THOROUGH = 50.0  # visits of a pixel to complete a flow, on average, if it is th
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """The faces between pixels: offsets (A, 3), capacities (A,) and weights of the pixels.
-
-    ``weights`` is (z, y, x), or (0, 0, 0) where all are one.
+    """The faces between pixels: offsets (A, 3), capacities (A,), and weights (z, y, x) of the
+    pixels, or (0, 0, 0) where all are one.
     """
 
     offsets: np.ndarray
@@ -79,8 +79,8 @@ def volume(array: np.ndarray) -> np.ndarray:
 class State:
     """An image f with a feasible flow q through its faces, and ``u = f + div q``; all (z, y, x).
 
-    ``effort`` is how often `prove` may visit a pixel on average to complete the flow. ``error``
-    bounds the error of f, and of levels.
+    ``effort`` is how often `prove` may visit a pixel on average, ``error`` bounds that of f and
+    levels.
     """
 
     f: np.ndarray
@@ -113,6 +113,10 @@ class State:
         """Bound on the error of ``u - level``."""
         return self.faces.rounding(self.largest, level) + self.error
 
+    def squares(self, value: float) -> float:
+        """The sum of the squared distances of f to a value."""
+        return float(((self.f - value) ** 2).sum())
+
     @property
     def total(self) -> tuple[int, float]:
         """The number of pixels, and the sum of f."""
@@ -132,10 +136,11 @@ class State:
         return iterate_means(self.f, self.u, thresholds)
 
     def prove(self, level: float, complete: bool = True, within: Level | None = None) -> Level:
-        """The best set for a level, or ``{u > level}``, and what the flow proves about it.
+        """The best set ``within`` another one for a level, or ``{u > level}``, and what the flow
+        proves.
 
-        If ``complete``, the flow is completed where it does not saturate the contour, and the set
-        is changed where no flow can do this (`repair`). All is ``within`` another set.
+        If ``complete``, the flow is completed where it does not saturate the contour, or the set
+        changed (`repair`).
         """
         allowed = True if within is None else within.inside
         plain = Level.of(self, level, (self.u > level) & allowed)
@@ -151,14 +156,48 @@ class State:
         return plain
 
 
-@dataclass(frozen=True, eq=False)
-class Level:
-    """The set ``inside`` (z, y, x) for a level, and the bound of its energy by the flow of a state.
+class ProvenSet:
+    """A set of pixels for a level, and the bound of its energy by the flow of a state.
 
-    ``length`` is that of its contour, times the strength; ``lack`` is what the contour could still
-    let through, the gap without rounding. With what ties may change, this is ``excess``: the set
-    exceeds the least energy by no more. ``known`` is `doubt`, where it has been found with the
-    completed flow, which is not kept.
+    ``length`` is that of its contour, times the strength; ``lack`` what the contour could still let
+    through. With what ties may change, the set exceeds the least energy by at most ``excess``.
+    ``count`` and ``mass`` are its pixels and the sum of f.
+    """
+
+    state: Any
+    level: float
+    length: float
+    lack: float
+    excess: float
+    count: float
+    mass: float
+
+    @cached_property
+    def doubt(self) -> tuple[Any, int, int]:
+        """Where a set of least energy may differ, in how many pixels, and in how many at once."""
+        rounding = self.state.rounding(self.level)
+        if self.excess == 0 < rounding:  # no rounding: all is zero, and every pixel is a tie
+            return None, 0, 0
+        return self._find_doubt(rounding)
+
+    def _find_doubt(self, rounding: float) -> tuple[Any, int, int]:
+        raise NotImplementedError
+
+    @property
+    def gap(self) -> float:
+        """The most by which the energy of the set may exceed the least one."""
+        return self.excess if self.lack > 0 or self.doubt[1] else 0.0
+
+    @property
+    def energy(self) -> float:
+        """``length + sum over the set of (level - f)``."""
+        return self.length + self.level * self.count - self.mass
+
+
+@dataclass(frozen=True, eq=False)
+class Level(ProvenSet):
+    """A set in memory: ``inside`` (z, y, x); ``known`` is `doubt`, if it was found with a completed
+    flow, which is not kept.
     """
 
     state: State
@@ -167,7 +206,7 @@ class Level:
     length: float
     lack: float
     excess: float
-    known: tuple[np.ndarray, int] | None = None
+    known: tuple[np.ndarray | None, int, int] | None = None
 
     @staticmethod
     def of(state: State, level: float, inside: np.ndarray) -> Level:
@@ -178,44 +217,29 @@ class Level:
         excess = lack + float((rounding - margins(state.u, inside, level, near)).sum())
         return Level(state, level, inside, length, lack, excess * MORE)
 
-    @cached_property
-    def doubt(self) -> tuple[np.ndarray, int]:
-        """The pixels (flat) where a set of least energy may differ, and in how many at once."""
+    def _find_doubt(self, rounding: float) -> tuple[np.ndarray | None, int, int]:
         if self.known is not None:
             return self.known
         state, inside = self.state, self.inside
-        rounding = state.rounding(self.level)
-        if self.excess == 0 < rounding:  # no rounding: all is zero, and every pixel is a tie
-            return np.zeros(0, np.int64), 0
         near = near_level(state.u, inside, self.level, self.excess + rounding)
         near = undecided(state.q, inside, *state.faces.arrays, near, self.excess)
-        return near, most_within(margins(state.u, inside, self.level, near) - rounding, self.excess)
+        beyond = margins(state.u, inside, self.level, near) - rounding
+        return near, near.size, most_within(beyond, self.excess)
 
     @property
-    def gap(self) -> float:
-        """The most by which the energy of the set may exceed the least one."""
-        return self.excess if self.lack > 0 or self.doubt[0].size else 0.0
-
-    @property
-    def energy(self) -> float:
-        """``length + sum over the set of (level - f)``."""
-        return self.length + self.level * self.count - self.mass
-
-    @property
-    def count(self) -> int:
-        """The number of pixels of the set."""
+    def count(self) -> int:  # type: ignore[override]
         return int(np.count_nonzero(self.inside))
 
     @cached_property
-    def mass(self) -> float:
-        """The sum of f over the set."""
+    def mass(self) -> float:  # type: ignore[override]
         return float(self.state.f[self.inside].sum())
 
     @property
     def doubtful(self) -> np.ndarray:
         """Where a set of least energy may differ, (z, y, x)."""
         mask = np.zeros(self.inside.shape, bool)
-        mask.ravel()[self.doubt[0]] = True
+        if self.doubt[0] is not None:
+            mask.ravel()[self.doubt[0]] = True
         return mask
 
 

@@ -87,9 +87,9 @@ def _passes(faces, steps, way, via, at, amount):
 def _spread(u, inside, faces, shape, level, way, roots, free, work):
     """Move what the roots have beyond the level to pixels of their side that have room for it.
 
-    Outside (``way`` 1), roots are above the level; inside (-1), below it, and everything is
-    reversed. All roots search at the same time, breadth first, again and again until nothing can
-    be moved. What is then in reach of a root has no room, and changes sides.
+    Outside (``way`` 1), roots are above the level; inside (-1), below it, and all is reversed. They
+    search together, breadth first, until nothing moves; what is then in reach of a root changes
+    sides.
     """
     offsets, side = faces[3], way < 0
     steps = _steps(offsets, shape)
@@ -167,11 +167,10 @@ def _spread(u, inside, faces, shape, level, way, roots, free, work):
 
 @exact_kernel
 def repair(u, q, inside, weights, capacity, offsets, level, own, free, work):
-    """Saturate the contour of a set, or change the set where that is not possible.
+    """Saturate the contour of a set, or change the set where that is not possible, in place.
 
-    Changes the potential u, the flow q and the set. ``own`` and ``free`` (3, 2) are the first pixel
-    and the last + 1 along each axis: faces from own pixels are saturated, with flow between free
-    pixels. Ends when ``work`` pixels have been visited.
+    ``own`` and ``free`` (3, 2) are the first pixel and the last + 1 along each axis: faces from own
+    pixels are saturated, by flow between free pixels, until ``work`` pixels have been visited.
     """
     shape, values, mask = u.shape, u.reshape(u.size), inside.reshape(inside.size)
     faces = (q.reshape(q.shape[0], u.size), weights.reshape(weights.size), capacity, offsets)

@@ -12,7 +12,7 @@ import numpy as np
 from ..core.result import Result
 from ..core.status import Status, finished
 from .inputs import Inputs
-from .proof import Level, State
+from .proof import ProvenSet
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,60 +84,76 @@ class Segmentation(Result):
         return f"<{type(self).__name__}: {classes}, {certain}, {self.status}>"
 
 
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Proven sets of a state, each inside the one before it, and what is known of their labels.
+
+    ``status`` is that of the solver, and ``wanted`` the number of classes asked for.
+    """
+
+    state: Any
+    levels: Sequence[ProvenSet]
+    status: Status
+    iterations: int
+    values: np.ndarray
+    energy: float
+    gap: float
+    proven: bool
+    wanted: int = 2
+
+
 def finish(
-    levels: Sequence[Level],
-    state: State,
     inputs: Inputs,
-    found: Status,
-    iterations: int,
-    *,
-    values: np.ndarray,
-    energy: float,
-    gap: float,
-    proven: bool,
+    found: Found,
+    shift: float = 0.0,
+    divisor: float = 1.0,
     kind: type[Segmentation] = Segmentation,
-    wanted: int = 2,
-    offset: float = 0.0,
-    factor: float = 1.0,
     **more: np.ndarray,
 ) -> Any:
-    """The result of the sets of a state, each inside the one before it.
+    """The result of sets in memory; ``more`` are the attributes that a ``kind`` of result adds.
 
-    ``factor`` and ``offset`` bring the potential to the scale of the image. ``wanted`` is the
-    number of classes asked for. ``more`` are the attributes that a ``kind`` of result adds.
+    The potential is that of the image less ``shift``, over ``divisor``.
     """
     shape, bound = inputs.space, 0
     lowest, highest, labels = (np.zeros(shape, np.uint8) for _ in range(3))
-    for level in levels:
-        inside, doubtful = level.inside, level.doubtful
+    for level in found.levels:
+        inside, doubtful = level.inside, level.doubtful  # type: ignore[attr-defined]
         labels += inside.reshape(shape)
         lowest += (inside & ~doubtful).reshape(shape)
         highest += (inside | doubtful).reshape(shape)
-        bound += level.doubt[1]
+        bound += level.doubt[2]
     certain = lowest == highest
     number = int(np.count_nonzero(~certain))
-    every = range(len(levels) + 1)
+    every = range(len(found.levels) + 1)
     masks = [(labels == k, (lowest <= k) & (k <= highest)) for k in every]
     areas = [[np.count_nonzero(m) for m in (own, own & certain, may)] for own, may in masks]
-    status = inputs.status(found, proven)
-    if status.ok and np.unique(labels).size < wanted:
+    result = with_labels(
+        inputs, found, shift, divisor, kind, labels=labels, areas=np.array(areas),
+        num_doubtful=number, doubtful_bound=min(bound, number), certain=certain, lowest=lowest,
+        highest=highest, image=found.state.u.reshape(shape) * divisor + shift, **more,
+    )  # fmt: skip
+    return finished(result, inputs.limits.raise_on_failure)
+
+
+def with_labels(
+    inputs: Inputs,
+    found: Found,
+    shift: float,
+    divisor: float,
+    kind: type[Segmentation],
+    **more: Any,
+) -> Segmentation:
+    """The result of sets, with their labels and all else that is counted over pixels."""
+    status = inputs.status(found.status, found.proven)
+    if status.ok and np.count_nonzero(more["areas"][:, 0]) < found.wanted:
         status = Status.EMPTY_CLASS
-    result = kind(
-        labels=labels,
-        values=values,
-        thresholds=np.array([level.level for level in levels]) * factor + offset,
-        image=state.u.reshape(shape) * factor + offset,
-        energy=energy,
-        gap=gap,
-        certain=certain,
-        lowest=lowest,
-        highest=highest,
-        num_doubtful=number,
-        doubtful_bound=min(bound, number),
-        areas=np.array(areas),
-        iterations=iterations,
+    return kind(
+        values=found.values,
+        thresholds=np.array([level.level for level in found.levels]) * divisor + shift,
+        energy=found.energy,
+        gap=found.gap,
+        iterations=found.iterations,
         status=status,
         spacing=inputs.energy.spacing,
         **more,
     )
-    return finished(result, inputs.limits.raise_on_failure)

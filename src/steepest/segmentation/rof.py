@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -25,20 +26,39 @@ FINEST = 1e-13  # relative gap at which even float64 has nothing left to solve
 _LEAST, _MOST = 1e-30, 1e30  # strength relative to half of the range of the image
 
 
-class Rof:
+class Attempts:
+    """Solve again and again, with one limit for all iterations; in float64 once float32 rounds."""
+
+    def __init__(self, max_num_iter: int) -> None:
+        self.iterations, self._left, self._double = 0, max_num_iter, False
+
+    def _attempt(self, *problem: Any) -> tuple[Status, int]:
+        """Solve once, in float32 or float64; status and iterations."""
+        raise NotImplementedError
+
+    def _solve(self, *problem: Any) -> Status:
+        status, iterations = self._attempt(*problem)
+        self.iterations += iterations
+        self._left = max(self._left - iterations, 1)
+        if status is Status.ROUNDING and not self._double:
+            self._double = True
+            return self._solve(*problem)
+        return status
+
+
+class Rof(Attempts):
     """The problem ``argmin 1/2||u - f||^2 + strength J(u)`` for one f and any number of strengths.
 
-    The iteration runs in float32 as long as that helps, on an image shifted and scaled to magnitude
-    one. A proof needs no more than a feasible flux, so nothing of this affects it: ``u`` is
-    evaluated anew from ``f`` in float64. The energy has a coarea formula, and is ``on`` the image.
-    ``max_num_iter`` is for the iterations of all strengths together.
+    The iteration runs on an image shifted and scaled to magnitude one, in float32 as long as that
+    helps. The proof is not affected: it needs no more than a feasible flux, and evaluates ``u``
+    from ``f`` in float64. The energy has a coarea formula, and is ``on`` the image.
     """
 
     def __init__(self, f: np.ndarray, energy: Energy, limits: Limits) -> None:
-        self._energy, self._num_threads, self._left = energy, limits.threads, limits.max_num_iter
+        super().__init__(limits.max_num_iter)
+        self._energy, self._num_threads = energy, limits.threads
         self._flux: np.ndarray | None = None
-        self._double = False
-        self.iterations, self.error = 0, 0.0
+        self.error = 0.0
         self.data = f
 
     @property
@@ -53,11 +73,11 @@ class Rof:
         self._centred = ((f - middle) * self._scale)[None]
 
     def solve(self, strength: float, look: Callable[[State, float], bool]) -> Status:
-        """Solve until ``look(state, gap)`` returns True, from the flux of the last time.
+        """Solve from the last flux until ``look(state, gap)`` returns True; ``gap`` is the relative
+        one.
 
-        Where a flow to the mean proves that the solution is constant, nothing is solved.
-        ``gap`` is the relative duality gap. The last look is always at the flux where the
-        iteration ended. Returns CONVERGED if it was ended by ``look`` or by a gap of zero.
+        The last look is at the flux where the iteration ended. If a flow to the mean proves that
+        the solution is constant, nothing is solved. CONVERGED: by ``look``, or a gap of zero.
         """
         faces = Faces.of(self._energy, self._data.shape, strength)
         tau = scaled_strength(strength, self._scale)
@@ -69,13 +89,11 @@ class Rof:
         if constant is not None:
             look(State.of(self._f, faces, constant, error=self.error), 0.0)
             return Status.CONVERGED
-        status = self._solve(tau, faces, look)
-        if status is Status.ROUNDING and not self._double:
-            self._double = True
-            status = self._solve(tau, faces, look)
-        return status
+        return self._solve(tau, faces, look)
 
-    def _solve(self, tau: float, faces: Faces, look: Callable[[State, float], bool]) -> Status:
+    def _attempt(
+        self, tau: float, faces: Faces, look: Callable[[State, float], bool]
+    ) -> tuple[Status, int]:
         single = self._centred.astype(np.float32)
         self._double |= needs_double(single, self._energy, tau, 1.0)
         f = self._centred if self._double else single
@@ -93,11 +111,9 @@ class Rof:
             momentum = Momentum(expected=_FIRST_LOOK)
             return solve_step(dual, tau, goal, momentum, cold=cold, watch=watch)
 
-        status, iterations = solve_and_look(run, goal, look_at)
-        self.iterations += iterations
-        self._left = max(self._left - iterations, 1)
+        found = solve_and_look(run, goal, look_at)
         self._flux = dual.flux
-        return status
+        return found
 
 
 def centre_and_scale(low: float, high: float) -> tuple[float, float]:
@@ -123,8 +139,7 @@ def solve_and_look(
 ) -> tuple[Status, int]:
     """Run a solver and call ``look_at(gap, effort)`` less and less often; status and iterations.
 
-    The solver ends when this returns True. ``effort`` is how often the certificate may visit a
-    pixel, in proportion to the iterations so far.
+    The solver ends when that returns True. ``effort`` grows with the iterations (`State`).
     """
     looked, proven = 0, False
 

@@ -118,16 +118,4 @@ def threshold_rof(
     f = only_channel(inputs, "image", "segment them one by one, or together with chan_vese")
     fixed = None if thresholds is None else check_thresholds(thresholds)
     search = ThresholdSearch(inputs, num_classes, fixed, values)
-    rof = inputs.rof(f)
-    found = rof.solve(strength, search.look)
-    if search.rough:
-        search.finish()
-    total, wanted = search.total("energy"), num_classes
-    if fixed is None:
-        total += 0.5 * float(((f - search.means[0]) ** 2).sum())
-    else:
-        wanted = fixed.size + 1
-    return finish(
-        search.levels, search.state, inputs, found, rof.iterations, values=search.means,
-        energy=total, gap=search.total("gap"), proven=search.proven, wanted=wanted,
-    )  # fmt: skip
+    return finish(inputs, search.run(inputs.rof(f), strength))

@@ -10,7 +10,8 @@ from ..core.errors import InputError
 from ..core.numbers import check_numbers
 from .classes import between
 from .inputs import Inputs
-from .proof import Level, State
+from .proof import ProvenSet
+from .result import Found
 
 _RENEW = 0.25  # fall of the relative gap at which the classes are computed again
 _ACCURATE = 5e-4  # relative gap of an image whose k-means clustering is that of the exact one
@@ -40,13 +41,28 @@ class ThresholdSearch:
         self._fixed, self._renewed = fixed, np.inf
         self._thresholds = np.zeros(0) if fixed is None else fixed
         self.means, self.proven, self.rough = np.zeros(0), False, False
-        self.levels: list[Level] = []
+        self.levels: list[ProvenSet] = []
 
-    def look(self, state: State, gap: float) -> bool:
+    def run(self, rof: Any, strength: float) -> Found:
+        """Solve until the sets are proven; in memory or by tiles."""
+        status = rof.solve(strength, self.look)
+        if self.rough:
+            self.finish()
+        energy, wanted = self.total("energy"), self._num_classes
+        if self._fixed is None:
+            energy += 0.5 * self.state.squares(self.means[0])
+        else:
+            wanted = self._fixed.size + 1
+        return Found(
+            self.state, self.levels, status, rof.iterations, self.means, energy,
+            self.total("gap"), self.proven, wanted,
+        )  # fmt: skip
+
+    def look(self, state: Any, gap: float) -> bool:
         """Return True if the tolerance is met and the classes are exact.
 
-        As long as the image is too rough for that, classes are found by k-means with bins, and
-        again where the relative gap has become much smaller; sets are not completed.
+        While the image is too rough for that, classes are found by k-means with bins, anew when the
+        gap has fallen enough, and sets are not completed.
         """
         self.state, self.rough = state, self._fixed is None and gap > _ACCURATE
         if not self.rough:
@@ -63,7 +79,7 @@ class ThresholdSearch:
         """Find the values and classes of the last state exactly.
 
         The sum of the exact u over a set of least energy is that of f less the length of its
-        contour: so the means of the classes are exact where the sets are.
+        contour, so means are exact where sets are.
         """
         if self._fixed is not None:
             self._examine()
@@ -102,8 +118,7 @@ class ThresholdSearch:
     def _examine(self, complete: bool = True) -> None:
         """Find the sets, each inside the one before it, as sets of least energy are.
 
-        Two sets have pixels in the wrong order only if their excess allows for the difference of
-        the thresholds at one of these.
+        Pixels can be in the wrong order only if the excess of two sets allows for it.
         """
         self.levels = []
         for threshold in map(float, self._thresholds):

@@ -3,8 +3,7 @@
 from ..core.lazy import public
 from ..flows.extinction import extinction_time
 from .decomposition import Decomposition, FilteredImage, StoredDecomposition
-from .filters import apply_filter, apply_gain, band_pass, band_stop, high_pass, low_pass
-from .objects import objects
+from .filters import apply_filter, band_pass, band_stop, high_pass, low_pass
 from .scale_map import scale_map
 from .series import DecompositionSeries, decompose_series
 from .texture import fuse, separate_texture
@@ -16,7 +15,6 @@ __all__ = [
     "FilteredImage",
     "StoredDecomposition",
     "apply_filter",
-    "apply_gain",
     "band_pass",
     "band_stop",
     "decompose",
@@ -25,7 +23,6 @@ __all__ = [
     "fuse",
     "high_pass",
     "low_pass",
-    "objects",
     "scale_map",
     "separate_texture",
 ]

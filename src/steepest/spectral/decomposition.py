@@ -324,13 +324,10 @@ def from_flow(
     spacing: tuple[float, ...] | None = None,
     coupled: bool = True,
 ) -> Decomposition:
-    """Compute the decomposition from a given flow of ``image``.
+    """The decomposition of ``image`` by its flow, without the edges by those of `automatic_edges`.
 
-    Bands and residual add up to the image for any frames, by summation by parts. Without ``edges``,
-    `automatic_edges` chooses them from the spectrum. If the flow was stopped after one step, the
-    residual contains the whole image.
-
-    Raises `InputError` if the flow has no time after 0.
+    Bands and residual add up to the image for any frames. After a stop at the first step, the
+    residual is the image. Raises `InputError` if the flow has no time after 0.
     """
     if flow.times.size and flow.times[0] == 0:
         frames = flow.images
@@ -362,9 +359,9 @@ def nodes_of(
     solver: Limits,
     on_step: Callback | None = None,
 ) -> np.ndarray:
-    """Choose the frame times for one or several images, starting with 0, with at least two steps.
+    """The frame times for one or several images, starting with 0, with at least two steps.
 
-    Without ``t_max``, the last time is one at which all images have probably become constant. A
+    Without ``t_max``, the last is one at which all images have probably become constant. A
     logarithmic grid begins at the smallest `shortest_of` of the images.
     """
     grid = grid_of(steps, TimeGrid.logarithmic, DEFAULT_NUM_STEPS)

@@ -54,17 +54,6 @@ def band_stop(decomposition: Decomposition, start: float, stop: float) -> np.nda
     return decomposition.recompose(lambda t: ((t < start) | (t >= stop)).astype(float))
 
 
-def apply_gain(
-    decomposition: Decomposition,
-    gain: Callable[[np.ndarray], np.ndarray],
-    residual_gain: float = 1.0,
-) -> np.ndarray:
-    """Apply a gain curve ``gain(t)``: ``sum_n gain(t_n) phi_n + residual_gain u_r``."""
-    if not callable(gain):
-        raise InputError("gain must be a function of time; for one gain per band use recompose")
-    return decomposition.recompose(gain, residual_gain)
-
-
 def apply_filter(
     image: Any,
     linear: Callable[[Decomposition], np.ndarray],

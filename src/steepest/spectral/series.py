@@ -76,9 +76,9 @@ class DecompositionSeries:
         on_step = options.pop("on_step", None)
         if on_step is not None:
             every = len(self.edge_pages) + len(self.pages)
-            options["on_step"] = partial(_tell, on_step, before, every)
+            options["on_step"] = partial(_report, on_step, before, every)
         grid = TimeGrid(tuple(self.nodes[1:]))
-        with _named(index, len(self.pages)):
+        with _naming_page(index, len(self.pages)):
             return decompose(self.pages[index], bands=edges.tolist(), steps=grid, **options)
 
 
@@ -141,7 +141,7 @@ def decompose_series(
 
     def problems() -> Iterator[Any]:
         for index in range(total):
-            with _named(index, total):
+            with _naming_page(index, total):
                 yield problem_of(pages[index], **described)
 
     check_callback(options.get("on_step"))
@@ -160,17 +160,16 @@ def decompose_series(
     return replace(series, edges=found)
 
 
-def _tell(on_step: Callback, before: int, every: int, step: Step) -> bool:
-    """Report a step of one page, numbered among the steps of all ``every`` pages.
-
-    Returns True if the callback asks to stop.
+def _report(on_step: Callback, before: int, every: int, step: Step) -> bool:
+    """Report a step, numbered among those of all ``every`` pages; True if the callback asks to
+    stop.
     """
     done, total = before * step.num_steps, every * step.num_steps
     return asks_to_stop(on_step, replace(step, step=done + step.step, num_steps=total))
 
 
 @contextmanager
-def _named(index: int, total: int) -> Iterator[None]:
+def _naming_page(index: int, total: int) -> Iterator[None]:
     """Add the number of the page, counted from 1, to the message of an `InputError`."""
     try:
         yield

@@ -75,7 +75,7 @@ def decompose_by_tiles(
     def parts(unit: Decomposition) -> np.ndarray:
         return np.array([*unit.bands, unit.residual])
 
-    return combined(
+    return write_combinations(
         request, energy, Combination(parts, lead, "decompose", count, given), t_max, steps
     )
 
@@ -93,11 +93,11 @@ def filter_by_tiles(
         return np.asarray(linear(unit))[None]
 
     what = Combination(parts, (), "filter", count, given)
-    found = combined(request, energy, what, t_max, steps)
+    found = write_combinations(request, energy, what, t_max, steps)
     return FilteredImage(found.parts, found.nodes, found.edges, found.flow)
 
 
-def combined(
+def write_combinations(
     request: TileRequest, energy: Any, what: Combination, t_max: Any, steps: Any
 ) -> StoredDecomposition:
     """Write linear combinations of the frames of the flow."""
@@ -111,7 +111,7 @@ def combined(
         )
 
     def one(request: TileRequest) -> FlowResult:
-        found.append(_combined(request, energy, what, t_max, steps))
+        found.append(_write_combinations(request, energy, what, t_max, steps))
         return found[-1].flow
 
     flow = one_by_one(one, request, what.lead, coupled=energy.coupled, batch_axis=None, floats=True)
@@ -121,7 +121,7 @@ def combined(
     return replace(found[0], parts=flow.images, flow=replace(flow, images=None, num_values=size))
 
 
-def _combined(
+def _write_combinations(
     request: TileRequest, energy: Any, what: Combination, t_max: Any, steps: Any
 ) -> StoredDecomposition:
     """The linear combinations of one flow."""

@@ -34,10 +34,7 @@ class ArrayDual(ReferenceDual):
         self._norm = energy.norm_squared(space)
 
     def sums_within(self, window: Sequence[tuple[int, int]], feasible: float | None) -> list[float]:
-        """The sums of `convex.compiled.terms.exact_terms` over a part of the window, in float64.
-
-        The flux is made feasible anyway, so the largest norm, the first number, is given as 0.
-        """
+        """The sums of `exact_terms` over a part of the window, in float64; the first is 0."""
         energy, tau = self.energy, self.tau
         self._image = self.f - tau * energy.adjoint(self.p)
         core: Any = (..., *(slice(*ends) for ends in window))

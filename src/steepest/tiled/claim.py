@@ -24,11 +24,10 @@ _LOCK = "steepest-work.lock"  # not the mark: on Windows, nobody can read a lock
 
 @dataclass(frozen=True)
 class Mark:
-    """What the mark says.
+    """The content of the mark.
 
-    ``of`` is the signature of the work, or "" if the folder holds none, or only remains of finished
-    work. ``facts`` were decided once, and hold for all who continue the work. ``dropped`` are the
-    names of arrays that were deleted because they are no longer needed.
+    ``of`` is the signature of the work, "" if it is finished or none. ``facts`` were decided once,
+    for all who continue the work. ``dropped`` are the names of arrays that are no longer needed.
     """
 
     of: str = ""
@@ -37,10 +36,7 @@ class Mark:
 
     @staticmethod
     def read(folder: Path) -> Mark:
-        """The mark of a folder.
-
-        Raises `InputError` if it is damaged.
-        """
+        """The mark of a folder; `InputError` if it is damaged."""
         path = folder / MARK
         if not path.exists():
             return Mark()

@@ -34,9 +34,8 @@ _EPS = float(np.finfo(np.float64).eps)
 class TiledDual:
     """The dual problem of an image on tiles. Iterations are collected, and done by `measure`.
 
-    ``depth`` is the halo in units of what one iteration reaches.
-
-    The certificate's sums are in float64 if ``exact``, or where float32 turns out to be too coarse.
+    ``depth`` is the halo in units of what one iteration reaches. Sums are in float64 if ``exact``,
+    or once float32 turns out to be too coarse.
     """
 
     patience = 400
@@ -95,8 +94,8 @@ class TiledDual:
     def correct(self, energy: float) -> bool:
         """Correct the flux, just measured, on coarser grids, and reset the momentum.
 
-        The next pass does that; it also finds out whether the dual ``energy`` falls, and otherwise
-        is done again with half of the correction, and without.
+        If the next pass finds that the dual ``energy`` has not fallen, it halves the correction,
+        then omits it.
         """
         if self._passes.correction_grid is None:
             return False
@@ -121,22 +120,23 @@ class TiledDual:
             keep=self._keep,
             blocks=look and self._passes.correction_grid is not None,
         )
-        found = self.measured((last,))[0]
+        found = self.measure_pieces((last,))[0]
         self._known = look
         return found
 
-    def measured(self, pieces: tuple[Iterations, ...], accepts: Accepts | None = None) -> Terms:
-        """Do what was collected and then ``pieces``; return the terms of every measurement.
+    def measure_pieces(
+        self, pieces: tuple[Iterations, ...], accepts: Accepts | None = None
+    ) -> Terms:
+        """Do what was collected and then ``pieces``, in one pass; the terms of every measurement.
 
-        ``pieces`` are done in one pass, and done again in float64 where sums in float32 are too
-        coarse. They are forgotten if ``accepts`` returns False for their terms.
+        What ``accepts`` returns False for is forgotten.
         """
-        *before, last = packed(self._pending, self._halo) or [()]
+        *before, last = split_into_passes(self._pending, self._halo) or [()]
         if halo_of((*last, *pieces)) > self._halo:
             before, last = [*before, last], ()
         self._do(before)
         self._pending = list(last)
-        found = self._measured((*last, *pieces))
+        found = self._run((*last, *pieces))
         if accepts is None or accepts(found):
             self._commit()
             self._pending = []
@@ -150,19 +150,19 @@ class TiledDual:
     def _feasible(self) -> float | None:
         return None if self._single else self._safe
 
-    def _measured(self, pieces: tuple[Iterations, ...]) -> Terms:
+    def _run(self, pieces: tuple[Iterations, ...]) -> Terms:
         """Do a pass. If it begins with a correction, its first measurement is of that."""
-        found = self._evaluated(pieces)
+        found = self._evaluate(pieces)
         if self._uncorrected is None:
             return found
         for share in (0.5, 0.0):
             if found[0].dual_energy < self._uncorrected:
                 break
             self._passes.share_correction(share)
-            found = self._evaluated(pieces)
+            found = self._evaluate(pieces)
         return found[1:]
 
-    def _evaluated(self, pieces: tuple[Iterations, ...]) -> Terms:
+    def _evaluate(self, pieces: tuple[Iterations, ...]) -> Terms:
         energy, shape = self._passes.energy, self._shape
         steps = [piece.tau for piece in pieces if piece.measure]
         if not steps:
@@ -185,21 +185,21 @@ class TiledDual:
 
     def finish(self) -> None:
         """Do what was collected, for the last time."""
-        self._do(packed(self._pending, self._halo))
+        self._do(split_into_passes(self._pending, self._halo))
         self._pending = []
 
     def _do(self, groups: Sequence[tuple[Iterations, ...]]) -> None:
         for group in groups:
             if group:
-                self._measured(group)
+                self._run(group)
                 self._commit()
 
 
 def refining_of(levels: int, halo: int) -> tuple[int, ...]:
     """How often tiles iterate on the grids between that of a correction and the image.
 
-    On as many as possible, and if possible so that the halo suffices for the iterations of a step
-    after the correction, and not only for those that smooth it.
+    On as many as the ``halo`` allows, if possible with all iterations of a step after the
+    correction.
     """
     for count, after in product(range(levels - 1, 0, -1), (_AFTER, SMOOTHING + 2)):
         most = (halo - after) // (2 ** (count + 1) - 2) - 2
@@ -208,7 +208,7 @@ def refining_of(levels: int, halo: int) -> tuple[int, ...]:
     return ()
 
 
-def packed(pieces: Sequence[Iterations], halo: int) -> list[tuple[Iterations, ...]]:
+def split_into_passes(pieces: Sequence[Iterations], halo: int) -> list[tuple[Iterations, ...]]:
     """Divide pieces into passes that need no more than this halo."""
     groups: list[tuple[Iterations, ...]] = []
     for piece in pieces:

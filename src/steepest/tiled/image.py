@@ -59,7 +59,7 @@ _PASS = 60  # reading and writing of a pass takes about as long as so many itera
 
 @dataclass(frozen=True)
 class Statistics:
-    """The values of an image: largest magnitude, contrast energy, range and mean.
+    """Largest magnitude, contrast energy, range and mean of an image.
 
     ``deviation`` is the largest distance of a value from the mean of its channel.
     """
@@ -83,15 +83,12 @@ class ShapeAndDtype:
 class TiledImage:
     """An image with its tiles and, within ``with``, the workers and the workspace.
 
-    Leaving ``with`` ends the workers and removes the workspace; `Stopped` is caught.
-
-    The weights of ``energy`` are read by windows like the image. ``signature`` says what is
-    computed; a folder of interrupted work must have the same. ``floats`` and ``double`` are as in
-    `Picture`. The work is expected to take so many ``iterations``, and keeps ``results`` images at
-    the end. Between two passes, it keeps ``fields`` numbers per value, by default data and a flux
-    with its momentum, and needs ``itemsize`` bytes per value, as if of the solver of flows. With
-    ``alone``, one tile must fit in memory, so that a result that depends on the tiles does not
-    depend on the number of workers.
+    Leaving ``with`` ends the workers and removes the workspace; `Stopped` is caught. The weights of
+    ``energy`` are read by windows. ``signature`` says what is computed: a folder of interrupted
+    work must have the same. ``iterations`` are those expected, ``results`` the images kept at the
+    end, ``fields`` the numbers kept per value between passes (default: data and flux with
+    momentum), and ``itemsize`` the bytes per value as if of the solver of flows. ``alone``: one
+    tile must fit in memory, so that its size does not depend on the number of workers.
     """
 
     def __init__(
@@ -160,9 +157,9 @@ class TiledImage:
             self._resume_tiling()
             self.check_space(self._results)
             if self._executor is not None:
-                self.picture = self.shared(self.picture, "image")
+                self.picture = self.share(self.picture, "image")
                 if self.weights is not None:
-                    self.weights = self.shared(self.weights, "weights")
+                    self.weights = self.share(self.weights, "weights")
             team = start_workers(self._executor, self.num_workers, self._threads, self.report)
             self.workers = enter(team)
         except BaseException:
@@ -175,11 +172,10 @@ class TiledImage:
         return kind is Stopped
 
     def _choose(self, counts: Sequence[int]) -> None:
-        """Choose halo, tiles and one of these numbers of workers: the fastest that fit in memory.
+        """Choose halo, tiles and number of workers: the fastest that fit in memory.
 
-        Instead of several small tiles at a time, with wide halos, there may be fewer large ones,
-        on each of which several threads iterate. Where all workers could have a tile of their own,
-        but the image has too few, tiles of a flux may also be cut into slabs.
+        Few large tiles, on each of which several threads iterate, compete with many small ones. Of
+        too few tiles for all workers, slabs are cut.
         """
         picture, found, share = self.picture, [], share_of(self.budget)
         error: InputError | None = None
@@ -242,11 +238,11 @@ class TiledImage:
         results = (frames + 1) * self.picture.result_dtype.itemsize  # one may be done again
         self.workspace.check_space(self.picture.size * (values + results))
 
-    def shared(self, picture: Picture, name: str) -> Picture:
+    def share(self, picture: Picture, name: str) -> Picture:
         """An array in memory is put into the workspace, where other processes can read it."""
         array = picture.array
         if isinstance(array, Floats):
-            return replace(picture, array=Floats(self.shared(array.picture, name)))
+            return replace(picture, array=Floats(self.share(array.picture, name)))
         if not isinstance(array, np.ndarray) or isinstance(self._executor, ThreadPoolExecutor):
             return picture
         self.workspace.put(name, 0, array)
@@ -305,7 +301,7 @@ class TiledImage:
     def survey(self, levels: int) -> tuple[Statistics, np.ndarray]:
         """The statistics, and the image averaged over blocks of ``2**levels`` pixels.
 
-        Raises `InputError` if the image or the weights are not those of interrupted work.
+        Raises `InputError` if image or weights have changed since the work was interrupted.
         """
         picture, space = self.picture, self.tiling.space
         block = 2**levels
@@ -359,9 +355,8 @@ class TiledImage:
         return facts, means, scale
 
     def coarse_levels(self, name: str = "levels", fields: int = 1) -> int:
-        """How often the grid is halved until there is memory to solve on it.
-
-        ``fields`` is the memory that is needed, relative to that of the solver.
+        """How often the grid is halved until it can be solved in memory, which is ``fields`` times
+        that of the solver.
         """
         levels, shape = 1, self.tiling.space
         most = share_of(self.budget) / bytes_per_value(len(shape), self.picture.dtype.itemsize)

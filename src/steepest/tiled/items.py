@@ -32,10 +32,10 @@ def one_by_one(
     batch_axis: int | None,
     floats: bool = False,
 ) -> Any:
-    """The result of ``compute`` for each image of a batch and each separate channel.
+    """The results of ``compute`` for each image of a batch and each separate channel, as one
+    result.
 
-    A new ``out`` is floating point if ``floats``. Returns one result with the certificates
-    together, as `steepest.flow` does for a batch.
+    A new ``out`` is floating point if ``floats``.
     """
     image, out, channel_axis = request.image, request.out, request.channel_axis
     shape = tuple(getattr(image, "shape", ()))

@@ -1,4 +1,4 @@
-"""One protocol for all that is done tile by tile: jobs, the workers that do them, the journal."""
+"""Jobs, one for each tile; the workers that do them; and the journal of what they found."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Stopped(Exception):
 
 @dataclass(frozen=True)
 class TileJob:
-    """What one worker does with one tile. Subclasses define `run`, and what it needs.
+    """One tile and what is to be done with it, by `run`.
 
-    What `run` returns is put under the name ``journal`` (unless that is empty), so that it is not
-    done again if the work is interrupted.
+    What `run` returns is kept under the name ``journal`` (unless that is empty), and not computed
+    again by continued work.
     """
 
     tile: Tile
@@ -50,7 +50,7 @@ def _run(job: TileJob) -> Any:
 
 @dataclass(frozen=True)
 class Workers:
-    """An executor, how many jobs it is given at a time, and who is told of each finished job."""
+    """An executor, the number of jobs it holds at a time, and the reporter of finished jobs."""
 
     executor: Executor
     at_once: int
@@ -103,10 +103,9 @@ def run_on_tiles(
     writes: Iterable[str] = (),
     **needs: Any,
 ) -> list[Any]:
-    """What the job of this ``kind`` finds in each tile, in the order of the tiles.
+    """The results of the jobs of this ``kind`` for all tiles, in their order.
 
-    What the journal holds from interrupted work is not computed again, unless arrays are missing
-    that the jobs put under the names ``writes``.
+    What the journal holds is not computed again, unless arrays named ``writes`` are missing.
     """
     total = len(tiling)
     lacking = store.lacking(writes, total)

@@ -31,10 +31,9 @@ class Iterations:
     """Some iterations of one time step.
 
     ``restart`` resets the momentum before them. After them, ``measure`` evaluates the sums of the
-    certificate, ``keep`` is the number of the frame in which the image is stored, and ``advance``
-    makes the image the data of the next step. ``blocks`` stores what a correction needs to know.
-    Before the first piece of a pass, tiles refine a correction by ``refining`` iterations on each
-    grid between that of the correction and the image, the finest first.
+    certificate, ``keep`` stores the image as a frame of this number, ``advance`` makes it the data
+    of the next step, and ``blocks`` stores what a correction needs. The first of a pass may refine
+    a correction: by ``refining`` iterations on each grid between, the finest first.
     """
 
     tau: float
@@ -55,9 +54,8 @@ class Iterations:
 
 
 def halo_of(pieces: tuple[Iterations, ...]) -> int:
-    """The halo with which ``pieces`` are exact in the core, measurements included.
-
-    It is in units of what one iteration reaches: a pixel, except for energies of second order.
+    """The halo, in units of what one iteration reaches, with which ``pieces`` are exact in the
+    core.
     """
     return sum(piece.margin for piece in pieces) + 2
 
@@ -99,10 +97,10 @@ class CoarseFlux:
 
 @dataclass(frozen=True)
 class FieldNames:
-    """The names of data and flux in the workspace.
+    """The names of data (None: the picture) and flux (None: zero) in the workspace.
 
-    Without ``data`` it is the picture. Without ``flux`` that is zero. ``share`` times ``coarse`` is
-    added, and then there is no momentum. Tiles may refine it, from what is kept as ``blocks``.
+    ``share`` times ``coarse`` is added to the flux, then without momentum; tiles may refine it,
+    from what is kept as ``blocks``.
     """
 
     data: str | None = None
@@ -116,8 +114,7 @@ class FieldNames:
 class PassJob(TileJob):
     """One tile of one pass of the dual iteration: read it with its halo, iterate, put its core.
 
-    Images are put under the names ``frames``, and what a correction needs to know under the name
-    ``blocks``. The journal holds the sums (measurements, NUM_SUMS) of the core.
+    The journal holds the sums (measurements, NUM_SUMS) of the core.
     """
 
     picture: Picture
@@ -134,7 +131,7 @@ class PassJob(TileJob):
         """Do the pass."""
         inner, picture = self.tile.inner, self.picture
         cut: Any = (..., *inner)
-        dual = _resumed(self, self.tile.window)
+        dual = _window_solver(self, self.tile.window)
         within = [(part.start, part.stop) for part in inner]
         sums = []
         last = max((i for i, piece in enumerate(self.pieces) if piece.advance), default=-1)
@@ -166,7 +163,7 @@ class PassJob(TileJob):
         return np.array(sums).reshape(-1, NUM_SUMS)
 
 
-def _resumed(job: PassJob, window: Window) -> Any:
+def _window_solver(job: PassJob, window: Window) -> Any:
     """The solver of a window, in the state in which the last pass left it."""
     picture, source = job.picture, job.source
     channels, dtype = picture.channels, picture.dtype
@@ -249,10 +246,8 @@ class SurveyJob(TileJob):
     levels: int
 
     def run(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, list[str], float]:
-        """Smallest and largest value, sums and sums of squares (4, channels), means and digests.
-
-        The means over blocks, and the digests, are those of the image and of the weights. The last
-        number is the largest weight.
+        """The values' minima, maxima, sums and sums of squares (4, channels); the means over blocks
+        of image and weights; the digests of both; the largest weight.
         """
         u = self.picture.read(self.tile.core)
         space = tuple(range(1, u.ndim))

@@ -30,8 +30,8 @@ class CorrectionGrid:
 class Passes:
     """Data and flux of an image on tiles, and passes over them.
 
-    The journal holds the sums of every finished tile of every pass. If the work is interrupted and
-    started again, it goes through the same passes, and what is in the journal is not done again.
+    The journal holds the sums of every tile of every pass, so continued work goes through the same
+    passes.
     """
 
     def __init__(
@@ -55,9 +55,9 @@ class Passes:
         self._fields = self._next = FieldNames(coarse=start)
 
     def run(self, pieces: tuple[Iterations, ...], feasible: float | None) -> np.ndarray:
-        """Do ``pieces`` on every tile; return the sums of the measurements, one row for each.
+        """Do ``pieces`` on every tile; the sums of the measurements, one row for each.
 
-        Data and flux are the same as before until `commit` is called.
+        Data and flux change only by `commit`.
         """
         self._drop(self._next, self._fields)
         if self._blocks != self._fields.blocks:

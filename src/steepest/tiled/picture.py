@@ -27,8 +27,8 @@ _BLOCK = {1: 1 << 22, 2: 2048, 3: 160}  # pixels along each axis that are writte
 class Picture:
     """Anything with ``shape``, ``dtype`` and slicing: an array of NumPy, zarr, h5py, a memory map.
 
-    Values are multiplied by ``scale``, a power of two that brings them near one, and computed in
-    float64 if ``double``. Results of integer images are floating point if ``floats``.
+    Values are multiplied by ``scale``, a power of two, and computed in float64 if ``double``.
+    Results of integer images are floating point if ``floats``.
     """
 
     array: Any
@@ -158,10 +158,8 @@ class Affine:
 
 
 def check_picture(image: Any, channel_axis: int | None, name: str = "image") -> Picture:
-    """Check shape and dtype, without reading a pixel; return the picture.
-
-    Raises `InputError` if ``image`` has no shape and dtype, no pixels, or an unsuitable dtype or
-    number of axes.
+    """The picture of an image whose shape and dtype are allowed; else `InputError`. No pixel is
+    read.
     """
     if isinstance(image, np.ma.MaskedArray):
         as_array(image, name)
@@ -189,9 +187,8 @@ def check_out(out: Any, picture: Picture, lead: tuple[int, ...]) -> Any:
 
 
 def check_array(out: Any, shape: tuple[int, ...], dtype: np.dtype, name: str) -> Any:
-    """``out``, of this shape and dtype, or a new NumPy array if it is None.
-
-    Raises `InputError` if it has another shape or dtype, or cannot be written.
+    """``out``, if it can be written and has this shape and dtype, else `InputError`; None: a new
+    array.
     """
     if out is None:
         return np.zeros(shape, dtype)

@@ -1,4 +1,4 @@
-"""What every function by tiles is given, and which energies can be worked by tiles."""
+"""The arguments that all functions by tiles share, and which energies can be worked by tiles."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..core.tiles import Tiles
 
 @dataclass(frozen=True, eq=False)
 class TileRequest:
-    """What every function by tiles is given: an image, where the result goes, and how to work.
+    """The arguments of a function by tiles: an image, where the result goes, and how to work.
 
     ``own`` are the tolerance and limits of the call.
     """
@@ -43,10 +43,9 @@ class TileRequest:
 
 
 def energy_by_tiles(energy: Any) -> Any:
-    """An energy (default: `TotalVariation`) that can be worked by tiles: a sum over pixels.
+    """An energy (default: `TotalVariation`) that is a sum over pixels and not periodic.
 
-    Raises `InputError` if it is another one, or its boundary is periodic: a tile does not see the
-    opposite border.
+    Raises `InputError` for others: a tile does not see the opposite border.
     """
     energy = as_energy(TotalVariation() if energy is None else energy)
     require(energy, "tiles")

@@ -18,9 +18,10 @@ def sample(
     most: int = 8192,
     patches: int = _PATCHES,
 ) -> np.ndarray:
-    """A mosaic of patches, of at most ``most`` pixels per axis, from all over the grid.
+    r"""A mosaic (\*lead, \*mosaic) of patches from all over the grid, of at most ``most`` pixels
+    per axis.
 
-    The more ``patches`` along each axis, the smaller they are. The shape is (\\*lead, \\*mosaic).
+    The more ``patches`` along each axis, the smaller they are.
     """
     ndim = len(space)
     side = max(min(_PATCH[ndim] * _PATCHES // patches, most), 1)

@@ -57,20 +57,17 @@ class Tiling:
         return number
 
     def tiles(self, halo: int) -> Iterator[Tile]:
-        """All tiles, row by row, with at least ``halo`` pixels around each core.
-
-        Along the last axis, the halo is rounded up to whole vectors.
-        """
+        """All tiles, row by row, whose windows are `grow` by ``halo``."""
         starts = [range(0, n, m) for n, m in zip(self.space, self.size, strict=True)]
         for number, corner in enumerate(product(*starts)):
             core = tuple(
                 slice(a, min(a + m, n))
                 for a, m, n in zip(corner, self.size, self.space, strict=True)
             )
-            yield Tile(number, core, grown(core, halo, self.space))
+            yield Tile(number, core, grow(core, halo, self.space))
 
 
-def grown(core: Window, halo: int, space: Sequence[int], align: int = 16) -> Window:
+def grow(core: Window, halo: int, space: Sequence[int], align: int = 16) -> Window:
     """The window with ``halo`` more pixels on every side, within the grid.
 
     Along the last axis, the halo is rounded up to a multiple of ``align``.
@@ -87,7 +84,7 @@ def make_tiling(
 ) -> Tiling:
     """The largest tiles with which ``workers`` stay within ``memory`` bytes.
 
-    Raises `InputError` if the smallest useful tile needs more memory.
+    Raises `InputError` if the smallest tiles need more.
     """
 
     def tiling(size: int) -> Tiling:

@@ -42,10 +42,7 @@ class Dropped(InputError):
 
 @dataclass(frozen=True)
 class Workspace:
-    """Files of NumPy in a folder, which workers on other machines may share.
-
-    A file appears only when it is complete.
-    """
+    """Arrays as files in a folder that workers on other machines may share; whole, or not there."""
 
     folder: Path
 
@@ -69,10 +66,7 @@ class Workspace:
         write_file(path, chain([head.getbuffer()], buffers))
 
     def map(self, name: str, number: int) -> np.ndarray:
-        """The array that was put, as a memory map.
-
-        Raises `Dropped` if it was dropped, and `InputError` if it is missing for another reason.
-        """
+        """The array that was put, as a memory map; `Dropped` or `InputError` if it is not there."""
         path = self.path(name, number)
         try:
             return load(path, mapped=True)
@@ -113,9 +107,8 @@ class Workspace:
         return Mark.read(self.folder).facts[name]
 
     def check_same(self, name: str, digests: Iterable[str]) -> None:
-        """Raise `InputError` if the input of this name is not that of interrupted work.
-
-        ``digests`` are those of its tiles.
+        """Raise `InputError` if an input, given by the digests of its tiles, has changed since the
+        start.
         """
         found = digest(np.array([*digests]))
         if self.once(f"digest of {name}", found) != found:
@@ -169,10 +162,9 @@ class Workspace:
 def open_workspace(
     work: str | Path | None, beside: Path | None, signature: str, keep: bool = False
 ) -> Iterator[Workspace]:
-    """The given folder, or a new one in the folder ``beside``, for work of this signature.
+    """The given folder, or a new one in ``beside``, for work of this signature and one process.
 
-    Only one process at a time may use it. It is deleted at the end; a given folder is kept after an
-    exception, and if ``keep``.
+    It is deleted at the end; a given folder is kept after an exception, and if ``keep``.
     """
     folder = _new_folder(beside) if work is None else Path(work).absolute()
     try:
@@ -186,10 +178,7 @@ def open_workspace(
 
 
 def remove_work(folder: Path) -> None:
-    """Delete the folder of finished work that was kept, and those in it.
-
-    If this is interrupted, what is left counts as a new folder.
-    """
+    """Delete the folder of finished work that was kept, and those in it."""
     with suppress(OSError):
         if (folder / MARK).exists():
             Mark().write(folder)
@@ -218,7 +207,7 @@ def read(
     part: tuple[int, ...] = (),
     out: np.ndarray | None = None,
 ) -> np.ndarray:
-    """The window (\\*lead, \\*window) of a field of which every tile has put its core.
+    r"""The window (\*lead, \*window) of a field of which every tile has put its core.
 
     Of the first leading axes, only the index ``part`` is read, into ``out`` if that is given.
     """

@@ -17,6 +17,7 @@ import numpy as np
 import steepest
 from steepest import InputError
 from steepest.convex.capabilities import energies
+from steepest.core.progress import Progress
 from steepest.core.views import Part
 
 from ._large import by_tiles
@@ -190,50 +191,46 @@ def _typical(shown: Any) -> float:
 
 
 def objects(
-    source: Source, *, num_bands: int = 5, min_snr: float = 8.0, on_step: OnStep
+    source: Source, *, min_score: float = 5.0, polarity: str = "both", on_step: OnStep
 ) -> Outcome:
-    """Find and measure the objects in each band: points with a table of features.
+    """Find and measure compact objects: numbered labels with a table of features.
 
-    Sizes are in the units of the layer's scale, whether or not it is the pixel spacing. Colours are
-    measured by their luminance.
+    Sizes are in the units of the layer's scale. Colours are averaged.
     """
     length, unit = source.pixel_size
-    found, flows = [], []
-    for split in _splits(source, num_bands, 60, on_step, grey=True):
-        pixel_size = 1.0 if source.spacing else length
-        found.append(steepest.spectral.objects(split, min_snr=min_snr, pixel_size=pixel_size))
-        flows.append(split.flow)
-    table = np.concatenate(found)
-    if not table.size:
-        return [], sentence("no objects that noise could not explain", flows)
+    steps = source.spacing or (length,) * source.num_space
+    labels, tables, number = [], [], 0
+    for frame in source.frames():
+        found = steepest.segmentation.find_objects(
+            frame, min_score, polarity, channel_axis=source.channel_axis, spacing=steps
+        )
+        found.table["label"] += number
+        labels.append(np.where(found.labels > 0, found.labels + number, 0))
+        tables.append(found.table)
+        number += len(found)
+        on_step(Progress(1, 1))
+    table = np.concatenate(tables)
+    if not number:
+        return [], "Done: no objects found."
     size = "area" if source.num_space == 2 else "volume"
-    features = {"band": table["band"] + 1, size: table["area"]}
-    names = ("diameter", "contrast", "scale", "time", "peak_time", "snr", "border")
-    features |= {name: table[name] for name in names}
-    features["unit"] = np.full(table.size, unit)
-    frames = np.array(list(np.ndindex(source.lead)))
-    points = np.hstack([np.repeat(frames, [len(each) for each in found], 0), table["centroid"]])
-    look = {
-        "size": table["diameter"] / length, "features": features, "face_color": "transparent",
-        "border_color": "scale", "border_width": 1, "border_width_is_relative": False,
-        "out_of_slice_display": source.num_space == 3 and not source.lead,
-    }  # fmt: skip
-    notes = notes_of(flows, unit=unit, edges=split.edges.tolist(), min_snr=min_snr)
-    words = f"{table.size:,} objects, diameters {_range(table['diameter'])} {unit}s"
-    layer = (points, {"name": f"{source.name} objects", **source.place, **look, "metadata": notes})
-    return [(*layer, "points")], sentence(words, flows)
+    features = {"index": table["label"], size: table["area"]}
+    features |= {name: table[name] for name in ("diameter", "contrast", "score", "snr", "border")}
+    features["unit"] = np.full(number, unit)
+    notes = {"steepest": {"unit": unit, "min_score": min_score, "version": steepest.__version__}}
+    words = f"Done: {number:,} objects, diameters {_range(table['diameter'])} {unit}s."
+    data = source.stack(labels)
+    return [source.layer(data, "objects", "labels", features=features, metadata=notes)], words
 
 
 def _splits(
-    source: Source, num_bands: int, num_steps: int, on_step: OnStep, *,
-    grey: bool = False, t_max: float | None = None,
+    source: Source, num_bands: int, num_steps: int, on_step: OnStep, *, t_max: float | None = None,
 ) -> Iterator[Any]:  # fmt: skip
     """The decompositions of all frames, with the band edges of the first."""
     how: dict[str, Any] = {"bands": num_bands}
-    for frame in source.grey_frames() if grey else source.frames():
+    for frame in source.frames():
         split = steepest.spectral.decompose(
             frame, steps=num_steps, t_max=t_max, spacing=source.spacing,
-            channel_axis=None if grey else source.channel_axis, on_step=on_step, **how,
+            channel_axis=source.channel_axis, on_step=on_step, **how,
         )  # fmt: skip
         edges = split.edges
         how = {"bands": edges[(edges > 0) & np.isfinite(edges)]}

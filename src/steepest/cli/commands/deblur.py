@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from steepest.core.errors import InputError
-from steepest.io import Image, read_image
+from steepest.io import read_image
 
 from .. import choices
-from ..grey import values_of
-from ..models import Model, ModelFile, ModelRestoration, Prior
+from ..models import Model, ModelFile, ModelRestoration
 from ..runner import Batch
 from ..types import FileName, Images, Positive
 
@@ -23,11 +22,7 @@ def deblur(
     model: ModelFile,
     blur: Positive | None = None,
     kernel: FileName | None = None,
-    prior: Prior = Prior(),
-    grey: choices.RangeChoice = choices.RangeChoice(),
-    threads: choices.Threads = choices.Threads(),
-    reading: choices.Reading = choices.Reading(),
-    writing: choices.ImageWriting = choices.ImageWriting(),
+    options: ModelRestoration = ModelRestoration(),
 ) -> Batch:
     """Remove a known blur, by a model of sharp patches.
 
@@ -40,7 +35,7 @@ def deblur(
         standard deviation of a Gaussian, in pixels
     kernel
         image of the point spread function, of odd width and height; its sum is brought to 1
-    writing.output
+    options.writing.output
         file, or folder for several images (default: NAME_sharp here)
 
     Examples
@@ -54,17 +49,14 @@ def deblur(
         raise InputError("--blur or --kernel: one of them is needed")
     own = Model.load(model)
     ndim = len(own.model.patch_shape)
-    point = _gaussian(blur, ndim) if blur else _point_spread(str(kernel), ndim, reading)
+    point = _gaussian(blur, ndim) if blur else _point_spread(str(kernel), ndim, options.reading)
 
     def restore(part: np.ndarray, sigma: float, keywords: dict[str, Any]) -> Any:
         from steepest import patches
 
         return patches.deblur(part, own.model, point, sigma, **keywords)
 
-    values = values_of(grey, floats=writing.float)
-    work = ModelRestoration(own, prior, restore, Image.with_parts, values, threads, reading)
-    sources = reading.sources(images, writing.output)
-    return Batch(sources, work.work, writing.one_image("sharp"), writing.overwrite)
+    return options.batch(images, own, "sharp", restore)
 
 
 def _gaussian(width: float, ndim: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from steepest.core.errors import InputError
 from steepest.core.views import Part
 from steepest.io import Image, read_image, read_labels
 from steepest.io.stores import is_store, open_windows
+from steepest.io.upright import turned
 
 from .. import choices
 from ..certificates import residual
@@ -143,6 +144,10 @@ def _marked_in(
         return None
     space = image.parts[0].shape[: len(image.space)]
     marked = _marked(name, len(space), threshold, max_pixels)
+    if (
+        marked.shape != space and marked.shape == space[::-1]
+    ):  # it lies on its side as the file does
+        marked = turned(marked, image.metadata.orientation)
     if marked.shape != space:
         sizes = [" x ".join(map(str, shape)) for shape in (marked.shape, space)]
         raise InputError(f"{name}: {sizes[0]} pixels do not fit {image.name} with {sizes[1]}")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from cyclopts import Parameter
-
-from steepest.learning.flows.training.presets import PRESETS
 
 from .. import choices, training
 from ..extras import need_torch
@@ -17,7 +15,7 @@ from ..types import Count, FileName, JSONObject, count, word
 _DATA, _RECIPE = Parameter(metavar="DATA"), Parameter(group=RECIPE)
 
 
-def _crop(text: str) -> int | tuple[int, int]:
+def crop(text: str) -> int | tuple[int, int]:
     """Parse a crop size, "32", or a range of sizes, "32,256"."""
     sizes = [count(part) for part in text.split(",")]
     if len(sizes) > 2 or min(sizes) < 2:
@@ -31,15 +29,10 @@ def learn(
     *,
     output: Annotated[FileName, FOLDER],
     resume: bool = False,
-    preset: Annotated[str | None, Parameter(choices=tuple(PRESETS))] = None,
-    network: Literal["semi-resnet", "unet", "lgd", "mean-flux"] | None = None,
     network_config: JSONObject | None = None,
     initial: Annotated[str | None, Parameter(metavar="NAME")] = None,
-    objective: Literal["paper", "gap"] | None = None,
-    objective_options: JSONObject | None = None,
-    size: Annotated[Any, word(_crop, "N"), _RECIPE] = None,
+    size: Annotated[Any, word(crop, "N"), _RECIPE] = None,
     images: Annotated[Count | None, _RECIPE] = None,
-    times: Annotated[Count | None, _RECIPE] = None,
     recipe: RecipeChoice = RecipeChoice(),
     validation_data: Annotated[str | None, _DATA, _RECIPE] = None,
     machine: MachineChoice = MachineChoice(),
@@ -48,7 +41,7 @@ def learn(
     """Train a network on the flow, without ground truth.
 
     Train a network to compute the total variation flow. It learns from images alone, without ground
-    truth: the loss measures how far its output is from solving the equation. The folder receives a
+    truth: the loss bounds how far its output is from solving the equation. The folder receives a
     checkpoint, a log (log.csv) and, from the first validation on, the weights of the best network
     so far (weights.safetensors, weights.json). After Ctrl-C or --max-minutes, --resume continues
     the training as if it had never been stopped.
@@ -62,58 +55,36 @@ def learn(
         where everything is written
     resume
         continue the training in that folder
-    preset
-        what the other options start from (default paper)
-    network
-        what is trained (default unet)
     network_config
-        arguments of its constructor: '{"stages": 3}'
+        arguments of the network's constructor: '{"stages": 3}'
     initial
-        shipped or own weights to begin with (default: random)
-    objective
-        what is minimised
-    objective_options
-        its weights and forms: '{"tv_term": "mean", "alpha1": 0.1}'
+        weights to begin with: mean-flux (the shipped ones) or a file (default: random)
     size
         side of the crops; LOW,HIGH: a random one in each step
     images
         random crops per epoch
-    times
-        times at which each crop is shown per step
     validation_data
         images to validate on (default: a held-out part of DATA)
 
     Examples
     --------
-    steepest learn -o runs/unet --preset paper-short  on the bundled photographs
-    steepest learn photos/ -o runs/lgd --network lgd --size 96 --epochs 100
-    steepest learn -o runs/flux --network mean-flux --max-minutes 60
+    steepest learn -o runs/flux --max-minutes 60      on the bundled photographs
+    steepest learn photos/ -o runs/own --initial mean-flux --epochs 20
     steepest learn -o runs/flux --resume              continue this training
-
-    presets:
-      paper        the TVflowNET paper's: 625 images, 750 epochs
-      paper-short  the same objective in hours on a CPU
-      report       the preliminary report's loss: 55 epochs
-      gap          the certificate itself, for the mean-flux network (its default)
-      smoke        seconds, to see that it works
 
     Notes
     -----
-    Use the weights with steepest.learning.load("runs/unet/weights.safetensors").
+    Use the weights with steepest.learning.load("runs/flux/weights.safetensors").
     """
     need_torch("learning")
     from steepest.learning.flows.training import TrainingConfig, train
     from steepest.learning.training.files import read_settings
 
-    if resume and not preset:
-        base = read_settings(Path(output), TrainingConfig)
-    else:
-        base = PRESETS[preset or ("gap" if network == "mean-flux" else "paper")]
     settings = training.settings_of(
-        recipe, data=data, network=network, network_config=network_config, initial=initial,
-        objective=objective, objective_options=objective_options, crop=size, images=images,
-        times=times, validation_data=validation_data,
+        recipe, data=data, network_config=network_config, initial=initial, crop=size,
+        images=images, validation_data=validation_data,
     )  # fmt: skip
+    base = read_settings(Path(output), TrainingConfig) if resume else TrainingConfig()
     return training.run(
         train,
         base.replace(**settings),

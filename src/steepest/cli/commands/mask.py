@@ -25,7 +25,6 @@ def mask(
     *images: Images,
     density: Density = 0.05,
     method: Annotated[str, one_of(METHODS)] = METHODS[0],
-    cycles: FromZero = 0,
     seed: FromZero = 0,
     tonal: bool = False,
     reconstruction: FileName | None = None,
@@ -44,8 +43,6 @@ def mask(
         share of pixels to keep
     method
         how the pixels are chosen
-    cycles
-        afterwards, try N pixel exchanges per kept pixel
     seed
         random seed
     tonal
@@ -61,7 +58,6 @@ def mask(
     steepest mask photo.jpg --density 0.1 -o mask.png  10 %
     steepest mask sample:coffee --tonal --reconstruction best.png
     steepest mask photo.jpg --method laplacian-dither  faster, but lower quality
-    steepest mask photos/ -o masks --cycles 2          slower, but better
     steepest mask big.zarr -o mask.zarr                larger than memory
 
     Notes
@@ -69,7 +65,7 @@ def mask(
     "steepest inpaint photo.jpg --known photo_mask.png" fills in the other pixels. "steepest
     compress photo.jpg" does both and writes one small file.
     """
-    whole = {"cycles": cycles or None, "tonal": tonal, "reconstruction": reconstruction}
+    whole = {"tonal": tonal, "reconstruction": reconstruction}
     other = None if method == METHODS[0] else method
     large = tiles.wanted(images, reading, method=other, **whole)
 
@@ -90,9 +86,6 @@ def mask(
     def in_memory(page: Any, keywords: dict[str, Any]) -> tuple[np.ndarray, Any, Any]:
         axis = {"channel_axis": keywords.get("channel_axis")}
         chosen = getattr(inpainting.masks, method)(page, density, rng=seed, **keywords)
-        if cycles:
-            exchange = inpainting.masks.echo_exchange
-            chosen = exchange(page, chosen, cycles=cycles, rng=seed, **keywords)
         plain = best = inpainting.reconstruct(page, chosen, **axis)
         if tonal:
             values = inpainting.tonal(page, chosen, on_step=keywords["on_step"], **axis)
@@ -120,9 +113,7 @@ def mask(
             item.write("reconstruction", image.with_parts(restored))
         kept, share = sum(int(m.sum()) for m in chosen), float(np.mean(chosen))
         text = f"{kept} of {sum(m.size for m in chosen)} pixels, {100 * share:.2f} %, {method}"
-        text += f", {cycles} cycles" if cycles else ""
-        own = {"method": method, "cycles": cycles, "tonal": tonal}
-        item.report("mask", text, **own, known=kept, density=share)
+        item.report("mask", text, method=method, tonal=tonal, known=kept, density=share)
         text, errors = _errors(best)
         before = _errors(plain)[1]["psnr"]
         if tonal and math.isfinite(before):

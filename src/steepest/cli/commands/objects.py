@@ -1,127 +1,171 @@
-"""``steepest objects``: write a table of the objects in each band."""
+"""``steepest objects``: find compact objects, measure them, and show what was found."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from cyclopts import Parameter
 
 import steepest
-from steepest.core.numbers import counted
+from steepest.core.errors import InputError
 from steepest.io import Image
 
 from .. import choices
-from ..decompositions import Decompositions
+from ..extras import need_figures
 from ..grey import values_of
 from ..runner import Batch, Item
-from ..sizes import SIZES, PixelSize, lengths_of, object_rows
+from ..sizes import Lengths, PixelSize, lengths_of
 from ..sources import Source
-from ..types import Images, Number
+from ..types import Count, FileName, Images, Positive
+
+_MORE = Parameter(group="More results (files, or folders for several images)")
+_Path = Annotated[FileName | None, _MORE]
+_MOST = 65535  # labels in files of 16 bits
 
 
 def objects(
     *images: Images,
+    min_score: Positive = 5.0,
+    polarity: Literal["both", "bright", "dark"] = "both",
+    min_area: Count = 20,
+    overlay: _Path = None,
+    labels: _Path = None,
     pixel_size: PixelSize = None,
-    min_snr: Number = 8.0,
     grey: choices.RangeChoice = choices.RangeChoice(),
-    bands: choices.Bands = choices.Bands(),
-    energy: choices.VariationChoice = choices.VariationChoice(),
-    solver: choices.SolverChoice = choices.SolverChoice(),
+    spacing: choices.Spacing = choices.Spacing(),
     reading: choices.Reading = choices.Reading(),
     writing: choices.Writing = choices.Writing(),
 ) -> Batch:
     """A table of all objects: size, contrast and position (CSV).
 
-    The image is split into bands as by "steepest decompose". The
-    connected structures of each band, bright and dark, are listed in a table (CSV) with their size,
-    contrast, position, and the time at which they vanish from the total variation flow. A disc of
-    contrast c and radius r vanishes at t = c r / 2. Objects that noise could explain are left out,
-    and so are rims and other fragments of larger structures. Channels are measured one by one; give
-    --separate-channels unless they all show the same structures.
+    Find compact objects, such as cells, grains, particles or coins, and list them in a table (CSV),
+    the clearest first. An object is a region with an edge around it, brighter or darker than what
+    surrounds it, with a shape not too far from an ellipse; objects that touch are divided at
+    their necks. Nothing has to be set: a threshold follows from the edges of each object. White
+    noise has no objects. Colours are averaged.
+
+    Look at the result with --overlay. If it also marks texture, raise --min-score to 8 or 12.
 
     Parameters
     ----------
-    min_snr
-        smallest signal-to-noise ratio of an object (noise reaches about 6)
+    min_score
+        least evidence, about the number of pixels of a clear contour
+    polarity
+        bright objects, dark ones, or both
+    min_area
+        least size in pixels
+    overlay
+        picture (PNG) of the numbered outlines
+    labels
+        image with the number of the object at each pixel
     writing.output
         CSV file, or folder for several images (default: NAME_objects.csv here)
 
     Examples
     --------
     steepest objects cells.tif                    writes cells_objects.csv
-    steepest objects cells.tif --bands 4 -o cells.csv
+    steepest objects coins.png --overlay found.png --labels labels.png
+    steepest objects stained.png --polarity dark  dark nuclei on white
     steepest objects cells.tif --pixel-size 0.25  sizes in micrometres
     steepest objects film.tif --pages             with a column for the page
 
     columns of the table:
-      page, channel, band  from 1; page and channel only where there are several
-      area                 (3-D: volume, 1-D: length) in the unit of the file, of
-                           --pixel-size, or in pixels
-      diameter             of the disc (3-D: ball) with the same area
-      contrast             object minus surroundings, negative for dark objects;
-                           from 0 to 1 for 8- and 16-bit images and with --range
-      contrast_grey        the same in grey values of the file
-      scale                radius of the disc with this contrast that vanishes at
-                           this time: half the diameter for discs, less for long
-                           shapes, more if the edge of a band splits the object
-      time, peak_time      mean time at which it vanishes; when most of it does
-      snr                  contrast times the root of the number of pixels, over
-                           the noise
-      border               1 if the object touches the border of the image
-      z, y, x              centroid in pixels, from 0
-      unit                 unit of the sizes
+      page, object    from 1; page only in series. The number is that of the labels
+      area            (3-D: volume) in the unit of the file, of --pixel-size, or in
+                      pixels
+      diameter        of the disc (3-D: ball) with the same area
+      contrast        object minus surroundings, negative for dark objects; from 0 to
+                      1 for 8- and 16-bit images and with --range
+      contrast_grey   the same in grey values of the file
+      score, edge     evidence of edges: along the whole contour, and its mean (at
+                      most 1)
+      snr             contrast times the root of the number of pixels, over the noise
+      border          1 if the object touches the border of the image
+      z, y, x         centroid, in the unit of the sizes, from the first pixel
+      unit            unit of the sizes
+
+    Notes
+    -----
+    Vessels, fibres and other long structures are not objects, and objects are not nested. Where
+    many cells touch without a neck between them, networks trained on such cells find more.
     """
     values = values_of(grey)
-
-    def work(item: Item) -> None:
-        image = item.read(reading, values, prepare=Image.without_copies, kept=False)
-        lengths = lengths_of(item, image, pixel_size, energy)
-        pages = Decompositions(item, image, bands, grey, energy, lengths, solver)
-        keywords = {"min_snr": min_snr, "pixel_size": lengths.pixel_size}
-        found = [steepest.spectral.objects(each, **keywords) for each in pages]
-        item.write("table", _table(found, pages, lengths.unit))
-        pages.report()
-        _report(item, np.concatenate(found), len(pages.edges) - 1, lengths.unit)
-        pages.certify()
+    if overlay is not None:
+        need_figures()
 
     def files(source: Source) -> dict[str, Path]:
-        return {"table": source.file_at(writing.output or ".", "_objects.csv", "table")}
+        ending = source.suffix if source.suffix.lower() in (".tif", ".tiff", ".npy") else ".png"
+        found = {"table": source.file_at(writing.output or ".", "_objects.csv", "table")}
+        if overlay is not None:
+            found["overlay"] = source.file_at(overlay, "_objects.png", "figure")
+        if labels is not None:
+            found["labels"] = source.file_at(labels, f"_labels{ending}", "mask")
+        return found
+
+    def like(image: Image) -> dict[str, Image]:
+        return {"labels": image.of_numbers()}
+
+    def work(item: Item) -> None:
+        image = item.read(reading, values, prepare=Image.without_copies, like=like, kept=False)
+        lengths = lengths_of(item, image, pixel_size, spacing)
+        options: dict[str, Any] = {"spacing": lengths.steps(len(image.space))}
+
+        def compute(page: np.ndarray, keywords: dict[str, Any]) -> Any:
+            axis = keywords.get("channel_axis")
+            return steepest.segmentation.find_objects(
+                item.grey.compute(page), min_score, polarity, min_area, channel_axis=axis, **options
+            )
+
+        pages = item.solve(image, compute)
+        item.write("table", _table(item, pages, image, lengths))
+        if labels is not None and (most := max(len(page) for page in pages)) > _MOST:
+            raise InputError(f"{image.name}: {most} objects; label images hold up to {_MOST}")
+        item.write("labels", image.of_numbers([page.labels.astype(np.uint16) for page in pages]))
+        height, width = pages[0].labels.shape[-2:]
+        size = min(max(width / height, 0.4), 3.0) ** 0.5
+        item.draw(
+            "overlay", "object_overlay", image.parts[0], pages[0],
+            size=(7 * size, 7 / size + 0.4), channel_axis=image.channel_axis,
+            title=item.source.stem, note="page 1" if len(pages) > 1 else "",
+        )  # fmt: skip
+        _report(item, pages, lengths.unit)
 
     return Batch(reading.sources(images, writing.output), work, files, writing.overwrite)
 
 
-def _table(found: Sequence[np.ndarray], pages: Decompositions, unit: str) -> list[list[Any]]:
+def _table(item: Item, pages: Sequence[Any], image: Image, lengths: Lengths) -> list[list[Any]]:
     """The objects of all pages as rows."""
-    image, series = pages.image, pages.series
-    several = image.channel_axis is not None
-    first, others = ["diameter", "contrast"], ["scale", "time", "peak_time", "snr"]
-    head = ["page"] * series + ["channel"] * several + ["band", SIZES[len(image.space)], *first]
-    in_file = pages.item.grey.in_file(1.0, image.array.dtype)
-    grey = 1.0 if in_file is None else float(in_file)
+    steps, axes = lengths.steps(len(image.space)), image.space.lower()
+    size, series = {2: "area", 3: "volume"}[len(axes)], len(pages) > 1
+    measures = ["diameter", "contrast", "contrast_grey", "score", "edge", "snr"]
+    rows: list[list[Any]] = [
+        [*["page"] * series, "object", size, *measures, "border", *axes, "unit"]
+    ]
+    in_file = item.grey.in_file(1.0, image.array.dtype)
+    unit = lengths.unit.replace("\u00b5", "u")  # spreadsheets assume ASCII in CSV files
+    for number, page in enumerate(pages, 1):
+        for row in page.table:
+            contrast_grey = row["contrast"] * (1.0 if in_file is None else float(in_file))
+            numbers = [row["area"], row["diameter"], row["contrast"], contrast_grey]
+            numbers += [row["score"], row["edge"], row["snr"]]
+            place = [f"{at * step:.6g}" for at, step in zip(row["centroid"], steps, strict=True)]
+            cells = [row["label"], *(f"{each:.6g}" for each in numbers), int(row["border"])]
+            rows.append([*[number] * series, *cells, *place, unit])
+    return rows
 
-    def cells(page: int, row: Any) -> list[Any]:
-        numbers = [row["area"], *row[first], row["contrast"] * grey, *row[others]]
-        own = [page] * series + [row["channel"] + 1] * several + [row["band"] + 1]
-        return [*own, *(f"{number:.6g}" for number in numbers)]
 
-    return object_rows(found, [*head, "contrast_grey", *others], cells, image.space, unit)
-
-
-def _report(item: Item, objects: np.ndarray, num_bands: int, unit: str) -> None:
-    """Report the number and the sizes of the objects in each band."""
-    bands = [objects[objects["band"] == band] for band in range(num_bands)]
-    item.values["objects"] = [len(own) for own in bands]
-    for band, own in enumerate(bands, 1):
-        if not len(own):
-            continue
-        low, middle, high = np.quantile(own["diameter"], [0, 0.5, 1])
-        sizes = f"diameter {low:.3g} {unit}"
-        if len(own) > 1:
-            sizes = f"diameter {low:.3g} to {high:.3g} {unit}, median {middle:.3g}"
-        bright, dark = np.sum(own["contrast"] > 0), np.sum(own["contrast"] < 0)
-        count = counted(len(own), "object")
-        item.report(f"band {band}", f"{count} ({bright} bright, {dark} dark), {sizes}")
-    if not len(objects):
-        item.report("objects", "none")
+def _report(item: Item, pages: Sequence[Any], unit: str) -> None:
+    """Report the number and the sizes of the objects."""
+    table = np.concatenate([page.table for page in pages])
+    text = "none"
+    if table.size:
+        bright = int(np.count_nonzero(table["contrast"] > 0))
+        low, middle, high = np.quantile(table["diameter"], [0, 0.5, 1])
+        text = f"{table.size} ({bright} bright, {table.size - bright} dark), diameter {low:.3g}"
+        text += f" to {high:.3g} {unit}, median {middle:.3g}" if table.size > 1 else f" {unit}"
+    counts = [len(page) for page in pages]
+    item.report("objects", text, objects=counts if len(pages) > 1 else counts[0])
+    item.report("effort", f"{item.seconds:.2f} s", seconds=item.seconds)

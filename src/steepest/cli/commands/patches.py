@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +9,6 @@ from typing import Annotated, Any
 import numpy as np
 from cyclopts import Parameter
 
-from steepest.core.conformal import fewest, smallest_factor
 from steepest.core.errors import InputError
 from steepest.io import Image, check_kind
 
@@ -21,7 +19,6 @@ from ..parser import Family
 from ..runner import Batch, Item
 from ..types import Count, FileName, FromZero, Images, Positive
 
-_PARTS = 4  # times the fewest with which a factor exists, which would have to hold every pixel
 _TEXT = """\
 Learn from one good image what others should look like.
 
@@ -214,48 +211,24 @@ def calibrate(
     own, values, sources = Model.load(model), values_of(grey), reading.sources(images)
 
     def work(item: Item) -> None:
+        from steepest import patches
+
         first = item.read(reading, values, prepare=own.suited, kept=False)
         every = [first, *(own.suited(reading.read(each.name)) for each in sources[1:])]
-        pages = [
-            (item.grey.compute(page), image.channel_axis) for image in every for page in image.parts
-        ]
-        axes = len(own.model.patch_shape)
-        cuts = math.ceil((_PARTS * fewest(level) / len(pages)) ** (1 / axes) - 1e-9)
-        parts = [part for page, axis in pages for part in _cut(page, axis, cuts)]
-        rng = np.random.default_rng(seed)
-        keywords = {**threads.keywords(first), "channel_axis": first.channel_axis}
-        ratios = [_errors(part, own, sigma, keywords, rng) for part in parts]
-        factor = smallest_factor(ratios, level)
+        pages = [item.grey.compute(page) for image in every for page in image.parts]
+        found = patches.calibrate(
+            pages, own.model, sigma, level, num_samples=SAMPLES, channel_axis=first.channel_axis,
+            rng=seed, **threads.keywords(first),
+        )  # fmt: skip
         own.report(item)
-        what = "images" if cuts == 1 else f"parts of {len(pages)} images"
-        item.report("held out", f"{len(parts)} {what}", parts=len(parts), images=len(pages))
+        parts, factor = found.num_parts, found.factor
+        what = "images" if parts == len(pages) else f"parts of {len(pages)} images"
+        item.report("held out", f"{parts} {what}", parts=parts, images=len(pages))
         text = f"{factor:.3g} standard deviations hold {level:.0%} of the true values"
         item.report("factor", text, factor=factor, level=level, sigma=sigma)
         item.report("effort", f"{item.seconds:.2f} s", seconds=item.seconds)
 
     return Batch([sources[0]], work)
-
-
-def _cut(page: np.ndarray, axis: int | None, count: int) -> list[np.ndarray]:
-    """Cut an image ``count`` times along each axis of space."""
-    parts = [page]
-    for k in range(page.ndim):
-        if axis is None or k != axis % page.ndim:
-            parts = [each for part in parts for each in np.array_split(part, count, k)]
-    return parts
-
-
-def _errors(
-    part: np.ndarray, own: Model, sigma: float, keywords: dict[str, Any], rng: np.random.Generator
-) -> np.ndarray:
-    """The errors of "denoise" in standard deviations of "--std"."""
-    from steepest import patches
-
-    clean = part / np.iinfo(part.dtype).max if part.dtype.kind == "u" else part
-    noisy = clean + sigma * rng.standard_normal(clean.shape)
-    off = np.abs(patches.denoise(noisy, own.model, sigma, **keywords) - clean)
-    spread = patches.posterior(noisy, own.model, sigma, num_samples=SAMPLES, **keywords).std
-    return off / spread
 
 
 patches = Family(_TEXT, {"fit": fit, "map": likelihood_map, "calibrate": calibrate})

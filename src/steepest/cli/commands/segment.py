@@ -20,13 +20,14 @@ from ..certificates import label_bounds
 from ..extras import need_figures
 from ..grey import values_of
 from ..runner import Batch, Item
-from ..sizes import SIZES, Lengths, PixelSize, lengths_of, object_rows
+from ..sizes import Lengths, PixelSize, lengths_of
 from ..sources import Source
 from ..types import Count, FileName, FromZero, Images, Numbers, Positive
 
 _STRENGTH = 0.1  # default, relative to the range of the image
 _MORE = Parameter(group="More results (files, or folders for several images)")
 _Path = Annotated[FileName | None, _MORE]
+_SIZES = ("", "length", "area", "volume")
 _POWERS = ("", "", "\u00b2", "\u00b3")
 _KINDS = {"labels": "mask", "overlay": "figure", "doubt": "mask", "areas": "table"}
 
@@ -214,14 +215,16 @@ def _write(
     item.write("labels", image.of_numbers(labels))
     doubt = [np.where(page.certain, 0, 255).astype(np.uint8) for page in pages]
     item.write("doubt", image.of_numbers(doubt))
-    size, sizes = SIZES[len(image.space)], ("area", "area_certain", "area_possible")
-    head = ["page", "object", "class", size, f"{size}_certain", f"{size}_possible"]
-
-    def cells(page: int, row: Any) -> list[Any]:
-        return [page, row["label"], row["class"], *(f"{row[name]:.6g}" for name in sizes)]
-
-    tables = [each.table for each in found]
-    item.write("areas", object_rows(tables, head, cells, image.space, lengths.unit))
+    size, sizes = _SIZES[len(image.space)], ("area", "area_certain", "area_possible")
+    unit, place = lengths.unit.replace("\u00b5", "u"), image.space.lower()
+    rows: list[list[Any]] = [["page", "object", "class", size, f"{size}_certain"]]
+    rows[0] += [f"{size}_possible", "border", *place, "unit"]
+    for number, page in enumerate(found, 1):
+        for row in page.table:
+            own = [number, row["label"], row["class"], *(f"{row[name]:.6g}" for name in sizes)]
+            centre = [f"{at:.3f}" for at in row["centroid"]]
+            rows.append([*own, int(row["border"]), *centre, unit])
+    item.write("areas", rows)
     height, width = first.labels.shape[-2:] if first.labels.ndim > 1 else (1, 1)
     wide = min(max(width / height, 0.4), 3.0) ** 0.5
     item.draw(
@@ -231,8 +234,8 @@ def _write(
     )  # fmt: skip
     pixel = math.prod(h * lengths.pixel_size for h in first.spacing)
     areas, ndim = (pixel * first.areas).tolist(), len(image.space)
-    unit = f"{size} {{}} {lengths.unit}{_POWERS[ndim]}"
-    _report_classes(item, first, areas, unit, " (page 1)" if several else "")
+    words = f"{size} {{}} {lengths.unit}{_POWERS[ndim]}"
+    _report_classes(item, first, areas, words, " (page 1)" if several else "")
     counts = [len(each.table) for each in found]
     item.report("objects", ", ".join(map(str, counts[:12])), areas=areas, objects=counts)
 

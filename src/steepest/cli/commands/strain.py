@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,11 +14,11 @@ from steepest.core.errors import InputError
 from .. import choices
 from ..extras import need_figures
 from ..frames import grey_pages, names_of, read_frames
-from ..large_strain import LargeStrain
+from ..large_strain import strain_by_tiles
 from ..runner import Batch, Item
 from ..sizes import Lengths, PixelSize, lengths_of
 from ..sources import Source
-from ..strain_maps import MAPS, Row, map_picture, report_strain
+from ..strain_maps import MAPS, maps_of, report_strain, write_pictures
 from ..types import FileName, Images, Numbers, Positive
 
 _LINE = "line"
@@ -74,51 +73,50 @@ def strain(
     need_figures()
     if line is not None and len(line) != 4:
         raise InputError(f"--line: {len(line)} numbers; four are needed, Y0,X0,Y1,X1")
-    if tiles.wanted(images, reading, line=line, against=against != "first"):
-        job = LargeStrain(images, measure, max_shift, load, mask, pixel_size, solver, tiles)
-        return Batch([job.source], job.work, partial(job.files, writing.output), writing.overwrite)
-    names = names_of(images)
-    source, kinds = Source(names[0]), (*MAPS, *((_LINE,) if line else ()))
+    large = tiles.wanted(images, reading, line=line, against=against != "first")
+    if large and len(images) != 2:
+        raise InputError(f"{len(images)} images; two are compared tile by tile")
+    names = list(images) if large else names_of(images)
+    source, kinds = Source(names[0], large=large), (*MAPS, *((_LINE,) if line else ()))
     folder = source.folder(writing.output, "strain", own=False)
+    options: dict[str, Any] = {"measure": measure, "max_shift": max_shift}
+    if load is not None:
+        options["load_axis"] = "yx".index(load)
 
     def work(item: Item) -> None:
+        if large:
+            stored, results, lengths = strain_by_tiles(
+                item, names, mask, pixel_size, options, solver, tiles
+            )
+            write_pictures(item, stored, item.files, lengths)
+            item.written.extend(item.files[name].with_suffix(".png") for name in MAPS)
+            report_strain(item, [stored], results)
+            return
         image, frames = read_frames(item, reading, names)
         lengths = lengths_of(item, image, pixel_size, choices.Spacing())
-        options: dict[str, Any] = {"spacing": lengths.steps(2)}
+        keywords = {"spacing": lengths.steps(2), **options, **solver.keywords(image)}
         if mask is not None:
             known = grey_pages(reading.read(mask)).array > 0
-            options["weights"] = known if known.ndim == 2 else known[0]
-        if load is not None:
-            options["load_axis"] = "yx".index(load)
+            keywords["weights"] = known if known.ndim == 2 else known[0]
         with item.progress() as on_step:
-            results = steepest.motion.follow(
-                frames, against=against, measure=measure, max_shift=max_shift, on_step=on_step,
-                **options, **solver.keywords(image),
-            )  # fmt: skip
+            results = steepest.motion.follow(frames, against=against, on_step=on_step, **keywords)
         blank = replace(image, axes="YX", array=image.parts[0], stored_axes="YX").of_numbers()
-        for number, result in enumerate(results, 1):
-            tag = f"_{number:03d}" if len(results) > 1 else ""
-            maps = _maps(result)
+        series = [maps_of(result) for result in results]
+        for number, maps in enumerate(series, 1):
+            tag = f"_{number:03d}" if len(series) > 1 else ""
+            paths = {name: folder / f"{name}{tag}.tif" for name in MAPS}
             for name, values in maps.items():
-                place = folder / f"{name}{tag}"
-                tiff = place.with_suffix(".tif")
-                item.write(tiff, blank.of_numbers([np.asarray(values, np.float32)]))
-                item.write(place.with_suffix(".png"), map_picture(name, values, lengths))
+                item.write(paths[name], blank.of_numbers([values]))
+            write_pictures(item, maps, paths, lengths)
             if line:
                 item.write(folder / f"{_LINE}{tag}.csv", _along(line, maps, lengths))
-        report_strain(item, [_row(each) for each in results], results)
+        report_strain(item, series, results)
 
     def files(_: Source) -> dict[str, Path]:
-        return {name: folder / f"{name}.{'csv' if name == _LINE else 'tif'}" for name in kinds}
+        kind = "zarr" if large else "tif"
+        return {name: folder / f"{name}.{'csv' if name == _LINE else kind}" for name in kinds}
 
     return Batch([source], work, files, writing.overwrite)
-
-
-def _maps(result: steepest.motion.Displacement) -> dict[str, np.ndarray]:
-    strain, u = result.strain, result.displacement
-    values = (strain[0, 0], strain[1, 1], strain[0, 1], u[0], u[1], result.residual)
-    largest = np.where(np.isfinite(result.strain_std), result.strain_std, np.nan).max((0, 1))
-    return {**dict(zip(MAPS, values, strict=False)), "strain_std": largest}
 
 
 def _along(line: tuple[float, ...], maps: dict[str, np.ndarray], lengths: Lengths) -> list[Any]:
@@ -135,14 +133,3 @@ def _along(line: tuple[float, ...], maps: dict[str, np.ndarray], lengths: Length
     columns += [map_coordinates(np.asarray(x, float), at, order=1) for x in maps.values()]
     head = [f"distance_{lengths.unit}", "y", "x", *maps]
     return [head, *([f"{value:.7g}" for value in row] for row in zip(*columns, strict=True))]
-
-
-def _row(result: steepest.motion.Displacement) -> Row:
-    row = {}
-    for name, (c, d) in {"yy": (0, 0), "xx": (1, 1), "xy": (0, 1)}.items():
-        values = result.strain[c, d]
-        row[name] = {
-            "mean": float(values.mean()), "least": float(values.min()),
-            "largest": float(values.max()), "std": float(np.median(result.strain_std[c, d])),
-        }  # fmt: skip
-    return row

@@ -11,9 +11,7 @@ import numpy as np
 from steepest.core.errors import InputError
 from steepest.io import Image
 
-from .. import choices
-from ..grey import values_of
-from ..models import Model, ModelFile, ModelRestoration, Prior
+from ..models import Model, ModelFile, ModelRestoration
 from ..runner import Batch
 from ..types import Count, Images, Number
 
@@ -24,11 +22,7 @@ def superresolve(
     factor: Count = 2,
     blur: Number | None = None,
     phase: Number | None = None,
-    prior: Prior = Prior(),
-    grey: choices.RangeChoice = choices.RangeChoice(),
-    threads: choices.Threads = choices.Threads(),
-    reading: choices.Reading = choices.Reading(),
-    writing: choices.ImageWriting = choices.ImageWriting(),
+    options: ModelRestoration = ModelRestoration(),
 ) -> Batch:
     """Restore finer images from coarse ones, by a model of fine patches.
 
@@ -44,7 +38,7 @@ def superresolve(
         standard deviation of the Gaussian, in fine pixels (default: half the factor)
     phase
         place of the first coarse pixel, in fine pixels (default: the middle of those it covers)
-    writing.output
+    options.writing.output
         file, or folder for several images (default: NAME_fine here)
 
     Examples
@@ -63,10 +57,10 @@ def superresolve(
         from steepest import patches
 
         size = part.size * factor ** len(own.model.patch_shape)
-        if size > reading.max_pixels:
+        if size > options.reading.max_pixels:
             raise InputError(
                 f"--factor {factor}: gives {size:,} pixels times channels; allowed are "
-                f"{reading.max_pixels:,} (see --max-pixels)"
+                f"{options.reading.max_pixels:,} (see --max-pixels)"
             )
         return patches.superresolve(part, own.model, factor, width, sigma, phase=place, **keywords)
 
@@ -84,8 +78,4 @@ def superresolve(
         array = np.stack(pages) if image.axes.startswith("T") else pages[0]
         return replace(image, array=array, alpha=alpha, metadata=data)
 
-    work = ModelRestoration(
-        own, prior, restore, finer, values_of(grey, floats=writing.float), threads, reading
-    )
-    sources = reading.sources(images, writing.output)
-    return Batch(sources, work.work, writing.one_image("fine"), writing.overwrite)
+    return options.batch(images, own, "fine", restore, finer)

@@ -41,14 +41,14 @@ class CompiledDual(StripDual):
         sweeps = _SWEEPS if axes == 2 else _VOLUME_SWEEPS
         small = axes == 2 and (_MOST + 4) * f.size <= AT_ONCE
         super().__init__(f, energy, axes, sweeps, num_threads, _MOST if small else sweeps)
-        # None keeps what is not needed from being compiled: half of the wait at the first use
+        # None keeps what is not needed from being compiled, tuples of known length make loops fast
         self._kind = (
             True if self._axes == 3 else None,
-            None if energy.isotropic else True,
-            True if channels > 1 else None,
+            not energy.isotropic,
+            (0,) * channels if channels in (1, 3) else (),
         )
-        self._huber = energy.huber if energy.huber > 0 else None
         spacing = (*energy.steps[::-1], 1.0, 1.0)[:3]  # in the kernels' order x, y, z
+        self._huber = energy.huber if energy.huber > 0 else None
         self._inverse_spacing = np.array([1 / h for h in spacing])
         self._norm = energy.norm_squared(space)
         self._largest = 1.0
@@ -57,7 +57,7 @@ class CompiledDual(StripDual):
         plain = energy.huber == 0 and energy.weights is None
         few = space[-1] <= WIDEST and self._axes * channels <= MOST_COMPONENTS
         self._in_single = plain and few and self._dtype is np.float32
-        self._usual = None if self._in_single else True  # how the kernel that iterates measures
+        self._usual = not self._in_single  # how the kernel that iterates measures
         self._single_is_enough = self._in_single
         self._tau, self._step = np.zeros(3, self._dtype), np.zeros(3, self._dtype)
         self._exact_tau = np.zeros(3)
@@ -86,7 +86,7 @@ class CompiledDual(StripDual):
             self._jobs = [
                 (
                     self._written, strip.image, strip.stored, strip.state, strip.work,
-                    strip.work[0] if self._usual is None else strip.exact, strip.edge, strip.radius,
+                    strip.exact if self._usual else strip.work[0], strip.edge, strip.radius,
                     self._huber, *self._kind, self._usual, self._tau, self._step, self._betas,
                     self._exact_tau, self._inverse_spacing, strip.first, strip.last, self._order,
                     strip.sums, strip.place, self._key,
@@ -98,9 +98,7 @@ class CompiledDual(StripDual):
     def _sweep(self, betas: np.ndarray, share: tuple[float, float]) -> None:
         self._run(betas, share, 0.0)
 
-    def _measure_alone(
-        self, exact: bool | None, feasible: float, share: tuple[float, float]
-    ) -> None:
+    def _measure_alone(self, exact: bool, feasible: float, share: tuple[float, float]) -> None:
         """Measure in the precision that is unusual, or in windows, with a smaller kernel."""
         items = []
         parts = zip(self._strips, self._images, self._stored, self._windows, strict=True)
@@ -108,8 +106,8 @@ class CompiledDual(StripDual):
             first, last = (strip.first + int(part * (strip.last - strip.first)) for part in share)
             items.append(
                 (
-                    image, strip.state, stored, strip.work[0] if exact is None else strip.exact,
-                    strip.edge, strip.radius, self._huber, *self._kind, exact, self._exact_tau,
+                    image, strip.state, stored, strip.exact if exact else strip.work[0], strip.edge,
+                    strip.radius, self._huber, *self._kind, exact, self._exact_tau,
                     self._inverse_spacing, feasible, first, last,
                     window if self._windowed else None, strip.sums, 0, strip.place,
                 )
@@ -146,7 +144,7 @@ class CompiledDual(StripDual):
             feasible = (1 - 4 * _EPS) / self._largest
             total = self._sums(feasible)
         # the next look will probably see a gap like this one
-        self._single_is_enough = self._in_single and total[1] > 2.5e-4 * total[4]
+        self._single_is_enough = self._in_single and total[1] > 5e-5 * total[4]
         return exact_terms(self.energy, self._shape, self.tau, total)
 
     def _measured_in_single(self) -> StepTerms | None:
@@ -182,7 +180,7 @@ class CompiledDual(StripDual):
         They are those of ``feasible`` times the flux, in float64, or, for None, of the flux and the
         stored image, mostly in float32.
         """
-        exact, share = (None, 1.0) if feasible is None else (True, feasible)
+        exact, share = feasible is not None, 1.0 if feasible is None else feasible
         self._measured = self._stored
         total, top = [0.0] * NUM_SUMS, 0.0
         units = self._rows[0] // self._unit // len(self._strips)

@@ -8,7 +8,7 @@ import numpy as np
 from numba.core import types
 from numba.extending import intrinsic
 
-from ...core.compiled import helper
+from ...core.compiled import lean_helper as helper
 
 APART = 16  # flags are this far apart, in different cache lines
 _SPINS = 1_000_000  # looks at a flag before a thread gives up: about 0.2 ms

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...core.compiled import kernel
+from ...core.compiled import lean_kernel as kernel
 from .flags import begin, stay
 from .kernels_measure import measure
 from .kernels_sweep import sweep
@@ -12,7 +12,7 @@ NUM_ORDERS = 7
 
 @kernel
 def work_on(
-    image, stored, state, work, rows, edge, radius, huber, volume, anisotropic, coupled, exact, tau,
+    image, stored, state, work, rows, edge, radius, huber, volume, separate, counted, exact, tau,
     step, betas, exact_tau, gradient, first, last, order, sums, place, key, flags, member, ticket,
 ):  # fmt: skip
     """Do on a strip what ``order`` says: iterations, the certificate's sums, or both.
@@ -22,11 +22,10 @@ def work_on(
 
     Parameters
     ----------
-    image, stored, state, work, edge, radius, volume, anisotropic, coupled, exact, tau, step, betas
-        See `sweep` and `measure`.
-    rows, exact_tau, gradient : arrays
-        The rolling rows of `measure`, its ``tau`` and its ``gradient``.
-    huber : float, or None for none
+    image, stored, state, work, edge, radius, volume, separate, counted, tau, step, betas
+        See `sweep`.
+    rows, huber, exact, exact_tau, gradient, sums, place
+        See `measure`; ``exact_tau`` is its ``tau``.
     first, last : int
         The strip's own rows.
     order : (7,), float64
@@ -34,8 +33,6 @@ def work_on(
         whether ``image`` and ``stored`` have changed places; what Huber's term shrinks a step by;
         the share of the flux to measure, or 0 for iterations only; the address of the frame (below
         2**53).
-    sums, place
-        See `measure`.
     key, flags, member, ticket
         See `team`.
     """
@@ -49,17 +46,16 @@ def work_on(
         for wave in range(waves):
             stop = count * (wave + 1) // waves
             sweep(
-                data, state, work, edge, radius, huber, volume, anisotropic, coupled, tau, step,
+                data, state, work, edge, radius, volume, separate, counted, tau, step,
                 order[4], betas[done:stop], count - stop, first, last, order[1], order[2],
             )  # fmt: skip
             done = stop
         if order[5] > 0:
             own = last - first
             measure(
-                data, state, result, rows, edge, radius, huber, volume, anisotropic, coupled, exact,
+                data, state, result, rows, edge, radius, huber, volume, separate, counted, exact,
                 exact_tau, gradient, order[5], first + int(order[1] * own),
-                first + int(order[2] * own), None, sums, int(order[6]), place,
-                None, None, None,
+                first + int(order[2] * own), None, sums, int(order[6]), place, None, None, None,
             )  # fmt: skip
         ticket = stay(flags, member, ticket, key)
         if ticket == 0:

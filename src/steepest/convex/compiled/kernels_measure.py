@@ -7,12 +7,12 @@ taken of the stored images in the dtype of ``rows`` (float32: fast, with the all
 
 from __future__ import annotations
 
-from ...core.compiled import helper, kernel
+from ...core.compiled import lean_helper as helper
+from ...core.compiled import lean_kernel as kernel
 from .flags import begin, stay
 from .kernels_sweep import divergence
 from .vectors import (
     LANES,
-    array_at,
     convert,
     fill,
     largest,
@@ -22,6 +22,7 @@ from .vectors import (
     store,
     total,
     where_less,
+    write,
 )
 
 WIDEST = 16384  # columns; a row is summed in float32
@@ -53,7 +54,7 @@ def _within(window, column, row, rows, volume):
 
 @kernel
 def measure(
-    image, state, stored, rows, edge, radius, huber, volume, anisotropic, coupled, exact, tau,
+    image, state, stored, rows, edge, radius, huber, volume, separate, counted, exact, tau,
     gradient, feasible, first, last, window, sums, address, place, flags, member, ticket,
 ):  # fmt: skip
     """The sums of the rows first..last; sets ``stored``, and a frame.
@@ -64,14 +65,14 @@ def measure(
 
     Parameters
     ----------
-    image, state, edge, radius, volume, anisotropic, coupled
+    image, state, edge, radius, volume, separate, counted
         As in `kernels_sweep.sweep`.
     stored : (C, rows + 1, stride)
         Becomes the image ``u1 = u0 + tau div p``.
     rows : (reach + 1, C, stride + LANES)
         Rolling rows of u1; zero beyond the stride. Their dtype is that of differences and norms.
     huber : float, or None for none
-    exact : True or None
+    exact : bool
         Whether u1 is ``u0 + tau div(feasible p)``, unrounded, and the flux is multiplied by
         ``feasible``; else it is the stored image.
     tau, gradient : (3,), float64
@@ -91,17 +92,12 @@ def measure(
     height, stride = state.shape[1] - 1, state.shape[2]
     reach, wide = rows.shape[0] - 1, rows.shape[2]
     size = (height + 1) * stride
-    channels, axes = 1, 2
-    if coupled is not None:
-        channels = stored.shape[0]
+    channels, axes = len(counted) or stored.shape[0], 2
     if volume is not None:
         axes = 3
     flux = channels * axes * size
     frame_height, width, start = place
-    frame = array_at(address, channels * frame_height * width, stored)
-    share = 1.0
-    if exact is not None:
-        share = feasible
+    share = feasible if exact else 1.0
     t_x, t_y, t_z = fill(tau, share * tau[0]), fill(tau, share * tau[1]), fill(tau, share * tau[2])
     none, one, factor = fill(rows, 0.0), fill(rows, 1.0), fill(rows, share)
     if huber is not None:
@@ -140,17 +136,17 @@ def measure(
                     if address != 0 and r < last:
                         target = (c * frame_height + start + r) * width
                         if j + LANES <= width:
-                            store(frame, target + j, u1)
+                            write(address, target + j, convert(u1, stored))
                         else:
                             for i in range(j, width):
-                                frame[target + i] = stored[c, r + 1, i]
+                                write(address, target + i, stored[c, r + 1, i])
                     if r < last and _within(window, j, r, reach, volume):
                         residual += (u - u1) * (u - u1)
-                        if exact is None:
+                        if not exact:
                             u1 = u
                         change += (u1 - u0) * (u1 - u0)
                         length += u1 * u1
-                    if exact is None:
+                    if not exact:
                         u1 = u
                     store(rows, (new * channels + c) * wide + j, u1)
             if q >= first and _within(window, j, q, reach, volume):
@@ -184,7 +180,7 @@ def measure(
                         ap += p * a
                         bp += p * b
                         p2 += p * p
-                    if anisotropic is None and axis + 1 < axes:
+                    if not separate and axis + 1 < axes:
                         continue
                     if huber is None:
                         n0, n1, nm = w * root(a2), w * root(b2), w * root(m2)

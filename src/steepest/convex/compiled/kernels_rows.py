@@ -15,7 +15,7 @@ longer than the arithmetic.
 
 from __future__ import annotations
 
-from ...core.compiled import helper
+from ...core.compiled import lean_helper as helper
 from .flags import announce, begin, stay, wait_for
 from .vectors import LANES, convert, inverse_root, load, maximum, store, where_less
 

@@ -8,7 +8,8 @@ is computed twice.
 
 from __future__ import annotations
 
-from ...core.compiled import helper, kernel
+from ...core.compiled import lean_helper as helper
+from ...core.compiled import lean_kernel as kernel
 from .kernels_rows import (
     ALPHA0,
     ALPHA1,

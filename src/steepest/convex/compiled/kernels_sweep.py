@@ -12,7 +12,7 @@ loaded once and stays in cache for all iterations. All arithmetic is in the dtyp
 
 from __future__ import annotations
 
-from ...core.compiled import helper
+from ...core.compiled import lean_helper as helper
 from .vectors import LANES, convert, fill, inverse_root, load, maximum, minimum, store, where_less
 
 _TINY = 1e-30  # the least square of a norm or a radius that is divided by
@@ -37,27 +37,27 @@ def divergence(state, slot, size, at, above, before, volume, t_x, t_y, t_z, like
 
 
 @helper
-def _ascent(state, y, work, here, ahead, shrink, step):
-    """``shrink (y + step grad u)`` of 16 values of one component."""
-    value = load(state, y) + step * (load(work, ahead) - load(work, here))
-    if shrink is not None:
-        value = shrink * value
-    return value
+def _ascent(state, y, work, here, ahead, step):
+    """``y + step grad u`` of 16 values of one component."""
+    return load(state, y) + step * (load(work, ahead) - load(work, here))
 
 
 @helper
-def _factor(square, radius, at, one, tiny):
-    """The factor that projects vectors of the given squared norm to the ball."""
+def _factor(square, radius, at, shrink, limit, tiny):
+    """The factor that shrinks vectors of the given squared norm, and projects them to the ball.
+
+    ``limit`` is ``1 / shrink**2``.
+    """
     if radius is None:
-        return where_less(one, square, inverse_root(maximum(square, one)), one)
+        return where_less(limit, square, inverse_root(maximum(square, limit)), shrink)
     w = load(radius, at)
-    return where_less(w * w, square, w * inverse_root(maximum(square, tiny)), one)
+    return where_less(w * w * limit, square, w * inverse_root(maximum(square, tiny)), shrink)
 
 
 @helper
-def _clamped(value, radius, at, one):
-    """The projection of single components, exact at the boundary of the ball."""
-    w = one
+def _clamped(value, state, radius, at, shrink):
+    """The same for single components, exact at the boundary of the ball."""
+    value, w = shrink * value, fill(state, 1.0)
     if radius is not None:
         w = load(radius, at)
     return minimum(maximum(value, w - w - w), w)
@@ -72,8 +72,8 @@ def _replace(state, y, p, value, beta):
 
 @helper
 def _project(
-    state, work, radius, volume, anisotropic, coupled, channels, size, at, here, below, behind,
-    wide, shrink, s_x, s_y, s_z, one, tiny, beta,
+    state, work, radius, volume, separate, channels, size, at, here, below, behind, wide,
+    shrink, limit, s_x, s_y, s_z, tiny, beta,
 ):  # fmt: skip
     """The dual step of 16 pixels. ``at`` is their position in a slot, ``here`` that in the rolling
     rows, where the rows of a channel are ``wide`` apart from those of the one before it."""
@@ -82,40 +82,39 @@ def _project(
     y_z = y_y + channels * size
     axes = 2 if volume is None else 3
     flux = axes * channels * size
-    if coupled is None:  # noqa: SIM102 - two tests: numba leaves out only what one test of None decides
-        if anisotropic is not None:
-            x = _ascent(state, y_x, work, here, here + 1, shrink, s_x)
-            y = _ascent(state, y_y, work, here, below, shrink, s_y)
-            if volume is not None:
-                z = _ascent(state, y_z, work, here, behind, shrink, s_z)
-                _replace(state, y_z, y_z + flux, _clamped(z, radius, at, one), beta)
-            _replace(state, y_x, y_x + flux, _clamped(x, radius, at, one), beta)
-            _replace(state, y_y, y_y + flux, _clamped(y, radius, at, one), beta)
-            return
-    x_norm = one - one
+    if channels == 1 and separate:
+        x = _ascent(state, y_x, work, here, here + 1, s_x)
+        y = _ascent(state, y_y, work, here, below, s_y)
+        if volume is not None:
+            z = _ascent(state, y_z, work, here, behind, s_z)
+            _replace(state, y_z, y_z + flux, _clamped(z, state, radius, at, shrink), beta)
+        _replace(state, y_x, y_x + flux, _clamped(x, state, radius, at, shrink), beta)
+        _replace(state, y_y, y_y + flux, _clamped(y, state, radius, at, shrink), beta)
+        return
+    x_norm = tiny - tiny
     y_norm, z_norm = x_norm, x_norm
     for c in range(channels):
         s, u = c * size, c * wide
-        x = _ascent(state, y_x + s, work, here + u, here + u + 1, shrink, s_x)
-        y = _ascent(state, y_y + s, work, here + u, below + u, shrink, s_y)
+        x = _ascent(state, y_x + s, work, here + u, here + u + 1, s_x)
+        y = _ascent(state, y_y + s, work, here + u, below + u, s_y)
         x_norm += x * x
         y_norm += y * y
         if volume is not None:
-            z = _ascent(state, y_z + s, work, here + u, behind + u, shrink, s_z)
+            z = _ascent(state, y_z + s, work, here + u, behind + u, s_z)
             z_norm += z * z
-    if anisotropic is None:
-        x_scale = _factor(x_norm + y_norm + z_norm, radius, at, one, tiny)
+    if not separate:
+        x_scale = _factor(x_norm + y_norm + z_norm, radius, at, shrink, limit, tiny)
         y_scale, z_scale = x_scale, x_scale
     else:
-        x_scale = _factor(x_norm, radius, at, one, tiny)
-        y_scale = _factor(y_norm, radius, at, one, tiny)
-        z_scale = _factor(z_norm, radius, at, one, tiny)
+        x_scale = _factor(x_norm, radius, at, shrink, limit, tiny)
+        y_scale = _factor(y_norm, radius, at, shrink, limit, tiny)
+        z_scale = _factor(z_norm, radius, at, shrink, limit, tiny)
     for c in range(channels):
         s, u = c * size, c * wide
-        x = x_scale * _ascent(state, y_x + s, work, here + u, here + u + 1, shrink, s_x)
-        y = y_scale * _ascent(state, y_y + s, work, here + u, below + u, shrink, s_y)
+        x = x_scale * _ascent(state, y_x + s, work, here + u, here + u + 1, s_x)
+        y = y_scale * _ascent(state, y_y + s, work, here + u, below + u, s_y)
         if volume is not None:
-            z = z_scale * _ascent(state, y_z + s, work, here + u, behind + u, shrink, s_z)
+            z = z_scale * _ascent(state, y_z + s, work, here + u, behind + u, s_z)
             _replace(state, y_z + s, y_z + flux + s, z, beta)
         _replace(state, y_x + s, y_x + flux + s, x, beta)
         _replace(state, y_y + s, y_y + flux + s, y, beta)
@@ -123,7 +122,7 @@ def _project(
 
 @helper
 def sweep(
-    image, state, work, edge, radius, huber, volume, anisotropic, coupled, tau, step, shrinking,
+    image, state, work, edge, radius, volume, separate, counted, tau, step, shrinking,
     betas, later, first, last, begins, ends,
 ):  # fmt: skip
     """``len(betas)`` accelerated dual iterations on a strip, or a stretch of them.
@@ -139,13 +138,16 @@ def sweep(
     edge : (stride,)
         0 from the last column of the image on, 1 before it.
     radius : (rows + 1, stride), or None for an unweighted ball
-    volume, anisotropic, coupled : True or None
-        Whether there are three axes, one norm per axis, several channels. Only what a None leaves
-        is compiled.
+    volume : True or None
+        Whether there are three axes. Only what a None leaves is compiled.
+    counted : tuple
+        As long as the number of channels, which is then a constant, or empty.
+    separate : bool
+        Whether there is one norm per axis.
     tau, step : (3,)
         The x, y and z value (spacing folded in).
     shrinking : float
-        What Huber's term shrinks the ascent step by, if ``huber`` is not None.
+        What Huber's term shrinks the ascent step by.
     betas : (iterations,)
     later : int
         Iterations to be done before the halo is refreshed.
@@ -159,14 +161,9 @@ def sweep(
     if volume is not None:
         reach = work.shape[1] - 1
     size, wide = (height + 1) * stride, work.shape[3]
-    channels = 1
-    if coupled is not None:
-        channels = work.shape[2]
-    one, zero = fill(state, 1.0), fill(state, 0.0)
-    tiny = fill(state, _TINY)
-    shrink = None
-    if huber is not None:
-        shrink = fill(state, shrinking)
+    channels = len(counted) or work.shape[2]
+    zero, tiny = fill(state, 0.0), fill(state, _TINY)
+    shrink, limit = fill(state, shrinking), fill(state, 1 / shrinking**2)
     t_x, t_y, t_z = fill(state, tau[0]), fill(state, tau[1]), fill(state, tau[2])
     s_x = fill(state, step[0])
     way = height + reach * betas.shape[0]
@@ -202,7 +199,7 @@ def sweep(
                         store(work, new + c * wide + j, u)
                 if q >= 0 and q >= first - needed:
                     _project(
-                        state, work, radius, volume, anisotropic, coupled, channels, size,
+                        state, work, radius, volume, separate, channels, size,
                         (q + 1) * stride + j, here + j, below + j, new + j, wide,
-                        shrink, s_x * load(edge, j), s_y, s_z, one, tiny, beta,
+                        shrink, limit, s_x * load(edge, j), s_y, s_z, tiny, beta,
                     )  # fmt: skip

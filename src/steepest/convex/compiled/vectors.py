@@ -16,13 +16,10 @@ from functools import partial
 from typing import Any
 
 from llvmlite import ir
-from numba import carray
 from numba.core import cgutils, types
 from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, models, register_model
-
-from ...core.compiled import helper
 
 LANES = 16
 
@@ -117,17 +114,18 @@ def store(typing_context: Any, array: Any, position: Any, vector: Any) -> Any:
 
 
 @intrinsic
-def _pointer_to(typing_context: Any, address: Any, like: Any) -> Any:
+def write(typing_context: Any, address: Any, position: Any, value: Any) -> Any:
+    """Write one value, or a vector, at a position of an array at an address."""
+
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.inttoptr(args[0], context.get_value_type(sig.return_type))
+        dtype = getattr(value, "dtype", value)
+        kind = context.get_value_type(dtype).as_pointer()
+        where = builder.gep(builder.inttoptr(args[0], kind), [args[1]], inbounds=True)
+        where = builder.bitcast(where, args[2].type.as_pointer())
+        builder.store(args[2], where, align=dtype.bitwidth // 8)
+        return context.get_dummy_value()
 
-    return types.CPointer(like.dtype)(types.int64, like), generate
-
-
-@helper
-def array_at(address: Any, size: Any, like: Any) -> Any:
-    """The array of ``size`` values at an address, of the dtype of ``like``."""
-    return carray(_pointer_to(address, like), size)  # type: ignore[call-arg]
+    return types.void(types.int64, types.intp, value), generate
 
 
 @intrinsic

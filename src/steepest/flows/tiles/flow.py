@@ -172,7 +172,7 @@ class TiledMarch:
                                 counts[k] = min(round(factor * counts[k]), goals[k].max_num_iter)
                 return not short
 
-            terms = dual.measured(pieces, accepts)
+            terms = dual.measure_pieces(pieces, accepts)
             if short:
                 continue
             for i, (piece, found) in enumerate(zip(pieces, terms, strict=True), first):

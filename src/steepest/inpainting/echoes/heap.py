@@ -66,17 +66,6 @@ def set_key(echoes, pixel, value):
 
 
 @lean_helper
-def push(echoes, pixel, value):
-    """Add a pixel."""
-    heap, position, key = echoes.heap, echoes.position, echoes.key
-    tile = tile_of(echoes, pixel)
-    base, k = echoes.tile_start[tile], echoes.tile_size[tile]
-    echoes.tile_size[tile] = k + 1
-    key[pixel], heap[base + k] = value, pixel
-    _rise(heap, position, key, base, k)
-
-
-@lean_helper
 def drop(echoes, pixel):
     """Remove a pixel."""
     heap, position, key = echoes.heap, echoes.position, echoes.key

@@ -1,4 +1,4 @@
-"""Insertion of known pixels, exchange with others, and relaxation of echoes."""
+"""Echoes that are computed one by one, and their relaxation."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ import math
 import numpy as np
 
 from ...core.compiled import kernel, lean_helper
-from .heap import push, set_key
-from .removing import add_to_error, neighbours, thin
-from .score import removal
-from .windows import at, reshape, set_window, window_of
+from .windows import reshape, set_window, window_of
 
 _RADII = 2.6  # radius of a window, in units of the local distance between known pixels
 _OMEGA = np.float32(1.5)  # over-relaxation factor
@@ -98,90 +95,6 @@ def _relax(b, known, y0, x0, center_y, center_x):
             b[a, c] += difference
             largest = max(largest, abs(difference))
     return largest
-
-
-@lean_helper
-def _subtract(echoes, pixel, other, factor):
-    """Compute ``b_pixel -= factor b_other`` inside the window of ``pixel``, clipped at zero."""
-    own_y, own_x, own_rows, own_columns = window_of(echoes.window, pixel)
-    y0, x0, rows, columns = window_of(echoes.window, other)
-    arena, start, begin = echoes.arena, echoes.offset[pixel], echoes.offset[other]
-    first, last = max(own_x, x0), min(own_x + own_columns, x0 + columns)
-    for y in range(max(own_y, y0), min(own_y + own_rows, y0 + rows)):
-        to = start + (y - own_y) * own_columns - own_x
-        of = begin + (y - y0) * columns - x0
-        for x in range(first, last):
-            arena[to + x] = max(arena[to + x] - factor * arena[of + x], np.float32(0))
-
-
-@lean_helper
-def insert(echoes, pixel, limits, absolute, buffers):
-    """Add an unknown pixel to the mask, so that its error becomes zero.
-
-    Returns False if there is no space left.
-    """
-    if not new_echo(echoes, pixel, limits, buffers):
-        return False
-    t, found = buffers.t, buffers.found
-    width = echoes.image.shape[2]
-    y, x = pixel // width, pixel % width
-    for c in range(t.shape[0]):
-        t[c] = -echoes.error[c, y, x]
-    add_to_error(echoes, pixel, t)
-    echoes.known[y, x] = 1
-    count = neighbours(echoes, pixel, np.float32(0), buffers)
-    for k in range(count):
-        y0, x0, rows, columns = window_of(echoes.window, found[k])
-        start = echoes.offset[found[k]]
-        factor = at(echoes.arena, start, y0, x0, rows, columns, y, x)
-        if factor > np.float32(0):
-            _subtract(echoes, found[k], pixel, factor)
-            set_key(echoes, found[k], removal(echoes, found[k], t, absolute))
-    push(echoes, pixel, removal(echoes, pixel, t, absolute))
-    return True
-
-
-@lean_helper
-def _worst(echoes, candidates):
-    """Return the unknown pixel with the largest error, or -1 if none has an error."""
-    channels, _, width = echoes.image.shape
-    best, largest = np.int64(-1), np.float32(0)
-    for candidate in candidates:
-        pixel = np.int64(candidate)
-        y, x = pixel // width, pixel % width
-        if echoes.known[y, x]:
-            continue
-        size = np.float32(0)
-        for c in range(channels):
-            size += abs(echoes.error[c, y, x])
-        if size > largest:
-            best, largest = pixel, size
-    return best
-
-
-@kernel
-def exchange(echoes, buffers, candidates, size, limits, absolute):
-    """Exchange one pixel for each group of candidates (rows).
-
-    Inserts the candidate with the largest error and then removes the least harmful of the
-    ``size + 1`` known pixels, possibly the same one. Returns the number of groups done, which is
-    less than all if there is no space left. If it is called again with the remaining groups and
-    more space, it continues where it stopped.
-    """
-    count = echoes.tile_size.sum()
-    anywhere, progress = np.full(1, -1), np.zeros(2, np.int64)
-    for group in range(candidates.shape[0]):
-        if count == size:
-            best = _worst(echoes, candidates[group])
-            if best < 0:
-                continue
-            if not insert(echoes, best, limits, absolute, buffers):
-                return group
-        progress[0] = 1
-        if not thin(echoes, buffers, anywhere, progress, np.float32(0), limits, absolute):
-            return group
-        count = size
-    return candidates.shape[0]
 
 
 @kernel

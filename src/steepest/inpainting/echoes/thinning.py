@@ -8,10 +8,10 @@ import numpy as np
 
 from ..steady_state import fill
 from .heap import gather
-from .inserting import exchange, new_echoes, relax_tile
+from .inserting import new_echoes, relax_tile
 from .removing import thin
 from .score import score
-from .state import LARGER, Echoes, buffers_for, empty, full, grow
+from .state import LARGER, Echoes, empty, full
 from .tiles import Kernel, counts, for_all, phases
 
 _SHARE = 0.2  # share of the known pixels that a round removes
@@ -212,13 +212,3 @@ def _set_ranks(echoes: Echoes, size: int, rank: np.ndarray) -> None:
     gone = np.flatnonzero((echoes.known.ravel() == 0) & (rank == 0))
     order = np.lexsort((-echoes.position[gone], echoes.key[gone]))
     rank[gone[order]] = size - 1 - np.arange(len(gone))
-
-
-def exchange_groups(echoes: Echoes, candidates: np.ndarray, size: int, absolute: bool) -> None:
-    """Run `exchange` for all rows of candidates, and provide more space when needed."""
-    done = 0
-    while done < len(candidates):
-        buffers = buffers_for(echoes, RADIUS)
-        done += exchange(echoes, buffers, candidates[done:], size, LIMITS, absolute)
-        if done < len(candidates):
-            grow(echoes)

@@ -25,7 +25,6 @@ METHODS = tuple(_METHODS)
 _WHERE = {
     **_METHODS,
     "echo_ranking": "echo_sparsification",
-    "echo_exchange": "echo_sparsification",
     "MaskStep": "checks",
 }
 

@@ -70,13 +70,8 @@ def check_request(
 ) -> Request:
     """Check the arguments that all mask methods share."""
     reporter, random = Reporter(on_step), generator(rng)
-    values = double_precision(image, channel_axis)
+    values = np.ascontiguousarray(prepare_numpy(image, channel_axis)[0], np.float64)
     return Request(values, count_of(density, values[0].size), random, reporter)
-
-
-def double_precision(image: Any, channel_axis: int | None) -> np.ndarray:
-    """Return the image as ``(channels, *space)`` in float64, integers divided by their maximum."""
-    return np.ascontiguousarray(prepare_numpy(image, channel_axis)[0], np.float64)
 
 
 def count_of(density: Any, num_pixels: int) -> int:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import InputError
-from ...core.numbers import check_count
 from ...core.progress import Callback, Reporter
 from ...core.rng import Rng, generator
 from ...core.solver import Solver, limits
@@ -18,21 +17,9 @@ from ...core.tiles import Tiles, works_by_tiles
 from ...flows.options import takes_options_of
 from ...tiled.request import TileRequest
 from ..echoes.state import Echoes
-from ..echoes.thinning import (
-    drop_to,
-    echoes_of_all,
-    echoes_of_mask,
-    exchange_groups,
-    jitter,
-    refresh,
-    thin_to,
-)
+from ..echoes.thinning import drop_to, echoes_of_all, jitter, thin_to
 from ..problem import prepare_numpy
-from .checks import MaskStep, check_mask, count_of, exponent
-
-_CANDIDATES = 10  # pixels per exchange; the one with the largest error is inserted
-_PARTS = 20  # parts of a cycle of exchanges, each followed by a progress report
-_LEAST = 64  # minimum number of exchanges in a part
+from .checks import MaskStep, count_of, exponent
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,13 +38,13 @@ class _Setup:
     num_threads: int
     reporter: Reporter
 
-    def report(self, echoes: Echoes, target: int, num_steps: int = 0) -> bool:
+    def report(self, echoes: Echoes, target: int) -> bool:
         """Report the present mask; return True if the method must stop."""
         if not self.reporter.listens:
             return self.reporter.stopped
         error = self.scale * float(np.abs(echoes.error).mean(dtype=np.float64))
         known = int(echoes.tile_size.sum())
-        return self.reporter(MaskStep(0, num_steps, known, target, error))
+        return self.reporter(MaskStep(0, 0, known, target, error))
 
     def thin(self, target: int, rank: np.ndarray | None = None) -> Echoes:
         """Thin from all pixels to ``target``; if stopped, drop the excess pixels at once."""
@@ -194,54 +181,3 @@ def echo_ranking(image: Any, *, density: float = 0.01, **options: Any) -> np.nda
     rank = np.zeros(setup.jitter.size, np.int32)
     setup.thin(count_of(density, rank.size), rank)
     return rank.reshape(setup.values.shape[1:])
-
-
-@takes_options_of(check_setup)
-def echo_exchange(image: Any, mask: Any, *, cycles: int = 5, **options: Any) -> np.ndarray:
-    """Improve a mask by nonlocal pixel exchange with echoes.
-
-    Each of ``cycles * |mask|`` exchanges draws ten pixels and inserts the one with the largest
-    error. It computes the echo of this pixel in a window, and then removes the mask pixel that
-    harms the inpainting least, possibly the same one. As far as the echoes are exact, the error
-    never increases. After each cycle, a solve computes the error again.
-
-    Parameters
-    ----------
-    image, channel_axis, rng, norm
-        As in `echo`, as are the errors.
-    mask : Boolean array of the spatial shape
-        Mask to improve; it is not modified.
-    on_step : callable, optional
-        Called with a `MaskStep` twenty times per cycle. If it returns True, the current mask is
-        returned.
-    cycles : int
-        Number of exchanges, as a multiple of the number of pixels in the mask.
-    num_threads : int, optional
-        As in `echo`; the exchanges themselves run one after another.
-
-    Returns
-    -------
-    Boolean array of the spatial shape
-        The improved mask, with as many pixels as ``mask``.
-
-    Notes
-    -----
-    The run time is about 0.1 ms per exchange on one core for colour images at 5 %.
-    """
-    setup = check_setup(image, **options)
-    cycles = check_count(cycles, "cycles", least=0)
-    known = check_mask(mask, setup.values.shape[1:])
-    size, number = int(known.sum()), known.size
-    if size == number:
-        return known
-    how = setup.absolute, setup.num_threads
-    echoes = echoes_of_mask(setup.values, known, setup.jitter, *how)
-    part = max(-(-size // _PARTS), _LEAST)
-    for _ in range(cycles):
-        candidates = setup.random.integers(0, number, (size, min(_CANDIDATES, number)), np.int64)
-        for first in range(0, size, part):
-            exchange_groups(echoes, candidates[first : first + part], size, setup.absolute)
-            if setup.report(echoes, size, cycles * -(-size // part)):
-                return echoes.known > 0
-        refresh(echoes, *how)
-    return echoes.known > 0

@@ -11,7 +11,7 @@ from ...core.solver import Limits
 from ...elliptic.hierarchy import build
 from ...elliptic.operator import Operator
 from ...elliptic.preconditioned import Map, System, compiled_operator, one_cycle, solve_all
-from ...elliptic.solve import together
+from ...elliptic.solve import combine_solutions
 from ..holes import group_holes
 from ..method import Filled, Method, normalise
 from ..problem import Problem
@@ -58,7 +58,7 @@ class Biharmonic(Method):
         )
         for group, part in zip(groups, solutions, strict=True):
             group.put(u, part.image)
-        whole = Filled.by(together(u, solutions), u)
+        whole = Filled.by(combine_solutions(u, solutions), u)
         return normal.restore(*whole)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...core.progress import Reporter
 from ...core.solver import Limits
-from ...elliptic.solve import Solution, together
+from ...elliptic.solve import Solution, combine_solutions
 from ..holes import HoleGroup, one_group
 from ..method import Filled, Method, normalise
 from ..problem import Problem
@@ -53,7 +53,9 @@ class LaggedMethod(Method):
         best, least = u, math.inf
         for step in range(limits.max_num_iter + 1):
             linear = [at(part) for at, part in zip(linearisations, u, strict=True)]
-            residual = float(together(image, [solve(0.0, 0) for solve in linear]).residual.max())
+            residual = float(
+                combine_solutions(image, [solve(0.0, 0) for solve in linear]).residual.max()
+            )
             if not residual >= least:
                 best, least = u, residual
             if step > 0 and reporter.residual(residual):

@@ -27,9 +27,9 @@ from ...tiled.picture import Picture, check_out, check_picture, write_result
 from ...tiled.request import TileRequest
 from ...tiled.windows import align_of
 from ...tiled.workspace import read
-from ..blocks import around, block_sums, cells_of
 from ..problem import check_largest, grid_of, unit_of
 from ..result import InpaintResult, status_of
+from .blocks import around, block_sums, cells_of
 from .diffusion_jobs import (
     FillJob,
     Holes,
@@ -96,7 +96,7 @@ class _Passes:
 
     def __init__(self, tiled: TiledImage, marks: Picture | None, inverted: bool) -> None:
         if marks is not None:
-            marks = tiled.shared(marks, "marks")
+            marks = tiled.share(marks, "marks")
         self._name = "unknown" if inverted else "image" if marks is None else "known"
         self._tiled, self._store = tiled, tiled.workspace
         self._space, self._channels = tiled.tiling.space, tiled.picture.channels

@@ -13,9 +13,9 @@ from ...tiled.jobs import TileJob
 from ...tiled.picture import Picture
 from ...tiled.windows import Window
 from ...tiled.workspace import digest, read
-from ..blocks import block_sums, gathered, interpolated
 from ..problem import prepare
 from ..steady_state import fill
+from .blocks import block_sums, gathered, interpolated
 
 _MOST = 200  # iterations on a tile, as in `steepest.inpaint`
 

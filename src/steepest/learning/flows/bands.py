@@ -1,9 +1,7 @@
 """Spectral TV with a network: single bands by a derivative in time, or a whole decomposition.
 
-The band of the times ``[a, b]`` is ``int_a^b t u_tt dt = [t u_t - u]_a^b`` (integration by parts).
-No second derivative is needed: one forward-mode derivative in time gives the band of the network's
-output exactly. The bands from time 0 to ``T`` and the residual ``u(T) - T u_t(T)`` (Grossmann et
-al., section 4.2.3) add up to ``u(0)``, which for the mean-flux network is the image itself.
+The band of the times ``[a, b]`` is ``int_a^b t u_tt dt = [t u_t - u]_a^b`` (integration by parts),
+so one forward-mode derivative in time gives the band of the network's output exactly.
 """
 
 from __future__ import annotations

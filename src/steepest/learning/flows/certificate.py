@@ -1,22 +1,10 @@
 """Guaranteed error bounds for learned flows, from the solver's certificate along a feasible curve.
 
-A network's prediction need not satisfy any equation, so the certificate uses a nearby feasible
-curve, built from the network's flux. On nodes ``0 = t_0 < .. < t_K = t`` each segment gets the
-constant flux
-
-    p_k = project( (t_k Phi(t_k) - t_(k-1) Phi(t_(k-1))) / (t_k - t_(k-1)) ),
-
-the chord of the mean flux, projected to the unit ball. (A network without a mean flux contributes
-its instantaneous flux at the middle of the segment.) The curve ``v' = div p_k, v(0) = u0`` is
-feasible, so `convex.certificate` bounds ``||v(t) - u*(t)||`` rigorously, and
-
-    ||u(t) - u*(t)||  <=  bound of v(t)  +  ||u(t) - v(t)||.
-
-The last norm is computed, not estimated. It is the norm of the summed effect of the projections,
-so it is at most the sum of their norms. The alternative is to add ``delta TV(u0)`` to the gap,
-where ``delta`` is the largest excess over the unit ball; this charges every pixel for the worst
-one, and on photographs it was larger in every case measured. Sampling the gap at a few times would
-not give a bound.
+On nodes ``0 = t_0 < .. < t_K = t`` each segment gets the chord of the mean flux, projected to the
+unit ball (a network without a mean flux contributes its instantaneous flux at the middle of the
+segment). The curve v of these constant fluxes is feasible, so `convex.certificate` bounds its
+distance from the exact flow u*, and ``||u - u*|| <= bound of v + ||u - v||``, where the last norm
+is computed (docs/learning_methods).
 """
 
 from __future__ import annotations
@@ -75,7 +63,9 @@ def certify(
     Parameters
     ----------
     module : nn.Module
-        A network with ``solve(u0, t)``, such as those that `steepest.learning.load` returns.
+        A network with ``solve(u0, t) -> u`` and either ``mean_flux(u0, t)``, as the networks that
+        `steepest.learning.load` returns, or ``module(u0, t) -> (u, flux)`` with the instantaneous
+        flux.
     u0 : Tensor (N, 1, H, W)
         Images in [0, 1].
     t : Tensor (N,)

@@ -51,20 +51,9 @@ def project(p: Tensor) -> Tensor:
     return p * squared_norm(p).clamp(min=1.0).rsqrt()
 
 
-def total_variation(u: Tensor, eps: float = 0.0) -> Tensor:
-    """``sum sqrt(|grad u|^2 + eps)`` of every image, ``(N,)``.
-
-    As in the paper (section 3.1), ``eps`` is added under the root without being squared.
-    """
-    g = gradient(u)
-    density = norm(g) if eps == 0 else (squared_norm(g) + eps).sqrt()
-    return density.sum((1, 2, 3))
-
-
-def initial_flux(u: Tensor, eps: float) -> Tensor:
-    """``grad u / sqrt(|grad u|^2 + eps^2)``: the paper's initial flux."""
-    g = gradient(u)
-    return g * (squared_norm(g) + eps**2).rsqrt()
+def total_variation(u: Tensor) -> Tensor:
+    """``sum |grad u|`` of every image, ``(N,)``."""
+    return norm(gradient(u)).sum((1, 2, 3))
 
 
 def drop_unused(p: Tensor) -> Tensor:
@@ -90,25 +79,19 @@ def times_of(t: Any, u0: Any) -> Any:
     return u0.new_full((len(u0),), check_number(t, "t"))
 
 
-def check_inputs(
-    u0: Tensor, t: Tensor, min_size: int = 1, dtype: torch.dtype | None = None
-) -> None:
+def check_inputs(u0: Tensor, t: Tensor, dtype: torch.dtype | None = None) -> None:
     """Check images and times for a network of the given ``dtype`` (None: any).
 
-    Raises `InputError` if ``u0`` is not a finite floating-point tensor (N, 1, H, W) of at least
-    ``min_size`` pixels per side, or ``t`` is not a finite tensor (N,) of non-negative times of the
-    same dtype and device.
+    Raises `InputError` if ``u0`` is not a finite floating-point tensor (N, 1, H, W) without empty
+    sides, or ``t`` is not a finite tensor (N,) of non-negative times of the same dtype and device.
     """
     if not isinstance(u0, Tensor) or u0.ndim != 4 or u0.shape[1] != 1:
         given = tuple(u0.shape) if isinstance(u0, Tensor) else type(u0).__name__
         raise InputError(f"u0 must be a tensor of shape (N, 1, H, W), not {given}")
     if not u0.is_floating_point():
         raise InputError(f"u0 must be floating point with values in [0, 1], not {u0.dtype}")
-    if min(u0.shape[2:]) < min_size:
-        raise InputError(
-            f"u0 of {u0.shape[2]}x{u0.shape[3]} pixels is too small: "
-            f"this network needs at least {min_size}x{min_size}"
-        )
+    if min(u0.shape[2:]) < 1:
+        raise InputError(f"u0 of {u0.shape[2]}x{u0.shape[3]} pixels is empty")
     if not isinstance(t, Tensor) or t.ndim != 1 or t.shape[0] != u0.shape[0]:
         given = tuple(t.shape) if isinstance(t, Tensor) else type(t).__name__
         raise InputError(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import tee
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ def learned_flow(
     image: Any,
     times: float | Sequence[float] | np.ndarray,
     *,
-    network: str | nn.Module = "mean-flux",
+    network: str | PathLike[str] | nn.Module = "mean-flux",
     steps: int | Accuracy = DEFAULT_NUM_NODES,
     channel_axis: int | None = None,
     device: str | None = None,
@@ -53,7 +54,7 @@ def learned_flow(
 ) -> FlowResult:
     """Total variation flow predicted by a network, certified, and corrected on request.
 
-    Each requested time takes one evaluation of the network (two for the paper's networks), and the
+    Each requested time takes one evaluation of the network (two if it has no mean flux), and the
     certificate (see `steepest.learning.certify`) takes as many more as it has segments. If you ask
     for an `Accuracy` and the certificate misses it at any time, `steepest.flow` solves for the flow
     instead, starting every step from the network's flux.
@@ -64,10 +65,11 @@ def learned_flow(
         An image of a dtype that `steepest.tv_flow` accepts. Channels are treated as independent
         images (``coupled=False``).
     times : float or increasing positive floats
-        Times in grey value times pixel. The shipped networks are trained up to 0.25 for values in
+        Times in grey value times pixel. The shipped network is trained up to 0.25 for values in
         [0, 1].
-    network : str or nn.Module
-        A name or path for `steepest.learning.load`, or a network already loaded.
+    network : str, path or nn.Module
+        A name or path for `steepest.learning.load`, or any network that
+        `steepest.learning.certify` takes.
     steps : int or Accuracy
         Number of segments of the certified curve (default 8): more segments give a smaller bound
         and take longer. Or the certified accuracy to reach at every time.
@@ -103,7 +105,7 @@ def learned_flow(
     wanted = check_times(times)
     accuracy = steps if isinstance(steps, Accuracy) else None
     num_nodes = DEFAULT_NUM_NODES if isinstance(steps, Accuracy) else check_count(steps, "steps")
-    module = load(network) if isinstance(network, str) else network
+    module = network if isinstance(network, nn.Module) else load(network)
     module = module if device is None else module.to(device)
     given = None if accuracy is None else accuracy.data_range
     data_range = check_data_range(given, [channels], layout)

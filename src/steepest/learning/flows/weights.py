@@ -1,8 +1,8 @@
-"""Load and save the weights of flow networks: files, and the weights shipped with the package.
+"""Load and save the weights of flow networks: files, and those shipped with the package.
 
-``load("semi-resnet")``, ``"unet"``, ``"lgd"`` and ``"mean-flux"`` return the shipped networks (to
-load a file of that name, write "./unet"). Call a network as ``module(u0, t)`` with images
-(N, 1, H, W) in [0, 1] and times (N,) in the solver's units; it returns ``(u, flux)``.
+``load("mean-flux")`` returns the shipped network (to load a file of that name, write
+"./mean-flux"). Call a network as ``module(u0, t)`` with images (N, 1, H, W) in [0, 1] and times
+(N,) in the solver's units; it returns ``(u, flux)``.
 """
 
 from __future__ import annotations
@@ -10,12 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..weight_files import Registry
-from .lgd import LGD
 from .mean_flux import MeanFluxNet
-from .semi_resnet import SemiResNet
-from .unet import UNet
 
-NETWORKS = {"semi-resnet": SemiResNet, "unet": UNet, "lgd": LGD, "mean-flux": MeanFluxNet}
+NETWORKS = {"mean-flux": MeanFluxNet}
 """The classes by their names in weight files and on the command line."""
 
 REGISTRY = Registry(NETWORKS, Path(__file__).parent / "pretrained")

@@ -36,10 +36,10 @@ def _reflect(x, u):
 
 @exact_helper
 def _towards(x, y, t):
-    """Return the angle and write the coordinates of the unit vector at ``x`` towards ``y``.
+    """The angle; ``t`` becomes the coordinates of the unit vector at ``x`` towards ``y``, 0 if
+    equal.
 
-    Only the difference of nearly equal and the sum of nearly opposite points is reflected: then
-    the direction is accurate there too. The zero vector is written for equal points.
+    Only the difference of near and the sum of nearly opposite points is reflected, for accuracy.
     """
     last, cosine = len(x) - 1, 0.0
     for k in range(len(x)):
@@ -106,9 +106,8 @@ def exp(x, xi, out):
 
 @exact_kernel
 def transport(x, y, out):
-    """R = H_x H_y - (1 - cos(angle)) a b^T, without the last row and column.
-
-    a and b are the directions towards each other.
+    """R = H_x H_y - (1 - cos(angle)) a b^T, without the last row and column, with the directions a
+    and b towards each other.
     """
     size = x.shape[1]
     a, b, column = np.empty(size), np.empty(size), np.empty(size)

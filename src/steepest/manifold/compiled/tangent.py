@@ -200,8 +200,8 @@ def sweep(
 ):  # fmt: skip
     """``len(betas)`` iterations of the rows ``low`` to ``high``.
 
-    Rows beyond, on which they depend, are computed along in the thread's own arrays; the results
-    do not depend on how an image is divided. ``r`` is (T, d, CHUNK), ``square`` (CHUNK,).
+    Rows beyond, on which they depend, are computed along in the thread's own arrays, so results do
+    not depend on how an image is divided. ``r`` is (T, d, CHUNK), ``square`` (CHUNK,).
     """
     begin(flags, member, ticket)
     n = v.shape[1]

@@ -19,17 +19,18 @@ from ...tiled.image import USUAL, ShapeAndDtype, Statistics, TiledImage
 from ...tiled.passes import Passes
 from ...tiled.picture import Affine, Floats
 from ..classes import kmeans_centres
-from ..proof import CONSTANT, MORE, THOROUGH, Faces
-from ..rof import FINEST, centre_and_scale, scaled_strength, solve_and_look
+from ..proof import CONSTANT, MORE, THOROUGH, Faces, ProvenSet
+from ..rof import FINEST, Attempts, centre_and_scale, scaled_strength, solve_and_look
 from .contours import (
-    Chosen,
     ContourJob,
-    ContourSums,
-    DoubtfulPixels,
-    Moments,
-    Repair,
-    Within,
+    chosen,
+    complete_flow,
+    contour_sums,
+    cut_to,
+    doubtful_pixels,
     extremes,
+    moments,
+    squares,
 )
 
 _ROW = 256  # bytes of main memory for a pixel that is held one by one
@@ -38,11 +39,8 @@ _DEEP = 8  # times the rounding error: a pixel beyond the level by so much is no
 
 
 @dataclass(frozen=True)
-class TiledLevel:
-    """A set of pixels for a level: sums over all tiles (see `segmentation.proof.Level`).
-
-    ``changed`` are the names of what repairs have changed.
-    """
+class TiledLevel(ProvenSet):
+    """A set on tiles; ``changed`` are the names of what repairs have changed."""
 
     state: TiledState
     level: float
@@ -51,29 +49,16 @@ class TiledLevel:
     lack: float
     excess: float
     count: float
-    mass: float  # sum of f over the set
+    mass: float
 
-    @cached_property
-    def doubt(self) -> tuple[str | None, int, int]:
-        """The name of the doubtful pixels, their number, and how many can be wrong at once."""
-        state, rounding = self.state, self.state.rounding(self.level)
-        if self.excess == 0 < rounding:  # no rounding: all is zero, and every pixel is a tie
-            return None, 0, 0
-        name = state.new_name("doubts")
-        task = DoubtfulPixels(self.excess, rounding, name)
-        found = state.look(task, self.level, self.changed, (name,))
+    def _find_doubt(self, rounding: float) -> tuple[str, int, int]:
+        state, name = self.state, self.state.new_name("doubts")
+        found = state.look(
+            doubtful_pixels, self.level, self.changed, (name,),
+            excess=self.excess, rounding=rounding, name=name,
+        )  # fmt: skip
         count, wrong = np.sum(found, 0).astype(int).tolist()
         return name, count, wrong
-
-    @property
-    def gap(self) -> float:
-        """The most by which the energy of the set may exceed the least one."""
-        return self.excess if self.lack > 0 or self.doubt[1] else 0.0
-
-    @property
-    def energy(self) -> float:
-        """``length + sum over the set of (level - f)``."""
-        return self.length + self.level * self.count - self.mass
 
 
 class TiledState:
@@ -83,19 +68,25 @@ class TiledState:
         self, rof: TiledRof, strength: float, flux: str | None, effort: float = THOROUGH
     ) -> None:
         self._rof, self._strength, self._flux, self._effort = rof, strength, flux, effort
-        self._range: tuple[float, float] | None = None
         self.span, size = rof.span, math.prod(rof.space)
         self.total = size, rof.mean * size
 
     def look(
         self,
-        task: Any,
+        task: Callable[..., np.ndarray],
         level: float = np.inf,
         changed: tuple[str, ...] = (),
         writes: tuple[str, ...] = (),
+        **needs: Any,
     ) -> list[np.ndarray]:
         """What ``task`` finds in each tile, where it puts arrays under the names ``writes``."""
-        return self._rof.look(self._strength, self._flux, task, level, changed, writes)
+        rof = self._rof
+        rof.looks += 1
+        return rof.tiled.run(
+            ContourJob, 0, f"look-{rof.looks}", "labels", writes, image=rof.image,
+            energy=rof.energy, strength=self._strength, flux=self._flux, task=task, level=level,
+            changed=changed, needs=needs,
+        )  # fmt: skip
 
     def new_name(self, of: str) -> str:
         """A name in the workspace."""
@@ -106,13 +97,15 @@ class TiledState:
         rof = self._rof
         return Faces.of(rof.energy, rof.space, self._strength).rounding(rof.largest, level)
 
-    @property
+    @cached_property
     def range(self) -> tuple[float, float]:
         """The smallest and the largest u."""
-        if self._range is None:
-            found = np.array(self.look(extremes))
-            self._range = float(found[:, 0].min()), float(found[:, 1].max())
-        return self._range
+        found = np.array(self.look(extremes))
+        return float(found[:, 0].min()), float(found[:, 1].max())
+
+    def squares(self, value: float) -> float:
+        """The sum of the squared distances of f to a value."""
+        return float(np.sum(self.look(squares, values=np.array([value]))))
 
     @property
     def constant(self) -> bool:
@@ -121,36 +114,34 @@ class TiledState:
         return high - low <= CONSTANT * self._rof.span
 
     def kmeans(self, num_classes: int, exact: bool) -> np.ndarray:
-        """The centres of the classes of u.
-
-        Where the values between the classes are too many to be held, classes consist of whole bins.
+        """The centres of the classes of u; of whole bins where the values between are too many for
+        memory.
         """
         low, high = self.range
         if not high > low:
             return np.array([low])
-        moments = np.sum(self.look(Moments(low, high)), 0)
+        total = np.sum(self.look(moments, low=low, high=high), 0)
 
-        def chosen(split: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-            if moments[0, split].sum() * _ROW > self._rof.budget:
+        def values_of(split: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+            if total[0, split].sum() * _ROW > self._rof.budget:
                 return None
-            found = np.concatenate(self.look(Chosen(low, high, split)), 1)
+            found = np.concatenate(self.look(chosen, low=low, high=high, split=split), 1)
             values, places = np.unique(found[0], return_inverse=True)
             return values, np.bincount(places, found[1])
 
-        return kmeans_centres(moments, low, high, num_classes, chosen if exact else None)
+        return kmeans_centres(total, low, high, num_classes, values_of if exact else None)
 
     def prove(
         self, level: float, complete: bool = True, within: TiledLevel | None = None
     ) -> TiledLevel:
         """What the flux proves (see `segmentation.proof.State.prove`).
 
-        Tiles complete the flow of their own faces, and may change what is around them. So tiles
-        that do this at the same time are not neighbours. What is not complete then is at a border
-        of tiles, and tried again.
+        Tiles complete the flow of their faces, not two neighbours at a time, as they may change
+        what is around them. What is left at borders of tiles is tried again.
         """
         rounding = self.rounding(level)
         first = names = self._cut(level, [], within)
-        rows = plain = np.array(self.look(ContourSums(rounding), level, tuple(names)))
+        rows = plain = self._sums(level, names)
         for _ in range(_ROUNDS if complete else 0):
             todo = np.flatnonzero((rows[:, 1] > 0) | (rows[:, 3] > _DEEP * rounding))
             if not todo.size:
@@ -158,20 +149,31 @@ class TiledState:
             colours = self._rof.colours[todo]
             for colour in np.unique(colours):
                 name = self.new_name("changed")
-                task = Repair(frozenset(todo[colours == colour].tolist()), name, self._effort)
-                self.look(task, level, tuple(names), (name,))
+                tiles = frozenset(todo[colours == colour].tolist())
+                self.look(
+                    complete_flow, level, tuple(names), (name,),
+                    tiles=tiles, name=name, effort=self._effort,
+                )  # fmt: skip
                 names = [*names, name]
             names = self._cut(level, names, within)
-            rows = np.array(self.look(ContourSums(rounding), level, tuple(names)))
+            rows = self._sums(level, names)
         found, plainly = (self._level(level, *each) for each in ((names, rows), (first, plain)))
         return found if found.excess < plainly.excess else plainly
+
+    def _sums(self, level: float, names: list[str]) -> np.ndarray:
+        """What `contour_sums` finds in each tile."""
+        rounding = self.rounding(level)
+        return np.array(self.look(contour_sums, level, tuple(names), rounding=rounding))
 
     def _cut(self, level: float, names: list[str], within: TiledLevel | None) -> list[str]:
         """The names of changes, and of those that bring a set ``within`` another one."""
         if within is None:
             return names
         name = self.new_name("within")
-        self.look(Within(within.level, within.changed, name), level, tuple(names), (name,))
+        self.look(
+            cut_to, level, tuple(names), (name,),
+            other=(within.level, within.changed), name=name,
+        )  # fmt: skip
         return [*names, name]
 
     def _level(self, level: float, names: list[str], rows: np.ndarray) -> TiledLevel:
@@ -181,10 +183,9 @@ class TiledState:
         )
 
 
-class TiledRof:
-    """The problem ``argmin 1/2||u - f||^2 + strength J(u)`` on tiles.
-
-    ``f`` is the image ``(picture - shift) / divisor``, in float64. ``data`` is not changed.
+class TiledRof(Attempts):
+    """The problem ``argmin 1/2||u - f||^2 + strength J(u)`` on tiles, in float64, with ``f =
+    (picture - shift) / divisor``.
     """
 
     def __init__(
@@ -197,40 +198,23 @@ class TiledRof:
         shift: float = 0.0,
         divisor: float = 1.0,
     ) -> None:
+        super().__init__(max_num_iter)
         wide = np.dtype(np.float64)
         low, high = (facts.low - shift) / divisor, (facts.high - shift) / divisor
         self.largest, self.span = max(high, -low), high - low
         self.mean = (facts.mean - shift) / divisor
         self.energy, self.space, self.budget = tiled.energy, tiled.tiling.space, tiled.budget / 4
-        self.iterations, self._left, self.looks = 0, max_num_iter, 0
+        self.looks = 0
         size = tiled.tiling.size
         grid = np.indices([-(-n // m) for n, m in zip(self.space, size, strict=True)])
         self.colours = np.ravel_multi_index(tuple(grid % 2), (2,) * len(size)).ravel()
-        self._tiled, self._levels = tiled, levels
+        self.tiled, self._levels = tiled, levels
         only = Part(Floats(tiled.picture), (0, *(None for _ in self.space)))  # channel
         self.image = Affine(only, shift, divisor, wide)
         middle, self._scale = centre_and_scale(low, high)
         self._middle = middle
         self._means = ((means - shift) / divisor - middle) * self._scale
-        self._double = False
         self.passes: Passes | None = None
-
-    def look(
-        self,
-        strength: float,
-        flux: str | None,
-        task: Any,
-        level: float,
-        changed: tuple[str, ...],
-        writes: tuple[str, ...],
-    ) -> list[np.ndarray]:
-        """What ``task`` finds in each tile at this flux (see `TiledState.look`)."""
-        self.looks += 1
-        return self._tiled.run(
-            ContourJob, 0, f"look-{self.looks}", "labels", writes, image=self.image,
-            energy=self.energy, strength=strength, flux=flux, task=task, level=level,
-            changed=changed,
-        )  # fmt: skip
 
     def at_start(self) -> TiledState:
         """The state of the image itself: u = f."""
@@ -245,14 +229,12 @@ class TiledRof:
         known = self.passes  # a pass takes longer than to complete the flux of another strength
         if known is not None and look(TiledState(self, strength, known.flux), np.inf):
             return Status.CONVERGED
-        status = self._solve(strength, tau, look)
-        if status is Status.ROUNDING and not self._double:
-            self._double = True
-            status = self._solve(strength, tau, look)
-        return status
+        return self._solve(strength, tau, look)
 
-    def _solve(self, strength: float, tau: float, look: Callable[[Any, float], bool]) -> Status:
-        tiled = self._tiled
+    def _attempt(
+        self, strength: float, tau: float, look: Callable[[Any, float], bool]
+    ) -> tuple[Status, int]:
+        tiled = self.tiled
         like = _like(tiled, np.float32)
         self._double |= needs_double(like, self.energy, tau, 1.0)
         if self._double:
@@ -280,10 +262,7 @@ class TiledRof:
         def run(watch: Callable[[StepTerms, int], bool]) -> Outcome:
             return solve(dual, tau, goal, Momentum(expected=USUAL), watch)
 
-        status, iterations = solve_and_look(run, goal, seen)
-        self.iterations += iterations
-        self._left = max(self._left - iterations, 1)
-        return status
+        return solve_and_look(run, goal, seen)
 
 
 def _like(tiled: TiledImage, dtype: Any) -> ShapeAndDtype:

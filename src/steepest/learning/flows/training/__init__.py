@@ -1,10 +1,9 @@
-"""Train flow networks: one function, settings, images.
+"""Train the mean-flux network: one function, settings, images.
 
->>> from steepest.learning.flows.training import PRESETS, train
->>> result = train(PRESETS["smoke"], "runs/smoke")                     # doctest: +SKIP
+>>> from steepest.learning.flows.training import TrainingConfig, train
+>>> result = train(TrainingConfig(data="photos/"), "runs/flux")        # doctest: +SKIP
 
-On the command line: ``steepest learn --preset smoke -o runs/smoke``. Everything is imported on
-first use.
+On the command line: ``steepest learn photos/ -o runs/flux``. Everything is imported on first use.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from ....core.lazy import lazily
 
 _WHERE = {
     "PHOTOGRAPHS": "..images",
-    "PRESETS": "presets",
     "TrainingConfig": "config",
     "generate_image": "generate",
     "open_data": "data",

@@ -6,21 +6,21 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from ....core.errors import InputError
 from ...images import Source
 from ...training.loop import TrainingResult, run_training
 from ...training.streams import torch_stream
 from ...training.task import Task
-from ..objectives import Objective, check_objective, find_objective
+from ...weight_files import Registry
+from ..mean_flux_loss import gap_loss
 from ..weights import REGISTRY
 from .config import TrainingConfig
-from .data import open_data
-from .sampling import OBJECTIVE, TRAINING, VALIDATION, draw_batch
+from .data import OBJECTIVE, TRAINING, VALIDATION, draw_batch, open_data
 
 _VALIDATION_SEED = 0  # independent of the training's seed, so that scores can be compared
 _MOST_BATCHES = 32  # to validate on; not more than an epoch has
@@ -28,20 +28,20 @@ _MOST_BATCHES = 32  # to validate on; not more than an epoch has
 
 @dataclass(frozen=True, eq=False)
 class FlowTask(Task):
-    """The task of flow networks: an objective, images, and fixed batches ``(u0, t)``.
+    """The task of flow networks: images, an objective, and fixed batches ``(u0, t)``.
 
     The batches are for validation, and from images that are not used for training.
     """
 
     config: TrainingConfig
     device: torch.device
-    objective: Objective
     source: Source
     batches: Sequence[tuple[Tensor, Tensor]]
+    registry: ClassVar[Registry] = REGISTRY
 
     def build(self) -> nn.Module:
         """The configured network."""
-        return REGISTRY.build(self.config.network, dict(self.config.network_config))
+        return self.registry.build(self.config.network_name, dict(self.config.network_config))
 
     def prepare(self, network: nn.Module, *, begin: bool) -> nn.Module:
         """The network with the configured initial weights, if there are any.
@@ -50,7 +50,7 @@ class FlowTask(Task):
         """
         initial = self.config.initial
         if begin and initial is not None:
-            first = REGISTRY.load(initial)
+            first = self.registry.load(initial)
             if type(first) is not type(network) or first.config() != network.config():  # type: ignore[operator]
                 raise InputError(
                     f"initial={initial!r} is a {type(first).__name__}; allowed is a "
@@ -58,6 +58,15 @@ class FlowTask(Task):
                 )
             network.load_state_dict(first.state_dict())
         return network
+
+    def objective(
+        self, network: nn.Module, u0: Tensor, t: Tensor, generator: Generator
+    ) -> Mapping[str, Tensor]:
+        """``"total"``, to be minimised, and its terms, for images (N, 1, H, W) at times (N,).
+
+        ``generator`` is the only source of randomness.
+        """
+        return gap_loss(network, u0, t, generator)
 
     def loss(self, network: nn.Module, step: int) -> Mapping[str, Tensor]:
         """The objective on random crops at random times."""
@@ -80,19 +89,18 @@ class FlowTask(Task):
 
     def save(self, network: nn.Module, path: Path, metadata: Mapping[str, Any]) -> None:
         """Write the network for `steepest.learning.load`, with the licences of the images."""
-        REGISTRY.save(network, path, {**metadata, "data": dict(self.source.licences)})
+        self.registry.save(network, path, {**metadata, "data": dict(self.source.licences)})
 
 
-def make_task(config: TrainingConfig, device: torch.device) -> FlowTask:
-    """Open the images and draw the validation batches.
+def make_task(
+    config: TrainingConfig, device: torch.device, kind: type[FlowTask] = FlowTask
+) -> FlowTask:
+    """Open the images and draw the validation batches of a task of this ``kind``.
 
-    Raises `InputError` if the network, the objective, an option or the data are unknown, or the
-    objective is not for this network.
+    Raises `InputError` if the network or the data are unknown, or an option of the network is.
     """
     with torch.device("meta"):  # checks the settings before minutes are spent on images
-        network = REGISTRY.build(config.network, dict(config.network_config))
-    check_objective(config.objective, network)
-    objective = find_objective(config.objective, config.objective_options)
+        kind.registry.build(config.network_name, dict(config.network_config))
     seed, largest = config.recipe.seed, config.crop_range[1]
     source = open_data(config.data, held_out=False, largest_crop=largest, seed=seed)
     name, held_out = config.validation_data or config.data, config.validation_data is None
@@ -101,16 +109,16 @@ def make_task(config: TrainingConfig, device: torch.device) -> FlowTask:
     for index in range(min(_MOST_BATCHES, config.recipe.steps_per_epoch)):
         batch = draw_batch(other, config, _VALIDATION_SEED, VALIDATION, index, images)
         batches.append((batch[0].to(device), batch[1].to(device)))
-    return FlowTask(config, device, objective, source, batches)
+    return kind(config, device, source, batches)
 
 
 def train(
     config: TrainingConfig, folder: str | os.PathLike[str], **options: Any
 ) -> TrainingResult[TrainingConfig]:
-    """Train a network without ground truth, or continue a training.
+    """Train the mean-flux network without ground truth, or continue a training.
 
-    ``config`` are the settings; :data:`.presets.PRESETS` has some. What is written into ``folder``,
-    the other options and the errors are those of `steepest.learning.training.run_training`.
-    `steepest.learning.load` reads the weights.
+    ``config`` are the settings; the defaults are those of the shipped weights' first training. What
+    is written into ``folder``, the other options and the errors are those of
+    `steepest.learning.training.run_training`. `steepest.learning.load` reads the weights.
     """
     return run_training(config, folder, make_task, **options)
