@@ -51,7 +51,7 @@ def test_results_count_in_words() -> None:
 
 MOST_PARAMETERS = 12
 # what users read rather than write
-RESULTS = (steepest.FlowResult, steepest.segmentation.Segmentation)
+RESULTS = (steepest.FlowResult, steepest.segmentation.Segmentation, steepest.io.Metadata)
 
 
 def parameters(function: Any) -> int:

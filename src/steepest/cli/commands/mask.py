@@ -108,8 +108,9 @@ def mask(
         )
         chosen, plain, best = zip(*item.solve(image, in_memory), strict=True)
         item.write("mask", _blank(image, [np.where(m, 255, 0).astype(np.uint8) for m in chosen]))
-        restored = [from_float(each.image, image.array.dtype) for each in best]
-        item.write("reconstruction", image.with_parts(restored))
+        if reconstruction is not None:
+            restored = [from_float(each.image, image.array.dtype) for each in best]
+            item.write("reconstruction", image.with_parts(restored))
         kept, share = sum(int(m.sum()) for m in chosen), float(np.mean(chosen))
         text = f"{kept} of {sum(m.size for m in chosen)} pixels, {100 * share:.2f} %, {method}"
         item.report("mask", text, method=method, tonal=tonal, known=kept, density=share)

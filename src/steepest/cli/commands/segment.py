@@ -215,34 +215,29 @@ def _write(
     item.write("labels", image.of_numbers(labels))
     doubt = [np.where(page.certain, 0, 255).astype(np.uint8) for page in pages]
     item.write("doubt", image.of_numbers(doubt))
-    item.write("areas", _table(found, image.space, lengths.unit))
+    size, sizes = _SIZES[len(image.space)], ("area", "area_certain", "area_possible")
+    unit, place = lengths.unit.replace("\u00b5", "u"), image.space.lower()
+    rows: list[list[Any]] = [["page", "object", "class", size, f"{size}_certain"]]
+    rows[0] += [f"{size}_possible", "border", *place, "unit"]
+    for number, page in enumerate(found, 1):
+        for row in page.table:
+            own = [number, row["label"], row["class"], *(f"{row[name]:.6g}" for name in sizes)]
+            centre = [f"{at:.3f}" for at in row["centroid"]]
+            rows.append([*own, int(row["border"]), *centre, unit])
+    item.write("areas", rows)
     height, width = first.labels.shape[-2:] if first.labels.ndim > 1 else (1, 1)
-    size = min(max(width / height, 0.4), 3.0) ** 0.5
+    wide = min(max(width / height, 0.4), 3.0) ** 0.5
     item.draw(
         "overlay", "label_overlay", image.parts[0], first.labels, first.certain,
-        size=(6 * size, 6 / size + 0.6), channel_axis=image.channel_axis,
+        size=(6 * wide, 6 / wide + 0.6), channel_axis=image.channel_axis,
         note="page 1" if several else "", title=f"{item.source.stem}: classes by brightness",
     )  # fmt: skip
     pixel = math.prod(h * lengths.pixel_size for h in first.spacing)
     areas, ndim = (pixel * first.areas).tolist(), len(image.space)
-    unit = f"{_SIZES[ndim]} {{}} {lengths.unit}{_POWERS[ndim]}"
-    _report_classes(item, first, areas, unit, " (page 1)" if several else "")
+    words = f"{size} {{}} {lengths.unit}{_POWERS[ndim]}"
+    _report_classes(item, first, areas, words, " (page 1)" if several else "")
     counts = [len(each.table) for each in found]
     item.report("objects", ", ".join(map(str, counts[:12])), areas=areas, objects=counts)
-
-
-def _table(found: Sequence[Any], space: str, unit: str) -> list[list[Any]]:
-    """The objects of all pages as rows."""
-    size, unit = _SIZES[len(space)], unit.replace("\u00b5", "u")
-    sizes = [size, f"{size}_certain", f"{size}_possible"]
-    rows: list[list[Any]] = [["page", "object", "class", *sizes, "border", *space.lower(), "unit"]]
-    for page, regions in enumerate(found, 1):
-        for row in regions.table:
-            areas = [f"{row[name]:.6g}" for name in ("area", "area_certain", "area_possible")]
-            centre = [f"{at:.3f}" for at in row["centroid"]]
-            own = [page, row["label"], row["class"], *areas, int(row["border"])]
-            rows.append([*own, *centre, unit])
-    return rows
 
 
 def _report_classes(
