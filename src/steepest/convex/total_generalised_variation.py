@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -21,9 +20,11 @@ from ..grid.second_order import (
 )
 from .capabilities import ARRAY_CODE, LATE, register
 from .energy import Energy, maps_of, own_spacing, steps_of
+from .solve import Momentum
 
 _EPS = float(np.finfo(np.float64).eps)
 _LEAST = 1e-6  # weight of an order
+REPAIRS = 12  # steps of a repair
 
 
 @register(
@@ -149,7 +150,7 @@ class TotalGeneralisedVariation(Energy):
         """
         aim, length = self.alpha1 * (1 - margin), self._bend_norm(q) or 1.0
         y = old = shorten(q, self.alpha0)
-        for beta in momentum_factors():
+        for beta in Momentum().factors(REPAIRS)[0]:
             r = self.unbend(y)
             new = shorten(y - self.bend(r - shorten(r, aim)) / length, self.alpha0)
             y, old = new + beta * (new - old), new
@@ -183,16 +184,6 @@ class TotalGeneralisedVariation(Energy):
 def _reduced(value: Any, how: str) -> float:
     """A number, or the "max" or "mean" of a map."""
     return float(getattr(value, how)()) if hasattr(value, "shape") else float(value)
-
-
-def momentum_factors(steps: int = 12) -> list[float]:
-    """Nesterov's factors ``(t - 1) / t+`` of the steps of a repair."""
-    factors, t = [], 1.0
-    for _ in range(steps):
-        following = (1 + math.sqrt(1 + 4 * t * t)) / 2
-        factors.append((t - 1) / following)
-        t = following
-    return factors
 
 
 def magnitude(v: Array) -> Array:

@@ -111,10 +111,7 @@ def march_to_accuracy(
 
 
 def _density(costs: np.ndarray, budget: float) -> np.ndarray:
-    """Number of steps that replace each step of the given cost: ``(c / theta)^(1/q)``.
-
-    Here theta satisfies ``theta * sum((c / theta)^(1/q)) = budget``.
-    """
+    """Steps ``(c/theta)^(1/q)`` for each step, where ``theta sum((c/theta)^(1/q)) = budget``."""
     roots = costs ** (1 / _ORDER)
     total = float(roots.sum())
     if total == 0:

@@ -113,10 +113,7 @@ def _deviation(problem: Problem, index: int) -> float:
 def _match_distance(
     problem: Problem, index: int, sigma: float, rtol: float, plan: Plan
 ) -> tuple[Solved, float]:
-    """Find the solution and the strength of one part.
-
-    Takes bracketed secant steps on the logarithms of the distance and the strength.
-    """
+    """The solution and the strength of one part, by secant steps on logarithms in a bracket."""
     part = problem.parts[index]
     size = math.prod(part.shape)
     wanted = sigma * math.sqrt(size)

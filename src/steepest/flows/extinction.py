@@ -206,11 +206,7 @@ def _shortest(energy: Any, part: Any) -> float:
 
 
 def _last_time(scale: float, solver: Limits, reporter: Reporter, energy: Any, part: Any) -> float:
-    """Return when one part is constant or, for energies for which that takes too long, faded.
-
-    A part has faded when at most a fifth of its energy is left. If the callback has stopped, the
-    result is the time reached.
-    """
+    """When one part is constant or has lost four fifths of its energy, or the stop."""
     start, reached, left = contrast(part), 0.0, 0.0
     if start == 0 or reporter.stopped:
         return 0.0

@@ -44,8 +44,11 @@ def noise_in_blocks(channel: np.ndarray, others: Sequence[np.ndarray] = ()) -> N
     space = tuple(n for n in channel.shape if n > 1)
     channel, others = channel.reshape(space), [each.reshape(space) for each in others]
     blocks = cut_blocks(channel) if space else None
-    if blocks is None or len(blocks) < LEAST:
+    if blocks is None:
         return None
+    if len(blocks) < LEAST:
+        cut_off = cut_off_variance(channel) if blocks.constant <= _DRAWN else math.inf
+        return NoiseModel(cut_off, share=LEAST / blocks.total) if cut_off < math.inf else None
     white = fit_variance(blocks, 0.0)
     found = correlation(blocks, white.count)
     usual = expected(blocks.ndim, white.share)

@@ -56,10 +56,7 @@ def _between(value: float, ends: tuple[float, float]) -> float:
 
 
 def _at_half(channel: np.ndarray, variance: float, blur: float) -> float:
-    """The variance at half the resolution over that of blurred noise; its logarithm to base two.
-
-    Averages of pixels have less noise, by a known factor.
-    """
+    """The variance at half the resolution over that of blurred noise; its logarithm to base two."""
     half = channel
     for axis, n in enumerate(channel.shape):
         pairs = np.moveaxis(half, axis, 0)[: n // 2 * 2]

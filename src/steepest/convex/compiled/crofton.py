@@ -74,7 +74,8 @@ class CroftonDual(StripDual):
         """Gap, energies and certificate terms at the current flux, in float64."""
         f, p = self._f[0].astype(np.float64), self.flux[:, 0].astype(np.float64)
         radius = self._weights
-        _project(p, radius)
+        limit = radius if radius.size else 1.0  # a flux from elsewhere may leave the ball
+        np.clip(p, -limit, limit, out=p)
         u = _primal(f, p, self.tau * self._shares, self._offsets)
         self._image = u.astype(self._dtype)[None]
         start, half, stop, before, after = _slacks(f, u, p, radius, self._offsets, self._shares)
@@ -181,29 +182,6 @@ def _primal(f, y, tau, offsets):
     for r in range(f.shape[0]):
         _primal_row(f, y, tau, offsets, r, u[r])
     return u
-
-
-@helper
-def _clip(p, w):
-    for j in range(p.size):
-        p[j] = min(max(p[j], -w), w)
-
-
-@helper
-def _clip_to(p, w):
-    for j in range(p.size):
-        p[j] = min(max(p[j], -w[j]), w[j])
-
-
-@kernel
-def _project(p, radius):
-    """Bring p into the dual ball, in place; a flux from elsewhere may leave it."""
-    for a in range(p.shape[0]):
-        for r in range(p.shape[1]):
-            if radius.shape[0] > 0:
-                _clip_to(p[a, r], radius[r])
-            else:
-                _clip(p[a, r], 1.0)
 
 
 @helper

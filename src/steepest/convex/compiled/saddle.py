@@ -20,7 +20,8 @@ from ..dual import Warm
 from ..primal_dual import PrimalDual
 from ..saddle import SaddleDual
 from ..second_order import SecondOrderTotalVariation
-from ..total_generalised_variation import TotalGeneralisedVariation, momentum_factors
+from ..solve import Momentum
+from ..total_generalised_variation import REPAIRS, TotalGeneralisedVariation
 from .kernels_rows import P, Q, W
 from .kernels_saddle import repair
 from .planes import Planes
@@ -49,7 +50,7 @@ class CompiledSaddle(Planes, SaddleDual):
         self._q, self._y = (aligned_zeros(self._state[Q:].shape, f.dtype) for _ in range(2))
         self._repair_rows = aligned_zeros((2, 2, channels, stride + 2 * LANES), f.dtype)
         self._w_before: np.ndarray | None = None
-        self._betas = np.array(momentum_factors())
+        self._betas = np.array(Momentum().factors(REPAIRS)[0])
         self._slack(self._between(0.0), self._state[W:P], self._r, self._q, 0.0)  # of f
 
     @property
