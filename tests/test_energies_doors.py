@@ -232,8 +232,8 @@ def test_denoise_and_flow_by_tiles(name: str, place: str) -> None:
     removed = np.linalg.norm(LARGE[place]["image"].astype(float) - whole.image)
     assert tiled.error_bound < 0.2 * removed
     frames = Written((2, *shape))
-    flow = by_tiles(name, place, steepest.flow, times, out=frames, steps=4, solver=solver)
-    one = call(name, place, steepest.flow, times, images=LARGE, steps=4, solver=solver)
+    flow = by_tiles(name, place, steepest.flow, times, out=frames, steps=2, solver=solver)
+    one = call(name, place, steepest.flow, times, images=LARGE, steps=2, solver=solver)
     assert flow.converged
     assert flow.images is frames
     for u, v in zip(frames.array, one.images, strict=True):
@@ -245,7 +245,7 @@ def test_denoise_and_flow_by_tiles(name: str, place: str) -> None:
 @tile_cases("2-D", "3-D", "separate channels")
 def test_decompose_and_filter_by_tiles(name: str, place: str) -> None:
     image = LARGE[place]["image"]
-    options: dict[str, Any] = {"steps": 6, "bands": [0.02, 0.1], "t_max": 0.3, "solver": SOLVER}
+    options: dict[str, Any] = {"steps": 4, "bands": [0.02, 0.1], "t_max": 0.3, "solver": SOLVER}
     out = Written((4, *image.shape))
     tiled = by_tiles(name, place, spectral.decompose, out=out, **options)
     whole = call(name, place, spectral.decompose, images=LARGE, **options)

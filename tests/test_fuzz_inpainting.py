@@ -167,7 +167,7 @@ LAYERS = {
 }
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(st.data())
 def test_layers(data: st.DataObject) -> None:
     """Where a finite input becomes infinite, the first call in training mode warns."""

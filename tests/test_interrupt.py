@@ -48,7 +48,9 @@ def interrupt(words: list[str], folder: Path, module: str, later: float) -> tupl
     return process.returncode, [*output.splitlines(), *told]
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(
+    "moment", [*list(MOMENTS)[:-1], pytest.param("compiling more", marks=pytest.mark.slow)]
+)
 def test_ctrl_c_ends_a_command_in_one_line(tmp_path: Path, moment: str) -> None:
     words = ["decompose", "sample:camera", "--steps", "300", "-o", "out"]
     code, told = interrupt(words, tmp_path, *MOMENTS[moment])

@@ -65,7 +65,10 @@ def solved(
     return u, gap
 
 
-def check(seed: int) -> None:
+@pytest.mark.parametrize(
+    "seed", [*range(40), *(pytest.param(k, marks=pytest.mark.slow) for k in range(40, 600))]
+)
+def test_error_bounds(seed: int) -> None:
     """One random problem: ``||u - u*|| <= error_bound``, up to the gap of the reference."""
     rng = np.random.default_rng(seed)
     ndim = int(rng.integers(1, 4))
@@ -98,14 +101,3 @@ def check(seed: int) -> None:
     distance = np.linalg.norm(result.image.astype(np.float64).reshape(f.shape) - reference)
     room = math.sqrt(gap) + 1e-12 * np.linalg.norm(f)
     assert distance <= result.error_bound + room, (seed, kind, shape, dtype.__name__, strength, tol)
-
-
-def test_error_bounds() -> None:
-    for seed in range(60):
-        check(seed)
-
-
-@pytest.mark.slow
-def test_more_error_bounds() -> None:
-    for seed in range(60, 600):
-        check(seed)

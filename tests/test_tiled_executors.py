@@ -1,4 +1,4 @@
-"""Process pools: the same bits as threads for every tiled function, though a process is killed."""
+"""Process pools: the same bits as threads for every tiled function; killed processes."""
 
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -41,26 +41,44 @@ def processes():
     return ProcessPoolExecutor(2, mp_context=get_context("spawn"))
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_processes_give_the_same_bits_though_one_is_killed(tmp_path, name):
-    rng, compute = np.random.default_rng(0), FUNCTIONS[name]
-    image = rng.normal(0.2, 0.1, (300, 320)).astype(np.float32)
+def picture():
+    image = np.random.default_rng(0).normal(0.2, 0.1, (300, 320)).astype(np.float32)
     image[80:180, 100:240] += 0.6
-    options = dict(memory="12MB", halo=24, num_workers=2)
-    here = compute(image, **options)
-    options |= dict(num_threads=1, work=tmp_path / "work")
+    return image
+
+
+OPTIONS = dict(memory="12MB", halo=24, num_workers=2)
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with processes() as pool:
+        yield pool
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_processes_give_the_same_bits(name, pool):
+    compute, image = FUNCTIONS[name], picture()
+    here = compute(image, **OPTIONS)
+    assert np.array_equal(compute(image, executor=pool, num_threads=1, **OPTIONS), here)
+
+
+def test_work_goes_on_after_a_process_is_killed(tmp_path, pool):
+    """What happens at every moment of every job is in `test_tiled_adversary`."""
+    compute, image = FUNCTIONS["decompose"], picture()
+    options = dict(**OPTIONS, num_threads=1, work=tmp_path / "work")
+    here = compute(image, **OPTIONS)
     mark, out = tmp_path / "mark", np.full_like(here, 7)
 
     def kill_later(step):
         if step.stage == "pass 1" and not list(tmp_path.glob("mark*")):
             mark.touch()
 
-    with processes() as pool, pytest.raises(BrokenProcessPool):
-        compute(Lethal(image, mark), out=out, executor=pool, on_step=kill_later, **options)
+    with processes() as mortal, pytest.raises(BrokenProcessPool):
+        compute(Lethal(image, mark), out=out, executor=mortal, on_step=kill_later, **options)
     assert np.all(out == 7)
     again = []
-    with processes() as pool:
-        compute(image, out=out, executor=pool, on_step=lambda s: again.append(s.stage), **options)
+    compute(image, out=out, executor=pool, on_step=lambda s: again.append(s.stage), **options)
     assert np.array_equal(out, here)
     assert again.count("pass 1") < again.count("survey")  # which reads all tiles
     assert not (tmp_path / "work").exists()
