@@ -98,7 +98,7 @@ def others(task: Task) -> Iterator[Method]:
         print(f"patchNR and the Wasserstein prior are left out: {error}", flush=True)
         return
     yield patch_nr(task, tuple(0.3 / 36 * 2.0 ** np.arange(-2, 1)))
-    yield wasserstein(task, (0.2, 0.8, 3.2))
+    yield wasserstein(task, (0.0005, 0.002, 0.008))
 
 
 MAKERS = {

@@ -278,6 +278,7 @@ def test_failure_is_reported_and_callbacks_stop(model: patches.PatchModel) -> No
         ("kernel", lambda m: patches.deblur(CAMERA, m, np.zeros((3, 3)), 0.1)),
         ("known", lambda m: patches.inpaint(CAMERA, m, np.zeros(CAMERA.shape, bool))),
         ("known", lambda m: patches.inpaint(CAMERA, m, np.ones((3, 3), bool))),
+        ("known", lambda m: patches.inpaint(CAMERA, m, np.array(True))),
         ("known", lambda m: patches.inpaint(CAMERA, m, np.ones(CAMERA.shape))),
     ],
 )

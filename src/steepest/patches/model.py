@@ -13,6 +13,7 @@ from ..core.errors import InputError
 MOST_PIXELS = 4096
 """Largest number of values in a patch."""
 MOST_COMPONENTS = 4096
+_ARRAYS = ("weights", "means", "bases", "variances", "residuals")
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,21 +65,16 @@ class PatchModel:
     history: tuple[float, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
-        for name in ("weights", "means", "bases", "variances", "residuals"):
+        for name in _ARRAYS:
             array = np.array(getattr(self, name), np.float64, order="C")
             if not np.isfinite(array).all():
                 raise InputError(f"{name} of the model hold NaN or infinite values")
             array.setflags(write=False)
             object.__setattr__(self, name, array)
-        count, d, rank = self.num_components, self.num_values, self.rank
-        wanted = {
-            "weights": (count,),
-            "means": (count, d),
-            "bases": (count, rank, d),
-            "variances": (count, rank),
-            "residuals": (count,),
-        }
-        for name, shape in wanted.items():
+        count, rank, _ = self.bases.shape if self.bases.ndim == 3 else (0, 0, 0)
+        d = self.num_values
+        shapes = (count,), (count, d), (count, rank, d), (count, rank), (count,)
+        for name, shape in zip(_ARRAYS, shapes, strict=True):
             if getattr(self, name).shape != shape:
                 given = getattr(self, name).shape
                 raise InputError(f"{name} of the model have the shape {given}, not {shape}")
@@ -94,15 +90,10 @@ class PatchModel:
         if rank and np.abs(products - np.eye(rank)).max() > 1e-6:
             raise InputError("bases of the model must be orthonormal")
         if self.remove_mean:
-            off = max(
-                (np.abs(self._channel_sums(array)).max() for array in (self.means, self.bases)
-                 if array.size), default=0.0,
-            )  # fmt: skip
+            arrays = np.concatenate([self.means, self.bases.reshape(-1, d)])
+            off = np.abs(arrays.reshape(-1, self.channels, d // self.channels).sum(-1)).max()
             if off > 1e-6 * max(1.0, float(np.abs(self.means).max(initial=0))):
                 raise InputError("means and bases of a model that removes means must have mean 0")
-
-    def _channel_sums(self, array: np.ndarray) -> np.ndarray:
-        return array.reshape(*array.shape[:-1], self.channels, -1).sum(-1)
 
     def __repr__(self) -> str:
         size = " x ".join(map(str, self.patch_shape))
@@ -115,7 +106,7 @@ class PatchModel:
     @property
     def num_components(self) -> int:
         """Number K of Gaussians."""
-        return int(np.shape(self.weights)[0]) if np.ndim(self.weights) else 0
+        return len(self.weights)
 
     @property
     def num_values(self) -> int:
@@ -125,7 +116,7 @@ class PatchModel:
     @property
     def rank(self) -> int:
         """Number s of directions in which a component has a variance of its own."""
-        return int(np.shape(self.variances)[1]) if np.ndim(self.variances) == 2 else -1
+        return self.bases.shape[1]
 
     @property
     def dimension(self) -> int:

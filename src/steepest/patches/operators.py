@@ -242,24 +242,20 @@ def inpaint(
     """
     given = as_array(image, "image")
     if known is None:
-        mask = (
-            np.isfinite(given)
-            if np.asarray(given).dtype.kind == "f"
-            else np.ones(given.shape, bool)
-        )
+        mask = np.isfinite(given) if given.dtype.kind == "f" else np.ones(given.shape, bool)
     else:
         mask = np.asarray(known)
         if mask.dtype != bool:
             raise InputError(f"known has dtype {mask.dtype}; allowed are Boolean arrays")
         if channel_axis is not None and mask.ndim == given.ndim - 1:
             mask = np.expand_dims(mask, channel_axis)
-        sizes = zip(mask.shape, given.shape, strict=False)
-        if mask.ndim != given.ndim or not all(m in (1, n) for m, n in sizes):
+        try:
+            mask = np.broadcast_to(mask, given.shape if mask.ndim == given.ndim else (-1,))
+        except ValueError:
             raise InputError(
                 f"known has the shape {np.shape(known)}, the image {given.shape}; allowed are its "
                 "shape and that of its space"
-            )
-        mask = np.broadcast_to(mask, given.shape)
+            ) from None
     scale = check_number(noise, "noise")
     array, layout = prepare(
         np.where(mask, given, np.zeros((), given.dtype)), model, channel_axis, double=True
