@@ -93,13 +93,13 @@ def displacement(
             + sum over both components c of alpha1 |grad u_c - w_c| + alpha0 |E w_c|
 
     where E is the symmetrised gradient, so constant strain costs nothing, and h is the Huber
-    function, whose width follows from the residual. If there is more noise than about 1.3 % of the
-    range of grey values, both images are smoothed (standard deviation 0.7 pixels) after the second
-    warp, because interpolated noise draws u to halves of pixels. The first term is linearised up to 6 times
-    (warps), with the mean of the gradients of both images. Each convex problem is solved to a
-    relative gap of ``tol`` (default 0.01, three times that in all warps but the last;
-    ``max_num_iter`` is 3000 for each). The gap bounds what could be gained within 0.1 pixel of u
-    and 0.01 of w. The computation is in single precision.
+    function, whose width follows from the residual. If there is more noise than about 1.3 % of
+    the range of grey values, both images are smoothed (standard deviation 0.7 pixels) after the
+    second warp, because interpolated noise draws u to halves of pixels. The first term is
+    linearised up to 6 times (warps), with the mean of the gradients of both images. Each convex
+    problem is solved to a relative gap of ``tol`` (default 0.01, three times that in all warps
+    but the last; ``max_num_iter`` is 3000 for each). The gap bounds what could be gained within
+    0.1 pixel of u and 0.01 of w. The computation is in single precision.
 
     Parameters
     ----------
