@@ -1,8 +1,8 @@
 """Samples of a Boltzmann density in ten dimensions from a tensor train.
 
 The density ``exp(-V)`` with ``V = sum 2 (x_i^2 - 1)^2 - sum x_i x_(i+1)``, a chain of double wells
-with 2^10 modes, on 41 points along each axis. Cross interpolation (Oseledets & Tyrtyshnikov 2010, by the
-library teneva) finds a train from some values of the density; its sum is the normalisation, and one
+with 2^10 modes, on 41 points along each axis. Cross interpolation (Oseledets & Tyrtyshnikov 2010, by
+the library teneva) finds a train from some values of the density; its sum is the normalisation, and one
 variable after the other is drawn from it. Matrices of neighbours give the exact sum.
 
 *Sampling from Boltzmann densities with physics informed low-rank formats* (2024) follows an
@@ -55,5 +55,6 @@ def rows(quick: bool = False) -> list[Row]:
             f"matrices of neighbours; mean of x_1 x_10: {exact(grid)[1]:.3f}",
             "2 dimensions, Legendre: effective sample size 0; by Langevin log Z within .05",
             f"log Z within {abs(error):.0e}, effective sample size {size:.2f}, mean "
-            f"{ends.mean():.3f} ± {ends.std() / np.sqrt(count):.3f}", bool(abs(error) < 0.05 and size > 0.9)),
+            f"{ends.mean():.3f} ± {ends.std() / np.sqrt(count):.3f}",
+            bool(abs(error) < 0.05 and size > 0.9)),
     ]  # fmt: skip
