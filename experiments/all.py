@@ -18,6 +18,7 @@ MODULES = (
     "probability.lines", "probability.stein", "probability.sudoku", "probability.federated",
     "probability.dirichlet", "probability.densities", "probability.kac", "probability.tails",
     "probability.mixed_noise", "probability.conditional", "probability.patterns",
+    "probability.trains",
 )  # fmt: skip
 FOLDER = Path(__file__).parent
 
@@ -37,6 +38,10 @@ def main() -> None:
         begin = process_time()
         try:
             rows = importlib.import_module(f"experiments.{name}").rows(given.quick)
+        except ModuleNotFoundError as error:
+            print(f"{name} is left out: {error}; pip install 'steepest[experiments]'")
+            failed += 1
+            continue
         except Exception:  # one experiment must not hide the others
             traceback.print_exc()
             failed += 1

@@ -92,7 +92,7 @@ def rows(quick: bool = False) -> list[Row]:
     """Root mean square and spectrum of samples on the finer grid."""
     coarse = patterns(200, 32, 0, 2000 if quick else 4000)
     fine = patterns(60, 64, 1, 2000 if quick else 4000)
-    texts, best = [], np.inf
+    texts, errors = [], list[float]()
     for name, noise in (
         ("trace class", posterior.Field(2.0, 4.0)),
         ("white", posterior.Gaussian()),
@@ -111,10 +111,10 @@ def rows(quick: bool = False) -> list[Row]:
         samples = scale * u.numpy()
         error = float(abs(np.log10(spectrum(samples) / spectrum(fine))).mean())
         texts.append(f"{name}: rms {np.sqrt((samples**2).mean()):.2f}, spectrum {error:.2f}")
-        best = min(best, error) if name == "white" else error
+        errors.append(error)
     return [
         Row("multilevel: patterns trained on 32², sampled on 64²",
             "Hagemann, Mildenberger, Ruthotto, Steidl & Yang 2023",
             "rms 1; error of log10 spectrum 0 for k <= 15",
-            "trace class .94 and .12, white .81 and .23", "; ".join(texts), best <= 0.23),
+            "trace class .94 and .12, white .81 and .23", "; ".join(texts), errors[0] <= 0.125),
     ]  # fmt: skip

@@ -93,11 +93,13 @@ def displacement(
             + sum over both components c of alpha1 |grad u_c - w_c| + alpha0 |E w_c|
 
     where E is the symmetrised gradient, so constant strain costs nothing, and h is the Huber
-    function, whose width follows from the residual. The first term is linearised up to 6 times
-    (warps), with the mean of the gradients of both images. Each convex problem is solved to a
-    relative gap of ``tol`` (default 0.01, three times that in all warps but the last;
-    ``max_num_iter`` is 3000 for each). The gap bounds what could be gained within 0.1 pixel of u
-    and 0.01 of w. The computation is in single precision.
+    function, whose width follows from the residual. If there is more noise than about 1.3 % of
+    the range of grey values, both images are smoothed (standard deviation 0.7 pixels) after the
+    second warp, because interpolated noise draws u to halves of pixels. The first term is
+    linearised up to 6 times (warps), with the mean of the gradients of both images. Each convex
+    problem is solved to a relative gap of ``tol`` (default 0.01, three times that in all warps
+    but the last; ``max_num_iter`` is 3000 for each). The gap bounds what could be gained within
+    0.1 pixel of u and 0.01 of w. The computation is in single precision.
 
     Parameters
     ----------
@@ -105,7 +107,7 @@ def displacement(
         Images with texture, such as a speckle pattern, of at least 16 x 16 pixels.
     smoothness : (alpha1, alpha0), optional
         Larger is smoother. The ratio is a length in pixels. The default is (1/3, 1/6), or more in
-        proportion to the residual if noise is above about 1.3 % of the range of grey values.
+        proportion to the residual if there is that much noise.
     measure : "infinitesimal" or "green-lagrange"
         The measure of strain (see `strain`); the second for rotations of more than a degree or two.
     max_shift : float
@@ -134,9 +136,9 @@ def displacement(
     Notes
     -----
     The standard deviations follow from the residual and from the local information, the mean of the
-    products of the image gradient; that of the strain also contains the local variation of strain,
-    because smoothing costs most there. Their factors were calibrated on generated speckle with the
-    default smoothness.
+    products of the image gradient, and from the local variation of strain, because smoothing costs
+    most there, and more with a larger smoothness. Their factors were calibrated on generated
+    speckle with the default smoothness. Where strain is smoothed away, they are too small.
 
     References
     ----------
