@@ -165,7 +165,8 @@ def fit_mixture(
         denoises a held-out fifth of them, with noise of half the deviation of each value.
     rank : int, optional
         Principal directions of each component. By default a quarter, a half or nearly all of the
-        dimensions, chosen with the number of components.
+        dimensions, chosen with the number of components. Never more than the number of examples
+        for each component.
     rng : int or numpy.random.Generator
         For the start and the held-out examples.
 
@@ -195,7 +196,8 @@ def fit_mixture(
     ranks = sorted({max(1, d // 4), max(1, d // 2), max(1, d - 1)})
     if rank is not None:
         ranks = [check_count(rank, "rank", most=d)]
-    choices = [(k, r) for k in counts for r in ranks]
+    # components have no more directions than examples
+    choices = sorted({(k, min(r, max(1, len(data) // k))) for k in counts for r in ranks})
     if len(choices) > 1:
         order = rng.permutation(len(data))
         held, rest = data[order[: len(data) // 5]], data[order[len(data) // 5 :]]
