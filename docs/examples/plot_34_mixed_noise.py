@@ -61,7 +61,7 @@ for a, b in detectors:
 figure, ax = plt.subplots(figsize=(5, 4), layout="constrained")
 ax.scatter(*np.array(detectors).T, marker="x", s=80, color="k", label="true")
 ax.scatter(*np.array(found).T, label="found")
-ax.set(xlabel="relative a", ylabel="constant b", xscale="log", yscale="log")
+ax.set(xlabel="relative a", ylabel="constant b", xlim=(0, 0.12), ylim=(0, 0.07))
 ax.legend()
 
 # %%

@@ -65,7 +65,10 @@ class Chain(nn.Module):
         else:
             end = x
             start, total = self.backward(x, y, generator)
-        return log_joint(end, y) - log_normal(start) + total
+        value = log_joint(end, y)
+        if value.shape != total.shape:
+            raise InputError(f"log_joint must return the shape (n,), not {tuple(value.shape)}")
+        return value - log_normal(start) + total
 
     def forward(self, x: Tensor, y: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return the points after all kernels, and the sum of the ratios; see `Kernel`."""
@@ -122,7 +125,8 @@ def gap(
     Raises
     ------
     InputError
-        If x and y are not pairs, or have too many values for the divergence of a flow.
+        If x and y are not pairs, have too many values for the divergence of a flow, or log_joint
+        has another shape.
 
     References
     ----------

@@ -117,6 +117,8 @@ def check(
             f"x_new must have the shape {(len(truth), *samples.shape[2:])} of the samples, "
             f"not {truth.shape}"
         )
+    if not np.isfinite(samples).all():
+        raise InputError("model draws samples that are not finite")
     n = len(truth)
     half = draws.half_width(level).reshape(n, -1)
     truth, samples = truth.reshape(n, -1), samples.reshape(n, count, -1)
