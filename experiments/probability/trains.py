@@ -1,9 +1,9 @@
 """Samples of a Boltzmann density in ten dimensions from a tensor train.
 
 The density ``exp(-V)`` with ``V = sum 2 (x_i^2 - 1)^2 - sum x_i x_(i+1)``, a chain of double wells
-with 2^10 modes, on 41 points along each axis. Cross interpolation (Oseledets & Tyrtyshnikov 2010, by
-the library teneva) finds a train from some values of the density; its sum is the normalisation, and one
-variable after the other is drawn from it. Matrices of neighbours give the exact sum.
+with 2^10 modes, on 41 points along each axis. Cross interpolation (Oseledets & Tyrtyshnikov 2010,
+by the library teneva) finds a train from some values of the density; its sum is the normalisation,
+and one variable after the other is drawn from it. Matrices of neighbours give the exact sum.
 
 *Sampling from Boltzmann densities with physics informed low-rank formats* (2024) follows an
 annealing path by its continuity equation instead. Here the density itself is interpolated, which
