@@ -236,7 +236,7 @@ def kernels() -> None:
         pairs = [posterior.GaussianPair(Layer(d, 1), Layer(d, 1)) for _ in range(layers)]
         begin = process_time()
         chain = posterior.fit_chain(
-            posterior.Chain(pairs, (d,)), log_joint if both else None, x, y, steps=800,
+            posterior.Chain(pairs, (d,)), log_joint if both else None, x, y, steps=500,
             learning_rate=3e-3, rng=seed,
         )  # fmt: skip
         seconds = process_time() - begin
@@ -247,8 +247,6 @@ def kernels() -> None:
         "N(2, 1), 64 diffusion steps": partial(diffused, 64),
         "N(2, 1), one autoencoder layer, from pairs": partial(encoded, False, 1, False),
         "N(2, 1), one autoencoder layer, with the density": partial(encoded, False, 1, True),
-        "six modes, one autoencoder layer, from pairs": partial(encoded, True, 1, False),
-        "six modes, three autoencoder layers, from pairs": partial(encoded, True, 3, False),
         "six modes, three autoencoder layers, with the density": partial(encoded, True, 3, True),
     }
     lines = ["| kernels | gap | CPU s to learn |", "|---|---|---|"]
@@ -265,7 +263,7 @@ def steps() -> None:
 
     def measure(seed: int) -> list[float]:
         rng = np.random.default_rng(seed)
-        model = posterior.learn(*modes(4000, rng), steps=800, learning_rate=3e-3, rng=seed)
+        model = posterior.learn(*modes(4000, rng), steps=400, learning_rate=3e-3, rng=seed)
         y = modes(50, rng)[1]
         exact = model.sample(y, 40, rng=seed, num_steps=256).samples
         found = []
@@ -314,7 +312,7 @@ def bridge() -> None:
             found.append(float((nearest > 4 * width).mean()))
         return found
 
-    found = np.array([kept("bridge", f"seed {seed}", partial(measure, seed)) for seed in SEEDS])
+    found = np.array([kept("bridge", f"seed {seed}", partial(measure, seed)) for seed in range(3)])
     lines = [
         f"| levels | {' | '.join(map(str, levels))} |", "|---" * (len(levels) + 1) + "|",
         f"| gap | {' | '.join(spread(column) for column in found.T[1::2])} |",
