@@ -46,7 +46,7 @@ for step in range(1500):
     along = direction[:2]
     place = np.hstack([x, y]) @ direction
     time = 30 / (1 + step / 300) * (along @ along)
-    after = particles.flow(place, known @ direction, time, num_steps=1).points[0]
+    after = particles.flow(place, known @ direction, time).points[0]
     order = np.argsort(place)
     x[order] += np.outer(after - place[order], along / (along @ along))
 stop = particles.energy_distance(np.hstack([x, y]), known)

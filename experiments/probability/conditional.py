@@ -52,7 +52,7 @@ def moved(num_steps: int, count: int = 2000) -> Cloud:
         along = direction[:2]
         place = np.hstack([x, y]) @ direction
         time = 30 / (1 + step / (num_steps / 5)) * (along @ along)
-        after = particles.flow(place, known @ direction, time, num_steps=1).points[0]
+        after = particles.flow(place, known @ direction, time).points[0]
         order = np.argsort(place)
         x[order] += np.outer(after - place[order], along / (along @ along))
     return Cloud(x, y)
