@@ -144,7 +144,7 @@ class CompiledDual(StripDual):
             feasible = (1 - 4 * _EPS) / self._largest
             total = self._sums(feasible)
         # the next look will probably see a gap like this one
-        self._single_is_enough = self._in_single and total[1] > 5e-5 * total[4]
+        self._single_is_enough = self._in_single and total[1] > 2.5e-4 * total[4]
         return exact_terms(self.energy, self._shape, self.tau, total)
 
     def _measured_in_single(self) -> StepTerms | None:

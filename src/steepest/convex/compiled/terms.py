@@ -13,7 +13,7 @@ from ..total_variation import TotalVariation
 _EPS = 2.0**-24
 _DOUBLE_EPS = float(np.finfo(np.float64).eps)
 _TINY = 1e-18  # what a square that underflows may hide
-_MOST_LOST = 0.05  # to rounding in float32, of what is measured
+_MOST_LOST = 0.01  # to rounding in float32, of what is measured
 
 
 def exact_terms(
@@ -78,7 +78,7 @@ def upper_sums(
 ) -> tuple[float, float] | None:
     """Upper bounds of s(u1) and of half the segment's integral, for ``feasible`` times the flux.
 
-    None where rounding in float32 is more than a twentieth of them. With unit roundoff e, a
+    None where rounding in float32 is more than a hundredth of them. With unit roundoff e, a
     summand of m ``components`` is wrong by at most (18 + 3 m) e of the norms it is made of, a row's
     sum of summands by ``width`` e of itself, and ``(1 - feasible) <p, grad u>`` is at most
     ``(1 - feasible) |p| J(u)``. docs/certificate has the count.
