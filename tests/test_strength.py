@@ -554,3 +554,11 @@ def test_noise_that_is_cut_off_is_found_in_saturated_parts(end: float) -> None:
 def test_without_saturated_pixels_nothing_is_cut_off() -> None:
     noise = np.random.default_rng(0).standard_normal((64, 64))
     assert cut_off_variance(noise) == np.inf
+
+
+@pytest.mark.parametrize("peak", [10, 30, 200])
+def test_counts_of_few_photons_are_not_cut_off(peak: float) -> None:
+    """Half of the pixels in the dark have no photon, but the noise goes on above them."""
+    clean = np.where(np.arange(128) < 64, 0.8 / peak, 0.5)
+    counts = np.random.default_rng(0).poisson(peak * np.broadcast_to(clean, (128, 128)))
+    assert cut_off_variance(counts / peak) == np.inf

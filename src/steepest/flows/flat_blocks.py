@@ -26,6 +26,7 @@ _SATURATED = 0.002  # share of pixels at the least or largest value that shows s
 _NEAR = 2.5  # deviations of a block from a value where pixels are saturated
 _CUT_OFF = 0.2, 0.7  # share of saturated pixels in blocks that show how noise is cut off
 _FLATTEST = 0.1, 0.15, 0.25  # quantiles of what these blocks show: those of flat ones
+_STEPS = 2.0  # least deviation of noise that is cut off, in grey levels
 _ALIKE = 1.25  # largest ratio of these quantiles if many blocks are flat
 _EQUAL = 0.35  # largest share of equal neighbours along an axis; white noise in 8 bits has fewer
 _PARTS = (1.0, 0.1, 0.02)  # shares for which correlations are simulated
@@ -196,7 +197,9 @@ def cut_off_variance(channel: np.ndarray) -> float:
             z = ndtri(1 - share[some])
             normal = z * ndtr(z) + np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
             low, middle, high = np.quantile(distance[some].mean(1) / normal, _FLATTEST)
-            found = min(found, float(middle)) if high < _ALIKE * low else found
+            step = distance[distance > 0].min()  # few photons end at 0 without being cut off
+            if high < _ALIKE * low and middle > _STEPS * step:
+                found = min(found, float(middle))
     return found**2
 
 
