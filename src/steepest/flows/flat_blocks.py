@@ -88,8 +88,12 @@ class Correlation:
     far: float
 
 
-def cut_blocks(channel: np.ndarray) -> Blocks:
-    r"""Cut an array (\*space) into blocks that overlap by half of their sides."""
+def cut_blocks(channel: np.ndarray, *, near_ends: bool = False) -> Blocks:
+    r"""Cut an array (\*space) into blocks that overlap by half of their sides.
+
+    Blocks where noise may have been cut off are left out, even if none of their pixels is
+    saturated, unless ``near_ends`` is True.
+    """
     ndim, side = channel.ndim, SIDE[channel.ndim]
     changing = ~constant_in(channel[None])[0]
     constant = 1 - float(changing.mean())
@@ -108,7 +112,7 @@ def cut_blocks(channel: np.ndarray) -> Blocks:
     values = _without_planes(values, ndim)
     variance = (values * values).mean(1)
     for end in (low, high):  # where noise is cut off
-        if (channel == end).mean() > _SATURATED:
+        if not near_ends and (channel == end).mean() > _SATURATED:
             bad |= abs(mean - end) < _NEAR * np.sqrt(variance)
     place = np.flatnonzero(~bad & (variance > 1e-9 * (high - low) ** 2))
     place = place[np.argsort(variance[place], kind="stable")]
@@ -181,16 +185,24 @@ def fit_variance(blocks: Blocks, blur: float) -> Fit:
     return Fit(min(fit.variance, float(least.mean())), fit.share, fit.count, fits=False)
 
 
-def cut_off_variance(channel: np.ndarray) -> float:
-    """The variance of noise where it is cut off by saturation; infinity if nothing shows it.
+def is_saturated(channel: np.ndarray) -> bool:
+    """Whether many pixels have the least or the largest value."""
+    ends = (channel.min(), channel.max())
+    return any(float((channel == end).mean()) > _SATURATED for end in ends)
 
-    If the share Phi(-z) of a flat block is saturated, the mean distance of its pixels to the end of
-    the range is ``sigma (z Phi(z) + phi(z))``. Other blocks show more, and do not agree.
+
+def cut_off_deviations(channel: np.ndarray) -> tuple[float, float]:
+    """The deviation of noise that is cut off at the least and at the largest value.
+
+    Infinity if nothing shows it. If the share Phi(-z) of a flat block is saturated, the mean
+    distance of its pixels to the end of the range is ``sigma (z Phi(z) + phi(z))``. Other blocks
+    show more, and do not agree.
     """
     if min(channel.shape) < SIDE[channel.ndim]:
-        return math.inf
-    windows, found = _windows(channel), math.inf
+        return math.inf, math.inf
+    windows, found = _windows(channel), []
     for distance in (windows - channel.min(), channel.max() - windows):
+        found.append(math.inf)
         share = (distance == 0).mean(1)
         some = (share > _CUT_OFF[0]) & (share < _CUT_OFF[1])
         if some.sum() >= 2 * LEAST:
@@ -199,8 +211,8 @@ def cut_off_variance(channel: np.ndarray) -> float:
             low, middle, high = np.quantile(distance[some].mean(1) / normal, _FLATTEST)
             step = distance[distance > 0].min()  # few photons end at 0 without being cut off
             if high < _ALIKE * low and middle > _STEPS * step:
-                found = min(found, float(middle))
-    return found**2
+                found[-1] = float(middle)
+    return found[0], found[1]
 
 
 def correlation(blocks: Blocks, count: int) -> Correlation:

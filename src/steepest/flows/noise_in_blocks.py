@@ -16,9 +16,10 @@ from .flat_blocks import (
     Fit,
     correlation,
     cut_blocks,
-    cut_off_variance,
+    cut_off_deviations,
     expected,
     fit_variance,
+    is_saturated,
 )
 from .noise_model import NoiseModel
 from .texture import texture_in
@@ -30,6 +31,7 @@ _DARKEST = 0.01  # share of the image that may be darker than black, in means of
 _DRAWN = 0.3  # constant share of an image from which it may be a drawing
 _TEXTURE_MISSES = 0.06  # error of correlations in texture, beyond that allowed in blurred noise
 _ENOUGH = 0.08  # share of flat blocks that tells blurred noise from texture
+_AGREE = 1.4  # largest ratio of the noise of a camera to what is cut off at black or white
 _FEW_FLAT = 0.25  # share of flat blocks below which saturated ones are looked at, too
 _TEXTURED = 0.3  # share of the variance that is noise below which it is uncertain
 _BEYOND = 1.3  # largest mean variance, relative to the largest that was seen
@@ -43,11 +45,26 @@ def noise_in_blocks(channel: np.ndarray, others: Sequence[np.ndarray] = ()) -> N
     """
     space = tuple(n for n in channel.shape if n > 1)
     channel, others = channel.reshape(space), [each.reshape(space) for each in others]
-    blocks = cut_blocks(channel) if space else None
-    if blocks is None:
+    if not space:
         return None
+    if not is_saturated(channel):
+        return _noise_of(channel, others, cut_blocks(channel), math.inf)
+    ends = cut_off_deviations(channel)
+    everywhere = _noise_of(channel, others, cut_blocks(channel, near_ends=True), math.inf)
+    if everywhere is not None and everywhere.gain > 0:  # of a camera, or of what is cut off?
+        expected_there = everywhere.deviation([channel.min(), channel.max()])
+        pairs = zip(expected_there, ends, strict=True)
+        if all(math.isinf(end) or 1 / _AGREE < each / end < _AGREE for each, end in pairs):
+            return everywhere
+    return _noise_of(channel, others, cut_blocks(channel), min(ends) ** 2)
+
+
+def _noise_of(
+    channel: np.ndarray, others: Sequence[np.ndarray], blocks: Blocks, cut_off: float
+) -> NoiseModel | None:
+    """The noise in these blocks; ``cut_off`` is the variance of what is cut off by saturation."""
     if len(blocks) < LEAST:
-        cut_off = cut_off_variance(channel) if blocks.constant <= _DRAWN else math.inf
+        cut_off = cut_off if blocks.constant <= _DRAWN else math.inf
         return NoiseModel(cut_off, share=LEAST / blocks.total) if cut_off < math.inf else None
     white = fit_variance(blocks, 0.0)
     found = correlation(blocks, white.count)
@@ -62,12 +79,9 @@ def noise_in_blocks(channel: np.ndarray, others: Sequence[np.ndarray] = ()) -> N
         camera = _camera(blocks, channel) if variance > 0 else None
         model = camera or NoiseModel(variance, share=white.share if variance > 0 else 0.0)
     flat = white.share * len(blocks) / blocks.total
-    if model.gain == 0 and flat < _FEW_FLAT:
-        cut_off = cut_off_variance(channel)
-        if cut_off < model.variance or (
-            model.variance < _TEXTURED * white.variance and cut_off < white.variance
-        ):
-            return NoiseModel(cut_off, share=flat)
+    uncertain = model.variance < _TEXTURED * white.variance and cut_off < white.variance
+    if model.gain == 0 and flat < _FEW_FLAT and (cut_off < model.variance or uncertain):
+        return NoiseModel(cut_off, share=flat)
     return model
 
 
