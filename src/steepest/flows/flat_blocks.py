@@ -8,6 +8,7 @@ is left, and then the variances of the blocks follow a known distribution.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, reduce
 
@@ -88,12 +89,8 @@ class Correlation:
     far: float
 
 
-def cut_blocks(channel: np.ndarray, *, near_ends: bool = False) -> Blocks:
-    r"""Cut an array (\*space) into blocks that overlap by half of their sides.
-
-    Blocks where noise may have been cut off are left out, even if none of their pixels is
-    saturated, unless ``near_ends`` is True.
-    """
+def cut_blocks(channel: np.ndarray) -> Blocks:
+    r"""Cut an array (\*space) into blocks that overlap by half of their sides."""
     ndim, side = channel.ndim, SIDE[channel.ndim]
     changing = ~constant_in(channel[None])[0]
     constant = 1 - float(changing.mean())
@@ -111,9 +108,6 @@ def cut_blocks(channel: np.ndarray, *, near_ends: bool = False) -> Blocks:
     mean = values.mean(1)
     values = _without_planes(values, ndim)
     variance = (values * values).mean(1)
-    for end in (low, high):  # where noise is cut off
-        if not near_ends and (channel == end).mean() > _SATURATED:
-            bad |= abs(mean - end) < _NEAR * np.sqrt(variance)
     place = np.flatnonzero(~bad & (variance > 1e-9 * (high - low) ** 2))
     place = place[np.argsort(variance[place], kind="stable")]
     return Blocks(ndim, variance[place], mean[place], values[place], place, constant, len(bad))
@@ -185,10 +179,16 @@ def fit_variance(blocks: Blocks, blur: float) -> Fit:
     return Fit(min(fit.variance, float(least.mean())), fit.share, fit.count, fits=False)
 
 
-def is_saturated(channel: np.ndarray) -> bool:
-    """Whether many pixels have the least or the largest value."""
-    ends = (channel.min(), channel.max())
-    return any(float((channel == end).mean()) > _SATURATED for end in ends)
+def saturated_values(channel: np.ndarray) -> list[float]:
+    """The least and the largest value, if so many pixels have it that they are saturated."""
+    ends = (float(channel.min()), float(channel.max()))
+    return [end for end in ends if (channel == end).mean() > _SATURATED]
+
+
+def away_from(ends: Sequence[float], blocks: Blocks) -> Blocks:
+    """The blocks whose noise is not cut off at these values, although no pixel is saturated."""
+    width = _NEAR * np.sqrt(blocks.variance)
+    return blocks.where(np.all([abs(blocks.mean - end) >= width for end in ends], axis=0))
 
 
 def cut_off_deviations(channel: np.ndarray) -> tuple[float, float]:

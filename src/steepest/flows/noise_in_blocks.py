@@ -14,12 +14,13 @@ from .flat_blocks import (
     Blocks,
     Correlation,
     Fit,
+    away_from,
     correlation,
     cut_blocks,
     cut_off_deviations,
     expected,
     fit_variance,
-    is_saturated,
+    saturated_values,
 )
 from .noise_model import NoiseModel
 from .texture import texture_in
@@ -47,16 +48,17 @@ def noise_in_blocks(channel: np.ndarray, others: Sequence[np.ndarray] = ()) -> N
     channel, others = channel.reshape(space), [each.reshape(space) for each in others]
     if not space:
         return None
-    if not is_saturated(channel):
-        return _noise_of(channel, others, cut_blocks(channel), math.inf)
+    blocks, saturated = cut_blocks(channel), saturated_values(channel)
+    everywhere = _noise_of(channel, others, blocks, math.inf)
+    if not saturated:
+        return everywhere
     ends = cut_off_deviations(channel)
-    everywhere = _noise_of(channel, others, cut_blocks(channel, near_ends=True), math.inf)
     if everywhere is not None and everywhere.gain > 0:  # of a camera, or of what is cut off?
         expected_there = everywhere.deviation([channel.min(), channel.max()])
         pairs = zip(expected_there, ends, strict=True)
         if all(math.isinf(end) or 1 / _AGREE < each / end < _AGREE for each, end in pairs):
             return everywhere
-    return _noise_of(channel, others, cut_blocks(channel), min(ends) ** 2)
+    return _noise_of(channel, others, away_from(saturated, blocks), min(ends) ** 2)
 
 
 def _noise_of(

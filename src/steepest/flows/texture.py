@@ -13,8 +13,10 @@ from .flat_blocks import (
     Blocks,
     Fit,
     autocorrelation,
+    away_from,
     cut_blocks,
     fit_variance,
+    saturated_values,
     values_in,
 )
 
@@ -62,6 +64,8 @@ def _at_half(channel: np.ndarray, variance: float, blur: float) -> float:
         pairs = np.moveaxis(half, axis, 0)[: n // 2 * 2]
         half = np.moveaxis((pairs[::2] + pairs[1::2]) / 2, 0, axis)
     blocks = cut_blocks(half)
+    if saturated := saturated_values(half):
+        blocks = away_from(saturated, blocks)
     if len(blocks) < LEAST:
         return 0.0
     one, two, three = autocorrelation(blur)[1:4]

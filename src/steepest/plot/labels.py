@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from matplotlib.patheffects import withStroke
 from steepest.core.arrays import as_array
 from steepest.core.errors import InputError
 from steepest.core.namespace import detached
+from steepest.core.numbers import counted
 
 from .canvas import band_colours, caption, panel_aspect, panels, picture_of, show
 from .checks import escape
@@ -58,21 +59,15 @@ def label_overlay(
     InputError
         If the image cannot be shown, or if the shapes do not fit together.
     """
-    picture = picture_of(image, channel_axis, "image")
-    shape = list(np.shape(image))
-    if channel_axis is not None:
-        del shape[channel_axis]
-    numbers = _plane(labels, "labels", tuple(shape))
+    picture, space = picture_of(image, channel_axis, "image"), _space(image, channel_axis)
+    numbers = _plane(labels, "labels", space)
     sure = np.ones(numbers.shape, bool)
     if certain is not None:
-        sure = _plane(certain, "certain", tuple(shape)).astype(bool)
+        sure = _plane(certain, "certain", space).astype(bool)
     heading = "contours" if sure.all() else "contours; hatched: not certain"
-    heading = " \u2013 ".join(filter(None, (escape(title, "title"), heading)))
-    axes = ax or panels(1, panel_aspect(picture), lines=2, area=_AREA)[0]
-    caption(axes, heading, escape(note, "note"))
-    show(axes, picture, float(picture.min()), float(picture.max()))
+    limits = picture.min(), picture.max()
+    axes = _ground(picture, numbers.shape, limits, (title, heading, note), ax)
     rows, columns = numbers.shape
-    axes.images[0].set_extent((0, columns, rows, 0))
     classes = int(numbers.max(initial=0))
     colours = [*band_colours(max(classes, 2))[::-1]]
     for k in range(1, classes + 1):
@@ -85,7 +80,6 @@ def label_overlay(
         area = axes.contourf(x, y, doubt, levels=[0.5, 1.5], colors="none", hatches=["//////"])
         area.set_edgecolor(_DOUBT)
         area.set_linewidth(0)
-    axes.set(xlim=(0, columns), ylim=(rows, 0), aspect="equal")
     return axes
 
 
@@ -106,7 +100,7 @@ def object_overlay(
     Parameters
     ----------
     image : array, 2-D or 3-D, plus an optional channel axis
-    objects : steepest.segmentation.Objects
+    objects : steepest.segmentation.Regions
         The result of `steepest.segmentation.find_objects` for this image.
     channel_axis : int, optional
         Axis of the channels of ``image``.
@@ -121,18 +115,9 @@ def object_overlay(
         If the image cannot be shown, or if the shapes do not fit together.
     """
     picture = picture_of(image, channel_axis, "image")
-    shape = list(np.shape(image))
-    if channel_axis is not None:
-        del shape[channel_axis]
-    numbers = _plane(objects.labels, "objects", tuple(shape))
-    axes = ax or panels(1, panel_aspect(picture), lines=2, area=_AREA)[0]
-    found = f"{len(objects.table)} object{'s' if len(objects.table) != 1 else ''}"
-    heading = " \u2013 ".join(filter(None, (escape(title, "title"), found)))
-    caption(axes, heading, escape(note, "note"))
-    low, high = np.quantile(picture, _SHOWN)
-    show(axes, picture, float(low), float(max(high, low)))
-    rows, columns = numbers.shape
-    axes.images[0].set_extent((0, columns, rows, 0))
+    numbers = _plane(objects.labels, "objects", _space(image, channel_axis))
+    texts = (title, counted(len(objects), "object"), note)
+    axes = _ground(picture, numbers.shape, np.quantile(picture, _SHOWN), texts, ax)
     dark = np.concatenate([[False], objects.table["contrast"] < 0])[numbers] & (numbers > 0)
     bright = (numbers > 0) & ~dark
     for own, colour in ((bright, _BRIGHT), (dark, _DARK)):
@@ -147,6 +132,32 @@ def object_overlay(
                 x, y, str(row["label"]), color="white", fontsize=6, ha="center", va="center",
                 path_effects=black,
             )  # fmt: skip
+    return axes
+
+
+def _space(image: Any, channel_axis: int | None) -> tuple[int, ...]:
+    """The shape of an image without its channels."""
+    shape = list(np.shape(image))
+    if channel_axis is not None:
+        del shape[channel_axis]
+    return tuple(shape)
+
+
+def _ground(
+    picture: np.ndarray,
+    shape: tuple[int, ...],
+    limits: Sequence[float],
+    texts: tuple[str, str, str],
+    ax: Axes | None,
+) -> Axes:
+    """Show a picture of a plane of this shape under its title, heading and note."""
+    title, heading, note = texts
+    heading = " \u2013 ".join(filter(None, (escape(title, "title"), heading)))
+    axes = ax or panels(1, panel_aspect(picture), lines=2, area=_AREA)[0]
+    caption(axes, heading, escape(note, "note"))
+    show(axes, picture, float(limits[0]), float(limits[1]))
+    rows, columns = shape
+    axes.images[0].set_extent((0, columns, rows, 0))
     axes.set(xlim=(0, columns), ylim=(rows, 0), aspect="equal")
     return axes
 
@@ -163,7 +174,7 @@ def _plane(array: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _edges(labels: np.ndarray, sure: np.ndarray, k: int, certain: bool) -> list[Any]:
-    """The pixel edges (n, 2, 2) between class k and lower ones, with this certainty."""
+    """The pixel edges between class k and lower ones, with this certainty."""
 
     def wanted(first: np.ndarray, second: np.ndarray, both: np.ndarray) -> np.ndarray:
         return (first != second) & (np.maximum(first, second) == k) & (both == certain)

@@ -4,14 +4,13 @@ from ..core.lazy import public
 from .bias import BiasCorrection, bias_corrected
 from .chan_vese import chan_vese
 from .cut import cut
-from .objects import Objects, find_objects
+from .objects import find_objects
 from .regions import Regions, regions
 from .result import Segmentation
 from .threshold_rof import threshold_rof
 
 __all__ = [
     "BiasCorrection",
-    "Objects",
     "Regions",
     "Segmentation",
     "bias_corrected",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +17,7 @@ from ..core.numbers import check_choice, check_count, check_number
 from ..flows.flow import tv_flow
 from ..flows.noise import estimate_noise
 from .component_tree import basins, best_disjoint, max_tree, nodes_of, sums_over_nodes
+from .regions import Regions, measure_places
 
 _LEVELS = 256  # of the component trees
 _TIME = 0.5  # of the flow, in standard deviations of the noise
@@ -34,25 +34,6 @@ _DEFAULT_ROUNDING = 1e-4  # noise of images with more grey values than 16 bits h
 _MANY = 70_000  # grey values
 
 
-@dataclass(frozen=True, eq=False)
-class Objects:
-    """The objects of an image.
-
-    Attributes
-    ----------
-    labels : int32 array (\\*space)
-        The number of the object at each pixel, from 1; 0 in the background.
-    table : structured array (objects,)
-        The best first, see `find_objects`.
-    """
-
-    labels: np.ndarray
-    table: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.table)
-
-
 def find_objects(
     image: Any,
     min_score: float = 5.0,
@@ -61,7 +42,7 @@ def find_objects(
     *,
     channel_axis: int | None = None,
     spacing: float | Sequence[float] | None = None,
-) -> Objects:
+) -> Regions:
     r"""Find compact objects, bright and dark, by the edges around them.
 
     Candidates are all connected components of the sets of pixels above a grey level (below it, for
@@ -96,7 +77,7 @@ def find_objects(
 
     Returns
     -------
-    Objects
+    Regions
         The ``table`` has the fields
 
         label : int
@@ -286,7 +267,7 @@ def _measured(
     grey: np.ndarray,
     noise: float,
     spacing: Sequence[float],
-) -> Objects:
+) -> Regions:
     """Number the objects of these scores and edges by their score, and measure them."""
     ndim, ball = labels.ndim, _ball(labels.ndim)
     table = np.zeros(len(found), [
@@ -300,18 +281,13 @@ def _measured(
     number = np.zeros(len(found) + 1, np.int32)
     number[turn + 1] = np.arange(1, len(found) + 1)
     labels, table = number[labels], table[turn]
-    table["label"] = np.arange(1, len(found) + 1)
-    for row, box in zip(table, ndimage.find_objects(labels), strict=True):
-        row["bbox"] = [each.start for each in box] + [each.stop for each in box]
-        row["border"] = any(
-            each.start == 0 or each.stop == size
-            for each, size in zip(box, labels.shape, strict=True)
-        )
-        margin = int(_RING[1])
-        window = tuple(slice(max(each.start - margin, 0), each.stop + margin) for each in box)
+    measure_places(labels, table)
+    margin = int(_RING[1])
+    for row in table:
+        starts, stops = np.maximum(row["bbox"][:ndim] - margin, 0), row["bbox"][ndim:] + margin
+        window = tuple(map(slice, starts, stops))
         own, values = labels[window] == row["label"], grey[window]
         row["area"] = np.count_nonzero(own)
-        row["centroid"] = np.mean(np.nonzero(own), 1) + [each.start for each in window]
         distance = ndimage.distance_transform_edt(~own)
         ring = (distance >= _RING[0]) & (distance <= _RING[1])
         free = ring & (labels[window] == 0)
@@ -320,7 +296,7 @@ def _measured(
     table["snr"] = np.abs(table["contrast"]) * np.sqrt(table["area"]) / max(noise, 1e-300)
     table["area"] *= math.prod(spacing)
     table["diameter"] = 2 * (table["area"] / ball) ** (1 / ndim)
-    return Objects(labels, table)
+    return Regions(labels, table)
 
 
 def _ball(ndim: int) -> float:

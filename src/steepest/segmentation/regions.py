@@ -17,18 +17,21 @@ _MOST = 254  # largest label
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """The objects of a segmentation.
+    """Numbered objects of an image: those of a segmentation, or those that are found in it.
 
     Attributes
     ----------
     labels : int32 array (\\*space)
         The number of the object at each pixel, from 1; 0 in the background.
     table : structured array (objects,)
-        Sorted by number, see `regions`.
+        Sorted by number, see `regions` and `find_objects`.
     """
 
     labels: np.ndarray
     table: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.table)
 
 
 def regions(result: Segmentation, *, pixel_size: float = 1.0, background: int = 0) -> Regions:
@@ -88,7 +91,8 @@ def regions(result: Segmentation, *, pixel_size: float = 1.0, background: int = 
             continue
         possible, _ = label((result.lowest <= k) & (k <= result.highest))
         core, _ = label((result.labels == k) & result.certain)
-        table = _measure(own, count)
+        table = _table(count, len(shape))
+        measure_places(own, table)
         table["class"] = k
         table["area"] = np.bincount(own.ravel(), minlength=count + 1)[1:] * unit
         table["area_certain"] = _largest(own, core, table) * unit
@@ -108,15 +112,16 @@ def _table(count: int, ndim: int) -> np.ndarray:
     return np.zeros(count, kind)
 
 
-def _measure(own: np.ndarray, count: int) -> np.ndarray:
-    """The table of the objects 1 .. count, with their numbers, positions and extents."""
-    table = _table(count, own.ndim)
+def measure_places(own: np.ndarray, table: np.ndarray) -> None:
+    """Enter the numbers, positions and extents of the objects 1, 2, .. into their table."""
+    count = len(table)
+    if not count:
+        return
     table["label"] = np.arange(1, count + 1)
     boxes = np.array([[(s.start, s.stop) for s in box] for box in find_objects(own)])
     table["bbox"] = boxes.swapaxes(1, 2).reshape(count, -1)
     table["border"] = ((boxes[..., 0] == 0) | (boxes[..., 1] == own.shape)).any(1)
     table["centroid"] = center_of_mass(own > 0, own, table["label"])
-    return table
 
 
 def _largest(own: np.ndarray, parts: np.ndarray, table: np.ndarray) -> np.ndarray:
