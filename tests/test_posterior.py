@@ -32,8 +32,15 @@ def log_joint(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return -0.5 * ((x - 0.8 * y) ** 2).sum(1) / 0.36 - 0.5 * (y**2).sum(1)
 
 
+@pytest.fixture(autouse=True)
+def same_weights() -> None:
+    """The initial weights of networks do not depend on the tests before."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope="module")
 def flow() -> posterior.Flow:
+    torch.manual_seed(0)
     x, y = pairs(2000)
     network = posterior.Dense((1,), (1,), width=64, depth=2)
     return posterior.learn(

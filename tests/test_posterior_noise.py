@@ -12,6 +12,12 @@ from steepest import InputError, posterior
 from steepest.posterior.mixed_noise import update
 
 
+@pytest.fixture(autouse=True)
+def same_weights() -> None:
+    """The initial weights of networks do not depend on the tests before."""
+    torch.manual_seed(0)
+
+
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
