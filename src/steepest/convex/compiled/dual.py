@@ -48,7 +48,8 @@ class CompiledDual(StripDual):
             (0,) * channels if channels in (1, 3) else (),
         )
         spacing = (*energy.steps[::-1], 1.0, 1.0)[:3]  # in the kernels' order x, y, z
-        self._huber = energy.huber if energy.huber > 0 else None
+        # with weights, no Huber is a Huber of 0: one kernel less to compile
+        self._huber = None if energy.huber == 0 and energy.weights is None else energy.huber
         self._inverse_spacing = np.array([1 / h for h in spacing])
         self._norm = energy.norm_squared(space)
         self._largest = 1.0
@@ -62,8 +63,8 @@ class CompiledDual(StripDual):
         self._tau, self._step = np.zeros(3, self._dtype), np.zeros(3, self._dtype)
         self._exact_tau = np.zeros(3)
         self._betas, self._order = np.zeros(self._most, self._dtype), np.zeros(NUM_ORDERS)
-        self._windows = [np.zeros((3, 2), np.int64) for _ in self._strips]  # what to sum of each
-        self._windowed = False
+        # what to sum of each strip: all
+        self._windows = [np.array([(0, max(self._rows))] * 3, np.int64) for _ in self._strips]
         # the frame that was measured into: workers know its address and must keep it alive
         self._written: list[np.ndarray | None] = [None]
         self._key, self._jobs = next(_KEYS), list[tuple[Any, ...]]()
@@ -88,10 +89,10 @@ class CompiledDual(StripDual):
                     self._written, strip.image, strip.stored, strip.state, strip.work,
                     strip.exact if self._usual else strip.work[0], strip.edge, strip.radius,
                     self._huber, *self._kind, self._usual, self._tau, self._step, self._betas,
-                    self._exact_tau, self._inverse_spacing, strip.first, strip.last, self._order,
-                    strip.sums, strip.place, self._key,
+                    self._exact_tau, self._inverse_spacing, strip.first, strip.last, window,
+                    self._order, strip.sums, strip.place, self._key,
                 )
-                for strip in self._strips
+                for strip, window in zip(self._strips, self._windows, strict=True)
             ]  # fmt: skip
         run_together(_work, self._jobs, self._key)
 
@@ -99,7 +100,7 @@ class CompiledDual(StripDual):
         self._run(betas, share, 0.0)
 
     def _measure_alone(self, exact: bool, feasible: float, share: tuple[float, float]) -> None:
-        """Measure in the precision that is unusual, or in windows, with a smaller kernel."""
+        """Measure in the precision that is unusual, with a smaller kernel."""
         items = []
         parts = zip(self._strips, self._images, self._stored, self._windows, strict=True)
         for strip, image, stored, window in parts:
@@ -109,7 +110,7 @@ class CompiledDual(StripDual):
                     image, strip.state, stored, strip.exact if exact else strip.work[0], strip.edge,
                     strip.radius, self._huber, *self._kind, exact, self._exact_tau,
                     self._inverse_spacing, feasible, first, last,
-                    window if self._windowed else None, strip.sums, 0, strip.place,
+                    window, strip.sums, 0, strip.place,
                 )
             )  # fmt: skip
         run_together(_measure, items)
@@ -168,11 +169,11 @@ class CompiledDual(StripDual):
         for strip, part in zip(self._strips, self._windows, strict=True):
             part[:] = whole
             part[moved] -= strip.start // self._unit
-        self._windowed = True
         try:
             return self._sums(feasible)
         finally:
-            self._windowed = False
+            for part in self._windows:
+                part[:] = (0, max(self._rows))
 
     def _sums(self, feasible: float | None) -> list[float]:
         """The largest norm of the flux, and the certificate's sums (see `kernels_measure`).
@@ -185,7 +186,7 @@ class CompiledDual(StripDual):
         total, top = [0.0] * NUM_SUMS, 0.0
         units = self._rows[0] // self._unit // len(self._strips)
         # each stretch evaluates a row or plane more than it sums
-        size, usual = self._strips[0].stored.size, exact is self._usual and not self._windowed
+        size, usual = self._strips[0].stored.size, exact is self._usual
         stretches = shares((4 + self._waiting.size) * size, max(units // 4, 1))
         if not usual or len(stretches) > 1:
             self._finish()

@@ -13,7 +13,8 @@ NUM_ORDERS = 7
 @kernel
 def work_on(
     image, stored, state, work, rows, edge, radius, huber, volume, separate, counted, exact, tau,
-    step, betas, exact_tau, gradient, first, last, order, sums, place, key, flags, member, ticket,
+    step, betas, exact_tau, gradient, first, last, window, order, sums, place, key, flags, member,
+    ticket,
 ):  # fmt: skip
     """Do on a strip what ``order`` says: iterations, the certificate's sums, or both.
 
@@ -24,7 +25,7 @@ def work_on(
     ----------
     image, stored, state, work, edge, radius, volume, separate, counted, tau, step, betas
         See `sweep`.
-    rows, huber, exact, exact_tau, gradient, sums, place
+    rows, huber, exact, exact_tau, gradient, window, sums, place
         See `measure`; ``exact_tau`` is its ``tau``.
     first, last : int
         The strip's own rows.
@@ -55,7 +56,7 @@ def work_on(
             measure(
                 data, state, result, rows, edge, radius, huber, volume, separate, counted, exact,
                 exact_tau, gradient, order[5], first + int(order[1] * own),
-                first + int(order[2] * own), None, sums, int(order[6]), place, None, None, None,
+                first + int(order[2] * own), window, sums, int(order[6]), place, flags[:0], 0, 0,
             )  # fmt: skip
         ticket = stay(flags, member, ticket, key)
         if ticket == 0:

@@ -38,18 +38,17 @@ def _density(square, w, huber, half_huber):
 
 
 @helper
-def _within(window, column, row, rows, volume):
-    """Whether 16 pixels are in the window (see `measure`)."""
-    if window is None:
-        return True
+def _within(window, row, rows, volume):
+    """Whether a row is in the window (see `measure`)."""
     plane = 0
     if volume is not None:
         plane, row = row // rows, row % rows
-    if plane < window[0, 0] or plane >= window[0, 1]:
-        return False
-    if row < window[1, 0] or row >= window[1, 1]:
-        return False
-    return window[2, 0] <= column < window[2, 1]
+    return (
+        window[0, 0] <= plane
+        and plane < window[0, 1]
+        and window[1, 0] <= row
+        and row < window[1, 1]
+    )
 
 
 @kernel
@@ -77,7 +76,7 @@ def measure(
         ``feasible``; else it is the stored image.
     tau, gradient : (3,), float64
         ``tau`` and 1 over the spacing along x, y and z.
-    window : (3, 2), or None for all
+    window : (3, 2)
         What is summed: first and last of planes (0 and 1 for images), rows of a plane, and columns,
         which are multiples of LANES. The last is not included.
     address : int
@@ -85,10 +84,9 @@ def measure(
     place : three ints
         Height and width of the frame, and the row of it that is row 0 of the strip.
     flags, member, ticket
-        See `team`; None as part of another kernel.
+        See `team`; no flags as part of another kernel.
     """
-    if flags is not None:
-        begin(flags, member, ticket)
+    begin(flags, member, ticket)
     height, stride = state.shape[1] - 1, state.shape[2]
     reach, wide = rows.shape[0] - 1, rows.shape[2]
     size = (height + 1) * stride
@@ -105,6 +103,7 @@ def measure(
     top = none
     sums[:] = 0.0
     end = min(last + reach, height)
+    left, right = window[2, 0], window[2, 1]
     for r in range(first, last + reach):
         q = r - reach
         new, here, below = r % (reach + 1), q % (reach + 1), (q + 1) % (reach + 1)
@@ -123,6 +122,8 @@ def measure(
         change = fill(tau, 0.0)
         length, residual = change, change
         s0, s1, v0, v1, bend, dual = none, none, none, none, none, none
+        squared = r < last and _within(window, r, reach, volume)
+        summed = q >= first and _within(window, q, reach, volume)
         for j in range(0, stride, LANES):
             if r < end:
                 for c in range(channels):
@@ -140,7 +141,7 @@ def measure(
                         else:
                             for i in range(j, width):
                                 write(address, target + i, stored[c, r + 1, i])
-                    if r < last and _within(window, j, r, reach, volume):
+                    if squared and left <= j and j < right:
                         residual += (u - u1) * (u - u1)
                         if not exact:
                             u1 = u
@@ -149,7 +150,7 @@ def measure(
                     if not exact:
                         u1 = u
                     store(rows, (new * channels + c) * wide + j, u1)
-            if q >= first and _within(window, j, q, reach, volume):
+            if summed and left <= j and j < right:
                 w = one
                 if radius is not None:
                     w = convert(load(radius, own + j), rows)
@@ -211,5 +212,4 @@ def measure(
         sums[8] += total(residual)
         sums[9] += total(dual)
     sums[0] = largest(top)
-    if flags is not None:
-        stay(flags, member, ticket, 0)
+    stay(flags, member, ticket, 0)
