@@ -41,7 +41,7 @@ def test_info(photo, capsys):
     assert record["pixel_unit"] == "inch"
     expected = steepest.estimate_noise(sample("coffee")[:32, :40], channel_axis=-1)
     assert record["noise"] == pytest.approx(expected)
-    assert document["steepest"] == steepest.__version__
+    assert document["steepest"].startswith(steepest.__version__)
     assert document["threads"] >= 1
     assert main(["info", "a.png"]) == 0
     out = capsys.readouterr().out
@@ -69,7 +69,7 @@ def test_help_without_a_command(capsys):
     assert main([]) == 2
     assert "examples:" in capsys.readouterr().err
     assert main(["--version"]) == 0
-    assert capsys.readouterr().out == f"steepest {steepest.__version__}\n"
+    assert capsys.readouterr().out.startswith(f"steepest {steepest.__version__}")
 
 
 def test_every_command_and_option_has_a_help():

@@ -8,9 +8,8 @@ from importlib import import_module
 
 from cyclopts import App
 
-import steepest
-
 from .parser import Command, Family, make_program, run
+from .versions import own_version
 
 COMMANDS = (
     *("decompose", "denoise", "filter", "flow", "spectrum", "objects", "scale-map", "segment"),
@@ -61,8 +60,7 @@ Exit codes: 0 all done; 1 an image failed, or did not converge with --strict; 2 
 def make_parser(names: Sequence[str] = COMMANDS) -> App:
     """Make the program with these commands, which are imported."""
     commands = {name: _command(name) for name in names}
-    version = f"steepest {steepest.__version__}"
-    options = {"version": version, "version_flags": ["--version"]}
+    options = {"version": lambda: f"steepest {own_version()}", "version_flags": ["--version"]}
     app = make_program("steepest", commands, DESCRIPTION, **options)
     app.register_install_completion_command(help="Complete options and files with the Tab key.")
     return app

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib import metadata
 from itertools import product
 from typing import Any
 
@@ -13,7 +11,6 @@ import numpy as np
 
 import steepest
 from steepest.core.errors import InputError
-from steepest.core.threads import default_num_threads
 from steepest.core.views import Part
 from steepest.io import Image, describe_metadata
 from steepest.io.stores import StoredImage, is_store, open_store
@@ -23,6 +20,7 @@ from ..runner import Batch, Item
 from ..sources import Source
 from ..tiles import describe_store
 from ..types import OptionalImages
+from ..versions import versions
 
 _ENOUGH = 1 << 24  # pixels used to estimate the noise
 
@@ -59,16 +57,6 @@ def info(
     own = versions()
     footer = [", ".join(f"{name} {value}" for name, value in own.items())]
     return Batch(list(found.values()), work, extra=own, footer=footer)
-
-
-def versions() -> dict[str, Any]:
-    """Return the versions of steepest and the packages it uses, and the number of threads."""
-    found: dict[str, Any] = {"steepest": steepest.__version__}
-    for name in ("numba", "numpy", "pillow", "tifffile", "matplotlib", "constriction"):
-        found[name] = "not installed"
-        with suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return {**found, "python": platform.python_version(), "threads": default_num_threads()}
 
 
 def _describe_file(item: Item, image: Image) -> None:
