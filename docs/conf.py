@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sphinx.errors import ExtensionError
+from sphinx_gallery.sorting import ExplicitOrder
 
 import steepest
 
@@ -22,21 +23,20 @@ release = version = steepest.__version__
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "sphinx.ext.mathjax",
     "sphinx-mathjax-offline",  # MathJax and its fonts in the site: no page asks another host
     "sphinx.ext.viewcode",
     "sphinx_gallery.gen_gallery",
+    "sphinx_design",
+    "reference_pages",
 ]
-exclude_patterns = [
-    "_build",
-    "examples",
-    "sg_execution_times.rst",
-    "gallery/sg_execution_times.rst",
-]
+exclude_patterns = ["_build", "_templates", "examples", "**sg_execution_times.rst"]
+templates_path = ["_templates"]
 default_role = "py:obj"
 
-myst_enable_extensions = ["amsmath", "dollarmath", "deflist"]
+myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath", "deflist"]
 myst_heading_anchors = 3
 
 has_torch = importlib.util.find_spec("torch") is not None
@@ -54,13 +54,22 @@ html_title = "steepest"
 html_show_sphinx = False
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_logo = html_favicon = "_static/logo.svg"
 
+SECTIONS = (
+    *("flows", "noise", "structures", "objects", "repair", "patches", "motion", "points"),
+    *("posterior", "networks"),
+)
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
     "filename_pattern": r"/plot_",
     "ignore_pattern": r"__init__\.py" if has_torch else r"plot_\d+_(learned|layers)",
+    "subsection_order": ExplicitOrder([f"examples/{name}" for name in SECTIONS]),
     "within_subsection_order": "FileNameSortKey",
+    "backreferences_dir": "gallery/backreferences",
+    "doc_module": ("steepest",),
+    "thumbnail_size": (400, 280),
     "download_all_examples": False,
     "show_signature": False,
     "remove_config_comments": True,

@@ -2,7 +2,7 @@
 
 Name one part to draw it alone: ``effects``, ``denoised``, ``decomposition`` (what ``steepest
 decompose sample:camera`` writes, from the same calls), ``learning`` (needs torch), ``inpainting``,
-``manifold`` or ``objects``.
+``manifold``, ``objects`` or ``cards``.
 """
 
 from __future__ import annotations
@@ -107,6 +107,15 @@ def draw_objects() -> None:
     save(plot.object_overlay(image, found, title="coins").figure, "objects.png", 110, 64)
 
 
+def draw_cards() -> None:
+    """The pictures on the cards of the first page."""
+    from cards_pictures import CARDS, card
+
+    (FOLDER / "cards").mkdir(exist_ok=True)
+    for name, draw in CARDS.items():
+        card(draw()).save(FOLDER / "cards" / f"{name}.jpg", quality=85, optimize=True)
+
+
 def draw_manifold() -> None:
     """Phases, orientations and tensors before and after."""
     import manifold_pictures as pictures
@@ -131,6 +140,7 @@ def main() -> None:
         "inpainting": draw_inpainting,
         "manifold": draw_manifold,
         "objects": draw_objects,
+        "cards": draw_cards,
     }
     for name in sys.argv[1:] or parts:
         parts[name]()
