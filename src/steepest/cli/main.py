@@ -47,9 +47,9 @@ steepest app photo.jpg                      bands under sliders, in a browser
 
 Notes
 -----
-Images: PNG, JPEG, BMP, TIFF (8-bit, 16-bit, float; several pages are a volume) and NPY files,
-folders of them, quoted globs ('scans/*.tif'), and the bundled sample:camera, sample:coffee and
-sample:noisy-camera.
+Images: PNG, JPEG, WebP, GIF and other pictures, TIFF (several pages are a volume), NPY, files of
+microscopes and scanners ("steepest[microscopy]"), folders of them, quoted globs ('scans/*.tif'),
+and the bundled sample:camera, sample:coffee and sample:noisy-camera.
 
 Exit codes: 0 all done; 1 an image failed, or did not converge with --strict; 2 bad usage or input;
 130 interrupted (Ctrl-C).

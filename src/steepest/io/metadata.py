@@ -35,7 +35,8 @@ class Metadata:
     ``resolution`` is the number of pixels per ``unit`` along x and y, and ``z_step`` is the
     distance between slices in ``unit``. ``unit`` is "inch", "cm", "mm", "µm", ..., or "" if
     unknown. ``orientation`` is that of the file as EXIF numbers it; pixels are upright, and results
-    are written so. ``flavour`` is "imagej" or "ome" for TIFF files of these programs. ``extra``
+    are written so. ``changed`` says what else was changed on reading, such as the kind of numbers.
+    ``flavour`` is "imagej" or "ome" for TIFF files of these programs. ``extra``
     holds program-specific metadata: the ImageJ entries, or the OME-XML under the key "xml".
     ``tags`` holds other TIFF tags that are kept, as (code, type, count, value). ``lost`` names the
     metadata of the file that are not kept. Metadata do not affect any computation. Resolutions
@@ -48,6 +49,7 @@ class Metadata:
     icc_profile: bytes | None = None
     exif: bytes | None = None
     orientation: int = 1
+    changed: tuple[str, ...] = ()
     gamma: float | None = None
     text: tuple[tuple[str, str], ...] = ()
     description: str = ""

@@ -74,7 +74,8 @@ def versions() -> dict[str, Any]:
 def _describe_file(item: Item, image: Image) -> None:
     array, about, sizes = image.array, image.metadata, image.pixel_size
     item.describe(image)
-    item.report("format", image.format + (f" ({about.flavour})" if about.flavour else ""))
+    writer = f" ({about.flavour})" if about.flavour and image.format == "tiff" else ""
+    item.report("format", image.format + writer)
     names = {"T": "pages (processed one by one)", "Z": "z", "Y": "y", "X": "x", "C": "channels"}
     item.report("axes", ", ".join(names[axis] for axis in image.axes))
     bad = int(array.size - np.isfinite(array).sum())
@@ -82,6 +83,8 @@ def _describe_file(item: Item, image: Image) -> None:
     words = f"{bad} NaN or infinite values" if bad else f"{low:g} to {high:g}"
     if array.dtype == np.uint16 and 8 < (bits := int(high or 0).bit_length()) < 16:
         words += f" (perhaps {bits}-bit data: --range 0 {2**bits - 1})"
+    if any("int" in each for each in about.changed):
+        words += f" (--range {low:g} {high:g} makes them 0 to 1)"
     item.report("range", words, range=[low, high])
     words = "not stated"
     if sizes is not None:
