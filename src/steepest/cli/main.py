@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -16,7 +17,9 @@ COMMANDS = (
     *("decompose", "denoise", "filter", "flow", "spectrum", "objects", "scale-map", "segment"),
     *("patches", "superresolve", "deblur", "phase", "orientations", "inpaint", "mask"),
     *("stipple", "strain", "magnify", "morph", "compress", "decompress", "learn", "app", "info"),
+    "compile",
 )
+logging.getLogger("steepest").addHandler(logging.NullHandler())  # compiling is shown in the bar
 DESCRIPTION = """\
 Certified total variation flow.
 
@@ -77,5 +80,7 @@ def _command(name: str) -> Command | Family:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a ``steepest`` command and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
     one = words[0] if words and words[0] in COMMANDS else None
     return run(make_parser(COMMANDS if one is None else [one]), words)

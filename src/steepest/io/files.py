@@ -24,7 +24,7 @@ from . import npy, raster, tiff
 from .image import Image, Request, check_dtype, check_pixels
 from .microscopes import microscope_reader
 from .outputs import OutputSet, open_output
-from .paths import SUFFIXES, check_kind, check_path
+from .paths import SUFFIXES, check_kind, check_path, near_file
 from .pictures import picture_opener
 from .samples import sample_bytes
 
@@ -132,6 +132,8 @@ def decoding(name: str) -> Iterator[None]:
         raise
     except MemoryError:
         raise InputError(f"{name}: not enough memory to read this file") from None
+    except FileNotFoundError as error:
+        raise InputError(f"{name}: {error.strerror}{near_file(name)}") from error
     except OSError as error:
         reason = error.strerror or f"damaged or not readable ({_first_line(error)})"
         raise InputError(f"{name}: {reason}") from error

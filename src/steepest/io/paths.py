@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from steepest.core.errors import InputError
-from steepest.core.numbers import check_flag
+from steepest.core.numbers import check_flag, nearest
 
 SUFFIXES = {
     **{".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"},
@@ -77,6 +77,16 @@ def check_kind(path: str | os.PathLike[str], kind: str) -> str:
     else:
         reason = f"the name of {article}{kind} needs a suffix"
     raise InputError(f"{name}: {reason}; allowed are names ending in {', '.join(allowed)}")
+
+
+def near_file(path: str | os.PathLike[str]) -> str:
+    """What is added to the error about a file that does not exist: a name like it, if any."""
+    folder = Path(path).parent
+    try:
+        names = [each.name for each in folder.iterdir()]
+    except OSError:
+        return "" if folder == folder.parent else near_file(folder)
+    return nearest(Path(path).name, names)
 
 
 def names_a_file(path: str | os.PathLike[str]) -> bool:
