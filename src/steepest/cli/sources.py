@@ -99,8 +99,11 @@ class Source:
         return path / self.below
 
     def _check(self, path: Path, kind: str) -> Path:
-        if self.large and names_a_file(path):
-            raise InputError(f"{path}: results of tiles are Zarr stores; give a name in .zarr")
+        if self.large and names_a_file(path) and path.suffix.lower() not in (".tif", ".tiff"):
+            raise InputError(
+                f"{path}: results of tiles are Zarr stores or TIFF files; give a name in .zarr or "
+                ".tif"
+            )
         if kind and not self.large:
             check_kind(path, kind)
         return path

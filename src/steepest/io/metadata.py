@@ -72,6 +72,17 @@ class Metadata:
         values = tuple(sizes.get(axis) for axis in axes if axis in sizes)
         return values if any(value is not None for value in values) else None
 
+    def lengths(self, axes: str) -> tuple[tuple[float | None, ...] | None, str]:
+        """The pixel size along ``axes`` and its unit, in micrometres where these are meant."""
+        sizes, unit = self.pixel_size(axes), self.unit
+        known = [size for size in sizes or () if size]
+        if unit in ("", "pixel", "pixels") and all(size == 1 for size in known):
+            return None, unit  # what programs write that know no size
+        if unit == "cm" and max(known, default=1) < 0.01:
+            # the smallest unit that plain TIFF files know
+            return tuple(size and 1e4 * size for size in sizes or ()), "\u00b5m"
+        return sizes, "\u00b5m" if UNITS.get(unit, (0, ""))[1] == "micrometer" else unit
+
     def without_display(self) -> Metadata:
         """Return a copy without ImageJ's display range, for images whose values have changed."""
         shown = {"min", "max", "Ranges"}

@@ -54,7 +54,7 @@ WORK: Mapping[str, tuple[str, ...]] = {
 
 
 def compile(*, quiet: Annotated[bool, Parameter(alias="-q")] = False) -> int:
-    """Compile everything once, for containers and classrooms.
+    """Compile everything that commands use, for containers and classrooms.
 
     The compiled code is kept beside the package, or in numba's folder in your home directory, and
     later commands start at once. It takes some minutes; what is compiled already is not compiled
