@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from io import StringIO
+from itertools import product
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from types import SimpleNamespace
@@ -24,33 +25,31 @@ from ..progress import progress
 
 _KINDS = ("grey.png", "colour.png", "volume.tif", "double.npy")
 _PHOTOS = ("camera", "coffee")
-_ONE = "denoise {} --strength 0.01"
-WORK: Mapping[str, tuple[str, ...]] = {
-    "denoise": (*map(_ONE.format, _KINDS), "denoise noisy.png", "denoise noisy-colour.png"),
-    "flow": tuple(f"flow {kind} --times 0.02" for kind in _KINDS),
-    **{
-        f"energy {name}": tuple(f"{_ONE} --energy {name}".format(kind) for kind in _KINDS[:2])
-        for name in energies()
+WORK: Sequence[str] = (
+    *(f"denoise {image} --strength 0.01" for image in _KINDS),
+    *("denoise noisy.png", "denoise noisy-colour.png"),
+    *(f"flow {image} --times 0.02" for image in _KINDS),
+    *(
+        f"denoise {image} --strength 0.01 --energy {name}"
+        for name, image in product(energies(), _KINDS[:2])
         if name != "tv"
-    },
-    "decompose": ("decompose grey.png --no-figures", "filter colour.png --low-pass 0.1"),
-    "objects": ("objects grey.png", "objects volume.tif"),
-    "segment": ("segment grey.png --objects", "segment grey.png --classes 3"),
-    **{
-        f"inpaint by {name}": tuple(
-            f"inpaint {kind} --unknown hole.png --method {name}" for kind in _KINDS[:2]
-        )
-        for name in METHODS
-    },
-    "mask": ("mask grey.png --tonal", "mask colour.png --tonal"),
-    "compress": ("compress grey.png", "decompress grey.stp again.png"),
-    "stipple": ("stipple grey.png --points 300 -o dots.svg",),
-    "strain": ("strain grey.png moved.png -o strain", "morph grey.png moved.png"),
-    "phase": ("phase phase.npy --strength 0.35",),
-    "orientations": ("orientations sample:nickel --strength 0.1 --tol 0.5",),
-    "patches": ("patches fit grey.png -o p.stpm", "denoise noisy.png --model p.stpm"),
-}
-"""What is compiled, and small examples that use it."""
+    ),
+    *("decompose grey.png --no-figures", "filter colour.png --low-pass 0.1"),
+    *("objects grey.png", "objects volume.tif"),
+    *("segment grey.png --objects", "segment grey.png --classes 3"),
+    *(
+        f"inpaint {image} --unknown hole.png --method {name}"
+        for name, image in product(METHODS, _KINDS[:2])
+    ),
+    *("mask grey.png --tonal", "mask colour.png --tonal"),
+    *("compress grey.png", "decompress grey.stp again.png"),
+    "stipple grey.png --points 300 -o dots.svg",
+    *("strain grey.png moved.png -o strain", "morph grey.png moved.png"),
+    "phase phase.npy --strength 0.35",
+    "orientations sample:nickel --strength 0.1 --tol 0.5",
+    *("patches fit grey.png -o p.stpm", "denoise noisy.png --model p.stpm"),
+)
+"""Small examples that use what is compiled."""
 
 
 def compile(*, quiet: Annotated[bool, Parameter(alias="-q")] = False) -> int:
@@ -80,15 +79,14 @@ def compile(*, quiet: Annotated[bool, Parameter(alias="-q")] = False) -> int:
 
     code, start = OK, perf_counter()
     with _examples(), progress("compile", enabled=not quiet) as on_step:
-        for number, (name, commands) in enumerate(WORK.items()):
+        for number, command in enumerate(WORK, 1):
             if on_step is not None:
-                on_step(SimpleNamespace(stage=name, step=number + 1, num_steps=len(WORK) + 1))
-            for command in commands:
-                with redirect_stderr(StringIO()) as said:
-                    done = main([*shlex.split(command), "--overwrite", "--quiet"])
-                if done != OK and not quiet:
-                    print(f"left out: {command}: {said.getvalue().strip()}")
-                code = max(code, done)
+                on_step(SimpleNamespace(step=number, num_steps=len(WORK) + 1))
+            with redirect_stderr(StringIO()) as said:
+                done = main([*shlex.split(command), "--overwrite", "--quiet"])
+            if done != OK and not quiet:
+                print(f"left out: {command}: {said.getvalue().strip()}")
+            code = max(code, done)
     if not quiet:
         print(f"compiled in {perf_counter() - start:.0f} s")
     return FAILED if code else OK
