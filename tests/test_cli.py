@@ -318,7 +318,7 @@ def test_nothing_is_half_written(photo, capsys, monkeypatch):
         (["denoise", "sample:camera", "-o", "a.zarr"], ["a.zarr", "with --memory"]),
         (["decompose", "sample:camera", "-o", "a.zarr"], ["a.zarr", "with --memory"]),
         (["denoise", "sample:camera", "-o", "a.zarr", "--memory", "1GB"], ["leave out --memory"]),
-        (["denoise", "."], ["no PNG, JPEG, BMP, TIFF or NPY file"]),
+        (["denoise", "."], ["no image file"]),
         (["denoise", "sample:nobody"], ["nobody", "camera, coffee"]),
         (["denoise"], ["IMAGE", "steepest denoise --help"]),
         (["denoise", "x.png", "--strength", "much"], ["'much' is not a number"]),

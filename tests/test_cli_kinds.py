@@ -15,8 +15,8 @@ from steepest.io import check_kind, write_image
 WRONG = [
     ("denoise a.png -o out.csv", "an image cannot be written to a .csv file"),
     ("denoise a.png -o out.stp", "a .stp file; allowed are names ending in .png, .jpg"),
-    ("denoise a.png -o out.gif", "a .gif file"),
-    ("denoise a.png -o out.BMP", "BMP files are read, not written"),
+    ("denoise a.png -o out.gif", ".gif files are read, not written"),
+    ("denoise a.png -o out.BMP", ".bmp files are read, not written"),
     ("denoise a.png b.png -o out.csv", "a folder is needed for several images"),
     ("filter a.png --low-pass 0.1 -o out.csv", "an image cannot be written"),
     ("flow a.png --times 0.1 -o out.stp", "an image cannot be written"),

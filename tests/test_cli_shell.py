@@ -58,7 +58,7 @@ def test_help_teaches_by_valid_examples(capsys):
         lines = capsys.readouterr().out.splitlines()
         assert max(map(len, lines)) <= 100
         examples = [line.strip() for line in lines if line.startswith("  steepest ")]
-        assert len(examples) >= 3
+        assert len(examples) >= 2
         for example in examples:
             assert len(example) <= 78  # on any terminal
             command = shlex.split(example.split("  ")[0])[1:]
@@ -313,3 +313,57 @@ def test_info_has_a_word_on_data_of_fewer_than_16_bits(here, capsys):
         assert main(["info", "a.npy"]) == 0
         out = capsys.readouterr().out
         assert word in out if word else "--range" not in out
+
+
+def test_compiling_is_said_once_in_python(monkeypatch, caplog):
+    import numba
+
+    from steepest.core.compiled import notice
+
+    monkeypatch.setattr(notice, "told", False)
+    for module in ("other", "steepest.made", "steepest.made"):
+        names = {"__name__": module}
+        exec("def function(x):\n    return x + 1", names)
+        numba.njit(names["function"])(1)
+    assert [each.name for each in caplog.records] == ["steepest"]
+    assert "'steepest compile' compiles everything" in caplog.text
+
+
+@pytest.mark.usefixtures("here")
+def test_compile_runs_examples_of_every_kind(monkeypatch, capsys):
+    """Every command of its table is one that exists, and works in any folder."""
+    from steepest.cli.commands import compile as module
+
+    app = make_parser()
+    for command in module.WORK:
+        words = [*shlex.split(command), "--overwrite", "--quiet"]
+        app.parse_args(words, exit_on_error=False, print_error=False)
+    few = ("flow grey.png --times 0.02", "flow absent.png --times 1")
+    monkeypatch.setattr(module, "WORK", few)
+    assert main(["compile"]) == 1
+    out = capsys.readouterr().out
+    assert "left out: flow absent.png --times 1: steepest: error: absent.png: no such file" in out
+    assert os.listdir() == []
+
+
+def test_help_is_a_command_too(capsys):
+    assert main(["help", "denoise"]) == 0
+    assert capsys.readouterr().out.startswith("Usage: steepest denoise")
+
+
+@pytest.mark.usefixtures("photo")
+def test_files_and_samples_that_were_meant(capsys):
+    for name, meant in (("foto.png", "photo.png"), ("sample:camra", "camera")):
+        assert main(["denoise", name]) == 2
+        assert one_error(capsys).endswith(f"Did you mean {meant}?\n")
+    assert main(["inpaint", "photo.png", "--unknown", "phot.png"]) == 2
+    assert "Did you mean photo.png?" in one_error(capsys)
+
+
+@pytest.mark.usefixtures("photo")
+def test_noise_in_grey_values_is_told_from_noise_in_the_unit_range(capsys):
+    assert main(["denoise", "photo.png", "--sigma", "25"]) == 2
+    assert "25 of 255 is 0.098" in one_error(capsys)
+    np.save("holes.npy", np.where(np.eye(20) > 0, np.nan, 0.5))
+    assert main(["denoise", "holes.npy"]) == 2
+    assert "(steepest inpaint IMAGE fills in" in one_error(capsys)

@@ -80,6 +80,7 @@ FILES: dict[str, Callable[[Path], None]] = {
     "progressive.jpg": pillow(COLOUR, progressive=True),
     "colour.bmp": pillow(COLOUR),
     "runs.bmp": runs,
+    **{f"a.{kind}": pillow(COLOUR) for kind in ("gif", "webp", "avif", "jp2", "ppm")},
     "a.npy": lambda path: np.save(path, COLOUR),
 }
 

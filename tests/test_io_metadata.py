@@ -255,7 +255,6 @@ def test_what_imagej_cannot_hold_is_named(tmp_path: Path) -> None:
 
 def test_tags_are_kept_or_named(tmp_path: Path) -> None:
     kept = [
-        (274, 3, 1, 6, True),
         (306, 2, 20, "2026:11:22 15:00:00", True),
         (315, 2, 0, "Ann", True),
         (33550, 12, 3, (0.5, 0.5, 0.0), True),

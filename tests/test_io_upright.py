@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image as Pillow
 from PIL import ImageOps
 
@@ -39,6 +40,27 @@ def test_pictures_are_read_and_written_upright(tmp_path, name, orientation):
         assert copy.getexif()[MAKE] == "A camera"
         again = np.asarray(ImageOps.exif_transpose(copy)).astype(int)
     np.testing.assert_allclose(again, upright, atol=8 if name == "a.jpg" else 0)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("compression", ["raw", "jpeg"])
+def test_tiff_files_are_read_and_written_upright(tmp_path, orientation, compression):
+    upright = photograph(tmp_path / "a.png", orientation)
+    options = {"dpi": (300, 150), "compression": compression, "quality": 100}
+    photograph(tmp_path / "a.tif", orientation, **options)
+    image = read_image(tmp_path / "a.tif")
+    lossy = 8 if compression == "jpeg" else 0
+    np.testing.assert_allclose(image.array.astype(int), upright, atol=lossy)
+    assert image.metadata.resolution == ((150, 300) if orientation > 4 else (300, 150))
+    write_image(tmp_path / "b.tif", image)
+    again = read_image(tmp_path / "b.tif")
+    np.testing.assert_array_equal(again.array, image.array)
+    assert again.metadata.orientation == 1
+    labels = image.array[..., 0].astype(np.int32)
+    tags = [(ORIENTATION, 3, 1, orientation, True)]
+    tifffile.imwrite(tmp_path / "m.tif", labels, extratags=tags, metadata=None)
+    turned = read_image(tmp_path / "m.tif").array
+    np.testing.assert_array_equal(read_labels(tmp_path / "m.tif"), turned)
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 700])

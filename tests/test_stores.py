@@ -17,6 +17,7 @@ from cases.tiled_work import Killed, killed
 from steepest import InputError
 from steepest.cli.main import main
 from steepest.core.views import Part
+from steepest.io import read_image, write_image
 from steepest.tiled.pass_job import PassJob
 
 zarr = pytest.importorskip("zarr", reason="zarr is not installed (pip install 'steepest[zarr]')")
@@ -378,7 +379,7 @@ def test_images_do_not_depend_on_those_before(tmp_path, monkeypatch, capsys, com
             "--sigma: not with --strength",
         ),
         (["flow", "a.zarr", "--times", "0.1", "--accuracy", "50"], "--accuracy: not available"),
-        (["flow", "a.zarr", "--times", "0.1", "-o", "b.tif"], "are Zarr stores"),
+        (["flow", "a.zarr", "--times", "0.1", "-o", "b.jpg"], "are Zarr stores or TIFF"),
         (["flow", "a.zarr", "--times", "0.1", "--memory", "lots"], "memory='lots'"),
         (["flow", "sample:camera", "--times", "0.1", "--work", "w"], "--work: only for"),
         (["spectrum", "a.zarr"], "is a Zarr store"),
@@ -399,6 +400,48 @@ def test_errors_are_said_in_one_line(tmp_path, monkeypatch, capsys, arguments, m
     assert message in error
     assert error.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]
+
+
+@pytest.mark.parametrize("shape", [(300, 270), (3, 90, 280), (4, 200, 210)])
+def test_tiles_become_a_tiled_tiff(tmp_path, shape):
+    """The same pixels as in a store, in grey, in colour and in volumes; nothing else remains."""
+    image, axes = picture(shape), "yx" if len(shape) == 2 else "cyx" if shape[0] == 3 else "zyx"
+    rgb = np.moveaxis(image, 0, -1) if axes == "cyx" else image
+    size = {"resolution": (20_000, 20_000), "resolutionunit": "CENTIMETER"}
+    kind = {"photometric": "rgb" if axes == "cyx" else "minisblack"}
+    tifffile.imwrite(tmp_path / "a.tif", rgb, **size, **kind)
+    for name in ("o.zarr", "new/o.tif"):
+        assert run("denoise", tmp_path / "a.tif", "--strength", 0.1, "--memory", "100MB",
+                   "-o", tmp_path / name) == 0  # fmt: skip
+    out, stored_result = read_image(tmp_path / "new" / "o.tif"), open_store(tmp_path / "o.zarr")
+    expected = stored_result.array[:]
+    if "c" in stored_result.axes:
+        expected = np.moveaxis(expected, stored_result.axes.index("c"), -1)
+    np.testing.assert_array_equal(out.array, expected)
+    assert out.pixel_size[-2:] == pytest.approx((0.5, 0.5))
+    with tifffile.TiffFile(tmp_path / "new" / "o.tif") as tif:
+        assert tif.is_bigtiff
+        assert tif.pages[0].is_tiled
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tif", "new", "o.zarr"]
+    assert len(list((tmp_path / "new").iterdir())) == 1
+
+
+def test_info_lists_stores_and_compressed_images_of_a_folder(tmp_path, capsys):
+    pytest.importorskip("constriction")
+    stored(tmp_path / "a.zarr", picture((70, 80)), "yx")
+    write_image(tmp_path / "b.png", picture((48, 64)).astype(np.uint8))
+    assert (
+        run("compress", tmp_path / "b.png", tmp_path / "c.stp", "--mask", "laplacian-dither") == 0
+    )
+    assert main(["info", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "3 of 3 images done" in out
+    assert f"compressed by steepest, {(tmp_path / 'c.stp').stat().st_size} bytes" in out
+    tifffile.imwrite(tmp_path / "t.tif", np.ones((8, 8), np.uint8), resolution=(4e4, 4e4),
+                     resolutionunit="CENTIMETER")  # fmt: skip
+    assert main(["info", str(tmp_path / "t.tif"), "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["results"]
+    assert (found["pixel_unit"], found["pixel_size"]) == ("µm", pytest.approx([0.25, 0.25]))
 
 
 def test_large_tiff_becomes_a_store(tmp_path):

@@ -112,7 +112,7 @@ def test_images_smaller_than_the_crops_are_passed_over():
     ("name", "message"),
     [
         ("nowhere", "data='nowhere': no such folder; allowed are"),
-        ("empty", "empty: no PNG"),
+        ("empty", "empty: no image file"),
         ("volume", "allowed are greyscale or RGB images"),
     ],
 )

@@ -194,3 +194,21 @@ def test_the_callers_arrays_are_not_written_to() -> None:
     steepest.flow(image, times, energy=steepest.TotalVariation(weights=weights), steps=3)
     steepest.denoise(image, 0.1, energy=steepest.TotalVariation(weights=weights))
     np.testing.assert_array_equal(image, IMAGE)
+
+
+def test_colours_without_a_channel_axis_are_told_of(recwarn: pytest.WarningsRecorder) -> None:
+    colour = np.linspace(0, 1, 300).reshape(10, 10, 3)
+    steepest.extinction_time(colour)
+    assert "taken for a volume; if it is in colour, give channel_axis=-1" in str(recwarn[0].message)
+    assert recwarn.pop().filename == __file__
+    steepest.extinction_time(colour, channel_axis=-1)
+    steepest.extinction_time(colour.reshape(10, 3, 10))
+    assert not recwarn.list
+
+
+def test_keywords_of_other_libraries_are_told_from_ours() -> None:
+    for denoise in (steepest.denoise, steepest.denoise_tv):
+        with pytest.raises(TypeError, match=r"'weight'. Did you mean strength\?"):
+            denoise(np.zeros((4, 4)), weight=0.1)
+        with pytest.raises(TypeError, match=r"'spacings'. Did you mean spacing\?"):
+            denoise(np.zeros((4, 4)), 0.1, spacings=2)

@@ -125,7 +125,7 @@ def test_bad_folders(
 def test_folders_without_pairs(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder"):
         open_pairs(tmp_path / "nowhere")
-    with pytest.raises(InputError, match="no PNG"):
+    with pytest.raises(InputError, match="no image file"):
         open_pairs(tmp_path)
     for name in "ab":
         save(tmp_path / f"{name}.png", photo())

@@ -324,6 +324,8 @@ class FileReading:
     """treat pages (or a 3-D array) as one volume (the default)"""
     channel_axis: Annotated[Any, word(axis, "N")] = "auto"
     """axis of a TIFF or NPY array that holds the channels; none, or auto"""
+    scene: Count | None = None
+    """which image of a file that holds several (scenes, positions), from 1"""
     max_pixels: Count = MAX_PIXELS
     """largest file to read, in pixels times channels"""
 
@@ -331,8 +333,10 @@ class FileReading:
 
     def read(self, name: str) -> Any:
         """Read an image."""
-        axis, most = self.channel_axis, self.max_pixels
-        return read_image(name, stack=self.stack, channel_axis=axis, max_pixels=most)
+        return read_image(
+            name, stack=self.stack, scene=self.scene, channel_axis=self.channel_axis,
+            max_pixels=self.max_pixels,
+        )  # fmt: skip
 
 
 @options("Reading")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,7 +41,7 @@ def read_frames(
 
     Raises `InputError` if there are fewer than two.
     """
-    how = _WithVideos(reading.volume, reading.channel_axis, reading.max_pixels)
+    how = _WithVideos(**{each.name: getattr(reading, each.name) for each in fields(_WithVideos)})
 
     def prepare(image: Image) -> Image:
         return series_of(image) if colour else grey_pages(image)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -15,7 +16,9 @@ COMMANDS = (
     *("decompose", "denoise", "filter", "flow", "spectrum", "objects", "scale-map", "segment"),
     *("patches", "superresolve", "deblur", "phase", "orientations", "inpaint", "mask"),
     *("stipple", "strain", "magnify", "morph", "compress", "decompress", "learn", "app", "info"),
+    "compile",
 )
+logging.getLogger("steepest").addHandler(logging.NullHandler())  # compiling is shown in the bar
 DESCRIPTION = """\
 Certified total variation flow.
 
@@ -46,9 +49,9 @@ steepest app photo.jpg                      bands under sliders, in a browser
 
 Notes
 -----
-Images: PNG, JPEG, BMP, TIFF (8-bit, 16-bit, float; several pages are a volume) and NPY files,
-folders of them, quoted globs ('scans/*.tif'), and the bundled sample:camera, sample:coffee and
-sample:noisy-camera.
+Images: PNG, JPEG, WebP, GIF and other pictures, TIFF (several pages are a volume), NPY, files of
+microscopes and scanners ("steepest[microscopy]"), folders of them, quoted globs ('scans/*.tif'),
+and the bundled sample:camera, sample:coffee and sample:noisy-camera.
 
 Exit codes: 0 all done; 1 an image failed, or did not converge with --strict; 2 bad usage or input;
 130 interrupted (Ctrl-C).
@@ -75,5 +78,7 @@ def _command(name: str) -> Command | Family:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a ``steepest`` command and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
     one = words[0] if words and words[0] in COMMANDS else None
     return run(make_parser(COMMANDS if one is None else [one]), words)

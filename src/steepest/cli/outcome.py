@@ -6,6 +6,11 @@ import sys
 
 from steepest.core.errors import InputError, NotConverged
 
+_IN_THE_TERMINAL = {
+    "overwrite=True": "--overwrite",
+    "steepest.inpaint(image)": "steepest inpaint IMAGE",
+}
+"""What users of the library type, and those of the command."""
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -17,7 +22,9 @@ def say_interrupted(rest: str = "") -> None:
 
 def one_line(error: BaseException) -> str:
     """Format an exception as a one-line message for users."""
-    text = " ".join(str(error).split()).replace("overwrite=True", "--overwrite")
+    text = " ".join(str(error).split())
+    for code, words in _IN_THE_TERMINAL.items():
+        text = text.replace(code, words)
     if isinstance(error, (InputError, NotConverged)):
         return text
     if isinstance(error, MemoryError):

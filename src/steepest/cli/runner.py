@@ -210,6 +210,7 @@ def describe(image: Image) -> str:
         words.append(f"{shape[-1]} channels")
     if image.metadata.orientation > 1:
         words.append("turned upright")
+    words += image.metadata.changed
     if image.alpha is not None:
         words.append("transparency kept")
     if image.axes.startswith("T"):

@@ -71,13 +71,11 @@ def _lengths(image: Any, pixel_size: str | None, choice: Spacing) -> Lengths:
             raise InputError("--pixel-size: cannot be combined with --spacing, which it includes")
         sizes, unit = _parse(pixel_size, len(image.space))
     else:
-        known, unit = image.pixel_size, image.metadata.unit
+        known, unit = image.metadata.lengths(image.space)
         none = unit in ("", "inch", "in", "pixel", "pixels")
         if known is None or None in known or none or choice.spacing not in (None, "file"):
             return Lengths(spacing, 1.0, "px")
         sizes = tuple(float(size or 0) for size in known)
-        if unit == "cm" and max(sizes) < 0.01:  # the smallest unit that plain TIFF files know
-            sizes, unit = tuple(1e4 * size for size in sizes), "\u00b5m"
     unit = "\u00b5m" if unit in _MICRONS else unit
     return Lengths(tuple(size / sizes[-1] for size in sizes), sizes[-1], unit)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from steepest.core.errors import InputError
 from steepest.io import SUFFIXES, base_name, check_kind, image_files
 from steepest.io.outputs import refuse_existing
-from steepest.io.paths import names_a_file
+from steepest.io.paths import names_a_file, near_file
 from steepest.io.stores import check_new_store, is_store
 
 SAMPLE = "sample:"
@@ -99,8 +99,11 @@ class Source:
         return path / self.below
 
     def _check(self, path: Path, kind: str) -> Path:
-        if self.large and names_a_file(path):
-            raise InputError(f"{path}: results of tiles are Zarr stores; give a name in .zarr")
+        if self.large and names_a_file(path) and path.suffix.lower() not in (".tif", ".tiff"):
+            raise InputError(
+                f"{path}: results of tiles are Zarr stores or TIFF files; give a name in .zarr or "
+                ".tif"
+            )
         if kind and not self.large:
             check_kind(path, kind)
         return path
@@ -139,7 +142,7 @@ def _expand(name: str, recursive: bool) -> tuple[Path | None, list[str]]:
     if path.is_dir():
         return path, [str(file) for file in image_files(path, recursive=recursive)]
     if not glob.has_magic(name):
-        raise InputError(f"{name}: no such file or folder")
+        raise InputError(f"{name}: no such file or folder{near_file(path)}")
     matches = _matches(name)
     files = [str(match) for match in matches if match.is_file()]
     for folder in matches:

@@ -18,6 +18,7 @@ from steepest.core.errors import InputError
 from steepest.core.views import Part
 from steepest.io.store_sets import Kind, Results, new_stores
 from steepest.io.stores import StoredImage, is_store
+from steepest.io.tiff_tiles import write_tiles
 from steepest.tiled.workspace import remove_work
 
 from .certificates import finite
@@ -68,13 +69,18 @@ def solve_large(
         keywords["solver"] = replace(solver, num_threads=solver.num_threads or threads)
     folders: list[Path] = []
     item.resources.push(partial(_remove, folders))
+    near = next(folder for folder in targets[0].absolute().parents if folder.is_dir())
+    scratch = enter(TemporaryDirectory(prefix="steepest-work-", dir=near))
+    work = tiles.work or scratch
     new = new_stores(
-        targets, image, names or list(item.files), kind, overwrite=item.outputs.overwrite
+        [_as_store(each, Path(scratch)) for each in targets],
+        image,
+        names or list(item.files),
+        kind,
+        overwrite=item.outputs.overwrite,
     )
     stores = enter(new)
     item.written, item.stores = targets, Stores(item.command, stores)
-    beside = targets[0].absolute().parent
-    work = tiles.work or enter(TemporaryDirectory(prefix="steepest-work-", dir=beside))
     results = []
     for number, place in enumerate(places):
         out: Any = stores.at(place)
@@ -85,7 +91,16 @@ def solve_large(
         which = f" ({number + 1} of {len(places)})" if len(places) > 1 else ""
         with item.progress(which) as keywords["on_step"]:
             results.append(compute(Part(image.array, place), keywords))
+    for target, store in zip(targets, stores.stores, strict=True):
+        if target.suffix != ".zarr":
+            with item.outputs.open(target) as file:
+                write_tiles(file, store)
     return results
+
+
+def _as_store(target: Path, scratch: Path) -> Path:
+    """The store of a result: itself, or a temporary one if it is going to be a TIFF file."""
+    return target if target.suffix == ".zarr" else scratch / f"{target.stem}.zarr"
 
 
 def _remove(folders: Sequence[Path], kind: Any, *rest: Any) -> None:

@@ -11,6 +11,8 @@ matter. Any other dtype is rejected with advice on how to convert it.
 from __future__ import annotations
 
 import math
+import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +42,16 @@ class Layout:
     def integer_maximum(self) -> int | None:
         """255, 65535, or None for floating-point images."""
         return _INTEGER_MAXIMUM.get(_name(self.dtype))
+
+    def scale_hint(self, value: float) -> str:
+        """What is added to the error about a grey value that is too large: its scale is [0, 1]."""
+        top = self.integer_maximum
+        if top is None or value < 1:
+            return ""
+        return (
+            f". Values of {_name(self.dtype)} images are taken as 0 to 1: "
+            f"{value:g} of {top} is {value / top:.3g}"
+        )
 
     def restore(self, array: Array, leading: int = 0) -> Array:
         """Convert ``(..., channels, *space)`` to the user's axes and dtype.
@@ -96,6 +108,8 @@ def prepare_image(
         raise InputError(f"{name} of shape {shape} has no pixels; at least one per axis is needed")
     axis = normalize_axis(channel_axis, len(shape), "channel_axis")
     num_space = len(shape) - (axis is not None)
+    if axis is None and num_space == 3 and shape[2] in (3, 4) and min(shape[:2]) > 4:
+        _warn_of_colours(shape, name)
     if not 1 <= num_space <= 3:
         raise InputError(
             f"{name} of shape {shape} with channel_axis={channel_axis} has {num_space} spatial "
@@ -125,6 +139,18 @@ def prepare_image(
         return np.ascontiguousarray(array), layout
     contiguous: Any = array
     return contiguous.contiguous(), layout
+
+
+def _warn_of_colours(shape: tuple[int, ...], name: str) -> None:
+    """Warn, where the caller's code calls this package, that an image may be one in colour."""
+    frame, level = sys._getframe(), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("steepest."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(
+        f"{name} of shape {shape} is taken for a volume; if it is in colour, give channel_axis=-1 "
+        f"(for a volume without this warning: {name}[..., None] and channel_axis=-1)",
+        stacklevel=level,
+    )
 
 
 def own_channel_axis(image: Any, channel_axis: int | None) -> int | None:

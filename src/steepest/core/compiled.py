@@ -6,10 +6,12 @@ file in the cache, which were a third of the compile time; called from Python it
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 from numba import njit
+from numba.core import event
 from numba.extending import register_jitable
 
 # NaN and infinity are respected; sums may be reordered so that they vectorise.
@@ -32,6 +34,28 @@ def _kernel(**options: Any) -> Any:
 
     return decorate
 
+
+class _Notice(event.Listener):  # type: ignore[misc]
+    """Says once in a process that it compiles, by a log record of the logger "steepest"."""
+
+    told = False
+
+    def on_start(self, event: Any) -> None:
+        ours = event.data["dispatcher"].py_func.__module__.startswith("steepest.")
+        if ours and not self.told:
+            self.told = True
+            logging.getLogger("steepest").warning(
+                "steepest compiles what it uses for the first time, which takes 3 to 30 seconds; "
+                "the compiled code is kept ('steepest compile' compiles everything; silence this "
+                "by logging.getLogger('steepest').setLevel('ERROR'))"
+            )
+
+    def on_end(self, event: Any) -> None:
+        pass
+
+
+notice = _Notice()
+event.register("numba:compile", notice)
 
 kernel = _kernel(**_OPTIONS)
 exact_kernel = _kernel()  # sums in the order in which they are written

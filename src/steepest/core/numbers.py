@@ -6,8 +6,9 @@ precision. Anything else raises an `InputError` that names the argument.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from difflib import get_close_matches
 from numbers import Real
 from typing import Any
 
@@ -104,8 +105,15 @@ def check_flag(value: Any, name: str) -> bool:
 def check_choice(value: Any, name: str, allowed: Sequence[str]) -> str:
     """Check a value that must be one of the strings ``allowed``."""
     if not isinstance(value, str) or value not in allowed:
-        raise InputError(f"{name}={value!r}; allowed is one of {', '.join(allowed)}")
+        near = nearest(value, allowed) if isinstance(value, str) else ""
+        raise InputError(f"{name}={value!r}; allowed is one of {', '.join(allowed)}{near}")
     return value
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """What is added to an error about a word that is not among these: the nearest, if any."""
+    found = get_close_matches(word, list(words), 1)
+    return f". Did you mean {found[0]}?" if found else ""
 
 
 def counted(number: int, noun: str) -> str:

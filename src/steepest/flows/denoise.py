@@ -28,6 +28,7 @@ from .tape import gradient_tape
 _TOL_BY_TILES, _MAX_ITER_BY_TILES = 1e-3, 2000  # each pass reads and writes the whole image
 
 
+@takes_options_of()
 def denoise(
     image: Any,
     strength: Any = None,

@@ -123,7 +123,7 @@ def _match_distance(
         whose = f"that of channel {index + 1}" if len(problem.parts) > 1 else "the image's own"
         raise InputError(
             f"sigma={sigma:g} is not smaller than {whose} standard deviation {deviation:g}; "
-            "nothing but its mean would remain"
+            f"nothing but its mean would remain{problem.layout.scale_hint(sigma)}"
         )
     low, high, strength = 0.0, math.inf, sigma
     previous: tuple[float, float] | None = None

@@ -7,6 +7,11 @@ from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Any, TypeVar, cast
 
+from ..core.numbers import nearest
+
+_ELSEWHERE = {"weight": "strength", "lam": "strength", "multichannel": "channel_axis"}
+"""Keywords of other libraries, and ours."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -18,7 +23,7 @@ def takes_options_of(
     Use this decorator for a function that passes ``**options`` on to ``functions``, all but those
     ``without`` a meaning for it.
     `inspect.signature`, editors and ``help`` then list the allowed options, and the list is written
-    only once.
+    only once. Errors about other options name the nearest.
     """
 
     def decorate(function: F) -> F:
@@ -32,8 +37,10 @@ def takes_options_of(
         @wraps(function)
         def bound(*arguments: Any, **options: Any) -> Any:
             for name in options.keys() - kept.keys():
+                own_name = _ELSEWHERE.get(name, "")
+                near = f". Did you mean {own_name}?" if own_name in kept else nearest(name, kept)
                 raise TypeError(
-                    f"{function.__name__}() got an unexpected keyword argument {name!r}"
+                    f"{function.__name__}() got an unexpected keyword argument {name!r}{near}"
                 )
             return function(*arguments, **options)
 

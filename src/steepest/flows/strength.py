@@ -170,7 +170,7 @@ def _check_level(models: list[NoiseModel], part: np.ndarray, index: int, problem
         whose += f" number {item + 1} of the batch" if problem.num_items > 1 else ""
         raise InputError(
             f"noise (sigma) {sigma / problem.scale:g} is too large: the standard deviation of "
-            f"{whose} is {most / problem.scale:g}"
+            f"{whose} is {most / problem.scale:g}{problem.layout.scale_hint(sigma / problem.scale)}"
         )
 
 

@@ -1,7 +1,7 @@
 """Read and write image files: PNG, JPEG, single- and multi-page TIFF, and NPY.
 
-BMP files can be read but not written. `read_orientations` reads the orientation maps (.ctf, .ang)
-of electron backscatter diffraction.
+Other formats can be read but not written: see `read_image`. `read_orientations` reads the
+orientation maps (.ctf, .ang) of electron backscatter diffraction.
 
 >>> from steepest.io import read_image, write_image
 >>> photo = read_image("photo.png")

@@ -21,12 +21,17 @@ from steepest.core.namespace import detached, is_torch
 from steepest.core.numbers import check_choice, check_count, check_flag
 
 from . import npy, raster, tiff
-from .image import Image, check_dtype, check_pixels
+from .image import Image, Request, check_dtype, check_pixels
+from .microscopes import microscope_reader
 from .outputs import OutputSet, open_output
-from .paths import SUFFIXES, check_kind, check_path
+from .paths import SUFFIXES, check_kind, check_path, near_file
+from .pictures import picture_opener
 from .samples import sample_bytes
 
-_ALLOWED = "PNG, JPEG, BMP, TIFF and NPY files"
+_ALLOWED = (
+    "pictures (PNG, JPEG, BMP, GIF, WebP, AVIF, JPEG 2000, PNM, HEIC), TIFF, NPY, DICOM, NIfTI, "
+    "CZI, LIF and ND2 files"
+)
 _DTYPES = {
     "png": ("uint8", "uint16"),
     "jpeg": ("uint8",),
@@ -39,15 +44,21 @@ def read_image(
     path: str | os.PathLike[str],
     *,
     stack: str = "auto",
+    scene: int | None = None,
     channel_axis: int | str | None = "auto",
     max_pixels: int = MAX_PIXELS,
 ) -> Image:
-    """Read a PNG, JPEG, BMP, TIFF or NPY file, or a bundled photograph ("sample:camera").
+    """Read an image file, or a bundled photograph ("sample:camera").
 
-    8-bit, 16-bit and floating-point values are returned as stored. Palette images are converted to
-    RGB and 1-bit images to uint8. For 8-bit ImageJ files with a look-up table, the grey values are
-    returned. Transparency is stored in `Image.alpha`. Photographs taken with the camera on its side
-    (EXIF) are turned upright, and written upright.
+    Files are PNG, JPEG, BMP, GIF, WebP, AVIF, JPEG 2000, PNM, TIFF and NPY, with the extra
+    ``microscopy`` also DICOM, NIfTI, CZI, LIF and ND2, and with the package pillow-heif also HEIC.
+
+    8-bit, 16-bit and floating-point values are returned as stored; other whole numbers (CT values,
+    counts) as float32 or float64 of the same value. Palette images and CMYK are converted to RGB
+    and 1-bit images to uint8. For 8-bit ImageJ files with a look-up table, the grey values are
+    returned. Transparency is stored in `Image.alpha`. Images taken with the camera on its side
+    (EXIF) are turned upright, and written upright. ``metadata.changed`` says what was converted.
+    The frames of an animation are time points.
 
     Parameters
     ----------
@@ -55,6 +66,8 @@ def read_image(
         How to interpret the pages of a file, or the first axis of a 3-D array. "volume": as one
         3-D image. "pages": as separate images. "auto": as a volume, unless the file states that
         the pages are time points.
+    scene
+        Which image is read if a file holds several (scenes, positions), counted from 1.
     channel_axis
         The axis of the stored array that holds the channels, or None if there is none. "auto" uses
         the information in the file; for NPY files, a last axis of length 3 or 4 holds channels.
@@ -74,25 +87,26 @@ def read_image(
     if not whole and not known:
         raise InputError(f"channel_axis={channel_axis!r}; allowed are integers, None and 'auto'")
     check_choice(stack, "stack", ("auto", "volume", "pages"))
-    most = check_count(max_pixels, "max_pixels")
+    number = None if scene is None else check_count(scene, "scene")
+    request = Request(stack, channel_axis, check_count(max_pixels, "max_pixels"), number)
     data = sample_bytes(name[7:]) if name.startswith("sample:") else None
     with decoding(name), BytesIO(data) if data is not None else open(name, "rb") as file:
-        return _reader(file, name)(file, name, stack, channel_axis, most)
+        return _reader(file, name)(file, name, request)
 
 
 def decode_image(data: bytes, name: str = "image", *, max_pixels: int = MAX_PIXELS) -> Image:
     """Decode the contents of an image file that is in memory, such as an upload.
 
-    ``name`` is used in error messages and becomes the name of the image; no file is open_output.
+    ``name`` is used in error messages and becomes the name of the image; no file is opened.
 
     Raises
     ------
     InputError
         As in `read_image`.
     """
-    most = check_count(max_pixels, "max_pixels")
+    request = Request(max_pixels=check_count(max_pixels, "max_pixels"))
     with decoding(name), BytesIO(data) as file:
-        return _reader(file, name)(file, name, "auto", "auto", most)
+        return _reader(file, name)(file, name, request)
 
 
 def encode_image(image: Image, name: str) -> bytes:
@@ -118,6 +132,8 @@ def decoding(name: str) -> Iterator[None]:
         raise
     except MemoryError:
         raise InputError(f"{name}: not enough memory to read this file") from None
+    except FileNotFoundError as error:
+        raise InputError(f"{name}: {error.strerror}{near_file(name)}") from error
     except OSError as error:
         reason = error.strerror or f"damaged or not readable ({_first_line(error)})"
         raise InputError(f"{name}: {reason}") from error
@@ -128,14 +144,16 @@ def decoding(name: str) -> Iterator[None]:
 
 
 def _reader(file: BinaryIO, name: str) -> Callable[..., Image]:
-    head = file.read(8)
+    head = file.read(12)
     file.seek(0)
-    if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM")):
-        return raster.read
+    if reader := microscope_reader(file, name):
+        return reader
     if head[:4] in tiff.MAGIC:
         return tiff.read
     if head.startswith(b"\x93NUMPY"):
         return npy.read
+    if picture_opener(head):
+        return raster.read
     what = "an empty file" if not head else "not a supported image file"
     raise InputError(f"{name}: {what}; allowed are {_ALLOWED}")
 
@@ -200,7 +218,7 @@ def write_image(
     name, overwrite = check_path(path), check_flag(overwrite, "overwrite")
     if not isinstance(image, Image):
         values = check_field(image, "image") if is_torch(image) else as_array(image, "image")
-        image = npy.from_array(np.asarray(detached(values)), name, "auto", "auto")
+        image = npy.from_array(check_pixels(np.asarray(detached(values)), name), name)
     kind = check_target(path, image)
     with open_output(name, overwrite, outputs) as file:
         _write(file, image, kind)

@@ -10,11 +10,39 @@ import numpy as np
 
 from steepest.core.arrays import Layout, check_field
 from steepest.core.errors import InputError
+from steepest.core.limits import MAX_PIXELS
 from steepest.core.namespace import detached
 
 from .metadata import Metadata
 
 DTYPES = ("uint8", "uint16", "float32", "float64")
+_MOST = {"float32": 2**24, "float64": 2**53}  # up to which all whole numbers are exact
+
+
+@dataclass(frozen=True)
+class Request:
+    """How a file is to be read: the arguments of `read_image`."""
+
+    stack: str = "auto"
+    channel_axis: int | str | None = "auto"
+    max_pixels: int = MAX_PIXELS
+    scene: int | None = None
+
+    def choose(self, scenes: Sequence[str], name: str) -> int:
+        """The index of the image that is read, of those of a file with these names."""
+        count = len(scenes)
+        if self.scene is None and count > 1:
+            listed = "; ".join(f"{k}: {each}" for k, each in enumerate(scenes[:20], 1))
+            more = "" if count <= 20 else "; ..."
+            raise InputError(
+                f"{name}: holds {count} images ({listed}{more}); choose one by --scene N (scene=N)"
+            )
+        if not 1 <= (self.scene or 1) <= count:
+            raise InputError(f"{name}: scene={self.scene}; the file holds {count}, from 1")
+        return (self.scene or 1) - 1
+
+
+ANY = Request()
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,6 +193,35 @@ def check_pixels(array: np.ndarray, name: str) -> np.ndarray:
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
 
 
+def _as_stored(array: np.ndarray, name: str) -> tuple[np.ndarray, str]:
+    """An array of another dtype as one of ``DTYPES`` with the same values, and what was done."""
+    kind = array.dtype
+    if kind.kind == "b":
+        return array.astype(np.uint8) * np.uint8(255), ""
+    if kind.kind not in "iu" or kind.name in DTYPES or array.size == 0:
+        return (array.astype(np.float32), "float16 as float32") if kind == "f2" else (array, "")
+    largest = max(int(array.max()), -int(array.min()))
+    wide = next((each for each, most in _MOST.items() if largest <= most), None)
+    if wide is None:
+        raise InputError(f"{name}: holds {kind} values up to {largest}; allowed is up to 2^53")
+    return array.astype(wide), f"{kind.name} as {wide}"
+
+
+def file_axes(stored: str, stack: str, name: str) -> str:
+    """Convert axis letters: samples become channels, and pages a volume or time points."""
+    stored = stored.replace("S", "C") if "C" not in stored else stored
+    pages = "".join(axis for axis in stored if axis not in "YXC")
+    if not {*"YX"} <= {*stored} or "S" in pages or (pages[1:] and pages not in ("TZ", "ZT")):
+        raise InputError(
+            f"{name}: axes {stored} are not supported; allowed are T, Z, C, Y, X (split the file, "
+            "such as with Fiji)"
+        )
+    if len(pages) == 1:
+        auto = "T" if pages == "T" else "Z"
+        stored = stored.replace(pages, {"volume": "Z", "pages": "T"}.get(stack, auto))
+    return stored
+
+
 def label_axes(
     shape: tuple[int, ...], stack: str, channel_axis: int | str | None, name: str
 ) -> str:
@@ -204,6 +261,10 @@ def assemble(
 ) -> Image:
     """Create an image of format ``kind`` from a file's array; ``extra`` channels are its alpha."""
     axes = "".join(sorted(stored_axes, key="TZYXC".index))
+    array, told = _as_stored(array, name)
+    if told:
+        metadata = notes.get("metadata", Metadata())
+        notes["metadata"] = replace(metadata, changed=(*metadata.changed, told))
     array = np.transpose(check_pixels(array, name), [stored_axes.index(axis) for axis in axes])
     alpha = None
     if extra and axes.endswith("C") and array.shape[-1] > extra:

@@ -17,7 +17,8 @@ from .files import decoding, read_image
 from .paths import check_path
 from .pictures import open_picture
 
-_JPEG_TINT = 16  # largest difference between red, green and blue in a grey JPEG file
+_TINT = 16  # largest difference between red, green and blue in a grey file that was compressed
+_LOSSY = ("jpeg", "webp", "avif", "heic", "jp2")
 
 
 def read_labels(
@@ -51,11 +52,11 @@ def read_labels(
         array, tolerance = _stored_numbers(file, name, most), 0
     if array is None:
         image = read_image(name, max_pixels=most)
-        array, tolerance = image.array, _JPEG_TINT if image.format == "jpeg" else 0
+        array, tolerance = image.array, _TINT if image.format in _LOSSY else 0
         if tolerance and not lossy:
             raise InputError(
-                f"{name}: JPEG changes the numbers in a mask; give a threshold (--threshold 128, "
-                "lossy=True), or save the mask as PNG or TIFF"
+                f"{name}: {image.format.upper()} changes the numbers in a mask; give a threshold "
+                "(--threshold 128, lossy=True), or save the mask as PNG or TIFF"
             )
     return _whole_numbers(_without_colours(array, name, tolerance), name)
 

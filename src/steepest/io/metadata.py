@@ -35,7 +35,8 @@ class Metadata:
     ``resolution`` is the number of pixels per ``unit`` along x and y, and ``z_step`` is the
     distance between slices in ``unit``. ``unit`` is "inch", "cm", "mm", "µm", ..., or "" if
     unknown. ``orientation`` is that of the file as EXIF numbers it; pixels are upright, and results
-    are written so. ``flavour`` is "imagej" or "ome" for TIFF files of these programs. ``extra``
+    are written so. ``changed`` says what else was changed on reading, such as the kind of numbers.
+    ``flavour`` is "imagej" or "ome" for TIFF files of these programs. ``extra``
     holds program-specific metadata: the ImageJ entries, or the OME-XML under the key "xml".
     ``tags`` holds other TIFF tags that are kept, as (code, type, count, value). ``lost`` names the
     metadata of the file that are not kept. Metadata do not affect any computation. Resolutions
@@ -48,6 +49,7 @@ class Metadata:
     icc_profile: bytes | None = None
     exif: bytes | None = None
     orientation: int = 1
+    changed: tuple[str, ...] = ()
     gamma: float | None = None
     text: tuple[tuple[str, str], ...] = ()
     description: str = ""
@@ -69,6 +71,17 @@ class Metadata:
         sizes = {"X": 1 / x if x else None, "Y": 1 / y if y else None, "Z": self.z_step}
         values = tuple(sizes.get(axis) for axis in axes if axis in sizes)
         return values if any(value is not None for value in values) else None
+
+    def lengths(self, axes: str) -> tuple[tuple[float | None, ...] | None, str]:
+        """The pixel size along ``axes`` and its unit, in micrometres where these are meant."""
+        sizes, unit = self.pixel_size(axes), self.unit
+        known = [size for size in sizes or () if size]
+        if unit in ("", "pixel", "pixels") and all(size == 1 for size in known):
+            return None, unit  # what programs write that know no size
+        if unit == "cm" and max(known, default=1) < 0.01:
+            # the smallest unit that plain TIFF files know
+            return tuple(size and 1e4 * size for size in sizes or ()), "\u00b5m"
+        return sizes, "\u00b5m" if UNITS.get(unit, (0, ""))[1] == "micrometer" else unit
 
     def without_display(self) -> Metadata:
         """Return a copy without ImageJ's display range, for images whose values have changed."""

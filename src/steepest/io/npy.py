@@ -10,14 +10,13 @@ import numpy as np
 from steepest.core.errors import InputError
 from steepest.core.limits import check_size
 
-from .image import Image, assemble, label_axes, restore_order
+from .image import ANY, Image, Request, assemble, label_axes, restore_order
 
 
-def read(
-    file: BinaryIO, name: str, stack: str, channel_axis: int | str | None, max_pixels: int
-) -> Image:
+def read(file: BinaryIO, name: str, request: Request) -> Image:
     """Read an NPY file."""
-    return from_array(load(file, name, max_pixels), name, stack, channel_axis)
+    request.choose(["image"], name)
+    return from_array(load(file, name, request.max_pixels), name, request)
 
 
 def load(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
@@ -42,9 +41,10 @@ def load(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
     return array
 
 
-def from_array(array: np.ndarray, name: str, stack: str, channel_axis: int | str | None) -> Image:
+def from_array(array: np.ndarray, name: str, request: Request = ANY) -> Image:
     """Create an image from a plain array by labelling its axes."""
-    return assemble(array, label_axes(array.shape, stack, channel_axis, name), name, "npy")
+    axes = label_axes(array.shape, request.stack, request.channel_axis, name)
+    return assemble(array, axes, name, "npy")
 
 
 def write(file: BinaryIO, image: Image) -> None:

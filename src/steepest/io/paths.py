@@ -12,15 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from steepest.core.errors import InputError
-from steepest.core.numbers import check_flag
+from steepest.core.numbers import check_flag, nearest
 
 SUFFIXES = {
     **{".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"},
     **{".tif": "tiff", ".tiff": "tiff", ".npy": "npy"},
 }
 """Formats that can be written, by suffix."""
-READ_ONLY = {".bmp": "bmp"}
-"""Formats that can be read but not written."""
+READ_ONLY = (
+    *(".bmp", ".gif", ".webp", ".avif", ".jp2", ".j2k", ".pgm", ".ppm", ".pnm", ".heic", ".heif"),
+    *(".dcm", ".nii", ".nii.gz", ".czi", ".lif", ".nd2"),
+)
+"""Suffixes of files that can be read but not written."""
 _KINDS = {
     "image": tuple(SUFFIXES),
     "series of images": (*SUFFIXES, ".mp4"),
@@ -33,8 +36,7 @@ _KINDS = {
     "dots": (".svg", ".pdf", ".png", ".csv", ".npy"),
 }
 _OTHERS = (
-    *(".gif", ".webp", ".jp2", ".heic", ".eps", ".avi", ".mp4"),
-    *(".nii", ".dcm", ".czi", ".lif", ".nd2", ".npz", ".mat", ".h5", ".hdf5"),
+    *(".eps", ".avi", ".mp4", ".npz", ".mat", ".h5", ".hdf5"),
     *(".txt", ".json", ".xml", ".xls", ".xlsx", ".zip", ".gz", ".tar", ".py"),
     *(".pt", ".pth", ".onnx", ".safetensors"),
 )  # never written, but they mark a path as a file rather than a folder
@@ -69,12 +71,22 @@ def check_kind(path: str | os.PathLike[str], kind: str) -> str:
         return suffix
     article = "" if kind == "dots" else "an " if kind[0] in "aeiou" else "a "
     if suffix in READ_ONLY:
-        reason = f"{READ_ONLY[suffix].upper()} files are read, not written"
+        reason = f"{suffix} files are read, not written"
     elif suffix:
         reason = f"{article}{kind} cannot be written to a {suffix} file"
     else:
         reason = f"the name of {article}{kind} needs a suffix"
     raise InputError(f"{name}: {reason}; allowed are names ending in {', '.join(allowed)}")
+
+
+def near_file(path: str | os.PathLike[str]) -> str:
+    """What is added to the error about a file that does not exist: a name like it, if any."""
+    folder = Path(path).parent
+    try:
+        names = [each.name for each in folder.iterdir()]
+    except OSError:
+        return "" if folder == folder.parent else near_file(folder)
+    return nearest(Path(path).name, names)
 
 
 def names_a_file(path: str | os.PathLike[str]) -> bool:
@@ -84,13 +96,13 @@ def names_a_file(path: str | os.PathLike[str]) -> bool:
 
 
 def base_name(path: str | os.PathLike[str]) -> str:
-    """Return the name of an image file without folder and suffix; ".ome.tif" is one suffix."""
+    """The name of an image file without folder and suffix; ".ome.tif" and ".nii.gz" are one."""
     base = Path(check_path(path)).stem
-    return base[:-4] if base.lower().endswith(".ome") else base
+    return base[:-4] if base.lower().endswith((".ome", ".nii")) else base
 
 
 def image_files(folder: str | os.PathLike[str], *, recursive: bool = False) -> list[Path]:
-    """List the PNG, JPEG, BMP, TIFF and NPY files in a folder, sorted by path.
+    """List the image files in a folder, sorted by path.
 
     With ``recursive``, subfolders are searched as well. Hidden files and folders are skipped.
 
@@ -102,17 +114,17 @@ def image_files(folder: str | os.PathLike[str], *, recursive: bool = False) -> l
     place = Path(check_path(folder, "folder"))
     if not place.is_dir():
         raise InputError(f"{folder}: no such folder")
-    known = {*SUFFIXES, *READ_ONLY}
+    known = (*SUFFIXES, *READ_ONLY)
     entries = place.rglob("*") if check_flag(recursive, "recursive") else place.iterdir()
     found = sorted(
         path
         for path in entries
-        if path.suffix.lower() in known
+        if path.name.lower().endswith(known)
         and path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(place).parts)
     )
     if not found:
         below = not recursive and any(path.is_dir() for path in place.iterdir())
         hint = " (subfolders are searched with --recursive, recursive=True)" if below else ""
-        raise InputError(f"{folder}: no PNG, JPEG, BMP, TIFF or NPY file in this folder{hint}")
+        raise InputError(f"{folder}: no image file in this folder{hint}")
     return found

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from importlib import import_module
 from typing import Any, BinaryIO
 
 from PIL import BmpImagePlugin, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
@@ -12,28 +14,77 @@ from steepest.core.limits import check_size
 
 _MOST_SCANS = 500  # JPEG: each scan costs as much time as a whole picture, but only a few bytes
 
-_KINDS = {
-    b"\x89P": PngImagePlugin.PngImageFile,
-    b"\xff\xd8": JpegImagePlugin.jpeg_factory,
-    b"BM": BmpImagePlugin.BmpImageFile,
-    b"II": TiffImagePlugin.TiffImageFile,
-    b"MM": TiffImagePlugin.TiffImageFile,
-}
+_JP2 = (b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  ")
+_HEIC = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+_ANIMATED = ("GIF", "WEBP", "AVIF", "PNG")
+
+
+def picture_opener(head: bytes) -> Callable[..., ImageFile.ImageFile] | None:
+    """What opens the picture that begins with these 12 bytes; None if it is no picture."""
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return PngImagePlugin.PngImageFile
+    if head.startswith(b"\xff\xd8\xff"):
+        return JpegImagePlugin.jpeg_factory  # type: ignore[return-value]
+    if head.startswith(b"BM"):
+        return BmpImagePlugin.BmpImageFile
+    if head[:4] in (b"II*\0", b"MM\0*"):
+        return TiffImagePlugin.TiffImageFile
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return _plugin("Gif")
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return _plugin("WebP")
+    if head.startswith(_JP2):
+        return _plugin("Jpeg2K")
+    if head[:1] == b"P" and head[1:2] in b"23456" and head[2:3].isspace():
+        return _plugin("Ppm")
+    if head[4:8] == b"ftyp" and head[8:12] in (b"avif", b"avis"):
+        return _plugin("Avif")
+    return _heif if head[4:8] == b"ftyp" and head[8:12] in _HEIC else None
+
+
+def _plugin(kind: str) -> Callable[..., ImageFile.ImageFile]:
+    """The class of a plugin of Pillow, imported on first use."""
+    module = import_module(f"PIL.{kind}ImagePlugin")
+    opener: Callable[..., ImageFile.ImageFile] = getattr(module, f"{kind}ImageFile")
+    return opener
+
+
+def _heif(file: BinaryIO) -> ImageFile.ImageFile:
+    """A HEIC photograph, which is upright; its decoder is not installed with this package."""
+    try:
+        from pillow_heif import HeifImageFile
+    except ModuleNotFoundError:
+        raise InputError(
+            "HEIC photographs need pillow-heif, which is not installed: pip install pillow-heif"
+        ) from None
+    picture: ImageFile.ImageFile = HeifImageFile(file)
+    return picture
+
+
+def num_frames(picture: ImageFile.ImageFile) -> int:
+    """The number of frames of an animation; 1 of other pictures."""
+    return getattr(picture, "n_frames", 1) if picture.format in _ANIMATED else 1
 
 
 def open_picture(file: BinaryIO, name: str, max_pixels: int) -> ImageFile.ImageFile:
-    """Open a PNG, JPEG, BMP or TIFF file that is whole and not too large, without decoding it.
+    """Open a picture or a TIFF file that is whole and not too large, without decoding it.
 
     ``Image.open`` is not used, because it applies a process-wide limit on the number of pixels and
     warns below that limit. The end of the file is checked here, because Pillow fills missing pixels
     with grey if any package has set ``LOAD_TRUNCATED_IMAGES``.
     """
     file.seek(0)
-    kind = _KINDS[file.read(2)]
+    opener = picture_opener(file.read(12))
+    assert opener is not None
     file.seek(0)
-    picture: ImageFile.ImageFile = kind(file)
+    try:
+        picture = opener(file)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
     channels = 3 if picture.mode in ("P", "PA") else len(picture.getbands())
     check_size((*picture.size, channels), max_pixels, f"{name}:")
+    if (frames := num_frames(picture)) > 1:
+        check_size((*picture.size, frames, 4), max_pixels, f"{name}:")
     scans, whole = 0, True
     if picture.format in ("JPEG", "MPO"):
         file.seek(0)
@@ -41,6 +92,16 @@ def open_picture(file: BinaryIO, name: str, max_pixels: int) -> ImageFile.ImageF
     elif picture.format == "PNG":
         whole = _has_last_chunk(file)
     elif picture.format == "BMP":
+        whole = _has_all_rows(file, picture)
+    elif picture.format == "WEBP":
+        file.seek(4)
+        whole = int.from_bytes(file.read(4), "little") + 8 <= file.seek(0, os.SEEK_END)
+    elif picture.format == "GIF":
+        whole = _has_trailer(file)
+    elif picture.format == "JPEG2000":
+        file.seek(-2, os.SEEK_END)
+        whole = file.read() == b"\xff\xd9"
+    elif picture.format == "PPM":
         whole = _has_all_rows(file, picture)
     if scans > _MOST_SCANS:
         raise InputError(f"{name}: has {scans} JPEG scans; allowed are {_MOST_SCANS}")
@@ -75,11 +136,28 @@ def _has_last_chunk(file: BinaryIO) -> bool:
         at += 12 + int.from_bytes(head[:4], "big")
 
 
+def _has_trailer(file: BinaryIO) -> bool:
+    """Whether a GIF file is complete, that is, whether its blocks end with the trailer."""
+    file.seek(10)
+    tables = file.read(1)[0]
+    file.seek(13 + (3 << (tables & 7) + 1 if tables & 0x80 else 0))
+    while kind := file.read(1):
+        if kind == b";":
+            return True
+        head = file.read(9 if kind == b"," else 1)  # a frame, or an extension
+        if kind == b"," and len(head) == 9:
+            file.seek((3 << (head[8] & 7) + 1 if head[8] & 0x80 else 0) + 1, os.SEEK_CUR)
+        while (length := file.read(1)) not in (b"", b"\0"):
+            file.seek(length[0], os.SEEK_CUR)
+    return False
+
+
 def _has_all_rows(file: BinaryIO, picture: ImageFile.ImageFile) -> bool:
-    """Whether a BMP file is long enough (the decoder checks run-length encoded files)."""
-    size = file.seek(0, os.SEEK_END)
-    tiles: list[Any] = picture.tile
-    return all(
-        tile.codec_name != "raw" or tile.offset + tile.args[1] * picture.height <= size
-        for tile in tiles
-    )
+    """Whether a BMP or PNM file is long enough, unless it is run-length encoded or a text."""
+    size, (width, height) = file.seek(0, os.SEEK_END), picture.size
+    tile: Any = picture.tile[0]
+    if picture.format == "PPM":
+        samples = len(picture.getbands()) * (2 if picture.mode[0] == "I" else 1)
+        row = -(-width // 8) if picture.mode == "1" else width * samples
+        return tile.codec_name == "ppm_plain" or tile.offset + row * height <= size
+    return tile.codec_name != "raw" or tile.offset + tile.args[1] * height <= size

@@ -1,4 +1,4 @@
-"""Read PNG, JPEG and BMP files and write PNG and JPEG files with Pillow.
+"""Read what Pillow reads: PNG, JPEG, GIF, WebP, ...; write PNG and JPEG files.
 
 Of PNG files with 16 bits per sample, Pillow supports only grey ones without alpha. The others are
 read, and all are written, here.
@@ -9,52 +9,94 @@ from __future__ import annotations
 import math
 import struct
 import zlib
+from dataclasses import replace
 from io import BytesIO
 from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image as Pillow
-from PIL import PngImagePlugin
+from PIL import ImageCms, ImageSequence, PngImagePlugin
 
 from steepest.core.errors import InputError
 
-from .image import Image, assemble
+from .image import Image, Request, assemble
 from .metadata import Metadata
-from .pictures import open_picture
+from .pictures import num_frames, open_picture
 from .upright import exif_upright, orientation_of, turned
 
 _PNG = "PNG"
-_KINDS = {_PNG: "png", "BMP": "bmp"}  # anything else is JPEG, including MPO (several pictures)
+_KINDS = {"MPO": "jpeg", "JPEG2000": "jp2", "PPM": "pnm", "HEIF": "heic"}
 _COLOUR_TYPE = {1: 0, 2: 4, 3: 2, 4: 6}  # samples per pixel -> PNG colour type
 _AFTER_HEADER = 33  # bytes of the signature and the IHDR chunk of PNG
 JPEG_QUALITY = 95
 JPEG_DENSITY = 65535  # largest resolution of a JPEG file, in dots per inch
 
 
-def read(
-    file: BinaryIO, name: str, stack: str, channel_axis: int | str | None, max_pixels: int
-) -> Image:
-    """Read a PNG, JPEG or BMP file. ``channel_axis`` must be "auto", None or the last axis."""
-    if channel_axis not in ("auto", None, -1, 2):
+def read(file: BinaryIO, name: str, request: Request) -> Image:
+    """Read a picture, or the frames of an animation as time points (of a volume, if asked)."""
+    if request.channel_axis not in ("auto", None, -1, 2):
         raise InputError(
-            f"{name}: channel_axis={channel_axis!r}; allowed are 'auto', None, -1 and 2 for PNG, "
-            "JPEG and BMP files"
+            f"{name}: channel_axis={request.channel_axis!r}; allowed are 'auto', None, -1 and 2 "
+            "for pictures such as PNG and JPEG files"
         )
-    picture = open_picture(file, name, max_pixels)
-    metadata = _metadata(picture)
-    samples = turned(_samples(picture, file, name), metadata.orientation)
-    kind, count = _KINDS.get(str(picture.format), "jpeg"), samples.shape[2]
+    request.choose(["image"], name)
+    picture = open_picture(file, name, request.max_pixels)
+    kind = _KINDS.get(str(picture.format), str(picture.format).lower())
+    if picture.format == "GIF" or num_frames(picture) > 1:
+        samples, metadata, pages = *_frames(picture), "Z" if request.stack == "volume" else "T"
+        if len(samples) == 1:
+            samples, metadata, pages = samples[0], Metadata(), ""
+    else:
+        metadata, pages, white = _metadata(picture), "", _scaled(picture)
+        samples = turned(_samples(picture, file, name), metadata.orientation)
+        if picture.mode == "CMYK":
+            metadata = replace(metadata, icc_profile=None, changed=("CMYK as RGB",))
+        elif white:
+            metadata = replace(metadata, changed=(f"0 to {white} as the full range",))
+    count = samples.shape[-1]
     stored = samples[..., 0] if count == 1 else samples
-    axes = "YX" if count == 1 else "YXC"
+    axes = f"{pages}YX" if count == 1 else f"{pages}YXC"
     return assemble(stored, axes, name, kind, int(count in (2, 4)), metadata=metadata)
+
+
+def _scaled(picture: Pillow.Image) -> int:
+    """The largest value of a PNM file that Pillow brings to the full range; else 0."""
+    tiles: list[Any] = getattr(picture, "tile", [])
+    return int(tiles[0].args[1]) if tiles and tiles[0].codec_name.startswith("ppm") else 0
+
+
+def _frames(picture: Pillow.Image) -> tuple[np.ndarray, Metadata]:
+    """The frames of an animation: (T, H, W, k) samples, and metadata with the time step."""
+    frames, seconds = [], 0.0
+    for frame in ImageSequence.Iterator(picture):
+        frames.append(np.asarray(frame.convert("RGBA")))
+        seconds += float(frame.info.get("duration") or 0) / 1000
+    samples = np.stack(frames)
+    samples = samples[..., :3] if bool((samples[..., 3] == 255).all()) else samples
+    if bool((samples[..., :3] == samples[..., :1]).all()):  # grey saved as a palette
+        samples = samples[..., [0, *range(3, samples.shape[-1])]]
+    step = seconds / len(frames)
+    extra = {"fps": 1 / step, "finterval": step} if step else {}
+    return samples, Metadata(flavour="imagej", extra=extra)
+
+
+def _as_rgb(picture: Pillow.Image) -> Pillow.Image:
+    """A picture of four inks as it is seen: by its colour profile, if it has one."""
+    if profile := picture.info.get("icc_profile"):
+        try:
+            source = ImageCms.ImageCmsProfile(BytesIO(profile))
+            target = ImageCms.createProfile("sRGB")
+            found = ImageCms.profileToProfile(picture, source, target, outputMode="RGB")
+            return picture.convert("RGB") if found is None else found
+        except ImageCms.PyCMSError:  # a damaged profile
+            pass
+    return picture.convert("RGB")
 
 
 def _samples(picture: Pillow.Image, file: BinaryIO, name: str) -> np.ndarray:
     """Return (H, W, k) uint8 or uint16 samples; k = 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA."""
     bits = 8
     if picture.format == _PNG:
-        if getattr(picture, "n_frames", 1) > 1:
-            raise InputError(f"{name}: is an animated PNG; allowed are single images")
         file.seek(24)
         bits, colour_type = file.read(2)
     if bits == 16:
@@ -65,10 +107,16 @@ def _samples(picture: Pillow.Image, file: BinaryIO, name: str) -> np.ndarray:
         transparent = picture.mode == "PA" or "transparency" in picture.info
         return np.array(picture.convert("RGBA" if transparent else "RGB"))
     else:
+        if picture.mode == "CMYK":
+            picture = _as_rgb(picture)
         picture = picture.convert("L") if picture.mode == "1" else picture
-        if picture.mode not in ("L", "LA", "RGB", "RGBA"):
-            raise InputError(f"{name}: colours in {picture.mode}; allowed are grey, RGB, palettes")
+        if picture.mode not in ("L", "LA", "RGB", "RGBA", "I", "I;16", "I;16B", "F"):
+            raise InputError(
+                f"{name}: colours in {picture.mode}; allowed are grey, RGB, CMYK, palettes"
+            )
         samples = np.array(picture)
+        if picture.mode[0] == "I" and samples.min() >= 0 and samples.max() < 1 << 16:
+            samples = samples.astype(np.uint16)  # of JPEG 2000 and PGM files
     samples = samples[..., None] if samples.ndim == 2 else samples
     return _with_key(samples, picture.info.get("transparency"))
 

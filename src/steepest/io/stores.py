@@ -236,6 +236,8 @@ def open_windows(path: str | os.PathLike[str]) -> Iterator[StoredImage]:
             tif = stack.enter_context(tiff.open_tiff(file, name, _MOST_PIXELS))
             series, metadata = tif.series[0], read_metadata(tif, tif.pages[0])
             check_pages(series, tif, name)
+            if metadata.orientation > 1:
+                raise InputError(f"{name}: is stored on its side; by tiles it must be upright")
             if series.dataoffset is not None:
                 dtype = np.dtype(series.dtype).newbyteorder(tif.byteorder)
                 array: Any = np.memmap(file, dtype, "r", series.dataoffset, series.shape)
@@ -250,14 +252,11 @@ def open_windows(path: str | os.PathLike[str]) -> Iterator[StoredImage]:
 
 def _with_sizes(image: StoredImage, metadata: Metadata) -> StoredImage:
     """The image with the pixel sizes of its TIFF file, if they have a unit of OME-Zarr."""
-    sizes = metadata.pixel_size("ZYX")
-    if sizes is None or metadata.unit not in UNITS:
+    sizes, unit = metadata.lengths("ZYX")
+    if sizes is None or unit not in UNITS:
         return image
-    unit = UNITS[metadata.unit][1]
+    unit = UNITS[unit][1]
     known = {axis: size for axis, size in zip("zyx", sizes, strict=True) if size}
-    if unit == "centimeter" and max(known.values(), default=1) < 0.01:
-        # the smallest unit that plain TIFF files know
-        unit, known = "micrometer", {axis: 1e4 * size for axis, size in known.items()}
     return replace(
         image,
         scale=tuple(known.get(axis, 1.0) for axis in image.axes),

@@ -13,16 +13,17 @@ import tifffile
 from steepest.core.errors import InputError
 from steepest.core.limits import check_size
 
-from .image import Image, assemble, label_axes
+from .image import ANY, Image, Request, assemble, file_axes, label_axes
 from .pictures import open_picture
 from .tiff_checks import JPEG, check_page_count, check_pages, check_segments, check_tables
 from .tiff_metadata import add_metadata, is_colour, is_look_up_table, layout, read_metadata
+from .upright import turned
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """The first four bytes of TIFF and BigTIFF files."""
 _IGNORED: dict[str, Any] = {"is_mmstack": False, "is_ndtiff": False, "is_ndpi": False}
 """Kinds of TIFF files that refer to other files or use other tables; their support is disabled."""
-_PALETTE, _WHITE_IS_ZERO, _GREY, _RGB, _YCBCR = 3, 0, 1, 2, 6
+_PALETTE, _WHITE_IS_ZERO, _GREY, _RGB, _YCBCR, _CMYK = 3, 0, 1, 2, 6, 5
 
 
 @contextmanager
@@ -35,17 +36,16 @@ def open_tiff(file: BinaryIO, name: str, max_pixels: int) -> Iterator[tifffile.T
         yield tif
 
 
-def read(
-    file: BinaryIO, name: str, stack: str, channel_axis: int | str | None, max_pixels: int
-) -> Image:
+def read(file: BinaryIO, name: str, request: Request) -> Image:
     """Read a TIFF file with one image, or with pages of the same shape and type."""
+    max_pixels = request.max_pixels
     with open_tiff(file, name, max_pixels) as tif:
-        series = _single_series(tif, name)
+        series = _series(tif, name, request)
         page = series.keyframe
         photometric = int(page.photometric)
-        if photometric not in (_PALETTE, _WHITE_IS_ZERO, _GREY, _RGB, _YCBCR):
+        if photometric not in (_PALETTE, _WHITE_IS_ZERO, _GREY, _RGB, _YCBCR, _CMYK):
             raise InputError(
-                f"{name}: colours in {page.photometric.name}; allowed are grey, RGB and palettes"
+                f"{name}: colours in {page.photometric.name}; allowed are grey, RGB, CMYK, palettes"
             )
         array, stored = _pixels(series, tif, file, name, max_pixels)
         extra = len(page.extrasamples) if photometric == _RGB or _grey_alpha(page) else 0
@@ -56,14 +56,19 @@ def read(
             array, stored = _apply_palette(array, page.colormap, page.bitspersample), stored + "C"
         elif photometric == _WHITE_IS_ZERO and array.dtype.kind in "bu":
             array = np.invert(array)
-    if array.dtype == bool:
-        array = array.astype(np.uint8) * np.uint8(255)
-    if channel_axis != "auto":
-        stored, extra = label_axes(array.shape, stack, channel_axis, name), 0
+    if request.channel_axis != "auto":
+        stored = label_axes(array.shape, request.stack, request.channel_axis, name)
+        extra = 0
     else:
-        stored = _label(stored, stack, name)
+        stored = file_axes(stored, request.stack, name)
+    if metadata.orientation > 1 and {*"YX"} <= {*stored}:
+        places = [stored.index(axis) for axis in "YX"]
+        turn = turned(np.moveaxis(array, places, (0, 1)), metadata.orientation)
+        array = np.moveaxis(turn, (0, 1), places)
     image = assemble(array, stored, name, "tiff", extra, metadata=metadata)
-    if photometric in (_RGB, _YCBCR) and image.channel_axis is not None:
+    if photometric == _CMYK and image.array.shape[-1:] == (4,):
+        image = _of_inks(image)
+    if photometric in (_RGB, _YCBCR, _CMYK) and image.channel_axis is not None:
         # planar RGB is written as contiguous RGB
         return replace(image, stored_axes=image.stored_axes.replace("C", "") + "C")
     return image
@@ -74,16 +79,23 @@ def _grey_alpha(page: Any) -> bool:
     return page.samplesperpixel == 2 and [int(kind) for kind in page.extrasamples] in ([1], [2])
 
 
-def _single_series(tif: tifffile.TiffFile, name: str) -> Any:
+def _of_inks(image: Image) -> Image:
+    """Four inks as RGB, for the eye: a colour profile is not used."""
+    array, kind = image.array, image.array.dtype
+    if kind.kind != "u":
+        raise InputError(f"{image.name}: CMYK of {kind}; allowed are 8 and 16 bits")
+    white = np.iinfo(kind).max - array.astype(np.float32)
+    colours = np.rint(white[..., :3] * white[..., 3:] / np.iinfo(kind).max).astype(kind)
+    metadata = replace(image.metadata, icc_profile=None, changed=("CMYK as RGB",))
+    return replace(image, array=colours, metadata=metadata)
+
+
+def _series(tif: tifffile.TiffFile, name: str, request: Request = ANY) -> Any:
     full = [series for series in tif.series if not series.keyframe.is_reduced]
     if not full:
         raise InputError(f"{name}: holds no image")
-    if len(full) > 1:
-        raise InputError(
-            f"{name}: holds {len(full)} images of different shape or type; "
-            "allowed are one image, or pages that are all alike (split the file)"
-        )
-    return full[0]
+    sizes = [" x ".join(map(str, each.shape)) for each in full]
+    return full[request.choose(sizes, name)]
 
 
 def _pixels(
@@ -115,7 +127,10 @@ def _pixels(
 
 def stored_pixels(tif: tifffile.TiffFile, file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
     """Read the numbers as stored, without inverting them or applying a palette."""
-    return _pixels(_single_series(tif, name), tif, file, name, max_pixels)[0]
+    series = _series(tif, name)
+    pixels, axes = _pixels(series, tif, file, name, max_pixels)
+    turn = series.keyframe.tags.valueof(274, default=1)
+    return turned(pixels, turn) if axes.startswith("YX") else pixels
 
 
 def _pages_by_pillow(file: BinaryIO, series: Any, name: str, max_pixels: int) -> list[np.ndarray]:
@@ -128,7 +143,9 @@ def _pages_by_pillow(file: BinaryIO, series: Any, name: str, max_pixels: int) ->
             exact = modes.get(picture.mode)
             if exact is None or series.dtype != exact:
                 return []
-            pixels = np.array(picture).astype(exact)
+            # Pillow turns pages upright; undo this to get the stored rows.
+            turn = series.keyframe.tags.valueof(274, default=1)
+            pixels = turned(np.array(picture).astype(exact), {6: 8, 8: 6}.get(turn, turn))
             # Pillow inverts 8-bit pages in which 0 is white; undo this to get the stored numbers.
             inverted = picture.mode == "L" and series.keyframe.photometric == _WHITE_IS_ZERO
             pages.append(np.invert(pixels) if inverted else pixels)
@@ -141,18 +158,6 @@ def _apply_palette(array: np.ndarray, colormap: np.ndarray, bits: int) -> np.nda
     eight = bits <= 8 and bool(np.all((table % 257 == 0) | (table % 256 == 0)))
     colours = table[array]
     return (colours >> 8).astype(np.uint8) if eight else colours
-
-
-def _label(stored: str, stack: str, name: str) -> str:
-    """Convert axis letters: samples become channels, and pages a volume or time points."""
-    stored = stored.replace("S", "C") if "C" not in stored else stored
-    pages = "".join(axis for axis in stored if axis not in "YXC")
-    if not {*"YX"} <= {*stored} or "S" in pages or (pages[1:] and pages not in ("TZ", "ZT")):
-        raise InputError(f"{name}: axes {stored} are not supported; split the file")
-    if len(pages) == 1:
-        auto = "T" if pages == "T" else "Z"
-        stored = stored.replace(pages, {"volume": "Z", "pages": "T"}.get(stack, auto))
-    return stored
 
 
 def write(file: BinaryIO, image: Image) -> None:

@@ -13,6 +13,7 @@ import tifffile
 from . import ome
 from .image import Image, restore_order
 from .metadata import Metadata, in_unit
+from .upright import UPRIGHT
 
 _UNITS = {2: "inch", 3: "cm", 4: "mm", 5: "µm"}
 _CODES = {unit: code for code, unit in _UNITS.items()}
@@ -24,7 +25,6 @@ TAG_NAMES = {
     269: "document name",
     271: "make",
     272: "model",
-    274: "orientation",
     285: "page name",
     306: "date and time",
     315: "artist",
@@ -35,7 +35,7 @@ TAG_NAMES = {
 }
 """Tags that are kept unchanged."""
 _STRUCTURE = {
-    *range(254, 260), 262, 266, 270, 273, *range(277, 285), 292, 293, 296, 297, 305, 317, 320,
+    *range(254, 260), 262, 266, 270, 273, 274, *range(277, 285), 292, 293, 296, 297, 305, 317, 320,
     *range(322, 326), 330, 332, 338, 339, 340, 341, 347, *range(512, 522), 529, 530, 531, 532,
     34675, 50838, 50839, 65420,
 }  # fmt: skip
@@ -55,7 +55,11 @@ def read_metadata(tif: tifffile.TiffFile, page: Any) -> Metadata:
     kept, lost = _other_tags(tags)
     lost += _of_single_pages(tif, tags)
     icc = page.iccprofile or None
-    common = Metadata(resolution, unit, icc_profile=icc, tags=kept, lost=lost)
+    turn = tags.valueof(274, default=1)
+    turn = turn if turn in UPRIGHT else 1
+    if resolution and turn > 4:
+        resolution = resolution[::-1]
+    common = Metadata(resolution, unit, icc_profile=icc, orientation=turn, tags=kept, lost=lost)
     if tif.is_imagej:
         return _imagej(tif, page, common)
     if tif.is_ome:

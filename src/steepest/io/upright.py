@@ -1,4 +1,4 @@
-"""The orientation of a camera (EXIF): pictures are turned upright when they are read."""
+"""The orientation of a camera (EXIF, TIFF): images are turned upright when they are read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL.ExifTags import Base
 
-_TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
     4: lambda a: a[::-1],
@@ -17,6 +17,7 @@ _TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
     8: lambda a: np.rot90(a),
 }
+"""What turns an array of an orientation upright."""
 
 
 def orientation_of(picture: Pillow.Image) -> int:
@@ -25,7 +26,7 @@ def orientation_of(picture: Pillow.Image) -> int:
         found = picture.getexif().get(Base.Orientation, 1)
     except Exception:  # Pillow raises many kinds
         return 1
-    return found if found in _TURNS else 1
+    return found if found in UPRIGHT else 1
 
 
 def exif_upright(picture: Pillow.Image) -> bytes:
@@ -37,5 +38,5 @@ def exif_upright(picture: Pillow.Image) -> bytes:
 
 def turned(array: np.ndarray, orientation: int) -> np.ndarray:
     """Turn the first two axes (rows, columns) of an array with this orientation upright."""
-    turn = _TURNS.get(orientation)
+    turn = UPRIGHT.get(orientation)
     return array if turn is None else np.ascontiguousarray(turn(array))

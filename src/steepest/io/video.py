@@ -18,6 +18,7 @@ from .files import decoding
 from .image import Image, from_float, in_kind
 from .metadata import Metadata
 from .paths import check_path
+from .pictures import picture_opener
 
 _MATROSKA = b"\x1a\x45\xdf\xa3"  # .mkv, .webm
 _FILES_ONLY = ["-protocol_whitelist", "file"]  # a video must not open other addresses
@@ -30,6 +31,8 @@ def is_video(path: str | os.PathLike[str]) -> bool:
         with open(check_path(path), "rb") as file:
             head = file.read(12)
     except OSError:
+        return False
+    if picture_opener(head):  # AVIF and HEIC begin as videos do
         return False
     riff = head[:4] == b"RIFF" and head[8:] == b"AVI "
     return head[4:8] == b"ftyp" or head[:4] == _MATROSKA or riff

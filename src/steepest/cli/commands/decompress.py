@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from steepest.compression import MAX_PIXELS
 from steepest.core.errors import InputError
 from steepest.io import Image, base_name, check_kind, check_target
+from steepest.io.paths import near_file
 
 from .. import choices
 from ..runner import Batch, Item
@@ -63,7 +64,7 @@ def decompress(
 
         path, most = Path(file), 32 * max_pixels + _SPARE
         if not path.is_file():
-            raise InputError(f"{path}: no such file")
+            raise InputError(f"{path}: no such file{near_file(path)}")
         if (size := path.stat().st_size) > most:
             raise InputError(f"{path}: {size} bytes, too many for a compressed image")
         data = path.read_bytes()

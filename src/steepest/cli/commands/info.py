@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from steepest.io import Image, describe_metadata
 from steepest.io.stores import StoredImage, is_store, open_store
 
 from .. import choices
+from ..extras import need_coder
 from ..runner import Batch, Item
 from ..sources import Source
 from ..tiles import describe_store
@@ -44,13 +46,18 @@ def info(
     """
     found: dict[str, Source] = {}
     for name in images:
-        files = [Source(name)] if is_store(name) else reading.sources([name])
+        files = [Source(str(path)) for path in _others(name, reading.recursive)]
+        if not files or (Path(name).is_dir() and not is_store(name)):
+            with suppress(InputError) if files else nullcontext():  # a folder without images
+                files += reading.sources([name])
         found |= {source.name: source for source in files}
 
     def work(item: Item) -> None:
         name = item.source.name
         if is_store(name):
             _describe_store(item, open_store(name))
+        elif name.endswith(".stp") and not name.startswith("sample:"):
+            _describe_compressed(item, reading)
         else:
             _describe_file(item, reading.read(name))
 
@@ -59,10 +66,24 @@ def info(
     return Batch(list(found.values()), work, extra=own, footer=footer)
 
 
+def _others(name: str, recursive: bool) -> list[Path]:
+    """The stores and compressed images that a word names: itself, or those in a folder."""
+    path = Path(name)
+    if is_store(path) or (path.suffix == ".stp" and path.is_file()):
+        return [path]
+    entries = sorted(path.rglob("*") if recursive else path.iterdir()) if path.is_dir() else []
+    stores = [each for each in entries if each.is_dir() and is_store(each)]
+    inside = {parent for each in stores for parent in (each, *each.parents) if parent in stores}
+    compressed = [each for each in entries if each.suffix == ".stp" and each.is_file()]
+    return [*(s for s in stores if not inside & {*s.parents}), *compressed]
+
+
 def _describe_file(item: Item, image: Image) -> None:
-    array, about, sizes = image.array, image.metadata, image.pixel_size
+    array, about = image.array, image.metadata
+    sizes, unit = about.lengths(image.space)
     item.describe(image)
-    item.report("format", image.format + (f" ({about.flavour})" if about.flavour else ""))
+    writer = f" ({about.flavour})" if about.flavour and image.format == "tiff" else ""
+    item.report("format", image.format + writer)
     names = {"T": "pages (processed one by one)", "Z": "z", "Y": "y", "X": "x", "C": "channels"}
     item.report("axes", ", ".join(names[axis] for axis in image.axes))
     bad = int(array.size - np.isfinite(array).sum())
@@ -70,14 +91,16 @@ def _describe_file(item: Item, image: Image) -> None:
     words = f"{bad} NaN or infinite values" if bad else f"{low:g} to {high:g}"
     if array.dtype == np.uint16 and 8 < (bits := int(high or 0).bit_length()) < 16:
         words += f" (perhaps {bits}-bit data: --range 0 {2**bits - 1})"
+    if any("int" in each for each in about.changed):
+        words += f" (--range {low:g} {high:g} makes them 0 to 1)"
     item.report("range", words, range=[low, high])
     words = "not stated"
     if sizes is not None:
         words = " x ".join("?" if size is None else f"{size:.4g}" for size in sizes)
-        words += f" {about.unit or '(no unit)'}"
+        words += f" {unit or '(no unit)'}"
         dpi = about.dots_per_inch() if about.unit == "inch" else None
         words += f" ({dpi[0]:.4g} dpi)" if dpi and abs(dpi[0] - dpi[1]) < 0.5 else ""
-    item.report("pixel size", words, pixel_size=sizes, pixel_unit=about.unit or None)
+    item.report("pixel size", words, pixel_size=sizes, pixel_unit=unit or None)
     said = describe_metadata(about)
     item.lines += said.items()
     parts = [] if bad else image.parts
@@ -86,6 +109,21 @@ def _describe_file(item: Item, image: Image) -> None:
         channel_axis=image.channel_axis, transparency=image.alpha is not None, format=image.format,
         metadata=said,
     )  # fmt: skip
+
+
+def _describe_compressed(item: Item, reading: choices.Reading) -> None:
+    """Describe a file of `steepest compress` by its header."""
+    need_coder("reading compressed images")
+    from steepest.compression import read_header
+
+    data = Path(item.source.name).read_bytes()
+    header = read_header(data, max_pixels=reading.max_pixels)
+    words = [_times(header.space), header.dtype]
+    words += [f"{header.channels} channels"] if header.channel_axis is not None else []
+    item.report("image", ", ".join(words), shape=header.shape, dtype=header.dtype)
+    item.report("format", f"compressed by steepest, {len(data)} bytes", bytes=len(data))
+    share = f"{header.count} known, {100 * header.density:.2f} %, {header.levels} values"
+    item.report("pixels", share, known=header.count, density=header.density)
 
 
 def _describe_store(item: Item, image: StoredImage) -> None:
