@@ -52,7 +52,7 @@ function regionsTool($, on, { run, shown: show }) {
 }
 
 /** The tool that finds and lists objects. */
-function objectsTool($, on, { run, shown: show, redraw, save, image }) {
+function objectsTool($, on, { run, shown: show, redraw, save, image, scale }) {
   let found = null, chosen = 0;
   async function start() {
     const made = await run("objects", { min_score: Number($.score.value), polarity: $.polarity.value });
@@ -72,11 +72,11 @@ function objectsTool($, on, { run, shown: show, redraw, save, image }) {
     $.foundCode.textContent = codeOf(answer);
     show();
   }
-  /** Outlines and numbers; bright objects are red, dark ones blue. */
+  /** Outlines and numbers as wide and large as the screen needs; bright objects are red, dark ones blue. */
   function draw(canvas, { width, height }) {
     const { labels, rows } = found, picture = new ImageData(width, height), { data } = picture;
     const colours = [null, ...rows.map((row) => (row[3] > 0 ? BRIGHT : DARK))];
-    const wide = Math.max(1, Math.round(Math.max(width, height) / 900));
+    const wide = Math.max(1, Math.round(1.4 / scale()));
     for (let y = 0, i = 0; y < height; y++) for (let x = 0; x < width; x++, i++) {
       const label = labels[i];
       if (!label) continue;
@@ -86,7 +86,7 @@ function objectsTool($, on, { run, shown: show, redraw, save, image }) {
       [data[4 * i], data[4 * i + 1], data[4 * i + 2]] = colours[label];
       data[4 * i + 3] = inside ? 90 : 255;
     }
-    const context = canvas.getContext("2d"), size = Math.max(9, Math.round(Math.max(width, height) / 60));
+    const context = canvas.getContext("2d"), size = 13 / scale();
     context.putImageData(picture, 0, 0);
     Object.assign(context, { font: `600 ${size}px sans-serif`, textAlign: "center", textBaseline: "middle", lineWidth: size / 5, strokeStyle: "#000b", fillStyle: "#fff" });
     for (const [number, , diameter, , , y, x] of rows) if (diameter > 1.3 * size || number === chosen) {

@@ -26,7 +26,7 @@ function createTools(app) {
   async function run(op, args, files, title = "") {
     const mine = ++jobs, { tab } = app;
     $.job.hidden = false;
-    $.jobText.textContent = title;
+    $.jobText.textContent = title || tab;
     try {
       await ask(op, args, files);
       for (;;) {
@@ -53,7 +53,7 @@ function createTools(app) {
     app.save(await ask("made", { ...args, format }));
   }
   const host = {
-    run: (...given) => quietly(run(...given)), image, save: app.save, download,
+    run: (...given) => quietly(run(...given)), image, scale: () => app.view.scale, save: app.save, download,
     redraw: () => { drawing ||= requestAnimationFrame(() => { drawing = 0; app.drawOver(); }); },
     shown: () => { const tool = tools[app.tab]; if (tool) tool.box.hidden = false; app.drawOver(); },
   };
