@@ -107,7 +107,7 @@ def test_busy_and_cancelled_states(start, tmp_path):
 
 BEGIN = {
     "Denoise": [("Remove noise", "of the range")],
-    "Objects": [("Find objects", "objects")],
+    "Objects": [("Find objects", "Download the table")],
     "Regions": [("Find regions", "labels are proven")],
 }
 

@@ -191,4 +191,19 @@ def test_the_start_page_has_samples_and_messages_end(start):
     assert app.pixels().shape == (512, 512, 3)
     app.give("chooser", "broken.png", b"\x89PNG\r\n\x1a\nbroken")
     alert.wait_for()
+    assert app.page.get_by_role("img", name="Result").is_visible()  # still the one before
     alert.wait_for(state="hidden", timeout=16000)
+
+
+def test_a_file_is_shown_while_python_reads_it(start):
+    app = start()
+    app.page.route("**/api/open", lambda route: held.append(route))
+    held = []
+    app.give("chooser", "n.png", encode_image(COFFEE, "n.png"))
+    app.until(lambda: app.page.locator("[data-r=thumb]").is_visible())
+    assert app.page.get_by_role("img", name="Result").is_hidden()
+    assert app.button("Export…").is_disabled()
+    held.pop().continue_()
+    app.until(lambda: "n.png" in app.page.locator("[data-r=file]").inner_text())
+    app.page.get_by_role("img", name="Result").wait_for()
+    assert app.page.locator("[data-r=thumb]").is_hidden()

@@ -49,7 +49,7 @@ def objects(task: Task) -> Computation:
     The buffer of the answer are the labels (H, W), int32; ``rows`` has one row for each of them.
     """
     least = check_number(task.args.get("min_score"), "min_score", positive=True)
-    polarity = check_choice(task.args.get("polarity"), "polarity", ("both", "bright", "dark"))
+    polarity: Any = check_choice(task.args.get("polarity"), "polarity", ("both", "bright", "dark"))
     source, axis = task.source, task.image.channel_axis
 
     def work(on_step: Progress) -> Made:

@@ -62,6 +62,7 @@ class Faders {
       });
       $.faders.append(fader);
     });
+    $.faders.classList.toggle("many", $.faders.children.length > 8);
     this.show();
     if (active) $.faders.querySelector(`[data-k="${active}"]`)?.focus();
   }

@@ -7,7 +7,7 @@ function createToast($, on) {
   const wait = () => { clearTimeout(timer); timer = setTimeout(hide, time); };
   function say(text) {
     const plain = text.trim().replace(/\s+/g, " ");
-    $.toastText.textContent = `${plain[0]?.toUpperCase() ?? ""}${plain.slice(1)}`;
+    $.toastText.textContent = /^[a-z]+ /.test(plain) ? plain[0].toUpperCase() + plain.slice(1) : plain; // but no file names
     $.toast.hidden = false;
     time = clamp(60 * plain.length, 5000, 15000);
     wait();
@@ -28,6 +28,7 @@ const SAMPLE_NAMES = { coffee: "coffee", camera: "cameraman", "noisy-camera": "i
 function createFiles(app) {
   const { $, on, quietly, ask } = app;
   let opening = ""; // the name of a file that Python is reading
+  let expected = false; // whether a thumbnail is to be shown
   let offered = null; // the number of the image that the export dialog is about
 
   function save([answer, [data]]) {
@@ -41,6 +42,7 @@ function createFiles(app) {
   // open
 
   async function bring(name, picture, request) {
+    const before = app.state?.number;
     app.hush();
     closeExport();
     opening = name;
@@ -52,18 +54,23 @@ function createFiles(app) {
       opening = "";
       app.describe();
       await app.poll();
-      if (!app.state.image) showThumb(null);
+      if (app.state.number === before) { // it could not be read
+        showThumb(null);
+        $.view.hidden = !app.drawn;
+        app.describe();
+      }
     }
   }
   const open = (file) => file && quietly(bring(file.name || "image", file, async () => ask("open", { name: file.name || "image" }, [await file.arrayBuffer()])));
   /** Show the file, as far as browsers know its format, until Python has read it. */
   function showThumb(file) {
+    expected = Boolean(file);
     if ($.thumb.src) URL.revokeObjectURL($.thumb.src);
     $.thumb.hidden = true;
     $.thumb.removeAttribute("src");
     if (file) $.thumb.src = URL.createObjectURL(file);
   }
-  on($.thumb, "load", () => { $.thumb.hidden = !opening && app.drawn; $.empty.hidden = true; $.view.hidden = true; });
+  on($.thumb, "load", () => { if (expected) { $.thumb.hidden = false; $.empty.hidden = $.view.hidden = true; } });
   on($.chooser, "change", () => { open($.chooser.files[0]); $.chooser.value = ""; });
   for (const type of ["dragover", "dragleave", "drop"]) on(app.element, type, (event) => {
     event.preventDefault();
