@@ -262,8 +262,7 @@ class Session:
         if self._mending is None:
             self._mending = Repair(work.source.image)
         mending = self._mending
-        method = args.get("method", EDGES)
-        box = mending.change(args.get("keep"), args.get("strokes"), method)
+        box = mending.change(args.get("keep"), args.get("strokes"), args.get("method", EDGES))
         if args.get("all"):
             mask = mending.mask
             box = bounding_box(mask if work.source.mask is None else mask | work.source.mask)
