@@ -50,6 +50,29 @@ def bands(browser: Any) -> None:
         app.page.context.close()
 
 
+def start(browser: Any) -> None:
+    """The page without an image."""
+    with served(Session()) as address:
+        app = App(browser, None, address, viewport={"width": 1100, "height": 700})
+        app.button("coffee").wait_for()
+        save(shot(app), "app_start.jpg")
+        app.page.context.close()
+
+
+def objects(browser: Any) -> None:
+    """Objects, outlined and listed."""
+    session = Session(read_image("sample:coffee"))
+    size = {"width": 1100, "height": 700}
+    with served(session) as address:
+        app = App(browser, session, address, viewport=size, color_scheme="dark").ready()
+        app.tab("Objects")
+        app.page.get_by_label("How clear they must be").fill("14")
+        app.button("Find objects").click()
+        app.page.locator("[data-r=rows] tr").first.click()
+        save(shot(app), "app_objects.jpg")
+        app.page.context.close()
+
+
 def tools(browser: Any) -> None:
     """Regions in the light theme, and a stroke of the brush."""
     session = Session(read_image("sample:camera"))
@@ -100,7 +123,7 @@ def main() -> None:
     """Write docs/images/app*."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        for draw in (bands, tools, animation):
+        for draw in (start, bands, objects, tools, animation):
             draw(browser)
         browser.close()
 

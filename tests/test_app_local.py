@@ -3,6 +3,8 @@
 import http.client
 import os
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 
 from steepest import InputError
+from steepest.app.launcher import install_launcher
 from steepest.app.wire import pack, unpack
 from steepest.io import Image, encode_image
 
@@ -73,6 +76,32 @@ def test_the_program_is_private_and_leaves_nothing(tmp_path, end):
         program.send_signal(getattr(signal, end))
         assert program.wait(30) == 0
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("system", "path"),
+    [
+        ("linux", ".local/share/applications/steepest.desktop"),
+        ("darwin", "Applications/Steepest.command"),
+        ("win32", "AppData/Roaming/Microsoft/Windows/Start Menu/Programs/Steepest.bat"),
+    ],
+)
+def test_the_launcher_starts_this_environment(system, path, tmp_path, monkeypatch):
+    for name in ("XDG_DATA_HOME", "APPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "executable", "/opt/my python/bin/python3")
+    for _ in range(2):  # again: replaced
+        written = install_launcher(tmp_path, system=system)
+    assert written == tmp_path / path
+    text = written.read_text()
+    (line,) = [line for line in text.splitlines() if "python3" in line]
+    line = line.removeprefix("Exec=").removeprefix("exec ")
+    assert shlex.split(line)[:4] == ["/opt/my python/bin/python3", "-m", "steepest.cli", "app"]
+    if system == "linux":
+        icon = re.search("Icon=(.+)", text)[1]
+        assert Path(icon).read_text().startswith("<svg")
+        if tool := shutil.which("desktop-file-validate"):
+            subprocess.run([tool, written], check=True)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.0.2.1"])

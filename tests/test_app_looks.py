@@ -14,6 +14,7 @@ SIZES = {
     "1280": ({"width": 1280, "height": 800}, 1),
     "4k": ({"width": 3840, "height": 2160}, 1),
     "tablet": ({"width": 820, "height": 1180}, 2),
+    "phone": ({"width": 390, "height": 844}, 2),
 }
 # visible controls that the window cuts off, and whether the page is wider than the window
 CUT_OFF = """() => {
@@ -75,7 +76,7 @@ def test_the_layout_fits_the_window(start, size, tmp_path):
     app.button("Enhance").click()
     check(app, f"bands-{size}", tmp_path)
     sliders = [each.bounding_box() for each in app.page.locator(".slot input").all()]
-    if not size.startswith("tablet"):  # otherwise the panel scrolls
+    if size not in ("tablet", "phone"):  # otherwise the panel scrolls
         assert all(box["y"] + box["height"] < viewport["height"] for box in sliders)
     assert min(box["height"] for box in sliders) > 80
     image = app.image_box()
@@ -104,6 +105,13 @@ def test_busy_and_cancelled_states(start, tmp_path):
     check(app, "cancelled", tmp_path)
 
 
+BEGIN = {
+    "Denoise": [("Remove noise", "of the range")],
+    "Objects": [("Find objects", "Download the table")],
+    "Regions": [("Find regions", "labels are proven")],
+}
+
+
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_dialogs_and_tabs_are_legible(start, theme, tmp_path):
     app = start(color_scheme=theme)
@@ -118,11 +126,11 @@ def test_dialogs_and_tabs_are_legible(start, theme, tmp_path):
     app.page.keyboard.press("?")
     check(app, f"help-{theme}", tmp_path)
     app.page.keyboard.press("Escape")
-    for tab in ("Repair", "Regions", "Few pixels", "Fuse", "Learn"):
+    for tab in ("Denoise", "Repair", "Objects", "Regions", "Fuse", "Few pixels"):
         app.tab(tab)
-        if tab == "Regions":
-            app.button("Find regions").click()
-            app.page.get_by_text("labels are proven").wait_for()
+        for button, words in BEGIN.get(tab, []):
+            app.button(button).click()
+            app.page.get_by_text(words).wait_for()
         check(app, f"{tab.lower().replace(' ', '-')}-{theme}", tmp_path)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from cases import bombs
 from steepest.app.session import Session
+from steepest.app.tabs import Tabs
 from steepest.app.wire import pack, unpack
 from steepest.core.errors import InputError
 from steepest.io import Image, encode_image
@@ -27,8 +28,8 @@ def address():
 
     listener = socket.create_server(("127.0.0.1", 0))
     host = f"127.0.0.1:{listener.getsockname()[1]}"
-    session = Session(max_pixels=4000)
-    app = make_server(session, TOKEN, [host], max_body=MOST)
+    tabs = Tabs(lambda: Session(max_pixels=4000))
+    app = make_server(tabs, TOKEN, [host], max_body=MOST)
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
@@ -37,7 +38,7 @@ def address():
     yield host
     server.should_exit = True
     thread.join()
-    session.close()
+    tabs.close()
     listener.close()
 
 
@@ -81,8 +82,9 @@ def test_page_and_session_answer(address):
 
 
 def test_the_page_is_small_and_asks_nobody_else(address):
-    bodies = [ask(address, path)[1] for path in ("/", "/main.js", "/equaliser.js")]
-    assert sum(map(len, bodies)) < 100_000
+    paths = ("/", "/main.js", "/equaliser.js", "/logo.svg")
+    bodies = [ask(address, path)[1] for path in paths]
+    assert sum(map(len, bodies)) < 125_000
     text = b"".join(bodies).replace(b"http://www.w3.org/2000/svg", b"")
     assert b"http://" not in text
     assert b"https://" not in text
@@ -95,6 +97,18 @@ def test_images_are_opened_from_the_request(address):
     )
     assert status == 200
     assert unpack(body)[0]["image"]["width"] == 6
+
+
+def test_each_tab_has_an_image_of_its_own(address):
+    for tab, width in (("one", 6), ("two", 9)):
+        file = encode_image(Image(np.zeros((5, width), np.uint8), "YX"), "a.png")
+        assert send(address, "open", {"name": "a.png"}, [file], X_Steepest_Tab=tab)[0] == 200
+    for tab, width in (("one", 6), ("two", 9)):
+        _, body, _ = send(address, "state", X_Steepest_Tab=tab)
+        assert unpack(body)[0]["image"]["width"] == width
+    assert send(address, "leave", X_Steepest_Tab="two")[0] == 204
+    _, body, _ = send(address, "state", X_Steepest_Tab="two")  # loaded again
+    assert unpack(body)[0]["image"]["width"] == 9
 
 
 FOREIGN = ["http://evil.example", "null", "", "http://127.0.0.1:1", "http://[::1", "http://[x]"]

@@ -1,11 +1,13 @@
 """The session of the equaliser: low-pass images, export, code, ruler, cancellation."""
 
+import io
 import shlex
 import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from steepest import InputError, patches, spectral
 from steepest.app.frames import low_pass
@@ -97,7 +99,7 @@ def test_another_image_stops_the_flow_of_the_first():
     session.handle("open", {"name": "q.png"}, [encode_image(picture(channels=1), "q.png")])
     assert session.wait(120)
     state, _ = session.handle("state")
-    assert state["number"] == first + 1
+    assert state["number"] > first
     assert (state["image"]["name"], state["image"]["channels"]) == ("q.png", 1)
     assert state["status"] == "done"
 
@@ -168,8 +170,8 @@ def test_the_ruler_measures_discs_within_15_percent(radius, contrast):
     assert session.handle("ruler", {"x": 2, "y": 2})[0]["found"] is None
 
 
-def job(session, op, args):
-    session.handle(op, args)
+def job(session, op, args, buffers=()):
+    session.handle(op, args, buffers)
     while True:
         answer, buffers = session.handle("job")
         if answer["status"] != "busy":
@@ -219,10 +221,8 @@ def test_fusion_is_what_its_code_makes_and_what_fuse_computes(tmp_path, monkeypa
         write_image(tmp_path / name, image)
     files = {name: (tmp_path / name).read_bytes() for name in ("a.png", "b.png")}
     session = Session(decode_image(files["a.png"], "a.png"))
-    session.handle("fuse", {"name": "b.png", "time": 0.1}, [files["b.png"]])
-    while session.handle("job")[0]["status"] == "busy":
-        time.sleep(0.01)
-    answer, (file,) = session.handle("fused", {"own": 0, "other": 1})
+    job(session, "fuse", {"name": "b.png", "time": 0.1}, [files["b.png"]])
+    answer, (file,) = session.handle("made", {"own": 0, "other": 1})
     by_python(answer["python"], tmp_path, monkeypatch)
     assert (tmp_path / "a_equalised.png").read_bytes() == file
     wanted = spectral.fuse(first.array, second.array, 0.1, channel_axis=-1)
@@ -231,12 +231,27 @@ def test_fusion_is_what_its_code_makes_and_what_fuse_computes(tmp_path, monkeypa
     assert np.abs(made - first.array / 255).max() > 0.02
 
 
-def test_fusion_refuses_another_size(ready):
-    small = encode_image(picture(size=20), "s.png")
-    with pytest.raises(InputError, match="same size"):
-        ready.handle("fuse", {"name": "s.png", "time": 0.1}, [small])
-    with pytest.raises(InputError, match="second image"):
-        ready.handle("fused", {"own": 0, "other": 1})
+@pytest.mark.parametrize("channels", [1, 3])
+def test_an_image_of_another_size_is_resized_to_be_fused(channels, tmp_path, monkeypatch):
+    first, second = picture(channels=channels), picture("uint16", channels, size=60)
+    for name, image in (("a.png", first), ("b.png", second)):
+        write_image(tmp_path / name, image)
+    session = Session(decode_image((tmp_path / "a.png").read_bytes(), "a.png"))
+    file = (tmp_path / "b.png").read_bytes()
+    answer, _ = job(session, "fuse", {"name": "b.png", "time": 0.1}, [file])
+    assert answer["resized"] == (69, 60)
+    answer, (file,) = session.handle("made", {"own": 0.5, "other": 2})
+    by_python(answer["python"], tmp_path, monkeypatch)
+    assert (tmp_path / "a_equalised.png").read_bytes() == file
+    assert np.abs(decode_image(file).array - first.array.astype(float)).max() > 5
+
+
+def test_fusion_refuses_other_channels(ready):
+    grey = encode_image(picture(channels=1), "s.png")
+    with pytest.raises(InputError, match=r"s\.png is grey, and this image is in colour"):
+        ready.handle("fuse", {"name": "s.png", "time": 0.1}, [grey])
+    with pytest.raises(InputError, match="no image has been made"):
+        ready.handle("made", {"own": 0, "other": 1})
 
 
 @pytest.mark.parametrize("taught_by", ["good.png", "good.stpm"])
@@ -247,13 +262,10 @@ def test_learning_is_what_its_code_and_command_make(tmp_path, monkeypatch, taugh
     write_image(tmp_path / "a.png", good.with_parts([noisy]))
     patches.fit(good.array, channel_axis=-1).save(tmp_path / "good.stpm")
     session = Session(decode_image((tmp_path / "a.png").read_bytes(), "a.png"))
-    session.handle("learn", {"name": taught_by}, [(tmp_path / taught_by).read_bytes()])
-    answer, buffers = session.handle("job")
-    while answer["status"] == "busy":
-        time.sleep(0.01)
-        answer, buffers = session.handle("job")
-    shown, file = buffers
-    assert answer["name"] == "a_denoised.png"
+    taught = (tmp_path / taught_by).read_bytes()
+    answer, (shown,) = job(session, "learn", {"name": taught_by}, [taught])
+    name, (file,) = session.handle("made")
+    assert name["name"] == "a_denoised.png"
     assert answer["noise"] > 0.05
     made = decode_image(file).array
     values = np.frombuffer(shown, np.float16).reshape(made.shape).astype(np.float32)
@@ -272,8 +284,90 @@ def test_learning_refuses_bad_models_and_other_channels(ready):
     with pytest.raises(InputError, match=r"m\.stpm: not a complete file"):
         ready.handle("learn", {"name": "m.stpm"}, [b"\x00" * 100])
     grey = encode_image(picture(channels=1), "g.png")
-    with pytest.raises(InputError, match=r"g\.png: has axes YX"):
+    with pytest.raises(InputError, match=r"g\.png is grey"):
         ready.handle("learn", {"name": "g.png"}, [grey])
+
+
+@pytest.mark.parametrize("settings", [("tv", 1), ("tgv", 0.5)])
+def test_denoising_is_what_its_code_and_command_make(settings, tmp_path, monkeypatch):
+    clean = picture(size=64)
+    noise = np.random.default_rng(0).normal(0, 20, clean.array.shape)
+    noisy = np.clip(clean.array + noise, 0, 255).astype(np.uint8)
+    write_image(tmp_path / "a.png", clean.with_parts([noisy]))
+    session = Session(decode_image((tmp_path / "a.png").read_bytes(), "a.png"))
+    energy, amount = settings
+    answer, _ = job(session, "denoise", {"energy": energy, "amount": amount})
+    assert answer["noise"] == pytest.approx(20 / 255, rel=0.3)
+    _, (file,) = session.handle("made")
+    by_python(answer["python"], tmp_path, monkeypatch)
+    assert (tmp_path / "a_denoised.png").read_bytes() == file
+    (tmp_path / "a_denoised.png").unlink()
+    by_command(answer["command"], tmp_path, monkeypatch)
+    assert (tmp_path / "a_denoised.png").read_bytes() == file
+    assert np.abs(decode_image(file).array.astype(int) - clean.array).mean() < 12
+
+
+def test_objects_are_those_of_find_objects(tmp_path, monkeypatch):
+    image = picture(size=64)
+    write_image(tmp_path / "o.png", image)
+    session = Session(decode_image((tmp_path / "o.png").read_bytes(), "o.png"))
+    answer, (labels,) = job(session, "objects", {"min_score": 5, "polarity": "bright"})
+    found = by_python(answer["python"], tmp_path, monkeypatch)["found"]
+    labels = np.frombuffer(labels, np.int32).reshape(image.array.shape[:2])
+    np.testing.assert_array_equal(labels, found.labels)
+    assert len(answer["rows"]) == len(found) >= 2
+    row = dict(zip(answer["columns"], answer["rows"][0], strict=True))
+    assert row["area"] == found.table["area"][0] == (labels == 1).sum()
+    assert [row["y"], row["x"]] == pytest.approx(found.table["centroid"][0].tolist())
+    by_command(answer["command"], tmp_path, monkeypatch)
+    assert len((tmp_path / "o_objects.csv").read_text().splitlines()) == 1 + len(found)
+    assert (tmp_path / "found.png").exists()
+
+
+@pytest.mark.parametrize(("dtype", "alpha"), [("uint8", True), ("uint16", False)])
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp"])
+def test_the_export_in_any_format_is_the_image_as_shown(dtype, alpha, suffix):
+    image = picture(dtype, alpha=alpha)
+    session, state = finished(image)
+    settings = {"edges": state["edges"], "gains": [1] * (len(state["edges"]) + 1)}
+    answer, (file,) = session.handle("export", {**settings, "format": suffix})
+    assert answer["name"] == f"p_equalised{suffix}"
+    made = Pillow.open(io.BytesIO(file))
+    assert made.size == image.array.shape[1::-1]
+    if suffix in (".png", ".tif"):
+        np.testing.assert_array_equal(decode_image(file).array, image.array)
+    else:
+        assert ("A" in made.mode) == (alpha and suffix == ".webp")
+        low, high = state["image"]["limits"]
+        scale = np.iinfo(image.array.dtype).max
+        shown = 255 * (image.array / scale - low) / (high - low)
+        assert np.abs(np.asarray(made.convert("RGB")) - shown).mean() < 6
+
+
+def test_repairs_take_the_edited_image_around_them(ready):
+    state, _ = ready.handle("state")
+    half = {"edges": state["edges"], "gains": [0.5] * (len(state["edges"]) + 1)}
+    shape = picture().array.shape
+    for recipe, factor in (({}, 1.0), ({**half, "residual_gain": 0.5}, 0.5)):
+        answer, (data,) = ready.handle("repair", {"keep": 0, "strokes": [[2.0, 30, 8]], **recipe})
+        left, top, width, height = answer["box"]
+        assert answer["method"] == "edge_enhancing"
+        part = np.frombuffer(data, np.float16).reshape(height, width, shape[2])
+        whole = picture().array[top : top + height, left : left + width] / 255 * factor
+        changed = np.abs(part - whole).max(axis=2) > 0.002
+        assert 4 < changed.sum() < 20  # below the stroke only
+        assert np.abs(part - whole).max() < 0.25 * factor
+    ready.handle("repair", {"keep": 0, "strokes": []})
+
+
+def test_samples_have_thumbnails_and_open(ready):
+    names, files = ready.handle("samples")
+    assert len(names["names"]) == len(files) == 3
+    assert all(max(decode_image(each).array.shape) <= 160 for each in files)
+    session = Session()
+    session.handle("sample", {"name": names["names"][0]})
+    assert session.handle("state")[0]["image"]["name"] == "sample:coffee"
+    session.close()
 
 
 def test_a_job_that_is_stopped_still_answers(ready):
@@ -311,6 +405,13 @@ BAD = [
     ("segment", {"classes": 3}, "smoothness"),
     ("thin", {"density": 2}, "density"),
     ("thin", {}, "density"),
+    ("objects", {"min_score": 0, "polarity": "both"}, "min_score"),
+    ("objects", {"min_score": 5, "polarity": "all"}, "polarity"),
+    ("denoise", {"energy": "none"}, "energy"),
+    ("denoise", {"energy": "tv", "amount": 0}, "amount"),
+    ("export", {**SETTINGS, "format": ".exe"}, "format"),
+    ("sample", {"name": "../etc"}, "name"),
+    ("repair", {"keep": 0, "strokes": [], "method": "magic"}, "method"),
 ]
 
 
@@ -328,7 +429,7 @@ def test_bad_requests_are_refused_by_name(ready, op, args, message):
 def test_images_that_cannot_be_shown_are_refused(ready):
     with pytest.raises(InputError, match="not a supported image"):
         ready.handle("open", {"name": "a.png"}, [b"GIF89a"])
-    with pytest.raises(InputError, match="one grey or RGB image"):
+    with pytest.raises(InputError, match="no single picture"):
         Session(Image(np.zeros((3, 4, 5)), "ZYX"))
     with pytest.raises(InputError, match="max_pixels"):
         Session(picture(), max_pixels=100)
@@ -345,8 +446,9 @@ def test_a_session_without_an_image_says_so():
         session.handle("layers", {"times": [0]})
 
 
+@pytest.mark.parametrize("method", ["edge_enhancing", "diffusion"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_a_repair_is_local_and_as_if_all_strokes_had_come_at_once(dtype):
+def test_a_repair_is_local_and_as_if_all_strokes_had_come_at_once(dtype, method):
     rng = np.random.default_rng(0)
     image = Image(rng.integers(0, 256, (60, 70, 3)).astype(dtype), "YXC")
     strokes = [[3.0, 10, 10, 30, 14], [4.0, 32, 14, 33, 40], [2.5, 60, 50], [3.0, -2, 58, 12, 70]]
@@ -354,19 +456,19 @@ def test_a_repair_is_local_and_as_if_all_strokes_had_come_at_once(dtype):
     whole = (slice(None),) * 2
     for k, stroke in enumerate(strokes):
         before = repair.part(whole).copy()
-        box = repair.change(k, [stroke])
+        box = repair.change(k, [stroke], method)
         before[box] = repair.part(box)
         np.testing.assert_array_equal(before, repair.part(whole))  # nothing else has changed
     at_once = repair.source().image.array
-    atol = 1 if dtype == np.uint8 else 0.01
+    atol = 1 if dtype == np.uint8 or method == "edge_enhancing" else 0.01  # solved to 1e-3
     np.testing.assert_allclose(repair.part(whole), at_once, rtol=0, atol=atol)
     np.testing.assert_array_equal(at_once[~repair.mask], image.array[~repair.mask])
-    repair.change(1, strokes[2:])  # the second is taken back
+    repair.change(1, strokes[2:], method)  # the second is taken back
     again = Repair(image)
-    again.change(0, strokes[:1] + strokes[2:])
+    again.change(0, strokes[:1] + strokes[2:], method)
     np.testing.assert_array_equal(repair.mask, again.mask)
     np.testing.assert_allclose(repair.part(whole), again.part(whole), rtol=0, atol=atol)
-    repair.change(0, [])
+    repair.change(0, [], method)
     np.testing.assert_array_equal(repair.part(whole), image.array)
     with pytest.raises(InputError, match="whole image"):
         repair.change(0, [[500.0, 30, 30]])

@@ -113,3 +113,97 @@ def test_the_ruler_on_several_discs(start):
         found, strength = map(float, re.findall(r"-?[\d.]+", words.inner_text()))
         assert found == pytest.approx(2 * radius, rel=0.15)
         assert strength == pytest.approx(abs(contrast), rel=0.15)
+
+
+def test_larger_structures_keep_the_picture_and_the_sliders(start):
+    app = start()
+    app.button("Enhance").click()
+    before, shown = app.call("settings"), app.pixels().astype(int)
+    app.button("Larger structures").click()
+    app.until(lambda: len(app.call("settings")["edges"]) > len(before["edges"]))
+    app.ready()
+    after = app.call("settings")
+    count = len(before["gains"])
+    assert after["edges"][: count - 1] == before["edges"]
+    assert after["gains"][:count] == before["gains"]
+    assert set(after["gains"][count:]) == {before["base"]}
+    assert app.page.get_by_label("largest", exact=True).count() == 1
+    assert np.abs(app.pixels().astype(int) - shown).mean() < 1
+    assert np.abs(app.pixels().astype(int) - app.export()).max() <= 1
+    edges = app.page.get_by_role("slider", name=re.compile("^Edge between"))
+    places = [each.bounding_box()["x"] for each in edges.all()]
+    assert min(np.diff(places)) > 8  # not crowded
+
+
+def test_numbers_are_typed_into_gains(start):
+    app = start()
+    number = app.page.get_by_label("Gain of grain, as a number")
+    for text, gain in (("2.5", 2.5), ("0,25", 0.25), ("99", 10), ("x", 10)):
+        number.fill(text)
+        number.press("Enter")
+        assert app.call("settings")["gains"][0] == gain
+        app.until(lambda wanted=gain: number.input_value() == f"{wanted:.2f}")
+    number.press("1")  # no shortcut while typing
+    assert app.page.locator("[data-r=zoomText]").inner_text() != "100 %"
+
+
+def test_two_tabs_have_images_of_their_own(start):
+    app = start()
+    other = app.page.context.new_page()
+    other.goto(f"http://{app.address}/#token=secret")
+    file = {"name": "o.png", "mimeType": "image/png", "buffer": encode_image(COFFEE, "o.png")}
+    other.get_by_role("img", name="Result").wait_for()
+    other.locator("[data-r=chooser]").set_input_files(file)
+    other.get_by_text("o.png").wait_for()
+    app.button("Cartoon").click()
+    app.until(lambda: app.session.settings["gains"][0] == 0)
+    app.page.reload()
+    app.ready()
+    assert "coffee.png" in app.page.locator("[data-r=file]").inner_text()
+    assert app.call("settings")["gains"][0] == 0
+
+
+def test_another_image_closes_the_export_dialog(start):
+    app = start()
+    app.page.keyboard.press("e")
+    app.page.get_by_text("spectral.decompose").wait_for()
+    app.give("chooser", "n.png", encode_image(COFFEE, "n.png"))
+    app.page.get_by_role("heading", name="Export").wait_for(state="hidden")
+    app.until(lambda: "n.png" in app.page.locator("[data-r=file]").inner_text())
+    app.ready()
+    app.page.keyboard.press("e")
+    app.page.get_by_text("n_equalised.png:").wait_for()
+    app.page.get_by_label("Format").last.select_option("JPEG")
+    name, file = app.download("Download image")
+    assert name == "n_equalised.jpg"
+    assert decode_image(file).array.shape == COFFEE.array.shape
+
+
+def test_the_start_page_has_samples_and_messages_end(start):
+    app = start(None, wait=False)
+    app.page.get_by_text("An equaliser for images").wait_for()
+    app.give("chooser", "broken.png", b"\x89PNG\r\n\x1a\nbroken")
+    alert = app.page.get_by_role("alert")
+    alert.wait_for()
+    app.button("cameraman").click()
+    app.ready()
+    assert alert.is_hidden()
+    assert app.pixels().shape == (512, 512, 3)
+    app.give("chooser", "broken.png", b"\x89PNG\r\n\x1a\nbroken")
+    alert.wait_for()
+    assert app.page.get_by_role("img", name="Result").is_visible()  # still the one before
+    alert.wait_for(state="hidden", timeout=16000)
+
+
+def test_a_file_is_shown_while_python_reads_it(start):
+    app = start()
+    app.page.route("**/api/open", lambda route: held.append(route))
+    held = []
+    app.give("chooser", "n.png", encode_image(COFFEE, "n.png"))
+    app.until(lambda: app.page.locator("[data-r=thumb]").is_visible())
+    assert app.page.get_by_role("img", name="Result").is_hidden()
+    assert app.button("Export…").is_disabled()
+    held.pop().continue_()
+    app.until(lambda: "n.png" in app.page.locator("[data-r=file]").inner_text())
+    app.page.get_by_role("img", name="Result").wait_for()
+    assert app.page.locator("[data-r=thumb]").is_hidden()

@@ -1,7 +1,6 @@
 """The equaliser besides bands: repair, regions, few pixels, fusion; and the widget."""
 
 import base64
-import os
 import re
 import shlex
 import subprocess
@@ -127,32 +126,90 @@ def test_the_texture_of_a_second_image(start):
         app.page.get_by_role("button", name="Download this image").click()
     with open(waiting.value.path(), "rb") as download:
         made = decode_image(download.read()).array.astype(int)
-    url = app.page.locator("[data-r=over]").evaluate("e => e.toDataURL()")
-    shown = decode_image(base64.b64decode(url.partition(",")[2])).array
-    assert np.abs(shown - made).max() <= 1
+    assert np.abs(app.over().astype(int) - made).max() <= 1
     assert np.abs(made - COFFEE.array).max() > 10
+    other = COFFEE.with_parts([np.ascontiguousarray(COFFEE.array[:100, :120])])
+    app.give("secondChooser", "small.png", encode_image(other, "small.png"))
+    app.page.get_by_text("It was cropped and resized to 200").wait_for()
 
 
-def test_a_model_of_a_good_image_denoises(start):
+def denoised(app, noisy):
+    """The image that is downloaded, after a look at the page and at what was removed."""
+    _, file = app.download("Download this image")
+    made = decode_image(file).array.astype(int)
+    assert np.abs(app.over().astype(int) - made).max() <= 1
+    before = np.abs(noisy - COFFEE.array.astype(int)).mean()
+    assert np.abs(made - COFFEE.array).mean() < 0.45 * before
+    return made
+
+
+def test_denoising_by_an_energy_and_by_a_model_of_a_good_image(start):
     noise = np.random.default_rng(0).normal(0, 25, COFFEE.array.shape)
     noisy = np.clip(COFFEE.array + noise, 0, 255).astype(np.uint8)
     app = start(COFFEE.with_parts([noisy]))
-    app.tab("Learn")
+    app.tab("Denoise")
+    app.button("Remove noise").click()
+    words = app.page.locator("[data-r=denoisedText]")
+    words.get_by_text("Noise:").wait_for()
+    measured = float(re.search(r"([\d.]+) of 255", words.inner_text())[1])
+    assert measured == pytest.approx(25, rel=0.15)
+    first = denoised(app, noisy)
+    app.page.get_by_label("Method").select_option("patches of a good image")
     few = {"num_components": 5, "num_patches": 2000, "channel_axis": -1}
-    data = encode(patches.fit(COFFEE.array, 4, **few))
-    file = {"name": "g.stpm", "mimeType": "application/octet-stream", "buffer": data}
-    app.page.get_by_label("Good image or model").set_input_files(file)
-    app.page.get_by_text("Removed noise of standard deviation").wait_for()
-    if folder := os.environ.get("STEEPEST_SCREENSHOTS"):
-        app.page.screenshot(path=f"{folder}/learn.png")
-    _, file = app.download("Download this image")
-    made = decode_image(file).array.astype(int)
-    url = app.page.locator("[data-r=over]").evaluate("e => e.toDataURL()")
-    shown = decode_image(base64.b64decode(url.partition(",")[2])).array
-    assert np.abs(shown - made).max() <= 1
-    assert (
-        np.abs(made - COFFEE.array).mean() < 0.4 * np.abs(noisy - COFFEE.array.astype(int)).mean()
+    app.give("goodChooser", "g.stpm", encode(patches.fit(COFFEE.array, 4, **few)))
+    app.until(
+        lambda: not np.array_equal(app.over(), first) and app.page.locator(".job").is_hidden()
     )
+    assert np.abs(denoised(app, noisy) - first).max() > 2
+
+
+def test_objects_are_outlined_and_listed(start):
+    y, x = np.mgrid[:120, :160]
+    discs = [(40, 40, 15, 0.4), (80, 110, 22, 0.3), (30, 120, 9, -0.2)]
+    image = 0.4 + sum(c * np.clip(r + 0.5 - np.hypot(y - a, x - b), 0, 1) for a, b, r, c in discs)
+    app = start(Picture(from_float(image, "uint8"), "YX", format="png", name="d.png"))
+    app.tab("Objects")
+    app.button("Find objects").click()
+    app.page.get_by_text("3 objects").wait_for()
+    rows = app.page.locator("[data-r=rows] tr")
+    sizes = sorted(float(row.split()[1]) for row in rows.all_inner_texts())
+    assert sizes == pytest.approx([18, 30, 44], rel=0.1)
+    drawn = app.page.locator("[data-r=over]").evaluate(
+        "e => [...e.getContext('2d').getImageData(0, 0, 160, 120).data]"
+    )
+    drawn = np.array(drawn).reshape(120, 160, 4)
+    edge = drawn[:, :, 3] == 255
+    away = [np.abs(np.hypot(y - a, x - b) - r) for a, b, r, _ in discs]
+    assert (np.min(away, axis=0)[edge & (drawn[..., :3].min(axis=2) < 100)] < 2.5).all()
+    red, blue = (drawn[15:45, 105:135, channel].astype(int) for channel in (0, 2))
+    outline = edge[15:45, 105:135] & (red + blue > 0)
+    assert np.median((blue - red)[outline]) > 50  # the dark one is blue
+    rows.first.click()
+    assert app.page.locator("tr.chosen").count() == 1
+    name, table = app.download("Download the table (CSV)")
+    assert name == "d_objects.csv"
+    assert len(table.decode().splitlines()) == 4
+
+
+def test_repair_shows_the_edited_image(start):
+    scratched = np.array(COFFEE.array)
+    scratched[78:82, 20:180] = 255
+    app = start(COFFEE.with_parts([scratched]))
+    app.button("Cartoon").click()
+    edited = app.pixels().astype(int)
+    assert np.abs(edited - scratched).max() > 20
+    app.tab("Repair")
+    assert np.abs(app.pixels().astype(int) - edited).max() <= 1
+    left, top, width, _ = app.image_box()
+    scale = width / 200
+    app.drag((left + 15 * scale, top + 80 * scale), (left + 190 * scale, top + 80 * scale))
+    app.page.get_by_text("1 stroke").wait_for()
+    app.until(lambda: (app.over()[78:82, 25:175] > 0).mean() > 0.9)
+    filled = app.over()[78:82, 25:175].astype(int)
+    around = edited[[72, 88], 25:175]
+    assert np.abs(filled.mean((0, 1)) - around.mean((0, 1))).max() < 25
+    app.page.get_by_label("Fill in").select_option("smoothly")
+    app.until(lambda: not np.array_equal(app.over()[78:82, 25:175], filled))
 
 
 def test_few_pixels_follow_the_slider(start):

@@ -141,12 +141,16 @@ def test_scale_maps_of_series_colours_and_signals():
     Pillow.fromarray(np.uint8(np.stack([film[0], film[1], film[0]], -1) >> 4)).save("c.png")
     np.save("line.npy", film[0, 18] / 4095)
     assert main(["scale-map", "film.tif", "--pages", "-q"]) == 0
-    assert main(["scale-map", "c.png", "-q"]) == 0
+    assert main(["scale-map", "c.png", "--picture", "sizes.png", "-q"]) == 0
     assert main(["scale-map", "line.npy", "-q"]) == 0
     maps = tifffile.imread("film_scale.tif")
     assert maps.shape == film.shape
     assert maps[:, 18, 18] == pytest.approx([7, 7], rel=0.2)
-    assert tifffile.imread("c_scale.tif").shape == film[0].shape
+    sizes = tifffile.imread("c_scale.tif")
+    assert sizes.shape == film[0].shape
+    seen = np.asarray(Pillow.open("sizes.png").convert("RGB")).astype(int)
+    coloured = (np.ptp(seen, axis=2) > 60).mean()  # structures, and the colour bar
+    assert 0.02 < coloured < 0.5 < (sizes > sizes.shape[0] / 4).mean() + coloured
     assert np.load("line_scale.npy").shape == (72,)
 
 

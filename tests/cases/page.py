@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from steepest.app.session import Session
+from steepest.app.tabs import Tabs
 from steepest.io import Image, decode_image, sample
 
 TOKEN = "secret"
@@ -36,14 +37,16 @@ def served(session):
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
-        app = make_server(session, TOKEN, [address])
+        given = [session]
+        tabs = Tabs(lambda: given.pop() if given else Session(session._work.source.image))
+        app = make_server(tabs, TOKEN, [address])
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         yield address
         server.should_exit = True
         thread.join()
-        session.close()
+        tabs.close()
 
 
 class App:

@@ -19,6 +19,7 @@ from ..core.limits import MAX_PIXELS
 from ..core.numbers import check_count
 from ..io import Image
 from .session import Session
+from .tabs import Tabs
 
 LOCAL = "127.0.0.1"
 
@@ -69,7 +70,7 @@ def serve(
     check_count(port, "port", least=0, most=65535)
     if host in ("", "0.0.0.0", "::"):
         raise InputError(f"host={host!r}: name the one address of this machine to listen on")
-    session = Session(image, max_pixels=max_pixels)
+    tabs = Tabs(lambda: Session(image, max_pixels=max_pixels))
     token = secrets.token_urlsafe(32)
     try:
         with _listening(host, port) as listener:
@@ -81,7 +82,7 @@ def serve(
             url = f"http://{address}/#token={token}"
             say(f"equaliser at {url}\n(Ctrl-C ends it)")
             config = uvicorn.Config(
-                make_server(session, token, hosts), log_level="critical", server_header=False,
+                make_server(tabs, token, hosts), log_level="critical", server_header=False,
                 access_log=False, lifespan="off", ws="none", proxy_headers=False,
                 timeout_graceful_shutdown=2,
             )  # fmt: skip
@@ -91,7 +92,7 @@ def serve(
                     webbrowser.open(stack.enter_context(_redirect(url)).as_uri())
                 uvicorn.Server(config).run(sockets=[listener])
     finally:
-        session.close()
+        tabs.close()
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from ..core.errors import InputError
 from ..core.limits import MAX_PIXELS
 from ..io import Image
 from ..io.image import assemble
-from .files import EQUALISER, page_text
+from .files import equaliser_text
 from .session import Session
 
 
@@ -68,7 +68,7 @@ class Equaliser(anywidget.AnyWidget):
     _esm = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, session: Session) -> None:
-        super().__init__(_esm=page_text(*EQUALISER, "widget.js"))
+        super().__init__(_esm=equaliser_text("widget.js"))
         self._session = session
         self.on_msg(self._receive)
 

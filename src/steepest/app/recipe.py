@@ -64,9 +64,12 @@ class Recipe:
         result = decomposition.recompose(
             lambda t: gains[np.searchsorted(self.edges, t, side="right")], self.residual_gain
         )
-        if self.residual_gain == 0 and image.array.dtype.kind == "u":
-            result = result + np.float32(0.5)  # without the mean, zero is mid-grey
+        result = result + self.grey(image)
         return image.with_parts([from_float(result, image.array.dtype)])
+
+    def grey(self, image: Image) -> np.float32:
+        """What is added to the sum of the bands: without the mean, zero is mid-grey."""
+        return np.float32(0.5 * (self.residual_gain == 0 and image.array.dtype.kind == "u"))
 
     def python(self, source: Source, flow: dict[str, Any]) -> str:
         """Return Python code that computes what `apply` does."""

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from scipy.ndimage import label
 
 from ..core.errors import InputError
-from ..core.numbers import check_count, check_number
-from ..inpainting import inpaint
+from ..core.numbers import check_choice, check_count, check_number
+from ..inpainting import Diffusion, EdgeEnhancing, inpaint
+from ..inpainting.method import Method
 from ..io import Image
 from .source import Source
 
 _MOST_STROKES, _MOST_POINTS = 1000, 100_000
 _WIDEST = 1000.0  # radius of the brush in pixels
+_MOST_ALONG_EDGES = 50_000  # pixels: 1.5 s; above, diffusion
+_MARGIN = 10  # pixels around a hole that edge-enhancing diffusion reads
+EDGES, SMOOTH = "edge_enhancing", "diffusion"
 Box = tuple[slice, slice]
 
 
@@ -22,25 +27,33 @@ class Repair:
     """The strokes on an image, and the image with the pixels below them filled.
 
     A hole depends on the known pixels around it only. A new stroke is therefore solved in the
-    bounding box of the holes that it touches.
+    bounding box of the holes that it touches, and a margin.
     """
 
     def __init__(self, image: Image) -> None:
         self.strokes: list[list[float]] = []  # a radius, and the x and y of some points
+        self.wanted = EDGES
         self._image = image
         self._counts = np.zeros(image.array.shape[:2], np.uint16)  # strokes over each pixel
         self._filled = image.array.copy()
+        self._span = _span_of(image.array)
 
     @property
     def mask(self) -> np.ndarray:
         """Where the strokes are (H, W)."""
         return self._counts > 0
 
+    @property
+    def method(self) -> str:
+        """How holes are filled: as wanted, but large ones always by diffusion."""
+        few = np.count_nonzero(self._counts) <= _MOST_ALONG_EDGES
+        return self.wanted if few else SMOOTH
+
     def part(self, box: Box, *, filled: bool = True) -> np.ndarray:
         """Return a part of the filled image, or of the image as it was opened."""
         return (self._filled if filled else self._image.array)[box]
 
-    def change(self, keep: Any, strokes: Any) -> Box | None:
+    def change(self, keep: Any, strokes: Any, wanted: Any = EDGES) -> Box | None:
         """Keep the first strokes, add others, and return the part that has changed.
 
         Raises
@@ -49,9 +62,10 @@ class Repair:
             If a stroke is not one, or nothing is left to fill the image from. Nothing has changed.
         """
         keep = check_count(keep, "keep", least=0, most=len(self.strokes))
+        check_choice(wanted, "method", (EDGES, SMOOTH))
         if not isinstance(strokes, list) or keep + len(strokes) > _MOST_STROKES:
             raise InputError(f"strokes={strokes!r:.40}; allowed are up to {_MOST_STROKES} strokes")
-        counts, boxes = self._counts.copy(), []
+        counts, boxes, before = self._counts.copy(), [], self.method
         for step, some in ((-1, self.strokes[keep:]), (1, strokes)):
             for stroke in some:
                 box, under = _pixels_under(stroke, counts.shape)
@@ -60,21 +74,38 @@ class Repair:
         mask = counts > 0
         if mask.all():
             raise InputError("the strokes cover the whole image; nothing is left to fill it from")
-        self.strokes, self._counts = self.strokes[:keep] + strokes, counts
+        self.strokes, self._counts, self.wanted = self.strokes[:keep] + strokes, counts, wanted
+        if self.method != before and (all_holes := bounding_box(mask)):
+            boxes.append(all_holes)
         if not boxes:
             return None
         holes, _ = label(mask)
-        changed = _enclosing_box(boxes, mask.shape)
+        changed = _enclosing_box(boxes, mask.shape, 1)
         touched = np.isin(holes, np.setdiff1d(holes[changed], 0))
-        box = _enclosing_box([changed, bounding_box(touched) or changed], mask.shape)
+        box = _enclosing_box([changed, bounding_box(touched) or changed], mask.shape, _MARGIN)
         known = self._image.array[box]
         spatial = mask[box] if known.ndim == 2 else mask[box][..., None]
         part = np.where(spatial, self._filled[box], known)
-        if touched.any():
-            axis = self._image.channel_axis
-            part = inpaint(part, unknown=touched[box], channel_axis=axis).image
-        self._filled[box] = part
+        self._filled[box] = self.fill(part, touched[box])
         return box
+
+    def fill(self, part: np.ndarray, unknown: np.ndarray) -> np.ndarray:
+        """Fill pixels of a part of the image, or of an edited one, as in the whole image."""
+        if not unknown.any():
+            return part
+        method: Method = Diffusion()
+        if self.method == EDGES:  # its contrast is a share of the range of the known pixels
+            share = self._span / _span_of(part[~unknown])
+            method = EdgeEnhancing(contrast=EdgeEnhancing().contrast * share)
+        axis = self._image.channel_axis
+        return np.asarray(inpaint(part, unknown=unknown, method=method, channel_axis=axis).image)
+
+    def edited(self, box: Box, edit: Callable[[Box], np.ndarray]) -> np.ndarray:
+        """Return a part (h, w, C) of the edited image, filled from what is edited around it."""
+        part, unknown = edit(box), self.mask[box]
+        if self._image.channel_axis is not None:
+            return self.fill(part, unknown)
+        return self.fill(part[..., 0], unknown)[..., None]
 
     def source(self) -> Source:
         """Return the repaired image, exactly as its code computes it."""
@@ -82,8 +113,15 @@ class Repair:
         if not mask.any():
             return Source(self._image)
         array, axis = self._image.array, self._image.channel_axis
-        filled = inpaint(array, unknown=mask, channel_axis=axis).image
-        return Source(self._image.with_parts([filled]), mask)
+        method: Method = EdgeEnhancing() if self.method == EDGES else Diffusion()
+        filled = inpaint(array, unknown=mask, method=method, channel_axis=axis).image
+        return Source(self._image.with_parts([filled]), mask, self.method)
+
+
+def _span_of(array: np.ndarray) -> float:
+    """Return the range of the values, where integers are from 0 to 1."""
+    most = np.iinfo(array.dtype).max if array.dtype.kind == "u" else 1
+    return float(np.ptp(array)) / most or 1.0
 
 
 def bounding_box(mask: np.ndarray) -> Box | None:
@@ -94,11 +132,11 @@ def bounding_box(mask: np.ndarray) -> Box | None:
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
-def _enclosing_box(boxes: list[Box], shape: tuple[int, ...]) -> Box:
-    """Return the bounding box of some boxes, with one pixel more on each side."""
+def _enclosing_box(boxes: list[Box], shape: tuple[int, ...], more: int) -> Box:
+    """Return the bounding box of some boxes, with ``more`` pixels on each side."""
     rows, columns = (
-        slice(max(min(box[k].start for box in boxes) - 1, 0),
-              min(max(box[k].stop for box in boxes) + 1, shape[k]))
+        slice(max(min(box[k].start for box in boxes) - more, 0),
+              min(max(box[k].stop for box in boxes) + more, shape[k]))
         for k in range(2)
     )  # fmt: skip
     return rows, columns

@@ -20,12 +20,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..core.errors import InputError
-from .files import PAGE, page_text
-from .session import Session
+from .files import PAGE, equaliser_text, page_text
+from .tabs import Tabs
 from .wire import pack, unpack
 
 _log = logging.getLogger(__name__)
 _BINARY = "application/octet-stream"
+_LONGEST = 64  # name of a tab
 MAX_BODY = 1 << 28  # bytes of a request: the largest image file
 _POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' blob: data:; "
@@ -42,14 +43,14 @@ _HEADERS = {
 
 
 def make_server(
-    session: Session, token: str, hosts: Sequence[str], *, max_body: int = MAX_BODY
+    tabs: Tabs, token: str, hosts: Sequence[str], *, max_body: int = MAX_BODY
 ) -> ASGIApp:
     """Return the ASGI application.
 
     Parameters
     ----------
-    session : Session
-        Answers the requests.
+    tabs : Tabs
+        Their sessions answer the requests. The header ``X-Steepest-Tab`` names the tab.
     token : str
         The secret that requests carry in the header ``X-Steepest-Token``.
     hosts : sequence of str
@@ -72,6 +73,11 @@ def make_server(
         try:
             fields, buffers = unpack(await request.body())
             op = request.path_params["op"]
+            tab = request.headers.get("x-steepest-tab", "")[:_LONGEST]
+            if op == "leave":
+                tabs.leave(tab)
+                return Response(status_code=204)
+            session = await run_in_threadpool(tabs.session, tab)
             answer = await run_in_threadpool(session.handle, op, fields, buffers)
         except InputError as error:
             return _refusal(400, str(error))
@@ -81,7 +87,7 @@ def make_server(
             return _refusal(507, "not enough memory")
         except Exception:
             _log.exception("request %s", request.path_params["op"])
-            return _refusal(500, "unexpected error; the terminal shows where")
+            return _refusal(500, "something went wrong in the program; its terminal shows where")
         message = await run_in_threadpool(pack, *answer)
         return Response(message, media_type=_BINARY)
 
@@ -92,9 +98,10 @@ def make_server(
     return _Guard(app, hosts)
 
 
-def _static(names: Sequence[str], kind: str) -> Any:
+def _static(name: str | None, kind: str) -> Any:
     async def deliver(request: Request) -> Response:
-        return Response(page_text(*names), headers={"Content-Type": kind})
+        text = equaliser_text() if name is None else page_text(name)
+        return Response(text, headers={"Content-Type": kind})
 
     return deliver
 

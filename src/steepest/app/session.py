@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import os
+import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,29 +15,42 @@ import numpy as np
 from ..core.arrays import prepare_image
 from ..core.errors import InputError
 from ..core.limits import MAX_PIXELS
-from ..core.numbers import check_count, check_number
-from ..io import Image, encode_image
+from ..core.numbers import check_choice, check_count, check_number
+from ..io import Image, read_image
 from ..spectral import Decomposition, decompose
+from . import denoising, few_pixels, fusion, labels
 from .frames import measure
-from .job import Answer, Job
+from .job import Answer, Jobs
 from .recipe import MOST_BANDS, Recipe
-from .repair import Box, Repair, bounding_box
-from .second import Fusion, fusion_job, learned_job
-from .source import Source, read_upload, result_name
-from .tools import ranking, segmentation_job, sparse_job
+from .repair import EDGES, Box, Repair, bounding_box
+from .source import SAMPLES, Source, read_upload, result_file, thumbnail
+from .tools import Args, Made, Progress, Task, Tool
 from .wire import to_float16
-from .work import MOST_WORKED, Work, best_low_pass, compute, default_options, open_work
+from .work import (
+    MOST_WORKED,
+    Work,
+    best_low_pass,
+    check_memory,
+    compute,
+    default_options,
+    edited_part,
+    open_work,
+)
 
-Args = Mapping[str, Any]
 Buffers = Sequence[bytes]
-_BYTES, _OTHERS = 4, 20  # of a number of a frame; arrays beside the frames
-_SHARE = 0.8  # of the memory that a flow may use
 _ALL_STEPS = 60  # up to the extinction time
 _OPERATIONS = (
-    *("open", "state", "layers", "cancel", "compute", "export", "code", "ruler", "keep", "segment"),
-    *("thin", "job", "stop", "fuse", "fused", "rank", "repair", "settle", "covered", "mask"),
-    "learn",
+    *("open", "state", "layers", "cancel", "compute", "export", "code", "ruler", "keep"),
+    *("samples", "sample", "repair", "settle", "covered", "mask", "rank"),
+    *("job", "stop", "made"),
 )
+_TOOLS = {
+    "objects": Tool(labels.objects, partial=False), "segment": Tool(labels.regions),
+    "denoise": Tool(denoising.by_energy, partial=False),
+    "learn": Tool(denoising.by_model, partial=False),
+    "fuse": Tool(fusion.fuse, partial=False), "thin": Tool(few_pixels.thin),
+}  # fmt: skip
+_numbers = itertools.count(1)
 
 
 class Session:
@@ -62,9 +75,7 @@ class Session:
         self._lock = threading.Lock()
         self._work: Work | None = None
         self._thread: threading.Thread | None = None
-        self._running: Job | None = None
-        self._ranks: Job | None = None
-        self._fusion: Fusion | None = None
+        self._jobs = Jobs()
         self._mending: Repair | None = None  # since the first stroke
         self._kept: Recipe | None = None  # the sliders of the page
         self._number = 0  # of the image, so that a page can tell that it has changed
@@ -81,8 +92,10 @@ class Session:
         InputError
             If the request is not one of the session, or its arguments are not allowed.
         """
+        if isinstance(op, str) and op in _TOOLS:
+            return self._start_tool(_TOOLS[op], args or {}, buffers)
         if not isinstance(op, str) or op not in _OPERATIONS:
-            raise InputError(f"op={op!r:.40}; allowed are {', '.join(_OPERATIONS)}")
+            raise InputError(f"op={op!r:.40}; allowed are {', '.join((*_OPERATIONS, *_TOOLS))}")
         answer: Answer = getattr(self, f"_{op}")(args or {}, buffers)
         return answer
 
@@ -90,12 +103,12 @@ class Session:
         """Take another image and start its flow."""
         if image.axes not in ("YX", "YXC") or image.array.shape[2:] not in ((), (1,), (3,)):
             raise InputError(
-                f"{image.name}: has axes {image.axes} and shape {image.array.shape}; "
-                "the equaliser takes one grey or RGB image"
+                f"{image.name}: is no single picture, grey or in colour, but has the axes "
+                f"{image.axes} and the shape {image.array.shape}; use the command line"
             )
         if image.array.size > self._max_pixels:
             raise InputError(
-                f"{image.name}: has {image.array.size:,} pixels (times channels); "
+                f"{image.name}: is too large, with {image.array.size:,} pixels times channels; "
                 f"allowed are {self._max_pixels:,} (max_pixels)"
             )
         self._start(open_work(Source(image)), same=False)
@@ -114,7 +127,7 @@ class Session:
         with self._lock:
             if self._work is not None:
                 self._work.stop.set()
-            self._stop_jobs()
+            self._jobs.forget()
             self._work = self._mending = None
 
     @property
@@ -141,28 +154,19 @@ class Session:
         self.open(read_upload(args, buffers, self._max_pixels))
         return self._state({}, ())
 
+    def _samples(self, args: Args, buffers: Buffers) -> Answer:
+        """The names of pictures to begin with, and small copies (PNG)."""
+        return {"names": list(SAMPLES)}, [thumbnail(name) for name in SAMPLES]
+
+    def _sample(self, args: Args, buffers: Buffers) -> Answer:
+        self.open(read_image(f"sample:{check_choice(args.get('name'), 'name', SAMPLES)}"))
+        return self._state({}, ())
+
     def _state(self, args: Args, buffers: Buffers) -> Answer:
         work = self._work
         if work is None:
             return {"image": None, "number": self._number, "max_pixels": self._max_pixels}, []
-        full, image = work.full, work.source.image
-        height, width, channels = work.values.shape
-        return {
-            "number": self._number, **self._page_state(args),
-            "image": {
-                "name": image.name, "width": width, "height": height, "channels": channels,
-                "dtype": image.array.dtype.name, "alpha": image.alpha is not None,
-                "limits": list(work.limits), "result": result_name(image),
-                "factor": work.factor, "size": [image.array.shape[1], image.array.shape[0]],
-            },
-            "status": work.status, "stage": work.stage, "fraction": work.fraction,
-            "error": work.error, "all": "t_max" not in work.options,
-            "preview": work.preview is not None and not work.stale,
-            "reached": full.nodes[-1] if full is not None else 0.0,
-            "t_max": work.options.get("t_max") or (full.nodes[-1] if full else 0.0),
-            "edges": list(work.edges),
-            "spectrum": {"times": work.spectrum[0], "values": work.spectrum[1]},
-        }, []  # fmt: skip
+        return {"number": self._number, **self._page_state(args), **work.as_json()}, []
 
     def _page_state(self, args: Mapping[str, Any]) -> dict[str, Any]:
         """Return what a page that is loaded again must know, if ``restore`` asks for it."""
@@ -170,6 +174,7 @@ class Session:
             return {}
         return {
             "strokes": self._mending.strokes if self._mending is not None else [],
+            "method": self._mending.wanted if self._mending is not None else EDGES,
             "settled": self._settled(self._open_work()),
             "kept": self._kept.as_json() if self._kept is not None else None,
         }
@@ -217,20 +222,23 @@ class Session:
         """
         work, recipe = self._open_work(), Recipe.from_request(args)
         image = work.source.image
-        name = result_name(image)
-        if work.factor == 1:
-            return {"name": name}, [
-                encode_image(recipe.apply(_decomposition_of(work), image), name)
-            ]
-        _check_memory(image, work.options["steps"])
 
-        def at_full_size(on_step: Callable[[Any], bool]) -> Answer:
+        def file_of(decomposition: Decomposition) -> tuple[dict[str, Any], list[bytes]]:
+            made = recipe.apply(decomposition, image)
+            name, data = result_file(made, "equalised", args, work.limits)
+            return {"name": name}, [data]
+
+        if work.factor == 1:
+            return file_of(_decomposition_of(work))
+        check_memory(image, work.options["steps"])
+
+        def at_full_size(on_step: Progress) -> Made:
             found = decompose(
                 image.array, channel_axis=image.channel_axis, on_step=on_step, **work.options
             )
-            return {"name": name}, [encode_image(recipe.apply(found, image), name)]
+            return Made(*file_of(found))
 
-        return self._start_job(at_full_size, partial=False)
+        return self._jobs.start(at_full_size, partial=False)
 
     def _code(self, args: Args, buffers: Buffers) -> Answer:
         work, recipe = self._open_work(), Recipe.from_request(args)
@@ -254,29 +262,28 @@ class Session:
         if self._mending is None:
             self._mending = Repair(work.source.image)
         mending = self._mending
-        box = mending.change(args.get("keep"), args.get("strokes"))
+        box = mending.change(args.get("keep"), args.get("strokes"), args.get("method", EDGES))
         if args.get("all"):
             mask = mending.mask
             box = bounding_box(mask if work.source.mask is None else mask | work.source.mask)
-        return self._answer_part(mending, box, work)
+        recipe = Recipe.from_request(args) if "edges" in args else Recipe((), (1.0,))
+        used = {"method": mending.method}
+        return _part(
+            box, work, lambda box: mending.edited(box, lambda box: edited_part(work, recipe, box)),
+            used,
+        )  # fmt: skip
 
     def _covered(self, args: Args, buffers: Buffers) -> Answer:
         """What the strokes have covered, as it was before: for a page that is loaded again."""
         work, mending = self._open_work(), self._mending
         if mending is None:
             return {"box": None}, []
-        return self._answer_part(mending, bounding_box(mending.mask), work, filled=False)
+        axis = work.source.image.channel_axis
 
-    def _answer_part(
-        self, mending: Repair, box: Box | None, work: Work, *, filled: bool = True
-    ) -> Answer:
-        if box is None:
-            return {"box": None}, []
-        part = mending.part(box, filled=filled)
-        part = prepare_image(part, work.source.image.channel_axis)[0]
-        (top, bottom), (left, right) = ((each.start, each.stop) for each in box)
-        where = [left, top, right - left, bottom - top]
-        return {"box": where}, [to_float16(np.moveaxis(part, 0, -1), work.limits)]
+        def before(box: Box) -> np.ndarray:
+            return np.moveaxis(prepare_image(mending.part(box, filled=False), axis)[0], 0, -1)
+
+        return _part(bounding_box(mending.mask), work, before)
 
     def _settle(self, args: Args, buffers: Buffers) -> Answer:
         """Start the flow of the repaired image, with the bands and sliders there are."""
@@ -290,83 +297,34 @@ class Session:
 
     def _settled(self, work: Work) -> bool:
         """Whether the flow is that of the image with all strokes."""
-        mask = self._mending.mask if self._mending is not None else None
-        there = work.source.mask
-        if mask is None or there is None:
+        mending, there = self._mending, work.source.mask
+        mask = mending.mask if mending is not None else None
+        if mending is None or mask is None or there is None:
             return not (mask is not None and mask.any())
-        return np.array_equal(mask, there)
+        return np.array_equal(mask, there) and mending.method == work.source.method
 
     def _keep(self, args: Args, buffers: Buffers) -> Answer:
         """Remember the sliders for `result`."""
         self._kept = Recipe.from_request(args)
         return {}, []
 
-    def _segment(self, args: Args, buffers: Buffers) -> Answer:
+    def _start_tool(self, tool: Tool, args: Args, buffers: Buffers) -> Answer:
         work = self._unreduced_work()
-        return self._start_job(segmentation_job(work.source, work.limits, args))
+        ranking = self._jobs.ranking(work.values.shape[:2])
+        task = Task(work.source, work.limits, args, buffers, self._max_pixels, ranking)
+        return self._jobs.start(tool.start(task), partial=tool.partial)
 
-    def _thin(self, args: Args, buffers: Buffers) -> Answer:
-        work, ranks = self._unreduced_work(), self._ranks
-        ranking = None
-        if ranks is not None and ranks.done:
-            ranking = np.frombuffer(ranks.poll()[1][0], np.int32).reshape(work.values.shape[:2])
-        return self._start_job(sparse_job(work.source, work.values, work.limits, ranking, args))
+    def _made(self, args: Args, buffers: Buffers) -> Answer:
+        return self._jobs.made(args, self._open_work().limits)
 
     def _rank(self, args: Args, buffers: Buffers) -> Answer:
-        """The ranks of all pixels (int32), computed once for each image, beside other jobs."""
-        image = self._unreduced_work().source.image
-        with self._lock:
-            if self._ranks is None:
-                self._ranks = Job(ranking(image), partial=False)
-            job = self._ranks
-        return job.poll()
-
-    def _fuse(self, args: Args, buffers: Buffers) -> Answer:
-        """Separate the textures of this and a second image, for `_fused`."""
-        work = self._unreduced_work()
-        separate = fusion_job(work.source, args, buffers, self._max_pixels)
-
-        def keep(on_step: Callable[[Any], bool]) -> Answer:
-            fusion = separate(on_step)
-            if work is self._work:
-                self._fusion = fusion
-            return fusion.answer(work.limits)
-
-        return self._start_job(keep, partial=False)
-
-    def _learn(self, args: Args, buffers: Buffers) -> Answer:
-        """Denoise by a model, or learn one from a good image before."""
-        work = self._unreduced_work()
-        job = learned_job(work.source, work.limits, args, buffers, self._max_pixels)
-        return self._start_job(job, partial=False)
-
-    def _fused(self, args: Args, buffers: Buffers) -> Answer:
-        """The fused image as a file, and the code that computes it."""
-        if self._fusion is None:
-            raise InputError("no second image is open")
-        name = result_name(self._fusion.source.image)
-        file = encode_image(self._fusion.result(args), name)
-        return {"name": name, "python": self._fusion.python(args)}, [file]
-
-    def _start_job(
-        self, work: Callable[[Callable[[Any], bool]], Answer], *, partial: bool = True
-    ) -> Answer:
-        """Start a computation besides the flow; the one before is stopped."""
-        with self._lock:
-            if self._running is not None:
-                self._running.stop()
-            self._running = Job(work, partial=partial)
-        return {"status": "busy"}, []
+        return self._jobs.rank(self._unreduced_work().source.image)
 
     def _job(self, args: Args, buffers: Buffers) -> Answer:
-        job = self._running
-        return job.poll() if job is not None else ({"status": "none"}, [])
+        return self._jobs.poll()
 
     def _stop(self, args: Args, buffers: Buffers) -> Answer:
-        job = self._running
-        if job is not None:
-            job.stop()
-        return {}, []
+        return self._jobs.stop()
 
     def _ruler(self, args: Args, buffers: Buffers) -> Answer:
         """Time, contrast and radius of the structure at pixel ``x``, ``y``; null if too faint."""
@@ -414,36 +372,28 @@ class Session:
                     work.preview, work.edges, work.spectrum = old.preview, old.edges, old.spectrum
                     work.stale = work.stale or old.stale
             if old is None or old.source is not work.source:
-                self._stop_jobs()
+                self._jobs.forget()
             if not same:
-                self._number, self._kept = self._number + 1, None
+                self._number, self._kept = next(_numbers), None
                 self._mending = None
             self._work = work
             before = self._thread
             self._thread = threading.Thread(target=compute, args=(work, before), daemon=True)
             self._thread.start()
 
-    def _stop_jobs(self) -> None:
-        for job in (self._running, self._ranks):
-            if job is not None:
-                job.stop()
-        self._running = self._ranks = self._fusion = None
+
+def _part(
+    box: Box | None, work: Work, values: Callable[[Box], np.ndarray], more: Mapping[str, Any] = {}
+) -> Answer:
+    """Answer with a part (h, w, C) of an image: left, top, width and height, and float16."""
+    if box is None:
+        return {"box": None, **more}, []
+    (top, bottom), (left, right) = ((each.start, each.stop) for each in box)
+    where = [left, top, right - left, bottom - top]
+    return {"box": where, **more}, [to_float16(values(box), work.limits)]
 
 
 def _decomposition_of(work: Work) -> Decomposition:
     if work.decomposition is None:
         raise InputError("the flow has not finished; wait for it, or continue it")
     return work.decomposition
-
-
-def _check_memory(image: Image, steps: int) -> None:
-    """Refuse a flow whose frames do not fit into the memory of this machine."""
-    if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
-        return
-    needed = image.array.size * _BYTES * (steps + _OTHERS)
-    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if needed > _SHARE * there:
-        raise InputError(
-            f"{image.name}: the export at full size needs {needed / 1e9:.0f} GB of memory; this "
-            f"machine has {there / 1e9:.0f} GB"
-        )

@@ -1,25 +1,39 @@
-"""The image that is open, repaired or not, and the code and commands that read it."""
+"""The image that is open, repaired or not, the code that reads it, and the files of results."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import PurePath
 from typing import Any
 
 import numpy as np
+from PIL import Image as Pillow
 
+from ..core.arrays import prepare_image
 from ..core.errors import InputError
-from ..io import Image, decode_image, encode_image
+from ..core.numbers import check_choice
+from ..inpainting import METHODS
+from ..io import Image, decode_image, encode_image, from_float, read_image
+from .frames import shrink
+
+SAMPLES, _THUMBNAIL = ("coffee", "camera", "noisy-camera"), 160  # pixels
+_QUALITY = 92  # of WebP
+FORMATS = ("as opened", ".png", ".tif", ".jpg", ".webp")  # of results
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """``image`` is what everything is computed from; with a ``mask``, it has been filled there."""
+    """``image`` is what everything is computed from.
+
+    With a ``mask``, it has been filled there by the ``method``, one of the names of `METHODS`.
+    """
 
     image: Image
     mask: np.ndarray | None = None
+    method: str = "diffusion"
 
     def python(self, *modules: str, numpy: bool = False) -> str:
         """Return code that imports modules of steepest and defines ``image``."""
@@ -34,7 +48,8 @@ class Source:
             lines += [
                 f"mask = io.read_image({self.mask_name!r}).array > 0  # the repaired pixels",
                 "filled = inpainting.inpaint(",
-                "    image.array, unknown=mask, channel_axis=image.channel_axis",
+                f"    image.array, method=inpainting.{METHODS[self.method]}(), unknown=mask,",
+                "    channel_axis=image.channel_axis,",
                 ").image",
                 "image = image.with_parts([filled])",
             ]
@@ -49,7 +64,8 @@ class Source:
             return shlex.join(["steepest", verb, name, *words])
         repaired = f"./{result_name(self.image, 'repaired')}"
         mask = _operand(self.mask_name)
-        fill = shlex.join(["steepest", "inpaint", name, "--unknown", mask, "-o", repaired])
+        given = ["--unknown", mask, f"--method={self.method.replace('_', '-')}", "-o", repaired]
+        fill = shlex.join(["steepest", "inpaint", name, *given])
         return f"{fill} && {shlex.join(['steepest', verb, repaired, *words])}"
 
     @property
@@ -80,13 +96,51 @@ def check_upload(args: Mapping[str, Any], buffers: Sequence[bytes]) -> tuple[str
     return name, bytes(buffers[0])
 
 
-def result_name(image: Image, what: str = "equalised") -> str:
-    """Return the name of a result: lossless, and able to hold what the image holds."""
+def thumbnail(name: str) -> bytes:
+    """Return a small copy (PNG) of a bundled picture."""
+    image = read_image(f"sample:{name}")
+    step = -(-max(image.array.shape) // _THUMBNAIL)
+    small = shrink(np.atleast_3d(image.array), step).astype(np.uint8)
+    shown = small if image.channel_axis is not None else small[..., 0]
+    return encode_image(Image(shown, image.axes), "thumbnail.png")
+
+
+def result_name(image: Image, what: str = "equalised", suffix: str = "") -> str:
+    """Return the name of a result; without a ``suffix``, lossless, for all that the image holds."""
     path = PurePath(image.name.removeprefix("sample:"))
-    suffix = path.suffix.lower()
-    if suffix not in (".tif", ".tiff", ".npy"):
-        suffix = ".png" if image.array.dtype.kind == "u" else ".tif"
-    return f"{path.stem or 'image'}_{what}{suffix}"
+    own = path.suffix.lower()
+    if own not in (".tif", ".tiff", ".npy"):
+        own = ".png" if image.array.dtype.kind == "u" else ".tif"
+    return f"{path.stem or 'image'}_{what}{suffix or own}"
+
+
+def result_file(
+    image: Image, what: str, args: Mapping[str, Any], limits: tuple[float, float]
+) -> tuple[str, bytes]:
+    """Return the name and the contents of the file of a result, in the ``format`` asked for.
+
+    PNG, JPEG and WebP files of floats, and JPEG and WebP files of 16 bits, hold what the page
+    shows: ``limits`` become black and white. JPEG has no transparency.
+    """
+    wanted = check_choice(args.get("format", FORMATS[0]), "format", FORMATS)
+    suffix = "" if wanted == FORMATS[0] else wanted
+    name, dtype = result_name(image, what, suffix), image.array.dtype
+    small = suffix in (".jpg", ".webp")
+    if (small and dtype != np.uint8) or (suffix == ".png" and dtype.kind == "f"):
+        (low, high), axis = limits, image.channel_axis
+        values = (prepare_image(image.array, axis)[0] - low) / (high - low)
+        values = np.moveaxis(values, 0, -1) if axis is not None else values[0]
+        held = from_float(values.clip(0, 1), np.uint8 if small else np.uint16)
+        image = image.with_parts([held])
+    if suffix == ".jpg":
+        image = replace(image, alpha=None)
+    if suffix == ".webp":  # a format that the library reads only
+        file = BytesIO()
+        samples = image.samples()
+        samples = samples[..., 0] if samples.shape[2:] == (1,) else samples
+        Pillow.fromarray(samples).save(file, "WEBP", quality=_QUALITY)
+        return name, file.getvalue()
+    return name, encode_image(image, name)
 
 
 def _operand(name: str) -> str:

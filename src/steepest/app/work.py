@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import threading
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,11 +11,17 @@ from typing import Any
 import numpy as np
 
 from ..core.arrays import prepare_image
+from ..core.errors import InputError
+from ..io import Image
 from ..spectral import Decomposition, decompose
 from .frames import least_contrast, low_pass, shrink
 from .job import describe_error
-from .source import Source
+from .recipe import Recipe
+from .source import Source, result_name
 
+_log = logging.getLogger(__name__)
+_BYTES, _OTHERS = 4, 20  # of a number of a frame; arrays beside the frames
+_SHARE = 0.8  # of the memory that a flow may use
 _NUM_BANDS = 6
 _T_MAX, _NUM_STEPS = 0.5, 36
 _PREVIEW = 1 << 16  # pixels of the preview
@@ -56,6 +64,26 @@ class Work:
     edges: tuple[float, ...] = ()
     spectrum: tuple[list[float], list[float]] = ((), ())  # type: ignore[assignment]
 
+    def as_json(self) -> dict[str, Any]:
+        """Return what the page shows about the image and its flow."""
+        full, image = self.full, self.source.image
+        height, width, channels = self.values.shape
+        return {
+            "image": {
+                "name": image.name, "width": width, "height": height, "channels": channels,
+                "dtype": image.array.dtype.name, "alpha": image.alpha is not None,
+                "limits": list(self.limits), "result": result_name(image),
+                "factor": self.factor, "size": [image.array.shape[1], image.array.shape[0]],
+            },
+            "status": self.status, "stage": self.stage, "fraction": self.fraction,
+            "error": self.error, "all": "t_max" not in self.options,
+            "preview": self.preview is not None and not self.stale,
+            "reached": full.nodes[-1] if full is not None else 0.0,
+            "t_max": self.options.get("t_max") or (full.nodes[-1] if full else 0.0),
+            "edges": list(self.edges),
+            "spectrum": {"times": self.spectrum[0], "values": self.spectrum[1]},
+        }  # fmt: skip
+
 
 def open_work(source: Source) -> Work:
     """Return the work on an image, before anything is computed."""
@@ -83,6 +111,8 @@ def compute(work: Work, before: threading.Thread | None) -> None:
         if work.stop.is_set() and work.status == "busy":
             work.status = "cancelled"
     except Exception as error:
+        if not isinstance(error, (InputError, MemoryError)):
+            _log.exception("the flow failed")
         work.error, work.status = describe_error(error), "failed"
 
 
@@ -162,6 +192,19 @@ def best_low_pass(work: Work, time: float) -> tuple[np.ndarray, int, str]:
     return found, small.factor, "missing" if work.stale else "preview"
 
 
+def edited_part(work: Work, recipe: Recipe, box: tuple[slice, slice]) -> np.ndarray:
+    """Return a part (h, w, C) of the image with these gains; unedited until the flow is done."""
+    full = work.full
+    if full is None or not full.complete:
+        return work.values[box]
+    frames = [frame[box] for frame in full.frames]
+    gains = (*recipe.gains, recipe.residual_gain)
+    total = gains[0] * frames[0]
+    for k, edge in enumerate((*recipe.edges, np.inf)):
+        total = total + (gains[k + 1] - gains[k]) * low_pass(full.nodes, frames, edge)
+    return total + recipe.grey(work.source.image)
+
+
 def default_options(limits: tuple[float, float]) -> dict[str, Any]:
     """Return the options of `decompose`; the last time is proportional to the range."""
     return {"t_max": float(f"{_T_MAX * (limits[1] - limits[0]):.3g}"), "steps": _NUM_STEPS}
@@ -175,3 +218,16 @@ def _limits(values: np.ndarray, dtype: np.dtype) -> tuple[float, float]:
     if dtype.kind == "u" and low >= 0:
         low = 0.0
     return (low, high) if high > low else (low, low + 1.0)
+
+
+def check_memory(image: Image, steps: int) -> None:
+    """Refuse a flow whose frames do not fit into the memory of this machine."""
+    if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
+        return
+    needed = image.array.size * _BYTES * (steps + _OTHERS)
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > _SHARE * there:
+        raise InputError(
+            f"{image.name}: the export at full size needs {needed / 1e9:.0f} GB of memory; this "
+            f"machine has {there / 1e9:.0f} GB"
+        )

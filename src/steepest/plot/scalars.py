@@ -23,6 +23,7 @@ def scalar_map(
     limits: Any = None,
     pixel_size: float = 1.0,
     unit: str = "px",
+    ground: Any = None,
     title: str = "",
     ax: Axes | None = None,
 ) -> Axes:
@@ -37,6 +38,8 @@ def scalar_map(
         signs differ, 0 is white.
     pixel_size, unit
         Size of a pixel, for the scale.
+    ground
+        Grey image (H, W) that shows, faintly, where values are blank.
     title
         Text above the map.
     ax
@@ -63,6 +66,12 @@ def scalar_map(
         options: dict[str, Any] = {"cmap": "RdBu_r", "norm": TwoSlopeNorm(0, -most, most)}
     else:
         options = {"cmap": "viridis", "vmin": low, "vmax": high}
+    if ground is not None:
+        picture = check_numbers(ground, "ground")
+        if picture.shape != array.shape:
+            raise InputError(f"ground of shape {picture.shape}; the values have {array.shape}")
+        span = float(np.ptp(picture)) or 1.0
+        axes.imshow(picture, cmap="gray", vmin=picture.min() - 1.5 * span, vmax=picture.max())
     shown = axes.imshow(np.ma.masked_invalid(array), interpolation="nearest", **options)
     axes.set_axis_off()
     axes.figure.colorbar(shown, ax=axes, fraction=0.046, pad=0.03)

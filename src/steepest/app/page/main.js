@@ -8,6 +8,14 @@ if (given) {
   history.replaceState(null, "", location.pathname + location.search); // the secret leaves the address bar
 }
 
+// A tab has an image of its own, also when it is loaded again; a copy of a tab begins anew.
+const TAB = "steepest-tab";
+const again = performance.getEntriesByType("navigation")[0]?.type === "reload" && sessionStorage.getItem(TAB);
+const tab = again || Array.from(crypto.getRandomValues(new Uint32Array(4)), (each) => each.toString(36)).join("");
+sessionStorage.setItem(TAB, tab);
+const headers = () => ({ "X-Steepest-Token": sessionStorage.getItem(KEY) ?? "", "X-Steepest-Tab": tab });
+addEventListener("pagehide", () => { fetch("/api/leave", { method: "POST", headers: headers(), body: new Uint8Array([2, 0, 0, 0, 123, 125]), keepalive: true }); });
+
 /** Send one message as in wire.py: a length, JSON, and raw buffers. */
 async function request(op, args = {}, buffers = []) {
   const head = new TextEncoder().encode(
@@ -19,7 +27,7 @@ async function request(op, args = {}, buffers = []) {
   try {
     response = await fetch(`/api/${op}`, {
       method: "POST",
-      headers: { "X-Steepest-Token": sessionStorage.getItem(KEY) ?? "" },
+      headers: headers(),
       body: new Blob([length.buffer, head, ...buffers]),
     });
   } catch {

@@ -41,10 +41,18 @@ class Spectrum {
     const all = this.host.spectrum()?.times, { edges } = this.host.settings();
     return all?.length > 1 ? [Math.min(all[0], ...edges) / 1.3, Math.max(all.at(-1), ...edges) * 1.06] : [0.001, 0.5];
   }
-  // the cube root of the time: between a logarithm, which squeezes the coarse bands, and the time
+  // the cube root of the time: between a logarithm, which squeezes the coarse bands, and the time;
+  // nearly a logarithm where there is a band for the largest shapes, which would squeeze the others
+  power() { const [low, high] = this.range(); return high > 3000 * low ? 1 / 12 : 1 / 3; }
   get across() { return this.width - 2 * Spectrum.LEFT; }
-  xOf(t) { const [low, high] = this.range().map(Math.cbrt); return Spectrum.LEFT + (this.across * (Math.cbrt(t) - low)) / (high - low); }
-  timeAt(x) { const [low, high] = this.range().map(Math.cbrt); return Math.max(low + ((high - low) * (x - Spectrum.LEFT)) / this.across, low) ** 3; }
+  xOf(t) {
+    const power = this.power(), [low, high] = this.range().map((each) => each ** power);
+    return Spectrum.LEFT + (this.across * (t ** power - low)) / (high - low);
+  }
+  timeAt(x) {
+    const power = this.power(), [low, high] = this.range().map((each) => each ** power);
+    return Math.max(low + ((high - low) * (x - Spectrum.LEFT)) / this.across, low) ** (1 / power);
+  }
 
   draw() {
     const { svg, host } = this, { FLOOR, HEIGHT, LEFT } = Spectrum, names = host.names();
@@ -69,7 +77,7 @@ class Spectrum {
     }
     svg.innerHTML = `${bands.join("")}<path class="curve" d="${line}"/>
       <line class="floor" x1="${LEFT}" x2="${this.width - LEFT}" y1="${FLOOR}" y2="${FLOOR}" stroke="currentColor"/>
-      ${ticks.map((t) => `<text class="axis" x="${xOf(t)}" y="122" text-anchor="middle">${Number(t.toPrecision(1))}</text>`).join("")}
+      ${ticks.map((t) => `<text class="axis" x="${clamp(xOf(t), 14, this.width - 14)}" y="122" text-anchor="middle">${Number(t.toPrecision(1))}</text>`).join("")}
       ${edges.map((t, k) => `<g class="edge" data-edge="${k}" tabindex="0" role="slider" aria-label="Edge between ${names[k]} and ${names[k + 1]}"
         aria-valuemin="${low}" aria-valuemax="${high}" aria-valuenow="${t}" aria-valuetext="t = ${shown(t)}"><title>t = ${shown(t)}</title>
         <rect x="${xOf(t) - 10}" y="0" width="20" height="${FLOOR + 8}"/><line x1="${xOf(t)}" x2="${xOf(t)}" y1="8" y2="${FLOOR}"/><circle cx="${xOf(t)}" cy="8" r="5.5"/></g>`).join("")}`;

@@ -1,7 +1,5 @@
-// Regions, few pixels and fused images: computations besides the flow, and pictures of their results.
+// The tools besides bands and repair: computations in Python, and pictures of their results.
 
-const percent = (share) => `${(100 * share).toFixed(share > 0.9995 && share < 1 ? 3 : 1)} %`;
-const classColour = (k, count) => COLOURS[Math.round((k * (COLOURS.length - 1)) / (count - 1))];
 const codeOf = ({ python, command }) => python + (command ? `\n# or, on the command line:\n# ${command}\n` : "");
 
 /** Draw values from 0 to 1, with one or three channels, at a part of a canvas. */
@@ -15,20 +13,20 @@ function putValues(canvas, values, [x, y, width, height]) {
 }
 
 /**
- * @param {{ask: Function, quietly: Function, image: () => any, number: () => number, tab: () => string,
- *   draw: () => void, gone: AbortSignal}} host `draw` draws what is over the image again
+ * A tool has the `box` of its results in the panel, says whether it `has` some, forgets them, and
+ * draws them over the image.
+ * @param {any} app see `createEqualiser`
  */
-function createTools($, on, { ask, quietly, image, number, tab, draw, gone }) {
-  let jobs = 0, regions = null, thinned = null, ranks = null, fused = null, second = null, learned = null;
-  let fuseTimer = 0, thinTimer = 0, drawing = 0;
-  const drawSoon = () => { drawing ||= requestAnimationFrame(() => { drawing = 0; draw(); }); };
+function createTools(app) {
+  const { $, on, quietly, ask, gone } = app, image = () => app.state?.image;
+  let jobs = 0, drawing = 0, made = ""; // the tab whose image Python holds
   const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
 
   /** Start a computation besides the flow; null if another one takes its place. */
   async function run(op, args, files, title = "") {
-    const mine = ++jobs;
+    const mine = ++jobs, { tab } = app;
     $.job.hidden = false;
-    $.jobText.textContent = title;
+    $.jobText.textContent = title || tab;
     try {
       await ask(op, args, files);
       for (;;) {
@@ -36,7 +34,7 @@ function createTools($, on, { ask, quietly, image, number, tab, draw, gone }) {
         if (mine !== jobs || gone.aborted) return null;
         const [answer, buffers] = await ask("job");
         if (mine !== jobs || answer.status === "none") return null;
-        if (answer.status === "done") return [answer, buffers];
+        if (answer.status === "done") { made = tab; return [answer, buffers]; }
         $.jobBar.classList.toggle("wait", answer.fraction === null);
         $.jobBar.firstElementChild.style.transform = `scaleX(${answer.fraction ?? 0})`;
       }
@@ -45,98 +43,143 @@ function createTools($, on, { ask, quietly, image, number, tab, draw, gone }) {
     }
   }
   function stop() {
-    if (["Fuse", "Bands", "Learn"].includes(tab())) { jobs++; $.job.hidden = true; } // what comes then is of no use
+    if (!["Regions", "Few pixels"].includes(app.tab)) { jobs++; $.job.hidden = true; } // what comes then is of no use
     quietly(ask("stop"));
   }
-  /** Another image: no result holds any more. */
-  function forget() {
-    jobs++;
-    regions = thinned = ranks = fused = second = learned = null;
-    $.job.hidden = $.learned.hidden = $.fusion.hidden = $.regions.hidden = $.thin.hidden = $.over.hidden = true;
+  /** Download the image that a tool has made; compute it again if another one came after it. */
+  async function download(tab, again, args = {}) {
+    if (made !== tab) await again();
+    const { value: format } = tools[tab].box.querySelector("[data-formats]");
+    app.save(await ask("made", { ...args, format }));
   }
+  const host = {
+    run: (...given) => quietly(run(...given)), image, scale: () => app.view.scale, save: app.save, download,
+    redraw: () => { drawing ||= requestAnimationFrame(() => { drawing = 0; app.drawOver(); }); },
+    shown: () => { const tool = tools[app.tab]; if (tool) tool.box.hidden = false; app.drawOver(); },
+  };
+  const tools = {
+    Denoise: denoiseTool($, on, app, host), Objects: objectsTool($, on, host), Regions: regionsTool($, on, host),
+    Fuse: fuseTool($, on, app, host), "Few pixels": fewTool($, on, app, host, pause),
+  };
+  on($.jobStop, "click", stop);
+  return {
+    run,
+    /** Another image: no result holds any more. */
+    forget() {
+      jobs++;
+      made = "";
+      for (const tool of Object.values(tools)) { tool.forget(); tool.box.hidden = true; }
+      $.job.hidden = $.over.hidden = true;
+    },
+    /** Draw the result of the tab that is open over the image; false if it has none. */
+    draw() {
+      const tool = tools[app.tab];
+      if (!tool?.has() || !image()) return false;
+      const { width, height } = image();
+      Object.assign($.over, { width, height });
+      tool.draw($.over, image());
+      return true;
+    },
+    opened() { tools[app.tab]?.opened?.(); },
+  };
+}
 
-  // fused images
+/** Denoising by an energy, or by patches of a good image. */
+function denoiseTool($, on, { quietly }, { run, shown: show, image, download }) {
+  let values = null, last = null;
+  const model = () => $.energy.value === "model";
+  const amount = () => Number((2 ** Number($.amount.value)).toPrecision(2));
+  async function start(op, args, files) {
+    last = () => start(op, args, files);
+    const found = await run(op, args, files?.map((each) => each.slice(0)), op === "learn" ? "Learning" : "");
+    if (!found) return;
+    const [answer, [data]] = found, { dtype, limits: [low, high] } = image();
+    values = fromHalf(new Uint16Array(data));
+    const grey = dtype === "uint8" ? `, ${(255 * answer.noise).toFixed(1)} of 255 grey values` : "";
+    $.denoisedText.textContent = answer.noise ? `Noise: ${percent(answer.noise / (high - low))} of the range${grey}` : "No noise was found";
+    $.denoisedCode.textContent = codeOf(answer);
+    show();
+  }
+  function showNumbers() {
+    $.amountText.textContent = amount() === 1 ? "automatic" : `${amount()} × automatic`;
+    $.energyHint.textContent = ENERGIES[$.energy.value][1];
+    $.good.hidden = !model();
+    $.denoise.hidden = $.amount.parentElement.hidden = model();
+  }
+  on($.energy, "change", showNumbers);
+  on($.amount, "input", showNumbers);
+  on($.denoise, "click", () => start("denoise", { energy: $.energy.value, amount: amount() }));
+  on($.good, "click", () => $.goodChooser.click());
+  on($.goodChooser, "change", () => {
+    const file = $.goodChooser.files[0];
+    if (file) quietly(file.arrayBuffer().then((data) => start("learn", { name: file.name }, [data])));
+    $.goodChooser.value = "";
+  });
+  on($.denoisedDownload, "click", () => quietly(download("Denoise", () => last())));
+  showNumbers();
+  return {
+    box: $.denoised, has: () => values, forget: () => { values = null; },
+    draw: (canvas, { width, height }) => putValues(canvas, values, [0, 0, width, height]),
+  };
+}
 
+/** The texture of another image on this one. */
+function fuseTool($, on, { quietly, ask }, { run, shown: show, redraw, image, download }) {
+  let fused = null, second = null, timer = 0;
   const splitTime = () => {
     const { limits } = image() ?? { limits: [0, 1] };
     return Number(((limits[1] - limits[0]) * 10 ** Number($.time.value)).toPrecision(2));
   };
-  const textures = () => ({ own: gainOf(Number($.own.value)), other: gainOf(Number($.other.value)) });
-  async function fuse() {
+  const gains = () => ({ own: gainOf(Number($.own.value)), other: gainOf(Number($.other.value)) });
+  async function start() {
     if (!second) return;
     const found = await run("fuse", { name: second.name, time: splitTime() }, [second.data.slice(0)]);
     if (!found) return;
-    const [answer, parts] = found;
+    const [answer, parts] = found, { size } = image();
     fused = parts.map((each) => fromHalf(new Uint16Array(each)));
     $.fusionText.textContent = `Texture of ${answer.name}`;
-    $.fusion.hidden = false;
-    draw();
-    showFusedCode();
+    $.resized.hidden = !answer.resized;
+    if (answer.resized) $.resized.textContent = `${answer.name} has ${answer.resized.join(" × ")} pixels. It was cropped and resized to ${size.join(" × ")}, which changes the size of its texture.`;
+    show();
+    showCode();
   }
-  const showFusedCode = () => {
-    if (fused && $.fusedDetails.open) quietly(ask("fused", textures()).then(([answer]) => { $.fusedCode.textContent = answer.python; }));
-  };
-  function fusedValues() {
-    const [structure, texture, extra] = fused, { own, other } = textures();
-    return structure.map((value, i) => value + own * texture[i] + other * extra[i]);
+  function showCode() {
+    if (fused && $.fusedDetails.open) quietly(ask("made", { ...gains(), code: true }).then(([answer]) => { $.fusedCode.textContent = answer.python; }));
   }
-  on($.fusedDetails, "toggle", showFusedCode);
+  function showNumbers() {
+    $.timeText.textContent = String(splitTime());
+    for (const [name, gain] of Object.entries(gains())) $[`${name}Text`].textContent = gain.toFixed(2);
+  }
+  on($.second, "click", () => $.secondChooser.click());
   on($.secondChooser, "change", () => {
     const file = $.secondChooser.files[0];
-    if (file) quietly(file.arrayBuffer().then((data) => { second = { name: file.name, data }; return fuse(); }));
+    if (file) quietly(file.arrayBuffer().then((data) => { second = { name: file.name, data }; return start(); }));
     $.secondChooser.value = "";
   });
-  on($.time, "input", () => { clearTimeout(fuseTimer); fuseTimer = setTimeout(() => quietly(fuse()), 300); });
+  on($.time, "input", () => { showNumbers(); clearTimeout(timer); timer = setTimeout(start, 300); });
   for (const name of ["own", "other"]) {
-    on($[name], "input", drawSoon);
-    on($[name], "change", showFusedCode);
+    on($[name], "input", () => { showNumbers(); redraw(); });
+    on($[name], "change", showCode);
   }
+  on($.fusedDetails, "toggle", showCode);
+  on($.fusedDownload, "click", () => quietly(download("Fuse", start, gains())));
+  showNumbers();
+  return {
+    box: $.fusion, has: () => fused, forget: () => { fused = second = null; },
+    draw(canvas, { width, height }) {
+      const [structure, texture, extra] = fused, { own, other } = gains();
+      putValues(canvas, structure.map((value, i) => value + own * texture[i] + other * extra[i]), [0, 0, width, height]);
+    },
+  };
+}
 
-  // regions
-
-  const smoothness = () => Number((10 ** Number($.smooth.value)).toPrecision(2));
-  async function segment() {
-    const count = Number($.classes.value);
-    const found = await run("segment", { classes: count, smoothness: smoothness() });
-    if (!found) return;
-    const [answer, [labels, certain]] = found;
-    regions = { count, labels: new Uint8Array(labels), certain: new Uint8Array(certain) };
-    $.proven.textContent = answer.certain === 1 ? "All labels are proven" : `${percent(answer.certain)} of the labels are proven`;
-    $.legend.textContent = "";
-    const rows = answer.shares.map((share, k) => [classColour(k, count), k === 0 ? "darkest" : k === count - 1 ? "brightest" : `class ${k + 1}`, percent(share)]);
-    if (answer.certain < 1) rows.push([null, "not proven", percent(1 - answer.certain)]);
-    for (const [colour, name, share] of rows) {
-      const row = document.createElement("li");
-      row.innerHTML = "<i></i><span></span><span></span>";
-      if (colour) row.firstChild.style.setProperty("--band", colour); else row.firstChild.className = "doubt";
-      row.children[1].textContent = name;
-      row.children[2].textContent = share;
-      $.legend.append(row);
-    }
-    $.regionsCode.textContent = codeOf(answer);
-    $.regions.hidden = false;
-    draw();
-  }
-  /** Colours of the classes, with contours, and hatched where labels are not proven. */
-  function drawRegions({ width, height }) {
-    const { labels, certain, count } = regions, picture = new ImageData(width, height), { data } = picture;
-    const colours = [...Array(count).keys()].map((k) => [1, 3, 5].map((at) => parseInt(classColour(k, count).slice(at, at + 2), 16)));
-    const wide = Math.max(Math.round(Math.min(width, height) / 160), 3); // of the hatching
-    for (let y = 0, i = 0, j = 0; y < height; y++) for (let x = 0; x < width; x++, i++, j += 4) {
-      const label = labels[i];
-      const contour = (x + 1 < width && labels[i + 1] !== label) || (y + 1 < height && labels[i + width] !== label);
-      const hatch = !certain[i] && (x + y) % (2 * wide) < wide;
-      [data[j], data[j + 1], data[j + 2]] = contour || hatch ? [255, 255, 255] : colours[label];
-      data[j + 3] = contour ? 255 : hatch ? 225 : certain[i] ? 105 : 170;
-    }
-    $.over.getContext("2d").putImageData(picture, 0, 0);
-  }
-
-  // few pixels
-
+/** An image from a few of its pixels. */
+function fewTool($, on, app, { run, shown: show, redraw, image }, pause) {
+  const { quietly, ask, gone } = app;
+  let thinned = null, ranks = null, timer = 0;
   const density = () => Number((10 ** Number($.density.value)).toPrecision(2));
-  async function thin() {
-    clearTimeout(thinTimer);
+  async function start() {
+    clearTimeout(timer);
     const found = await run("thin", { density: density() });
     if (!found) return;
     const [answer, [values, known]] = found;
@@ -144,78 +187,42 @@ function createTools($, on, { ask, quietly, image, number, tab, draw, gone }) {
     $.thinText.textContent = `${answer.kept.toLocaleString("en")} pixels` + (answer.psnr === null ? "" : `, PSNR ${answer.psnr.toFixed(1)} dB`);
     $.thinNote.textContent = answer.ranked ? "The best pixels, chosen by echoes." : "Choosing better pixels in the background…";
     $.thinCode.textContent = codeOf(answer);
-    $.thin.hidden = false;
-    draw();
+    show();
     if (!ranks) quietly(rank());
   }
   /** Fetch the ranks of all pixels, which give the pixels to keep for any share. */
   async function rank() {
-    const mine = (ranks = []), of = number();
+    const mine = (ranks = []), { number } = app.state;
     for (;;) {
       const [answer, buffers] = await ask("rank");
-      if (ranks !== mine || of !== number() || gone.aborted) return;
+      if (ranks !== mine || number !== app.state.number || gone.aborted) return;
       if (answer.status === "done") { ranks = new Int32Array(buffers[0]); break; }
       await pause(500);
     }
-    if (tab() === "Few pixels") await thin();
+    if (app.tab === "Few pixels") await start();
   }
-  function thinnedValues({ channels }) {
+  function shownValues({ channels }) {
     const { values, known, waiting } = thinned;
     if (!waiting && !$.onlyKept.checked) return values;
     return values.map((value, i) => (known[Math.floor(i / channels)] ? value : 12 / 255));
   }
+  const showNumbers = () => { $.densityText.textContent = percent(density()); };
   on($.density, "input", () => {
+    showNumbers();
     if (!image()) return;
-    clearTimeout(thinTimer);
-    thinTimer = setTimeout(() => quietly(thin()), 250);
+    clearTimeout(timer);
+    timer = setTimeout(start, 250);
     if (!thinned || !ranks?.length) return;
     const count = Math.max(1, Math.round(density() * ranks.length));
     Object.assign(thinned, { known: ranks.map((each) => each < count), waiting: true });
     $.thinText.textContent = `${count.toLocaleString("en")} pixels`;
-    drawSoon();
+    redraw();
   });
-  on($.onlyKept, "change", draw);
-
-  // denoised by a model
-
-  async function learn(file) {
-    const found = await run("learn", { name: file.name }, [await file.arrayBuffer()], "Learning");
-    if (!found) return;
-    const [answer, [values, data]] = found;
-    learned = { values: fromHalf(new Uint16Array(values)), made: [answer, [data]] };
-    $.learnedText.textContent = answer.noise ? `Removed noise of standard deviation ${answer.noise.toPrecision(2)}` : "No noise was found";
-    $.learnedCode.textContent = codeOf(answer);
-    $.learned.hidden = false;
-    draw();
-  }
-  on($.goodChooser, "change", () => {
-    const file = $.goodChooser.files[0];
-    if (file) quietly(learn(file));
-    $.goodChooser.value = "";
-  });
-
-  /** Draw the result of the tab that is open over the image; false if it has none. */
-  function drawResult() {
-    if (!{ Regions: regions, "Few pixels": thinned, Fuse: fused, Learn: learned }[tab()]) return false;
-    const { width, height } = image();
-    Object.assign($.over, { width, height });
-    if (tab() === "Regions") drawRegions(image());
-    else putValues($.over, tab() === "Fuse" ? fusedValues() : tab() === "Learn" ? learned.values : thinnedValues(image()), [0, 0, width, height]);
-    return true;
-  }
-  /** Show the positions of the sliders in numbers. */
-  function showNumbers() {
-    $.classesText.textContent = $.classes.value;
-    $.smoothText.textContent = String(smoothness());
-    $.densityText.textContent = percent(density());
-    $.timeText.textContent = String(splitTime());
-    for (const [name, gain] of Object.entries(textures())) $[`${name}Text`].textContent = gain.toFixed(2);
-  }
-  for (const name of ["classes", "smooth", "density", "time", "own", "other"]) on($[name], "input", showNumbers);
+  on($.onlyKept, "change", redraw);
   showNumbers();
-
   return {
-    run, stop, forget, segment, textures, drawResult, learned: () => learned.made,
-    openFew: () => { if (tab() === "Few pixels" && image()?.factor === 1 && !thinned) quietly(thin()); },
+    box: $.thin, has: () => thinned, forget: () => { thinned = ranks = null; },
+    draw: (canvas, now) => putValues(canvas, shownValues(now), [0, 0, now.width, now.height]),
+    opened: () => { if (image()?.factor === 1 && !thinned) start(); },
   };
 }

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from cyclopts import Parameter
 
 import steepest
+from steepest.core.errors import InputError
 from steepest.io import Image
 
 from .. import choices
 from ..decompositions import Decompositions, Stack
+from ..extras import need_figures
 from ..grey import values_of
 from ..runner import Batch, Item
-from ..sizes import PixelSize, lengths_of
+from ..sizes import Lengths, PixelSize, lengths_of
 from ..sources import Source
-from ..types import Images
+from ..types import FileName, Images
+
+_WIDE = 0.25  # of the shorter side: what is larger is background, not a structure
+_PICTURE = Parameter(group="More results (files, or folders for several images)")
 
 
 def scale_map(
     *images: Images,
+    picture: Annotated[FileName | None, _PICTURE] = None,
     pixel_size: PixelSize = None,
     grey: choices.RangeChoice = choices.RangeChoice(),
     times: choices.FlowTimes = choices.FlowTimes(),
@@ -37,21 +45,27 @@ def scale_map(
     ratio of area to perimeter. Between structures, the map shows how far apart they are.
 
     Sizes are in the unit of the file or of --pixel-size, else in pixels. The result is a TIFF file
-    of 32-bit floats (NPY for 1-D signals).
+    of 32-bit floats (NPY for 1-D signals). To look at it, use --picture.
 
     Parameters
     ----------
+    picture
+        map in colours (PNG), with a colour bar and a scale bar. Sizes above a quarter of the
+        image's shorter side are background and stay blank
     writing.output
         file, or folder for several images (default: NAME_scale here)
 
     Examples
     --------
     steepest scale-map cells.tif                     writes cells_scale.tif
+    steepest scale-map cells.tif --picture sizes.png  also in colours
     steepest scale-map cells.tif -o scale.tif --pixel-size 0.25
     steepest scale-map stack.tif --pixel-size 0.75,0.25,0.25  slices 0.75 um apart
     steepest scale-map grains.png --pixel-size 4nm   another unit than micrometres
     """
     values = values_of(grey)
+    if picture is not None:
+        need_figures()
 
     def blank(image: Image) -> Image:
         grey = image.of_numbers()
@@ -71,11 +85,38 @@ def scale_map(
             middles.append(float(np.median(sizes)))
             stack.add(sizes)
         item.write(target, replace(image.of_numbers(), array=stack.array))
+        if picture is not None:
+            _draw(item, np.asarray(stack.array), image, lengths)
         text = f"median {np.median(middles):.4g} {lengths.unit}"
         item.report("scale", text, median=middles if pages.series else middles[0])
         pages.certify()
 
     def files(source: Source) -> dict[str, Path]:
-        return {"scale": source.file(writing.output, "scale", ".tif")}
+        found = {"scale": source.file(writing.output, "scale", ".tif")}
+        if picture is not None:
+            found["picture"] = source.file_at(picture, "_scale.png", "figure")
+        return found
 
     return Batch(reading.sources(images, writing.output), work, files, writing.overwrite)
+
+
+def _draw(item: Item, sizes: np.ndarray, image: Image, lengths: Lengths) -> None:
+    """Draw the first page, or the middle slice of a volume, in colours."""
+    if image.axes == "X":
+        raise InputError(f"{image.name}: a signal has no --picture; see 'steepest spectrum'")
+    ground = image.parts[0] if image.channel_axis is None else image.parts[0].mean(-1)
+    plane = sizes[0] if image.axes.startswith("T") else sizes
+    if plane.ndim == 3:
+        plane, ground = plane[len(plane) // 2], ground[len(plane) // 2]
+    widest = _WIDE * min(plane.shape) * lengths.pixel_size
+    shown = np.where(plane <= widest, plane, np.nan)
+    if not np.isfinite(shown).any():
+        raise InputError(
+            f"{image.name}: all structures are larger than {widest:.3g} {lengths.unit}"
+        )
+    ratio = min(max(plane.shape[0] / plane.shape[1], 0.4), 2.0)
+    title = f"{item.source.stem}: radius of structures ({lengths.unit})"
+    item.draw(
+        "picture", "scalar_map", shown, size=(7.0, 7.0 * ratio), pixel_size=lengths.pixel_size,
+        unit=lengths.unit, ground=ground, title=title,
+    )  # fmt: skip
