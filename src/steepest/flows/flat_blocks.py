@@ -28,7 +28,7 @@ _SATURATED = 0.002  # share of pixels at the least or largest value that shows s
 _NEAR = 2.5  # deviations of a block from a value where pixels are saturated
 _CUT_OFF = 0.2, 0.7  # share of saturated pixels in blocks that show how noise is cut off
 _FLATTEST, _LESS = 0.05, 0.86  # quantile of what these blocks show, and its bias in flat ones
-_STEPS = 1.4  # least deviation of noise that is cut off, in grey levels
+_STEPS = 1.8  # least deviation of noise that is cut off, in grey levels
 _EQUAL = 0.35  # largest share of equal neighbours along an axis; white noise in 8 bits has fewer
 _FINEST = 0.85  # least frequency, the mean over the axes, relative to the highest
 _PARTS = (1.0, 0.1, 0.02)  # shares for which correlations are simulated
@@ -132,11 +132,17 @@ def _without_planes(values: np.ndarray, ndim: int) -> np.ndarray:
     return np.asarray(values - (values @ plane) @ plane.T)
 
 
-def saturated_in(array: np.ndarray) -> np.ndarray:
-    r"""Where an image (channels, \*space) has the least or the largest value of its channel."""
-    axes = tuple(range(1, array.ndim))
-    ends = array.min(axes, keepdims=True), array.max(axes, keepdims=True)
-    return np.asarray((array == ends[0]) | (array == ends[1]))
+def saturated_in(array: np.ndarray, sigma: float) -> np.ndarray:
+    r"""Where noise of this deviation is cut off at the ends of the channels of (channels, \*space).
+
+    If the next value is further away, as in counts of few photons, it is not cut off.
+    """
+    found = np.zeros(array.shape, bool)
+    for channel, where in zip(array, found, strict=True):
+        for distance in (channel - channel.min(), channel.max() - channel):
+            if np.min(distance, where=distance > 0, initial=np.inf) < sigma:
+                where |= distance == 0
+    return found
 
 
 def constant_in(array: np.ndarray) -> np.ndarray:

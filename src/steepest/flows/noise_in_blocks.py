@@ -32,9 +32,10 @@ _DARKEST = 0.01  # share of the image that may be darker than black, in means of
 _DRAWN = 0.3  # constant share of an image from which it may be a drawing
 _TEXTURE_MISSES = 0.06  # error of correlations in texture, beyond that allowed in blurred noise
 _ENOUGH = 0.08  # share of flat blocks that tells blurred noise from texture
-_AGREE = 1.4  # largest ratio of the noise of a camera to what is cut off at black or white
+_AGREE = 1.5  # largest ratio of noise to what is cut off at black or white
 _FEW_FLAT = 0.25  # share of flat blocks below which saturated ones are looked at, too
 _BEYOND = 1.3  # largest mean variance, relative to the largest that was seen
+_CORRELATED = 0.35  # correlation of neighbours in texture, beyond that of the noise
 _FINE = 0.1  # share of the highest frequencies in texture, relative to that in white noise
 _WHITE = 0.06, 0.16  # what more of it tells white noise in texture from blurred noise
 
@@ -79,7 +80,7 @@ def _noise_of(
         camera = _camera(blocks, channel, ends) if variance > 0 else None
         model = camera or NoiseModel(variance, share=white.share if variance > 0 else 0.0)
     flat = white.share * blocks.part
-    if model.gain == 0 and flat < _FEW_FLAT and cut_off < model.variance:
+    if model.gain == 0 and flat < _FEW_FLAT and _AGREE**2 * cut_off < model.variance:
         return NoiseModel(cut_off, share=flat)
     return model
 
@@ -90,9 +91,14 @@ def _error(blocks: Blocks, fit: Fit) -> float:
 
 
 def _texture(blocks: Blocks, fit: Fit, found: Correlation) -> float:
-    """The share of the variance that is texture: it has little of the highest frequencies."""
-    white = found.finest / expected(blocks.ndim, fit.share)[0, 3]
-    return min(1.0, max(0.0, (1 - white) / (1 - _FINE)))
+    """The share of the variance that is texture, between a lower and an upper bound.
+
+    Texture has little of the highest frequencies, and its neighbours are correlated.
+    """
+    usual = expected(blocks.ndim, fit.share)[0]
+    smooth = (1 - found.finest / usual[3]) / (1 - _FINE)
+    excess = float(found.near.max() - usual[0]) - 1.5 * _error(blocks, fit)
+    return float(np.clip([smooth, excess / _CORRELATED], 0, 1).mean())
 
 
 def _blurred(
@@ -126,9 +132,7 @@ def _blurred(
     return NoiseModel(fit.variance * noise, blur=width, share=fit.share)
 
 
-def _camera(
-    blocks: Blocks, channel: np.ndarray, ends: tuple[float, float]
-) -> NoiseModel | None:
+def _camera(blocks: Blocks, channel: np.ndarray, ends: tuple[float, float]) -> NoiseModel | None:
     """The model of noise that grows with the grey value, if that explains bright and dark blocks.
 
     The variance is found in each of several bins of grey values. Texture makes some of them too
