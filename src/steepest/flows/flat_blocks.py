@@ -294,7 +294,8 @@ def _finest(ndim: int) -> np.ndarray:
     """The cosines (pixels, frequencies) of the highest frequencies, as columns."""
     side = SIDE[ndim]
     cosines: np.ndarray = reduce(np.kron, [dct(np.eye(side), norm="ortho", axis=0)] * ndim)
-    return cosines[sum(np.indices((side,) * ndim)).ravel() >= _FINEST * ndim * (side - 1)].T
+    frequencies = np.indices((side,) * ndim).sum(0).ravel()
+    return cosines[frequencies >= _FINEST * ndim * (side - 1)].T
 
 
 @cache
