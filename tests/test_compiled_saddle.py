@@ -155,6 +155,11 @@ def test_gap_and_error_bound_hold_against_a_long_reference(dtype: type, tol: flo
     assert found.primal >= exact.primal - exact.gap - rounding
 
 
+def test_late_steps_of_a_flow_reach_the_gap() -> None:
+    result = steepest.flow(noisy((32, 32), 0), 2.0, TotalGeneralisedVariation(), steps=8)
+    assert result.status is steepest.Status.CONVERGED
+
+
 def test_two_equal_channels_flow_as_one_image() -> None:
     f = noisy((20, 24), 3)
     energy = TotalGeneralisedVariation(boundary="neumann")

@@ -523,6 +523,21 @@ def test_counts_of_few_photons_are_recognised(photons: int, scale: float) -> Non
     assert psnr(result.image / (scale * photons), photograph()) > best - 1.0
 
 
+def test_zero_photons_are_noisy_even_if_the_noise_is_given() -> None:
+    counts = np.random.default_rng(29).poisson(5 * photograph())
+    stable = steepest.denoise_least_risk(steepest.anscombe(counts), 1.0)
+    own = steepest.inverse_anscombe(stable.image) / 5
+    automatic = steepest.denoise_tv(counts / 5).image
+    assert psnr(own, photograph()) > psnr(automatic, photograph()) - 0.5
+
+
+def test_white_noise_is_found_below_smoother_texture() -> None:
+    """Together, they have the correlation of neighbours of noise with a blur of 0.6 pixels."""
+    rng = np.random.default_rng(32)
+    image = 0.04 * blurred(rng, (160, 160), 0.8) + 0.02 * rng.standard_normal((160, 160))
+    assert steepest.estimate_noise(image) < 0.03
+
+
 def test_images_of_few_values_are_no_counts() -> None:
     rng = np.random.default_rng(30)
     steps = [np.rint(n * photograph()) for n in (4, 8, 30)]

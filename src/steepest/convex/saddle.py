@@ -33,7 +33,8 @@ _SPLIT = 8.0  # |p - E* q|^2 <= (1 + 8) |p|^2 + (1 + 1/8) |E* q|^2
 _LEAST_SLOPE = 0.3  # times the first mean slope, as the slope vanishes with the image
 _FINE = 1e-3  # relative gap below which primal steps shrink
 _LEAST = 1e-4  # times that: the steps no longer change
-_MARGIN = 0.1  # of the relative gap: what the repair leaves between |E* q| and alpha1, at most
+_MARGIN, _FLOW_MARGIN = 0.1, 1e-3  # of the relative gap: what the repair leaves between |E* q| and
+# alpha1, at most; it moves f - tau H* q, which a flow needs, and keeps its gap from falling
 _MOST_MARGIN = 1e-4
 
 
@@ -132,7 +133,8 @@ class SaddleDual(Dual):
     def measure(self) -> StepTerms:
         terms = self._measure()
         relative = terms.gap / terms.primal if terms.primal > 0 else 0.0
-        self._margin = min(_MARGIN * relative, _MOST_MARGIN)
+        margin = _MARGIN if self.alone else _FLOW_MARGIN
+        self._margin = min(margin * relative, _MOST_MARGIN)
         self._share = min(self._share, max(relative / _FINE, _LEAST))
         self.set_step(self.tau)
         return terms

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache, reduce
 
 import numpy as np
+from scipy.fft import dct
 from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 from scipy.special import gammaincinv, ndtr, ndtri
 
@@ -26,10 +27,10 @@ _FEWEST = 8
 _SATURATED = 0.002  # share of pixels at the least or largest value that shows saturation
 _NEAR = 2.5  # deviations of a block from a value where pixels are saturated
 _CUT_OFF = 0.2, 0.7  # share of saturated pixels in blocks that show how noise is cut off
-_FLATTEST = 0.1, 0.15, 0.25  # quantiles of what these blocks show: those of flat ones
-_STEPS = 2.0  # least deviation of noise that is cut off, in grey levels
-_ALIKE = 1.25  # largest ratio of these quantiles if many blocks are flat
+_FLATTEST, _LESS = 0.05, 0.86  # quantile of what these blocks show, and its bias in flat ones
+_STEPS = 1.8  # least deviation of noise that is cut off, in grey levels
 _EQUAL = 0.35  # largest share of equal neighbours along an axis; white noise in 8 bits has fewer
+_FINEST = 0.85  # least frequency, the mean over the axes, relative to the highest
 _PARTS = (1.0, 0.1, 0.02)  # shares for which correlations are simulated
 _FIT = 1.04  # largest accepted ratio of two quantiles to that of noise
 
@@ -53,6 +54,11 @@ class Blocks:
 
     def __len__(self) -> int:
         return len(self.variance)
+
+    @property
+    def part(self) -> float:
+        """Their share of all blocks that are not constant."""
+        return min(1.0, len(self) / max(1.0, (1 - self.constant) * self.total))
 
     def where(self, chosen: np.ndarray) -> Blocks:
         """Those of these numbers or for which a mask holds."""
@@ -81,12 +87,14 @@ class Correlation:
     """Correlations of the values in the flattest blocks with their neighbours.
 
     ``near`` is (ndim,) for the next pixel along each axis; ``diagonal`` and ``far`` are means for
-    the diagonal neighbours and those two pixels away.
+    the diagonal neighbours and those two pixels away. ``finest`` is the share of the highest
+    frequencies in the variance, relative to that in white noise.
     """
 
     near: np.ndarray
     diagonal: float
     far: float
+    finest: float
 
 
 def cut_blocks(channel: np.ndarray) -> Blocks:
@@ -124,11 +132,17 @@ def _without_planes(values: np.ndarray, ndim: int) -> np.ndarray:
     return np.asarray(values - (values @ plane) @ plane.T)
 
 
-def saturated_in(array: np.ndarray) -> np.ndarray:
-    r"""Where an image (channels, \*space) has the least or the largest value of its channel."""
-    axes = tuple(range(1, array.ndim))
-    ends = array.min(axes, keepdims=True), array.max(axes, keepdims=True)
-    return np.asarray((array == ends[0]) | (array == ends[1]))
+def saturated_in(array: np.ndarray, sigma: float) -> np.ndarray:
+    r"""Where noise of this deviation is cut off at the ends of the channels of (channels, \*space).
+
+    If the next value is further away, as in counts of few photons, it is not cut off.
+    """
+    found = np.zeros(array.shape, bool)
+    for channel, where in zip(array, found, strict=True):
+        for distance in (channel - channel.min(), channel.max() - channel):
+            if np.min(distance, where=distance > 0, initial=np.inf) < sigma:
+                where |= distance == 0
+    return found
 
 
 def constant_in(array: np.ndarray) -> np.ndarray:
@@ -192,11 +206,11 @@ def away_from(ends: Sequence[float], blocks: Blocks) -> Blocks:
 
 
 def cut_off_deviations(channel: np.ndarray) -> tuple[float, float]:
-    """The deviation of noise that is cut off at the least and at the largest value.
+    """An upper bound of the deviation of noise that is cut off at the least and the largest value.
 
     Infinity if nothing shows it. If the share Phi(-z) of a flat block is saturated, the mean
     distance of its pixels to the end of the range is ``sigma (z Phi(z) + phi(z))``. Other blocks
-    show more, and do not agree.
+    show more, so those that show the least are taken.
     """
     if min(channel.shape) < SIDE[channel.ndim]:
         return math.inf, math.inf
@@ -208,10 +222,11 @@ def cut_off_deviations(channel: np.ndarray) -> tuple[float, float]:
         if some.sum() >= 2 * LEAST:
             z = ndtri(1 - share[some])
             normal = z * ndtr(z) + np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
-            low, middle, high = np.quantile(distance[some].mean(1) / normal, _FLATTEST)
-            step = distance[distance > 0].min()  # few photons end at 0 without being cut off
-            if high < _ALIKE * low and middle > _STEPS * step:
-                found[-1] = float(middle)
+            step = float(distance[distance > 0].min())  # of rounding, which adds half of it
+            mean = distance[some].mean(1) - step / 2 * (1 - share[some])
+            sigma = float(np.quantile(mean / normal, _FLATTEST)) / _LESS
+            if sigma > _STEPS * step:  # not few photons, which end at 0
+                found[-1] = sigma
     return found[0], found[1]
 
 
@@ -224,14 +239,15 @@ def correlation(blocks: Blocks, count: int) -> Correlation:
         return np.array([(values[:, a] * values[:, b]).mean() / square for a, b in pairs])
 
     near, diagonal, far = _neighbours(blocks.ndim)
+    finest = float(((values @ _finest(blocks.ndim)) ** 2).mean()) / square
     return Correlation(
-        of(near), float(of(diagonal).mean()) if diagonal else 0.0, float(of(far).mean())
+        of(near), float(of(diagonal).mean()) if diagonal else 0.0, float(of(far).mean()), finest
     )
 
 
 def expected(ndim: int, share: float) -> np.ndarray:
-    """``(blurs, 3)``: what `correlation` finds in blurred noise if this share of blocks is used."""
-    table = _simulated(ndim)  # (blurs, shares, 3)
+    """``(blurs, 4)``: what `correlation` finds in blurred noise if this share of blocks is used."""
+    table = _simulated(ndim)  # (blurs, shares, 4)
     at = float(
         np.interp(math.log(max(share, _PARTS[-1])), np.log(_PARTS[::-1]), range(len(_PARTS))[::-1])
     )
@@ -250,7 +266,7 @@ def _simulated(ndim: int) -> np.ndarray:
         row = []
         for part in _PARTS:
             found = correlation(blocks, int(_HIGH * part * len(blocks)))
-            row.append((found.near.mean(), found.diagonal, found.far))
+            row.append((found.near.mean(), found.diagonal, found.far, found.finest))
         rows.append(row)
     return np.array(rows)
 
@@ -271,6 +287,15 @@ def _planes(ndim: int) -> np.ndarray:
     axes = np.meshgrid(*[line] * ndim, indexing="ij")
     basis, _ = np.linalg.qr(np.stack([np.ones(axes[0].size), *(a.ravel() for a in axes)], -1))
     return basis
+
+
+@cache
+def _finest(ndim: int) -> np.ndarray:
+    """The cosines (pixels, frequencies) of the highest frequencies, as columns."""
+    side = SIDE[ndim]
+    cosines: np.ndarray = reduce(np.kron, [dct(np.eye(side), norm="ortho", axis=0)] * ndim)
+    frequencies = np.indices((side,) * ndim).sum(0).ravel()
+    return cosines[frequencies >= _FINEST * ndim * (side - 1)].T
 
 
 @cache

@@ -32,11 +32,12 @@ _DARKEST = 0.01  # share of the image that may be darker than black, in means of
 _DRAWN = 0.3  # constant share of an image from which it may be a drawing
 _TEXTURE_MISSES = 0.06  # error of correlations in texture, beyond that allowed in blurred noise
 _ENOUGH = 0.08  # share of flat blocks that tells blurred noise from texture
-_AGREE = 1.4  # largest ratio of the noise of a camera to what is cut off at black or white
+_AGREE = 1.5  # largest ratio of noise to what is cut off at black or white
 _FEW_FLAT = 0.25  # share of flat blocks below which saturated ones are looked at, too
-_TEXTURED = 0.3  # share of the variance that is noise below which it is uncertain
 _BEYOND = 1.3  # largest mean variance, relative to the largest that was seen
-_TEXTURE = 0.35  # correlation of neighbours in texture, beyond that of the noise
+_CORRELATED = 0.35  # correlation of neighbours in texture, beyond that of the noise
+_FINE = 0.1  # share of the highest frequencies in texture, relative to that in white noise
+_WHITE = 0.06, 0.16  # what more of it tells white noise in texture from blurred noise
 
 
 def noise_in_blocks(channel: np.ndarray, others: Sequence[np.ndarray] = ()) -> NoiseModel | None:
@@ -49,22 +50,20 @@ def noise_in_blocks(channel: np.ndarray, others: Sequence[np.ndarray] = ()) -> N
     if not space:
         return None
     blocks, saturated = cut_blocks(channel), saturated_values(channel)
-    everywhere = _noise_of(channel, others, blocks, math.inf)
     if not saturated:
-        return everywhere
+        return _noise_of(channel, others, blocks, (math.inf, math.inf))
     ends = cut_off_deviations(channel)
-    if everywhere is not None and everywhere.gain > 0:  # of a camera, or of what is cut off?
-        expected_there = everywhere.deviation([channel.min(), channel.max()])
-        pairs = zip(expected_there, ends, strict=True)
-        if all(math.isinf(end) or 1 / _AGREE < each / end < _AGREE for each, end in pairs):
-            return everywhere
-    return _noise_of(channel, others, away_from(saturated, blocks), min(ends) ** 2)
+    everywhere = _noise_of(channel, others, blocks, ends)
+    if everywhere is not None and everywhere.gain > 0:  # of a camera, not what is cut off
+        return everywhere
+    return _noise_of(channel, others, away_from(saturated, blocks), ends)
 
 
 def _noise_of(
-    channel: np.ndarray, others: Sequence[np.ndarray], blocks: Blocks, cut_off: float
+    channel: np.ndarray, others: Sequence[np.ndarray], blocks: Blocks, ends: tuple[float, float]
 ) -> NoiseModel | None:
-    """The noise in these blocks; ``cut_off`` is the variance of what is cut off by saturation."""
+    """The noise in these blocks; ``ends`` are the deviations of what is cut off by saturation."""
+    cut_off = min(ends) ** 2
     if len(blocks) < LEAST:
         cut_off = cut_off if blocks.constant <= _DRAWN else math.inf
         return NoiseModel(cut_off, share=LEAST / blocks.total) if cut_off < math.inf else None
@@ -76,13 +75,12 @@ def _noise_of(
     model = None
     if float(found.near.mean()) > usual[0, 0] + 0.1 + 2 * _error(blocks, white):
         model = _blurred(blocks, found, usual, channel, others)
-    if model is None:
-        variance = white.variance * (1 - _texture(blocks, white, found))
-        camera = _camera(blocks, channel) if variance > 0 else None
+    variance = white.variance * (1 - _texture(blocks, white, found))
+    if model is None or model.variance < variance:
+        camera = _camera(blocks, channel, ends) if variance > 0 else None
         model = camera or NoiseModel(variance, share=white.share if variance > 0 else 0.0)
-    flat = white.share * len(blocks) / blocks.total
-    uncertain = model.variance < _TEXTURED * white.variance and cut_off < white.variance
-    if model.gain == 0 and flat < _FEW_FLAT and (cut_off < model.variance or uncertain):
+    flat = white.share * blocks.part
+    if model.gain == 0 and flat < _FEW_FLAT and _AGREE**2 * cut_off < model.variance:
         return NoiseModel(cut_off, share=flat)
     return model
 
@@ -93,10 +91,14 @@ def _error(blocks: Blocks, fit: Fit) -> float:
 
 
 def _texture(blocks: Blocks, fit: Fit, found: Correlation) -> float:
-    """The share of the variance that is texture, which is correlated where white noise is not."""
-    usual = expected(blocks.ndim, fit.share)[0, 0]
-    excess = float(found.near.max() - usual) - 1.5 * _error(blocks, fit)
-    return min(1.0, max(0.0, excess / _TEXTURE))
+    """The share of the variance that is texture, between a lower and an upper bound.
+
+    Texture has little of the highest frequencies, and its neighbours are correlated.
+    """
+    usual = expected(blocks.ndim, fit.share)[0]
+    smooth = (1 - found.finest / usual[3]) / (1 - _FINE)
+    excess = float(found.near.max() - usual[0]) - 1.5 * _error(blocks, fit)
+    return float(np.clip([smooth, excess / _CORRELATED], 0, 1).mean())
 
 
 def _blurred(
@@ -119,7 +121,9 @@ def _blurred(
         (float(np.ptp(found.near)) - 1.5 * allowed) / 1.5,
     ]
     noise = 1 - max(0.0, *misses) / _TEXTURE_MISSES  # what is not blurred noise is texture
-    noise *= min(1.0, fit.share / _ENOUGH)
+    noise *= min(1.0, fit.share * blocks.part / _ENOUGH)
+    excess = (found.finest - float(np.interp(width, BLURS, usual[:, 3]))) / usual[0, 3]
+    noise *= 1 - min(1.0, max(0.0, (excess - _WHITE[0]) / (_WHITE[1] - _WHITE[0])))
     if not fit.fits or noise <= 0:
         return None
     noise *= 1 - texture_in(blocks, fit, width, channel, others)
@@ -128,11 +132,12 @@ def _blurred(
     return NoiseModel(fit.variance * noise, blur=width, share=fit.share)
 
 
-def _camera(blocks: Blocks, channel: np.ndarray) -> NoiseModel | None:
+def _camera(blocks: Blocks, channel: np.ndarray, ends: tuple[float, float]) -> NoiseModel | None:
     """The model of noise that grows with the grey value, if that explains bright and dark blocks.
 
     The variance is found in each of several bins of grey values. Texture makes some of them too
-    large, so the line through them is fitted by a median.
+    large, so the line through them is fitted by a median. It must not be larger at black and white
+    than what is cut off there, ``ends``.
     """
     bins = min(_BINS, len(blocks) // 40)
     if bins < 3:
@@ -171,7 +176,11 @@ def _camera(blocks: Blocks, channel: np.ndarray) -> NoiseModel | None:
     share = float(np.mean(weight))
     if slope == 0 or spread > 0.15 or spread > 0.5 * flat or share < 2 * _ENOUGH:
         return None
+    if share * blocks.part < _ENOUGH:
+        return None
     model = NoiseModel(level * (1 - slope), level * slope / middle, share=share)
+    if (model.deviation([channel.min(), channel.max()]) >= _AGREE * np.array(ends)).any():
+        return None
     seen = float(y.max())  # not much more may be said of brighter parts, where no block was flat
     return model if float((model.deviation(channel) ** 2).mean()) < _BEYOND * seen else None
 

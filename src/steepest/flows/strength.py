@@ -216,7 +216,8 @@ class _Risk:
         (part,) = problem.parts
         self.values = _in_float64(part)
         self.noise = noise.sample(self.values, np.random.default_rng(_SEED))
-        self.noise[constant | saturated_in(self.values)] = 0
+        sigma = math.sqrt(float((self.noise**2).mean()))
+        self.noise[constant | saturated_in(self.values, sigma)] = 0
         moved = part + _like(_PROBE * self.noise, part)
         self.problems = problem, replace(problem, parts=[moved])
         self.flux: list[Array | None] = [None, None]

@@ -43,7 +43,7 @@ def texture_in(
     what compression leaves of it. Without colours, it must be much more, and few blocks flat.
     """
     shared = _correlation(blocks, fit, others)
-    few = _between(fit.share, _FEW)
+    few = _between(fit.share * blocks.part, _FEW)
     likely = few if shared is None else _between(shared, _SHARED)
     if likely == 0:
         return 0.0
