@@ -29,16 +29,24 @@ def moved(num_steps: int, count: int) -> Cloud:
     rng = np.random.default_rng(0)
     x, y = pairs(count, rng)
     known, x = np.hstack([x, y]), rng.standard_normal((count, 2))
-    own = kernel(known, known)
-    root = np.linalg.cholesky(np.eye(count) + own / (WEIGHT * count)).T
+    root = factor(known)
     for _ in range(num_steps):
         place = np.hstack([x, y])
-        across = kernel(place, known)
-        right = 1 + across.mean(0) / WEIGHT
-        shares = nnls(root, solve_triangular(root, right, trans="T"))[0]
-        force = slope(place, place, 1.0) - slope(place, known, shares)
+        force = slope(place, place, 1.0) - slope(place, known, shares(place, known, root))
         x = x - STEP * force[:, :2] / WEIGHT
     return Cloud(x, y)
+
+
+def factor(known: np.ndarray) -> np.ndarray:
+    """Return R with R^T R = 1 + K / (lambda M), M times the Hessian of D."""
+    own = kernel(known, known)
+    return np.linalg.cholesky(np.eye(len(known)) + own / (WEIGHT * len(known))).T
+
+
+def shares(place: np.ndarray, known: np.ndarray, root: np.ndarray) -> np.ndarray:
+    """Return the q that attain D for particles at some places."""
+    right = 1 + kernel(place, known).mean(0) / WEIGHT
+    return nnls(root, solve_triangular(root, right, trans="T"))[0]
 
 
 def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:

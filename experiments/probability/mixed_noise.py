@@ -102,8 +102,8 @@ def rows(quick: bool = False) -> list[Row]:
     model = learned(800 if quick else 3000)
     texts, off = [], []
     for k, (a, b) in enumerate(((0.05, 0.01), (0.1, 0.02), (0.02, 0.05))):
-        seeds = [k] if quick else range(k, 15, 3)
-        found = np.stack([estimates(a, b, seed, model, 15 if quick else 30) for seed in seeds])
+        seeds = [k] if quick else range(k, 9, 3)
+        found = np.stack([estimates(a, b, seed, model, 100) for seed in seeds])
         known, exact, ours = (f"{one:.3f}, {two:.3f}" for one, two in found.mean(0))
         texts.append(f"{a:g}, {b:g}: known {known}; quadrature {exact}; ours {ours}")
         off += list(abs(found[:, 2] / found[:, 1] - 1))
