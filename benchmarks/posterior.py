@@ -290,9 +290,11 @@ def bridge() -> None:
     shares, exact = found[:, 5::2], math.exp(-8)  # outside of four deviations
     least = (shares - exact) * (np.log(shares / exact) + np.log((1 - exact) / (1 - shares)))
     parts = [spread(column) for column in found.T[1:4]]
+    best = found[found[:, 1].argmin()]  # by the likelihood of new pairs
     lines = [
         f"| levels | {' | '.join(map(str, levels))} |", "|---" * (len(levels) + 1) + "|",
         f"| gap | {' | '.join(spread(column) for column in found.T[4::2])} |",
+        f"| gap, the best start of five | {' | '.join(f'{v:.2f}' for v in best[4::2])} |",
         f"| draws off the modes | {' | '.join(spread(column, 3) for column in shares.T)} |",
         f"| least gap with as many | {' | '.join(spread(column) for column in least.T)} |",
         "", f"Training of the couplings: {found[:, 0].mean():.0f} s. Without levels, KL(p, q) is "
