@@ -57,8 +57,8 @@ def log_likelihood(y: torch.Tensor) -> Callable[[np.ndarray], float]:
     inner = (torch.arange(4, dtype=torch.float64) - 1.5) * step / 4
     parts = torch.cartesian_prod(inner, inner)
     points, own = [], []
-    for i, value in enumerate(y.double()):
-        off = ((value - signals) ** 2 / ((0.1 * signals) ** 2 + 0.05**2)).sum(1)
+    for i, data in enumerate(y.double()):
+        off = ((data - signals) ** 2 / ((0.1 * signals) ** 2 + 0.05**2)).sum(1)
         near = cells[off < off.min() + 40]
         points.append((near[:, None] + parts).reshape(-1, 2))
         own.append(torch.full((len(points[-1]),), i))

@@ -61,11 +61,11 @@ def rows(quick: bool = False) -> list[Row]:
     given = [data(50_000, np.random.default_rng(seed)) for seed in seeds]
     own = np.mean([measured(x) for x in given], axis=0)
     texts, best = [], own
-    for name, *kind in (
+    for name, quantile, squeezed in (
         ("Gaussian", False, False), ("quantile", True, False), ("quantile, asinh", True, True),
     ):  # fmt: skip
         pairs = zip(given, seeds, strict=True)
-        each = [learned(x, *kind, 1000, seed) for x, seed in pairs]
+        each = [learned(x, quantile, squeezed, 1000, seed) for x, seed in pairs]
         best = np.mean(each, axis=0)
         texts.append(f"{name} {best[0]:.1f}/{best[1]:.1f}, {best[2]:.2%} outside")
     exact = student.ppf([0.999, 0.9999], 3)
