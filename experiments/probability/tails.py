@@ -74,5 +74,5 @@ def rows(quick: bool = False) -> list[Row]:
             f"quantiles .999/.9999: {exact[0]:.1f}/{exact[1]:.1f}, of the given data "
             f"{own[0]:.1f}/{own[1]:.1f}; nothing outside of the bounds",
             "Gaussian 11.8/20.1, 1.3% outside; quantile 10.2/19.9; asinh 10.5/22.0, .4% outside",
-            "; ".join(texts), abs(best[1] / own[1] - 1) < 0.1 and best[2] <= 0.004),
+            "; ".join(texts), abs(best[1] / exact[1] - 1) < 0.1 and best[2] <= 0.004),
     ]  # fmt: skip
