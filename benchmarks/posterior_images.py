@@ -22,7 +22,8 @@ from scipy import sparse
 from steepest import patches, posterior
 
 from .patch_tasks import coarse, radon
-from .posterior import OUTPUT, digits, halve, kept, known, spread, write
+from .posterior_digits import digits, halve
+from .posterior_tables import OUTPUT, kept, known, spread, write
 
 SIZE = 64  # of textures
 Made = tuple[float, Any]  # seconds of training, and a sampler

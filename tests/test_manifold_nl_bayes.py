@@ -113,15 +113,16 @@ def test_eigenvectors_of_symmetric_matrices(size):
     rng = np.random.default_rng(size)
     few = rng.normal(size=(3, size, max(size // 2, 1)))  # singular, with repeated zeros
     full = rng.normal(size=(3, size, size)) * 10.0 ** rng.uniform(-3, 3, size)
+    tiny = 10.0 ** np.r_[0, rng.uniform(-162, -158, size - 1)]  # products of them underflow
     fixed = [np.zeros((size, size)), np.eye(size), np.diag(np.arange(size, 0.0, -1))]
-    matrices = np.stack([*(x @ x.T for x in (*few, *full)), *fixed])
+    matrices = np.stack([*(x @ x.T for x in (*few, *full, tiny[:, None] * few[0])), *fixed])
     values, vectors = np.empty(matrices.shape[:2]), np.empty_like(matrices)
     eigenvectors(matrices, values, vectors)
     scale = np.abs(matrices).max((1, 2), keepdims=True)
     again = (vectors * values[:, None]) @ vectors.transpose(0, 2, 1)
     np.testing.assert_allclose((again - matrices) / np.maximum(scale, 1e-9), 0, atol=1e-12)
     orthogonal = vectors.transpose(0, 2, 1) @ vectors
-    np.testing.assert_allclose(orthogonal, np.tile(np.eye(size), (9, 1, 1)), atol=1e-12)
+    np.testing.assert_allclose(orthogonal, np.tile(np.eye(size), (10, 1, 1)), atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,16 @@ def test_the_number_of_components_is_found_though_a_value_hardly_changes():
     assert len(posterior.fit_mixture(x, rng=0).weights) >= 4
 
 
+def test_mixtures_of_values_that_hardly_ever_change_or_are_nearly_zero():
+    rng = np.random.default_rng(0)
+    rare = np.zeros((40, 3))
+    rare[0] = 1  # mostly not among those held out
+    tails = rng.standard_normal((40, 12)) * 10.0 ** np.r_[0, rng.uniform(-165, -140, 11)]
+    for x in (rare, tails):
+        for seed in range(4):
+            np.linalg.cholesky(posterior.fit_mixture(x, rng=seed).covariances)
+
+
 # couplings --------------------------------------------------------------------------------------
 
 

@@ -138,3 +138,25 @@ def test_fourier_layers_take_any_grid():
         small, large = network(t, wave), network(t, fine)
     np.testing.assert_allclose(large[..., ::2, ::2], small, atol=1e-4)
     assert spectrum(wave.numpy(), 2).sum() == pytest.approx(float((wave**2).mean()), rel=1e-5)
+
+
+def test_the_force_of_an_envelope_is_its_gradient_and_zero_at_the_target():
+    pytest.importorskip("torch")
+    from experiments.probability.envelopes import WEIGHT, factor, kernel, shares, slope
+
+    rng = np.random.default_rng(0)
+    known, place = rng.standard_normal((8, 3)), rng.standard_normal((5, 3))
+    root = factor(known)
+
+    def value(place):
+        q = shares(place, known, root)
+        pull = 2 * kernel(place, known).mean(0) - kernel(known, known) @ q / len(q)
+        mmd = kernel(place, place).mean() - q @ pull / len(q)
+        return ((q - 1) ** 2).mean() / 2 + mmd / (2 * WEIGHT)
+
+    move = rng.standard_normal(place.shape)
+    force = slope(place, place, 1.0) - slope(place, known, shares(place, known, root))
+    rate = (value(place + 1e-5 * move) - value(place - 1e-5 * move)) / 2e-5
+    assert rate == pytest.approx((force * move).sum() / (WEIGHT * len(place)), rel=1e-6)
+    np.testing.assert_allclose(shares(known, known, root), 1, atol=1e-10)
+    assert value(known) == pytest.approx(0, abs=1e-12)

@@ -12,7 +12,8 @@ points. The *MMD-regularised f-divergence* is finite and has a gradient at any p
 
 It takes all pairs, so the library has no function for it. With SciPy, a page of code is enough
 (Neumayer, Stein, Steidl & Rux, *Wasserstein gradient flows for Moreau envelopes of f-divergences in
-reproducing kernel Hilbert spaces*, 2024).
+reproducing kernel Hilbert spaces*, 2024). Samples of a posterior by the same flow, and their
+coverage, are in ``experiments/probability/envelopes.py`` of the repository.
 """
 
 import matplotlib.pyplot as plt

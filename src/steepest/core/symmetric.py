@@ -9,21 +9,31 @@ Martin, Reinsch & Wilkinson, Numer. Math. 11 (1968) 293-306), as in NIST's JAMA 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .compiled import exact_helper, exact_kernel
 
 _ROUNDING = 2.0**-52
+_SMALLEST = 2.0**-450  # beside 1; products of smaller numbers underflow, and angles are lost
 
 
 @exact_kernel
 def eigenvectors(matrices, values, vectors):
     """Write ``values`` (n, d), in no order, and the columns ``vectors`` (n, d, d)."""
-    off = np.empty(matrices.shape[1])
+    size = matrices.shape[1]
+    off = np.empty(size)
     for i in range(len(matrices)):
-        vectors[i] = matrices[i]
+        power = math.frexp(np.abs(matrices[i]).max())[1]
+        for j in range(size):
+            for k in range(size):
+                entry = math.ldexp(matrices[i, j, k], -power)
+                vectors[i, j, k] = entry if abs(entry) > _SMALLEST else 0.0
         _tridiagonal(vectors[i], values[i], off)
         _diagonal(vectors[i], values[i], off)
+        for j in range(size):
+            values[i, j] = math.ldexp(values[i, j], power)
 
 
 @exact_helper

@@ -238,11 +238,6 @@ def fit_chain(
         If there is nothing to train, or x and y are not pairs.
     NotConverged
         If the loss becomes infinite.
-
-    Notes
-    -----
-    In our experiments, maps trained alone and then extended by `bridge` were better than maps and
-    Metropolis steps that were trained together (docs/posterior).
     """
     chain = copy.deepcopy(chain)
     parameters = list(chain.parameters())

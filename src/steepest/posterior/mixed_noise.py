@@ -61,7 +61,7 @@ def update(signal: Any, residual: Any, a2: float, b2: float) -> tuple[float, flo
 def estimate_mixed_noise(
     y: Any, forward: Callable[[Tensor], Tensor], model: Flow, log_prior: Callable[[Tensor], Tensor],
     *, start: tuple[float, float] = (0.1, 0.1), num_draws: int = 40, metropolis: int = 15,
-    max_num_iter: int = 30, rng: Rng = 0,
+    max_num_iter: int = 100, rng: Rng = 0,
 ) -> MixedNoise:  # fmt: skip
     """Estimate the noise of measurements whose signals are unknown, by EM.
 
@@ -85,7 +85,8 @@ def estimate_mixed_noise(
     num_draws, metropolis : int
         Draws for each measurement, and Metropolis steps of each.
     max_num_iter : int
-        EM steps. The last third is averaged.
+        EM steps. The last third is averaged. A part of the noise that is much smaller than its
+        start, and than the other part, takes most of them.
     rng : int or numpy.random.Generator
 
     Returns

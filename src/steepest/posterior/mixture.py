@@ -202,7 +202,11 @@ def fit_mixture(
         order = rng.permutation(len(data))
         held, rest = data[order[: len(data) // 5]], data[order[len(data) // 5 :]]
         noise = rng.standard_normal(held.shape)
-        scores = [_denoising_error(_fit(rest, k, r, rng), held, noise) for k, r in choices]
+        deviation = data.std(0)
+        deviation = np.maximum(deviation, 1e-6 * deviation.max())
+        scores = [
+            _denoising_error(_fit(rest, k, r, rng), held, deviation, noise) for k, r in choices
+        ]
         choices = [choices[int(np.argmin(scores))]]
     weights, means, matrices = _fit(data, *choices[0], rng)
     return Mixture(weights, means, matrices, shape)
@@ -217,18 +221,16 @@ def _fit(data: np.ndarray, count: int, rank: int, rng: np.random.Generator) -> P
     return model.weights, model.means, covariances(model)
 
 
-def _denoising_error(parts: Parts, held: np.ndarray, noise: np.ndarray) -> float:
+def _denoising_error(
+    parts: Parts, held: np.ndarray, deviation: np.ndarray, noise: np.ndarray
+) -> float:
     """Return the mean square error of denoised values, over their variances.
 
     The likelihood would choose too few components: it is ruled by values that hardly change.
     """
-    deviation = held.std(0)
-    some = deviation > 0
-    size = _NOISE * np.maximum(deviation, 1e-6 * deviation.max())
-    d = held.shape[1]
-    law = Mixture(*parts, (d,)).given(np.eye(d), np.diag(size**2))
-    off = (law.mean(held + size * noise) - held)[:, some] / deviation[some]
-    return float((off**2).mean())
+    size = _NOISE * deviation
+    law = Mixture(*parts, (held.shape[1],)).given(np.eye(held.shape[1]), np.diag(size**2))
+    return float((((law.mean(held + size * noise) - held) / deviation) ** 2).mean())
 
 
 def _joint(parts: Parts, x: np.ndarray) -> np.ndarray:
