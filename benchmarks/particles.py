@@ -8,6 +8,9 @@ processors together, as the least of several runs.
 ``python -m benchmarks.particles summation`` needs ``geomloss`` and ``pykeops`` as well. It writes
 ``summation.md``: the seconds of one value of the energy distance and its gradient.
 
+``python -m benchmarks.particles distances`` needs ``geomloss``. It writes ``distances.md``: the
+energy distance of two sets of points, with its gradient in both for tensors.
+
 ``python -m benchmarks.particles colours`` writes ``colours.md``: how far the colours of a
 photograph are from those of another one after some steps, as the sliced Wasserstein distance along
 512 directions, in units of the range of a channel; the spread is over five seeds.
@@ -165,6 +168,56 @@ def summation() -> list[str]:
     return lines
 
 
+def distances() -> list[str]:
+    """Return the table of the energy distance of two sets, against torch and geomloss."""
+    import torch
+    from geomloss import SamplesLoss
+
+    torch.set_num_threads(2)
+
+    def cdist(x: Any, y: Any, mode: str = "use_mm_for_euclid_dist_if_necessary") -> Any:
+        pairs = (x, y), (x, x), (y, y)
+        across, own, other = (torch.cdist(a, b, compute_mode=mode).mean() for a, b in pairs)
+        return across - own / 2 - other / 2
+
+    losses = {
+        "**steepest**": particles.energy_distance,
+        "torch.cdist": cdist,
+        "geomloss, dense": SamplesLoss("energy", backend="tensorized"),
+    }
+    lines = ["| dimension | points in each set | method | CPU s | error |", "|---|---|---|---|---|"]
+    for dimension, count in ((2, 100_000), (3, 10_000), (2, 10_000)):
+        rng = np.random.default_rng(0)
+        sets = rng.random((count, dimension)), rng.random((count, dimension)) ** 1.1
+        tensors = [torch.tensor(each, requires_grad=True) for each in sets]
+        dense = (dimension, count) == (2, 10_000)
+        with torch.no_grad():
+            exact = float(cdist(*tensors, "donot_use_mm_for_euclid_dist")) if dense else np.nan
+
+        def value(x: Any = sets) -> Any:
+            return particles.energy_distance(*x, num_threads=2)
+
+        methods: dict[str, Callable[[], Any]] = {"**steepest**, value only": value}
+        for name, loss in losses.items():
+
+            def both(loss: Any = loss, tensors: list = tensors) -> Any:
+                total = loss(*tensors)
+                torch.autograd.grad(total, tensors)
+                return total.detach()
+
+            if dense or loss is particles.energy_distance:
+                methods[name] = both
+        for name, method in methods.items():
+            own = "steepest" in name
+            if own:
+                method()  # compiles
+            seconds, total = least_time(method, 3 if own else 1)
+            error = f"{abs(float(total) / exact - 1):.0e}" if dense else ""
+            lines.append(f"| {dimension} | {count:,} | {name} | {seconds:.2g} | {error} |")
+            print(lines[-1], flush=True)
+    return lines
+
+
 def colours() -> list[str]:
     """Return the table of the colours of a photograph, transferred to another one."""
     from skimage.data import chelsea
@@ -207,11 +260,19 @@ def apart(image: np.ndarray, reference: np.ndarray) -> float:
     return float(np.sqrt(np.mean(squares)))
 
 
+TABLES = {
+    "stippling": stippling,
+    "summation": summation,
+    "distances": distances,
+    "colours": colours,
+}
+
+
 def main(tables: list[str]) -> None:
     """Write the tables of these names."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     for name in tables:
-        lines = {"stippling": stippling, "summation": summation, "colours": colours}[name]()
+        lines = TABLES[name]()
         (RESULTS / f"{name}.md").write_text("\n".join(lines) + "\n")
 
 

@@ -12,6 +12,7 @@ from scipy.special import gamma
 
 from steepest import InputError, NotConverged, Solver, Status, io, particles
 from steepest.particles.attraction import HEXAGONAL, attract
+from steepest.particles.charges import ChargeMesh
 from steepest.particles.clouds import Sums
 from steepest.particles.curve import along_curve
 from steepest.particles.descent import Functional
@@ -41,6 +42,22 @@ def test_fast_sums_are_sums(shape: tuple[int, int]) -> None:
     distances[distances == 0] = 1
     forces = (differences / distances[..., None]).sum(1)
     assert np.linalg.norm(slopes - forces, axis=1).max() < 1e-3  # of one particle's force
+
+
+@pytest.mark.parametrize("shape", [(30, 200), (30, 40, 60)])
+def test_fast_sums_of_charges_are_sums(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    points = rng.random((1000, len(shape))) * shape
+    points[1] = points[0]
+    charges, masses = rng.normal(size=1000), rng.random(1000)
+    differences = points[:, None] - points
+    distances = np.sqrt((differences**2).sum(-1))
+    inverse = np.where(distances > 0, 1 / np.where(distances > 0, distances, 1), 0)
+    gradient = np.einsum("ijk,ij,j->ik", differences, inverse, charges)
+    exact = distances @ charges, gradient, inverse @ masses, (distances == 0) @ masses
+    got = ChargeMesh(0 * points[0], shape, 20.0).sums(points, charges, masses)
+    for one, other in zip(got, exact, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-9 * abs(other).max())
 
 
 def test_clustered_points_are_summed_as_well() -> None:

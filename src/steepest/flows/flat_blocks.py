@@ -14,7 +14,7 @@ from functools import cache, reduce
 
 import numpy as np
 from scipy.fft import dct
-from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
+from scipy.ndimage import gaussian_filter
 from scipy.special import gammaincinv, ndtr, ndtri
 
 SIDE = {1: 32, 2: 8, 3: 4}  # pixels of a block along each axis
@@ -147,8 +147,15 @@ def saturated_in(array: np.ndarray, sigma: float) -> np.ndarray:
 
 def constant_in(array: np.ndarray) -> np.ndarray:
     r"""Where an image (channels, \*space) is equal to all neighbours in a box of three pixels."""
-    size = (1, *(min(3, n) for n in array.shape[1:]))
-    return np.asarray(maximum_filter(array, size) == minimum_filter(array, size))
+    same = np.ones(array.shape, bool)
+    for axis in range(1, array.ndim):  # boxes of one more axis, of three that are equal
+        first, second = ((slice(None),) * axis + (part,) for part in (slice(-1), slice(1, None)))
+        equal = array[first] == array[second]
+        equal &= same[first]
+        equal &= same[second]
+        same[first] &= equal
+        same[second] &= equal
+    return same
 
 
 def _windows(channel: np.ndarray) -> np.ndarray:

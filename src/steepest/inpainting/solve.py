@@ -45,7 +45,7 @@ def inpaint(
         float64. Unknown pixels may hold any value.
     known : array of the spatial shape, optional
         Boolean array that is True at known pixels, which keep their values exactly. By default, the
-        pixels that are neither NaN nor masked in any channel are known. `Diffusion` also takes
+        pixels that are neither NaN nor masked in any channel are known. ``Diffusion`` also takes
         floating-point confidences in [0, 1].
     method : Diffusion, Biharmonic, EdgeEnhancing, ..., optional
         The equation that unknown pixels satisfy: one of the classes of `steepest.inpainting` named
@@ -61,7 +61,7 @@ def inpaint(
         spatial shape for all images, or one mask per image in an array of shape
         ``(images, *space)``.
     spacing : float or sequence, optional
-        Pixel spacing (default 1), for `Diffusion`; the other methods have none.
+        Pixel spacing (default 1), for ``Diffusion``; the other methods have none.
     solver : Solver, optional
         ``tol`` is for the residual. What that measures, and the defaults, depend on the method.
     on_step : callable, optional
@@ -70,7 +70,7 @@ def inpaint(
     out : array-like of the shape of ``image``, optional
         Where the result is written tile by tile; see `Tiles`.
     tiles : Tiles, optional
-        How to work on an image that does not fit in memory, with `Diffusion` only and without
+        How to work on an image that does not fit in memory, with ``Diffusion`` only and without
         ``batch_axis``. Masks are read by windows like the image; they hold 0 and one other number.
         ``max_num_iter`` is then the number of passes over the image (default 50): one or two are
         enough for small holes, or where a few per cent of the pixels are known; holes of several

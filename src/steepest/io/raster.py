@@ -29,6 +29,7 @@ _KINDS = {"MPO": "jpeg", "JPEG2000": "jp2", "PPM": "pnm", "HEIF": "heic"}
 _COLOUR_TYPE = {1: 0, 2: 4, 3: 2, 4: 6}  # samples per pixel -> PNG colour type
 _AFTER_HEADER = 33  # bytes of the signature and the IHDR chunk of PNG
 JPEG_QUALITY = 95
+_PNG_LEVEL = 4  # takes 40 % of the time of 6; files of photographs are 1 % larger
 JPEG_DENSITY = 65535  # largest resolution of a JPEG file, in dots per inch
 
 
@@ -195,7 +196,8 @@ def write(file: BinaryIO, image: Image, kind: str) -> None:
     if samples.dtype == np.uint16:
         _write16(file, samples, options)
     else:
-        Pillow.fromarray(np.ascontiguousarray(samples)).save(file, _PNG, **options)
+        picture = Pillow.fromarray(np.ascontiguousarray(samples))
+        picture.save(file, _PNG, compress_level=_PNG_LEVEL, **options)
 
 
 def _write16(file: BinaryIO, samples: np.ndarray, options: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ _NAMED = {"circle": "Circle", "sphere": "Sphere", "rotations": "Rotations", "spd
 class Manifold(Protocol):
     """A Riemannian manifold of ``dimension`` d, as functions of n points or pairs of points.
 
-    Points are C-contiguous float64 arrays (n, *point_shape). A tangent vector at ``x`` is given by
+    Points are C-contiguous float64 arrays ``(n, *point_shape)``. A tangent vector at ``x`` is given by
     its d coordinates in an orthonormal frame, which depends on ``x`` alone; so the norm of the
     coordinates is the length of the vector. All functions treat each of the n pairs by itself, and
     the GIL is released where they are compiled: a caller with several threads splits the points.
@@ -42,16 +42,16 @@ class Manifold(Protocol):
         """Sign of the sectional curvatures, which decides what can be certified."""
 
     def check(self, points: Any, name: str) -> np.ndarray:
-        """Return points of a caller, (n, *point_shape), as exact points in float64.
+        """Return points of a caller, ``(n, *point_shape)``, as exact points in float64.
 
         Raises `InputError`, which names the argument ``name``, if they are no points.
         """
 
     def embed(self, points: np.ndarray) -> np.ndarray:
-        """Return the points in a Euclidean space, (n, *embedding_shape)."""
+        """Return the points in a Euclidean space, ``(n, *embedding_shape)``."""
 
     def project(self, ambient: np.ndarray) -> np.ndarray:
-        """Return the points whose embeddings are nearest to ``ambient`` (n, *embedding_shape)."""
+        """Return the points whose embeddings are nearest to ``ambient`` ``(n, *embedding_shape)``."""
 
     def distance(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return the geodesic distances (n,)."""
@@ -137,7 +137,7 @@ def _allowed() -> str:
 def check_points(
     points: Any, name: str, point_shape: tuple[int, ...], kind: str, most: float = np.inf
 ) -> np.ndarray:
-    """Return finite numbers (n, *point_shape) in float64; ``kind`` says what they represent."""
+    """Return finite numbers ``(n, *point_shape)`` in float64; ``kind`` says what they represent."""
     array = as_array(points, name)
     if array.dtype.kind not in "fiu" or array.shape[1:] != point_shape or not array.ndim:
         raise InputError(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from ..core.numbers import check_count, check_number, check_numbers
 from ..core.progress import Callback, Reporter
 from ..core.rng import Rng, generator
 from ..core.threads import resolve_num_threads, share_out
+from .charges import ChargeMesh, mesh_for
 from .kernels import direct
 from .line import flow_on_line
 from .slices import directions, slice_sums, slicing_constant
@@ -30,6 +32,7 @@ _STEPS = 100  # between successive times, unless the caller says otherwise
 _MOST_STEPS = 1_000_000  # that smoothing may ask for
 _LAST = 1e100  # the largest time, as of coordinates
 _BATCH = 512  # points summed together
+_BLOCK = 512  # points that they are summed with
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,7 +217,10 @@ def _points(values: Any, name: str) -> np.ndarray:
 
 
 class Sums:
-    """The energy distance to points with masses that sum to 1: exact, or along the rows of axes."""
+    """The energy distance to points with masses that sum to 1: exact, or along the rows of axes.
+
+    Without smoothing, many points in the plane or in space are summed by a mesh, to 1e-9.
+    """
 
     def __init__(
         self,
@@ -226,41 +232,76 @@ class Sums:
     ) -> None:
         self._target, self._mass, self._smoothing = target, mass, smoothing
         self._axes, self._num_threads = axes, num_threads
-        self.bend = self._constant = 0.0
-        if axes is None:
-            self._constant = 0.5 * float(mass @ self._pairs(target)[0])
-        elif smoothing > 0:  # a bound on the second derivatives: steps up to 1 / bend lower F
+        self.bend = 0.0
+        if axes is not None and smoothing > 0:
+            # A bound on the second derivatives: steps up to 1 / bend lower F
             spread = np.linalg.norm(axes.T @ axes, 2) / len(axes)
             self.bend = slicing_constant(target.shape[1]) * float(spread) / smoothing
 
-    def __call__(self, points: np.ndarray) -> tuple[float, np.ndarray, Any, Any]:
-        """Return F, N times its gradient (N, d), the curvature H and the masses at the points."""
+    def __call__(self, points: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return F, N times its gradient (N, d), and M times that for equal masses of the target.
+
+        The latter is empty if all pairs are summed.
+        """
         n = len(points)
-        if self._axes is None:
-            near, far, slope, bend, tied = self._pairs(points)
-            return float((near - far / 2 - self._constant).mean()), slope, bend, tied
         places = np.concatenate([points, self._target])
         charges = np.concatenate([np.full(n, -1 / n), self._mass])
-        energy, slope = slice_sums(places, charges, self._axes, self._smoothing, self._num_threads)
-        return energy, slope[:n], np.zeros(n), np.zeros(n)
+        if self._axes is not None:
+            energy, slope = slice_sums(
+                places, charges, self._axes, self._smoothing, self._num_threads
+            )
+        elif mesh := self._mesh(places):
+            value, slope, *_ = mesh.sums(places, charges, None, self._num_threads)
+            energy = -0.5 * float(charges @ value)
+        else:
+            near, far, slope, *_ = self._pairs(points)
+            energy = float((near - far / 2 - self._constant).mean())
+        return energy, slope[:n], -slope[n:]
 
     def step(self, points: np.ndarray, tau: float) -> np.ndarray:
         """Return the points after a step of length tau."""
-        _, slope, bend, tied = self(points)
+        n = len(points)
+        bend = tied = np.zeros(n)
+        if self._axes is not None:
+            slope = self(points)[1]
+        elif mesh := self._mesh(places := np.concatenate([points, self._target])):
+            charges = np.concatenate([np.full(n, -1 / n), self._mass])
+            masses = np.concatenate([np.zeros(n), self._mass])
+            sums = mesh.sums(places, charges, masses, self._num_threads)
+            slope, bend, tied = (each[:n] for each in sums[1:])
+        else:
+            *_, slope, bend, tied = self._pairs(points)
         size = np.linalg.norm(slope, axis=1)
         free = np.maximum(size - tied, 0) / np.maximum(size, 1e-300)
         return points - (tau * free / (1 + tau * bend))[:, None] * slope
 
+    def _mesh(self, places: np.ndarray) -> ChargeMesh | None:
+        return None if self._smoothing > 0 else mesh_for(places)
+
+    @cached_property
+    def _constant(self) -> float:
+        return 0.5 * float(self._mass @ self._pairs(self._target)[0])
+
     def _pairs(self, points: np.ndarray) -> tuple[np.ndarray, ...]:
         n = len(points)
+        own, goals = _blocks(points, np.full(n, 1 / n)), _blocks(self._target, self._mass)
         near, far, bend, tied = (np.empty(n) for _ in range(4))
         slope = np.empty(points.shape)
-        columns, goals = np.ascontiguousarray(points.T), np.ascontiguousarray(self._target.T)
 
         def batch(begin: int) -> None:
             end = min(begin + _BATCH, n)
-            given = columns, goals, self._mass, self._smoothing
+            given = points, own, goals, self._smoothing
             direct(*given, begin, end, near, far, slope, bend, tied)
 
         share_out(lambda: batch, range(0, n, _BATCH), self._num_threads)
         return near, far, slope, bend, tied
+
+
+def _blocks(points: np.ndarray, mass: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return points (B, d, n) and masses (B, n); to fill the last block, points without mass."""
+    count = -(-len(points) // _BLOCK)
+    rows = np.arange(count * _BLOCK).reshape(count, _BLOCK)
+    places = points[np.minimum(rows, len(points) - 1)].transpose(0, 2, 1)
+    return np.ascontiguousarray(places), np.pad(mass, (0, rows.size - len(mass))).reshape(
+        rows.shape
+    )

@@ -78,17 +78,24 @@ def gather(points, low, spacing, grid, value, gradient):
         gradient[i, 1] = fx / spacing
 
 
+@exact_helper
+def _cell(place, low, size, cells):
+    """Return the cell along one axis; places outside belong to the last one."""
+    return min(max(int((place - low) / size), 0), cells - 1)
+
+
 @exact_kernel
-def sort_into_cells(points, low, size, rows, columns):
+def sort_into_cells(points, low, size, cells):
     """Return the order of the points by cells of width ``size``, and where each cell begins."""
-    n = len(points)
-    cell, first = np.empty(n, np.int64), np.zeros(rows * columns + 1, np.int64)
+    n, total = len(points), cells[0] * cells[1] * cells[2]
+    cell, first = np.empty(n, np.int64), np.zeros(total + 1, np.int64)
     for i in range(n):
-        y = min(max(int((points[i, 0] - low[0]) / size), 0), rows - 1)
-        x = min(max(int((points[i, 1] - low[1]) / size), 0), columns - 1)
-        cell[i] = y * columns + x
+        z = _cell(points[i, 0], low[0], size, cells[0])
+        y = _cell(points[i, 1], low[1], size, cells[1])
+        x = _cell(points[i, 2], low[2], size, cells[2])
+        cell[i] = (z * cells[1] + y) * cells[2] + x
         first[cell[i] + 1] += 1
-    for c in range(rows * columns):
+    for c in range(total):
         first[c + 1] += first[c]
     place, order = first[:-1].copy(), np.empty(n, np.int64)
     for i in range(n):
@@ -98,50 +105,75 @@ def sort_into_cells(points, low, size, rows, columns):
 
 
 @helper
-def _pairs(v, h, ys, xs, reach, c):
-    """Sum the rest of the distance from (v, h) to the points, and its gradient."""
-    f = fy = fx = 0.0
+def _pairs(z, y, x, zs, ys, xs, charges, masses, reach, c):
+    """Sum the rest of the distances from (z, y, x), as `near` does for each point."""
+    f = fz = fy = fx = bend = tie = 0.0
     inverse = 1.0 / reach
-    for j in range(len(ys)):
-        p, q = v - ys[j], h - xs[j]
-        square = p * p + q * q
+    high, low = c
+    for j in range(len(xs)):
+        o, p, q = z - zs[j], y - ys[j], x - xs[j]
+        square = o * o + p * p + q * q
         r = np.sqrt(square)
-        u = min(square * (inverse * inverse), 1.0)  # the rest is 0 from u = 1 on
-        smooth = c[0] + u * (c[1] + u * (c[2] + u * (c[3] + u * (c[4] + u * c[5]))))
-        slope = 2 * c[1] + u * (4 * c[2] + u * (6 * c[3] + u * (8 * c[4] + u * (10 * c[5]))))
-        inside = square < reach * reach
-        direction = 1.0 / max(r, 1e-100) - slope * inverse
-        f += (r - reach * smooth) if inside else 0.0
-        fy += direction * p if inside else 0.0
-        fx += direction * q if inside else 0.0
-    return f, fy, fx
+        u = max(1.0 - square * (inverse * inverse), 0.0)  # at 0, there is no rest
+        smooth = slope = 0.0
+        for k in range(len(high)):
+            slope = slope * u + smooth
+            smooth = smooth * u + high[k]
+        for k in range(len(low)):
+            slope = slope * u + smooth
+            smooth = smooth * u + low[k]
+        ratio = 0.0 if square == 0.0 else 1.0 / r
+        inside = u > 0.0
+        ratio = ratio + 2.0 * inverse * slope if inside else 0.0
+        f += charges[j] * (r - reach * smooth) if inside else 0.0
+        tie += masses[j] * (1.0 - min(square * 1e300, 1.0))  # a second test is not vectorised
+        bend += masses[j] * ratio
+        ratio *= charges[j]
+        fz += ratio * o
+        fy += ratio * p
+        fx += ratio * q
+    return f, fz, fy, fx, bend, tie
 
 
 @kernel
-def near(ys, xs, order, first, cells, begin, end, value, gradient):
-    """Sum the rest of the distances of the sorted points begin to end.
+def near(places, charges, masses, order, first, cells, begin, end, value, gradient, bend, tied):
+    """Sum the rest of the distances of the sorted points begin to end; places (3, N).
 
-    ``cells`` are the number of columns, the lower corner, the reach of the rest, the width of a
-    cell, and the coefficients of the smooth part.
+    ``cells`` are their numbers along the axes, the lower corner, the reach of the rest, the width
+    of a cell, and the coefficients of the smooth part.
     """
-    columns, low, reach, size, c = cells
-    rows = (len(first) - 1) // columns
+    count, low, reach, size, c = cells
+    zs, ys, xs = places[0], places[1], places[2]  # contiguous, which unpacking forgets
     span = int(np.ceil(reach / size))
     for k in range(begin, end):
-        v, h, i = ys[k], xs[k], order[k]
-        y = min(max(int((v - low[0]) / size), 0), rows - 1)
-        x = min(max(int((h - low[1]) / size), 0), columns - 1)
-        left, right = max(x - span, 0), min(x + span, columns - 1)
-        f = fy = fx = 0.0
-        for row in range(max(y - span, 0), min(y + span, rows - 1) + 1):
-            a, b = first[row * columns + left], first[row * columns + right + 1]
-            s, sy, sx = _pairs(v, h, ys[a:b], xs[a:b], reach, c)
-            f += s
-            fy += sy
-            fx += sx
-        value[i] = f
-        gradient[i, 0] = fy
-        gradient[i, 1] = fx
+        i = order[k]
+        z = _cell(zs[k], low[0], size, count[0])
+        y = _cell(ys[k], low[1], size, count[1])
+        x = _cell(xs[k], low[2], size, count[2])
+        left, right = max(x - span, 0), min(x + span, count[2] - 1)
+        value[i] = bend[i] = tied[i] = gradient[i, 0] = gradient[i, 1] = gradient[i, 2] = 0.0
+        for plane in range(max(z - span, 0), min(z + span, count[0] - 1) + 1):
+            for row in range(max(y - span, 0), min(y + span, count[1] - 1) + 1):
+                line = (plane * count[1] + row) * count[2]
+                a, b = first[line + left], first[line + right + 1]
+                f, fz, fy, fx, near_bend, tie = _pairs(
+                    zs[k],
+                    ys[k],
+                    xs[k],
+                    zs[a:b],
+                    ys[a:b],
+                    xs[a:b],
+                    charges[a:b],
+                    masses[a:b],
+                    reach,
+                    c,
+                )
+                value[i] += f
+                gradient[i, 0] += fz
+                gradient[i, 1] += fy
+                gradient[i, 2] += fx
+                bend[i] += near_bend
+                tied[i] += tie
 
 
 @helper
@@ -198,54 +230,57 @@ def smooth_distance(r, smoothing, dimension):
 
 
 @helper
-def _field(place, others, weights, smoothing, square, slope, sign):
-    """Return the sum of distances from a place (d,) to others (d, n), curvature and tied mass.
+def _field(place, others, weights, smoothing, slope, sign):
+    """Return the sum of distances from a place (d,) to others (B, d, n), curvature and tied mass.
 
-    Adds ``sign`` times its gradient to ``slope`` (d,). ``square`` (n,) is overwritten.
+    Adds ``sign`` times its gradient to ``slope`` (d,). ``weights`` are (B, n). A block of n stays
+    in the cache.
     """
-    d, n = others.shape
+    blocks, d, n = others.shape
     total = curvature = tie = 0.0
-    square[:] = 0.0
-    for k in range(d):
-        for j in range(n):
-            square[j] += (place[k] - others[k, j]) ** 2
-    if smoothing > 0:
-        for j in range(n):
-            value, ratio = smooth_distance(np.sqrt(square[j]), smoothing, d)
-            total += weights[j] * value
-            square[j] = weights[j] * ratio
-            curvature += square[j]
-    else:
-        for j in range(n):
-            same = square[j] == 0.0
-            r = np.sqrt(square[j])
-            total += weights[j] * r
-            tie += weights[j] if same else 0.0
-            square[j] = 0.0 if same else weights[j] / r
-            curvature += square[j]
-    for k in range(d):
-        pull = 0.0
-        for j in range(n):
-            pull += square[j] * (place[k] - others[k, j])
-        slope[k] += sign * pull
+    square = np.empty(n)
+    for b in range(blocks):
+        part, mass = others[b], weights[b]
+        square[:] = 0.0
+        for k in range(d):
+            x = place[k]
+            for j in range(n):
+                square[j] += (x - part[k, j]) ** 2
+        if smoothing > 0:
+            for j in range(n):
+                value, ratio = smooth_distance(np.sqrt(square[j]), smoothing, d)
+                total += mass[j] * value
+                square[j] = mass[j] * ratio
+                curvature += square[j]
+        else:
+            for j in range(n):
+                same = square[j] == 0.0
+                r = np.sqrt(square[j])
+                inverse = 0.0 if same else 1.0 / r
+                total += mass[j] * r
+                tie += mass[j] if same else 0.0
+                square[j] = mass[j] * inverse
+                curvature += square[j]
+        for k in range(d):
+            pull, x = 0.0, place[k]
+            for j in range(n):
+                pull += square[j] * (x - part[k, j])
+            slope[k] += sign * pull
     return total, curvature, tie
 
 
 @kernel
-def direct(points, target, weights, smoothing, begin, end, near, far, slope, bend, tied):
-    """Sum all pairs for the points begin to end; points (d, N) and target (d, M).
+def direct(points, own, target, smoothing, begin, end, near, far, slope, bend, tied):
+    """Sum all pairs for the points (N, d) begin to end; ``own`` and ``target`` are blocks.
 
     Writes the mean distances to the target and to the points (N,), N times the gradient of the
     energy (N, d), the curvature of Weiszfeld's parabola (N,), and the target's mass at each point.
     """
-    n = points.shape[1]
-    equal = np.full(n, 1 / n)
-    squares, own_squares = np.empty(target.shape[1]), np.empty(n)
     for i in range(begin, end):
-        place, own = points[:, i].copy(), slope[i]
-        own[:] = 0.0
-        near[i], bend[i], tied[i] = _field(place, target, weights, smoothing, squares, own, 1.0)
-        far[i], _, _ = _field(place, points, equal, smoothing, own_squares, own, -1.0)
+        place, pull = points[i], slope[i]
+        pull[:] = 0.0
+        near[i], bend[i], tied[i] = _field(place, target[0], target[1], smoothing, pull, 1.0)
+        far[i], _, _ = _field(place, own[0], own[1], smoothing, pull, -1.0)
 
 
 @exact_kernel

@@ -1,7 +1,7 @@
 """All distances between N points in the plane and their gradients, in O(N log N).
 
 The distance is split into ``reach S(r / reach)``, which is smooth, and a rest within ``reach``.
-The even polynomial S has the value and the first five derivatives of u at u = 1. The smooth part
+S(u) is the Taylor series of ``sqrt(1 - s)`` in ``s = 1 - u^2`` to fifth order. The smooth part
 is spread to a grid by quintic B-splines, convolved by Fourier transforms and gathered with the same
 splines, so that its gradient is exact for the computed sum. The rest is summed pair by pair.
 
@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from scipy.special import binom
 
 from ..core.threads import share_out
 from .fourier import QUINTIC, padded_length, transfer
@@ -23,13 +24,6 @@ _REACH = 7.0  # in grid cells; with 5, the largest error of a force was four tim
 _TERMS = 6
 _PAIRS = 60.0  # near points per point; balances the pairs with the transforms
 _MOST_NODES = 1 << 22
-
-
-def _smooth_coefficients() -> np.ndarray:
-    """Return a_k of ``S(u) = sum a_k u^(2k)`` with S = u to fifth order at u = 1."""
-    powers = 2 * np.arange(_TERMS)
-    matrix = np.array([[math.perm(int(p), k) for p in powers] for k in range(_TERMS)], float)
-    return np.linalg.solve(matrix, np.array([1.0, 1.0, 0, 0, 0, 0]))
 
 
 class Mesh:
@@ -53,12 +47,13 @@ class Mesh:
         self._shape = padded_length(nodes[0]), padded_length(nodes[1])
         self._nodes = nodes
         self._cell = self._reach / 2
-        self._cells = tuple(int(side / self._cell) + 1 for side in extent)
-        self._terms = c = _smooth_coefficients()
+        self._cells = (1, *(int(side / self._cell) + 1 for side in extent))
+        series = binom(0.5, np.arange(_TERMS)) * (-1.0) ** np.arange(_TERMS)
+        self._terms = tuple(series[:2:-1].tolist()), tuple(series[2::-1].tolist())
 
         def smooth(y: np.ndarray, x: np.ndarray) -> np.ndarray:
             u = (y * y + x * x) / _REACH**2
-            inner = np.polynomial.polynomial.polyval(np.minimum(u, 1), c)
+            inner = np.polynomial.polynomial.polyval(1 - np.minimum(u, 1), series)
             return np.asarray(self._reach * np.where(u < 1, inner, np.sqrt(u)))
 
         self._transfer = transfer(self._shape, smooth, QUINTIC, 2)
@@ -75,24 +70,25 @@ class Mesh:
         """
         n = len(points)
         far, rest = np.empty(n), np.empty(n)
-        far_slope, rest_slope = np.empty((n, 2)), np.empty((n, 2))
-        rows, columns = self._cells
-        order, first = sort_into_cells(points, self._low, self._cell, rows, columns)
-        ys, xs = points[order, 0], points[order, 1]
-        cells = columns, self._low, self._reach, self._cell, self._terms
+        far_slope, rest_slope, unused = np.empty((n, 2)), np.empty((n, 3)), np.empty((2, n))
+        places, low = np.zeros((n, 3)), np.concatenate([[0.0], self._low])
+        places[:, 1:] = points
+        order, first = sort_into_cells(places, low, self._cell, self._cells)
+        columns, ones, zeros = np.ascontiguousarray(places[order].T), np.ones(n), np.zeros(n)
+        cells = self._cells, low, self._reach, self._cell, self._terms
 
         def work(part: tuple[int, int] | None) -> None:
             if part is None:  # the smooth part
                 self._far(points, far, far_slope)
             else:
-                near(ys, xs, order, first, cells, *part, rest, rest_slope)
+                near(columns, ones, zeros, order, first, cells, *part, rest, rest_slope, *unused)
                 also(*part)
 
         count = max(num_threads - 1, 1)
         bounds = [n * k // count for k in range(count + 1)]
         parts = [None, *zip(bounds[:-1], bounds[1:], strict=True)]
         share_out(lambda: work, parts, num_threads)
-        return far + rest, far_slope + rest_slope
+        return far + rest, far_slope + rest_slope[:, 1:]
 
     def _far(self, points: np.ndarray, value: np.ndarray, gradient: np.ndarray) -> None:
         nodes = np.zeros(self._nodes)
