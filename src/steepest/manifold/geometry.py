@@ -19,8 +19,8 @@ _NAMED = {"circle": "Circle", "sphere": "Sphere", "rotations": "Rotations", "spd
 class Manifold(Protocol):
     """A Riemannian manifold of ``dimension`` d, as functions of n points or pairs of points.
 
-    Points are C-contiguous float64 arrays ``(n, *point_shape)``. A tangent vector at ``x`` is given by
-    its d coordinates in an orthonormal frame, which depends on ``x`` alone; so the norm of the
+    Points are C-contiguous float64 arrays ``(n, *point_shape)``. A tangent vector at ``x`` is given
+    by its d coordinates in an orthonormal frame, which depends on ``x`` alone; so the norm of the
     coordinates is the length of the vector. All functions treat each of the n pairs by itself, and
     the GIL is released where they are compiled: a caller with several threads splits the points.
     """
@@ -51,7 +51,7 @@ class Manifold(Protocol):
         """Return the points in a Euclidean space, ``(n, *embedding_shape)``."""
 
     def project(self, ambient: np.ndarray) -> np.ndarray:
-        """Return the points whose embeddings are nearest to ``ambient`` ``(n, *embedding_shape)``."""
+        """Return the points embedded nearest to ``ambient``, ``(n, *embedding_shape)``."""
 
     def distance(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return the geodesic distances (n,)."""
