@@ -10,8 +10,9 @@ import time
 
 import matplotlib.pyplot as plt
 import numpy as np
+from skimage import color, data
 
-from steepest import io, motion
+from steepest import motion
 
 size = 128
 y, x = np.indices((size, size)) - (size - 1) / 2
@@ -71,7 +72,7 @@ def turned(image, degrees):
     return motion.warp(image, moved - np.stack([y, x]))
 
 
-photo = io.sample("camera")[80:208, 160:288].astype(np.float32) / 255
+photo = color.rgb2gray(data.astronaut())[30:158, 160:288].astype(np.float32)
 first, second = turned(photo, -5), turned(photo, 5)
 middle = motion.morph(first, second, [0.5]).frames[0]
 show([first, middle, (first + second) / 2, second], ["-5°", "morph", "cross-fade", "5°"])

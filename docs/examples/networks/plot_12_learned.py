@@ -9,11 +9,12 @@ can be from the exact flow, at most. This example needs PyTorch.
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from skimage import data
 
 import steepest
-from steepest import io, learning
+from steepest import learning
 
-image = io.sample("camera")[90:218, 170:298] / 255.0
+image = data.cell()[200:328, 200:328] / 255.0
 times = [0.02, 0.1, 0.2]
 
 learned = learning.learned_flow(image, times)

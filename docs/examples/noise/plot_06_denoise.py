@@ -8,11 +8,11 @@ solution. If you do not know the strength, it is found from the noise.
 
 import matplotlib.pyplot as plt
 import numpy as np
+from skimage import color, data
 
 import steepest
-from steepest import io
 
-clean = io.sample("camera")[80:336, 120:376] / 255.0
+clean = color.rgb2gray(data.immunohistochemistry())[128:384, 128:384]
 noisy = clean + 0.08 * np.random.default_rng(0).standard_normal(clean.shape)
 
 result = steepest.denoise_tv(noisy)
@@ -25,7 +25,7 @@ print(result)
 
 
 def psnr(image):
-    """Against the photograph without noise."""
+    """Against the micrograph without noise."""
     return -10 * np.log10(np.mean((image - clean) ** 2))
 
 

@@ -9,10 +9,11 @@ squared differences can cope with it. `steepest.robust.denoise_cauchy` fits the 
 
 import matplotlib.pyplot as plt
 import numpy as np
+from skimage import data
 
-from steepest import denoise_tv, io, robust
+from steepest import denoise_tv, robust
 
-clean = io.sample("camera")[100:356, 100:356] / 255
+clean = data.coins()[20:276, 60:316] / 255
 noisy = clean + 10 / 255 * np.random.default_rng(0).standard_cauchy(clean.shape)
 print(f"values from {noisy.min():.0f} to {noisy.max():.0f}")
 

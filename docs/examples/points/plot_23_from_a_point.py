@@ -12,8 +12,9 @@ once, and the first one arrives at time 1/2.
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.animation import FuncAnimation
+from skimage import color, data
 
-from steepest import io, particles
+from steepest import particles
 from steepest.particles.attraction import attract
 from steepest.particles.descent import Functional
 
@@ -32,8 +33,8 @@ axes.set(xlabel="time", ylabel="position", xlim=(0, 3))
 # In the plane, 3,000 points start in a tiny disc in the middle of a photograph. The steps are those
 # of `stipple`, without its momentum and shorter at first, so no step increases the energy.
 
-grey = io.sample("camera").reshape(128, 4, 128, 4).mean((1, 3))
-ink = 1 - grey / 255
+grey = color.rgb2gray(data.astronaut())[0:256, 96:352].reshape(128, 2, 128, 2).mean((1, 3))
+ink = 1 - grey
 energy = Functional(attract(ink / ink.sum()), 3000, num_threads=2)
 points = 63.5 + np.random.default_rng(0).normal(scale=0.1, size=(3000, 2))
 states, energies = [], []

@@ -7,11 +7,12 @@ interval of time.
 """
 
 import numpy as np
+from skimage import data
 
 import steepest
-from steepest import io, plot
+from steepest import plot
 
-image = io.sample("camera")[80:336, 120:376]
+image = data.moon()[100:356, 100:356]
 dec = steepest.spectral.decompose(image)
 print(dec)
 

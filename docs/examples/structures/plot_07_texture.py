@@ -8,22 +8,22 @@ one image can be added to the structure of another.
 
 import matplotlib.pyplot as plt
 import numpy as np
+from skimage import color, data
 
 import steepest
-from steepest import io
 from steepest.spectral import fuse, scale_map, separate_texture
 
-image = io.sample("camera")[80:336, 120:376] / 255.0
-meadow = io.sample("camera")[256:512, 0:256] / 255.0
+image = color.rgb2gray(data.chelsea())[20:276, 90:346]
+grass = data.grass()[:256, :256] / 255.0
 structure, texture = separate_texture(image, 0.1)
-swapped = fuse(image, meadow, 0.1)
+swapped = fuse(image, grass, 0.1)
 
 figure, panels = plt.subplots(2, 2, figsize=(8, 8.4))
 shown = {
     "image": (image, 0, 1),
     "structure": (structure, 0, 1),
     "texture": (texture, -0.2, 0.2),
-    "structure + texture of the meadow": (swapped, 0, 1),
+    "structure + texture of grass": (swapped, 0, 1),
 }
 for axes, (title, (picture, low, high)) in zip(panels.flat, shown.items()):
     axes.imshow(picture, cmap="gray", vmin=low, vmax=high)
