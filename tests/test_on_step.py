@@ -360,39 +360,26 @@ def outcome(result: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_reports_are_counted_and_change_nothing(name: str) -> None:
-    case, steps = ALL[name], []
-    result = case.call(on_step=steps.append)
+def test_reports_are_counted_and_change_nothing_and_only_true_stops(name: str) -> None:
+    case, steps, no_stop = ALL[name], [], [1, [True], "stop", np.ones(1, bool)]
+    told = case.call(on_step=lambda step: steps.append(step) or no_stop[len(steps) % len(no_stop)])
     assert [step.step for step in steps] == list(range(1, len(steps) + 1))
     assert len(steps) >= case.least
     assert {type(step.num_steps) for step in steps} == {int}
     assert all(step.num_steps == 0 or step.num_steps >= step.step for step in steps)
     alone = case.call()
-    pairs = zip(numbers(result), numbers(alone), strict=True)
-    assert all(np.array_equal(told, silent) for told, silent in pairs)
-    assert outcome(result) == outcome(alone)
+    pairs = zip(numbers(told), numbers(alone), strict=True)
+    assert all(np.array_equal(one, silent) for one, silent in pairs)
+    assert outcome(told) == outcome(alone)
 
-
-@pytest.mark.parametrize("name", ALL)
-def test_true_stops(name: str) -> None:
-    case, steps, all_steps = ALL[name], [], []
-    case.call(on_step=all_steps.append)
-    result = case.call(on_step=lambda step: steps.append(step) or len(steps) == case.enough)
-    assert len(steps) == case.enough
-    assert len(steps) < len(all_steps) or case.least == 1
-    assert outcome(result) in (Status.STOPPED, "callback", None)
-    found = numbers(result)
+    few: list[Any] = []
+    stopped = case.call(on_step=lambda step: few.append(step) or len(few) == case.enough)
+    assert len(few) == case.enough
+    assert len(few) < len(steps) or case.least == 1
+    assert outcome(stopped) in (Status.STOPPED, "callback", None)
+    found = numbers(stopped)
     assert found
     assert all(np.isfinite(array).all() for array in found) == case.finite
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_nothing_but_true_stops(name: str) -> None:
-    case, steps, others = ALL[name], [], [1, [True], "stop", np.ones(1, bool)]
-    case.call(on_step=steps.append)
-    more: list[Any] = []
-    case.call(on_step=lambda step: more.append(step) or others[len(more) % len(others)])
-    assert len(more) == len(steps)
 
 
 @pytest.mark.parametrize("name", ALL)
