@@ -47,7 +47,7 @@ def inpaint(
         Boolean array that is True at known pixels, which keep their values exactly. By default, the
         pixels that are neither NaN nor masked in any channel are known. ``Diffusion`` also takes
         floating-point confidences in [0, 1].
-    method : Diffusion, Biharmonic, EdgeEnhancing, ..., optional
+    method : object such as ``Diffusion()``, optional
         The equation that unknown pixels satisfy: one of the classes of `steepest.inpainting` named
         in its ``METHODS``. The default is ``Diffusion()``.
     unknown : array of the spatial shape, optional
