@@ -396,7 +396,7 @@ class Writing(Reporting, Output):
 class ImageWriting(Writing):
     """The same for images, with their format."""
 
-    format: Literal["png", "jpg", "tif", "npy"] | None = None
+    format: Literal["png", "jpg", "webp", "tif", "npy"] | None = None
     """format of the results (default: as the image)"""
     float: bool = False
     """compute and write 32-bit floats (TIFF or NPY), neither rounded nor clipped"""
@@ -412,7 +412,7 @@ class ImageWriting(Writing):
             return f".{self.format}"
         own = Path(name).suffix if Path(name).suffix.lower() in SUFFIXES else ""
         own = own or (".png" if name.startswith(SAMPLE) else ".tif")
-        return ".tif" if self.float and SUFFIXES[own.lower()] in ("png", "jpeg") else own
+        return ".tif" if self.float and SUFFIXES[own.lower()] in ("png", "jpeg", "webp") else own
 
     def file(self, source: Source, tag: str) -> Path:
         """The file for an image, after checking it."""

@@ -44,6 +44,10 @@ class Source:
         """The suffix of the name."""
         return Path(self.name).suffix
 
+    def lossless(self, other: str) -> str:
+        """The suffix of the name if such files hold numbers as they are, else another suffix."""
+        return self.suffix if self.suffix.lower() in (".png", ".tif", ".tiff", ".npy") else other
+
     def file(self, output: str | None, tag: str, ending: str, kind: str = "image") -> Path:
         """Return the file for a single result.
 

@@ -1,4 +1,4 @@
-"""Read and write image files: PNG, JPEG, single- and multi-page TIFF, and NPY.
+"""Read and write image files: PNG, JPEG, WebP, single- and multi-page TIFF, and NPY.
 
 Other formats can be read but not written: see `read_image`. `read_orientations` reads the
 orientation maps (.ctf, .ang) of electron backscatter diffraction.

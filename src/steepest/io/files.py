@@ -32,9 +32,11 @@ _ALLOWED = (
     "pictures (PNG, JPEG, BMP, GIF, WebP, AVIF, JPEG 2000, PNM, HEIC), TIFF, NPY, DICOM, NIfTI, "
     "CZI, LIF and ND2 files"
 )
+_LONGEST = {"jpeg": 65535, "webp": 16383}  # pixels along one side
 _DTYPES = {
     "png": ("uint8", "uint16"),
     "jpeg": ("uint8",),
+    "webp": ("uint8",),
     "tiff": ("uint8", "uint16", "float32", "float64"),
     "npy": ("uint8", "uint16", "float32", "float64"),
 }
@@ -166,7 +168,7 @@ def _first_line(error: BaseException) -> str:
 def check_target(
     path: str | os.PathLike[str], image: Image, dtype: np.dtype | str | None = None
 ) -> str:
-    """Return the format of a file to be written: "png", "jpeg", "tiff" or "npy".
+    """Return the format of a file to be written: "png", "jpeg", "webp", "tiff" or "npy".
 
     Raises
     ------
@@ -182,12 +184,17 @@ def check_target(
         raise InputError(
             f"{name}: {kind.upper()} files cannot hold {held} values; write a .tif or .npy file"
         )
-    if kind in ("png", "jpeg"):
+    if kind in ("png", "jpeg", "webp"):
         channels = 1 if image.channel_axis is None else image.array.shape[-1]
         if image.axes.rstrip("C") != "YX" or channels not in (1, 3):
             raise InputError(
                 f"{name}: {kind.upper()} files hold one grey or RGB image, not axes {image.axes} "
                 f"of shape {image.array.shape}; write a .tif or .npy file"
+            )
+        if max(image.array.shape[:2]) > (most := _LONGEST.get(kind, MAX_PIXELS)):
+            raise InputError(
+                f"{name}: {kind.upper()} files hold up to {most} pixels along each side, not "
+                f"{max(image.array.shape[:2])}; write a .png or .tif file"
             )
     if kind == "jpeg" and image.alpha is not None:
         raise InputError(f"{name}: JPEG files cannot hold transparency; write a .png or .tif file")
@@ -207,7 +214,7 @@ def write_image(
 
     The file is written completely or not at all. A plain array is interpreted as a grey image
     (2-D), a colour image (last axis of length 3 or 4) or a volume. If ``outputs`` is given, the
-    file appears together with the other files of that set. JPEG files are written with quality 95.
+    file appears together with the other files of that set. JPEG and WebP files are written with quality 95.
     Use `not_kept` to list the metadata that the format cannot store.
 
     Raises

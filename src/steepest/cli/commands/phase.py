@@ -19,7 +19,7 @@ from .. import choices
 from ..certificates import manifold_bounds
 from ..extras import need_figures
 from ..runner import Batch, Item
-from ..sources import SAMPLE, Source
+from ..sources import Source
 from ..types import FileName, Images, Positive
 
 
@@ -91,11 +91,7 @@ def phase(
     turn = period or 2 * math.pi
 
     def files(source: Source) -> dict[str, Path]:
-        name = source.name.lower()
-        plain = name.startswith(SAMPLE) or name.endswith((".jpg", ".bmp"))  # hold no phases
-        found = {
-            "image": source.file(writing.output, "denoised", ".tif" if plain else source.suffix)
-        }
+        found = {"image": source.file(writing.output, "denoised", source.lossless(".tif"))}
         if picture:
             found["picture"] = source.file_at(picture, "_phases.png", "figure")
         return found
