@@ -22,14 +22,9 @@ from steepest.tiled.pass_job import PassJob
 
 zarr = pytest.importorskip("zarr", reason="zarr is not installed (pip install 'steepest[zarr]')")
 
-from steepest.io.stores import (  # noqa: E402
-    StoredImage,
-    check_new_store,
-    create_store,
-    is_store,
-    open_store,
-    open_windows,
-)
+from steepest.io import StoredImage, create_store, open_store  # noqa: E402
+from steepest.io.store_writing import check_new_store  # noqa: E402
+from steepest.io.stores import is_store, open_windows  # noqa: E402
 
 UM = "micrometer"
 

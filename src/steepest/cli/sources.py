@@ -14,7 +14,8 @@ from steepest.core.errors import InputError
 from steepest.io import SUFFIXES, base_name, check_kind, image_files
 from steepest.io.outputs import refuse_existing
 from steepest.io.paths import names_a_file, near_file
-from steepest.io.stores import check_new_store, is_store
+from steepest.io.store_writing import check_new_store
+from steepest.io.stores import is_store
 
 SAMPLE = "sample:"
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # we report errors ourselves

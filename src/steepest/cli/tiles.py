@@ -17,8 +17,8 @@ import steepest
 from steepest.core.errors import InputError
 from steepest.core.views import Part
 from steepest.io.store_sets import Kind, Results, new_stores
+from steepest.io.store_writing import write_tiles
 from steepest.io.stores import StoredImage, is_store
-from steepest.io.tiff_tiles import write_tiles
 from steepest.tiled.workspace import remove_work
 
 from .certificates import finite

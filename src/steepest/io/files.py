@@ -25,7 +25,7 @@ from .image import Image, Request, check_dtype, check_pixels
 from .microscopes import microscope_reader
 from .outputs import OutputSet, open_output
 from .paths import SUFFIXES, check_kind, check_path, near_file
-from .pictures import picture_opener
+from .pictures import picture_kind
 from .samples import sample_bytes
 
 _ALLOWED = (
@@ -154,7 +154,7 @@ def _reader(file: BinaryIO, name: str) -> Callable[..., Image]:
         return tiff.read
     if head.startswith(b"\x93NUMPY"):
         return npy.read
-    if picture_opener(head):
+    if picture_kind(head):
         return raster.read
     what = "an empty file" if not head else "not a supported image file"
     raise InputError(f"{name}: {what}; allowed are {_ALLOWED}")
@@ -214,7 +214,7 @@ def write_image(
 
     The file is written completely or not at all. A plain array is interpreted as a grey image
     (2-D), a colour image (last axis of length 3 or 4) or a volume. If ``outputs`` is given, the
-    file appears together with the other files of that set. JPEG and WebP files are written with quality 95.
+    file appears together with the other files of that set. JPEG and WebP files have the quality 95.
     Use `not_kept` to list the metadata that the format cannot store.
 
     Raises

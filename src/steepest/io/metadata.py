@@ -16,6 +16,8 @@ UNITS = {
     **{"nm": (1e-6, "nanometer"), "pm": (1e-9, "picometer")},
 }
 """Length in millimetres and name in OME-Zarr of each unit."""
+SYMBOLS = {name: unit for unit, (_, name) in reversed(UNITS.items()) if name != "inch"}
+"""The unit, as in OME-TIFF, of each name in OME-Zarr."""
 _FINEST = 1e9  # highest resolution, in pixels per unit
 
 

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from steepest.core.errors import InputError
+from steepest.core.lazy import import_extra
 from steepest.core.limits import check_size
 
 from .image import Image, Request, assemble, file_axes
@@ -49,13 +50,8 @@ def microscope_reader(file: BinaryIO, name: str) -> Callable[..., Image] | None:
 
 def _package(module: str, package: str, what: str, name: str) -> Any:
     """Import a reader, or say how to install it and what to do otherwise."""
-    try:
-        return import_module(module)
-    except ModuleNotFoundError:
-        raise InputError(
-            f"{name}: {what} files need {package}, which is not installed: "
-            "pip install 'steepest[microscopy]'; or open the file in Fiji and save it as TIFF"
-        ) from None
+    how = "'steepest[microscopy]'; or open the file in Fiji and save it as TIFF"
+    return import_extra(module, f"{name}: {what} files need", how, package)
 
 
 def _image(

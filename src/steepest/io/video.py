@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from steepest.core.errors import InputError
+from steepest.core.lazy import import_extra
 from steepest.core.limits import MAX_PIXELS
 
 from .files import decoding
 from .image import Image, from_float, in_kind
 from .metadata import Metadata
 from .paths import check_path
-from .pictures import picture_opener
+from .pictures import picture_kind
 
 _MATROSKA = b"\x1a\x45\xdf\xa3"  # .mkv, .webm
 _FILES_ONLY = ["-protocol_whitelist", "file"]  # a video must not open other addresses
@@ -32,7 +33,7 @@ def is_video(path: str | os.PathLike[str]) -> bool:
             head = file.read(12)
     except OSError:
         return False
-    if picture_opener(head):  # AVIF and HEIC begin as videos do
+    if picture_kind(head):  # AVIF and HEIC begin as videos do
         return False
     riff = head[:4] == b"RIFF" and head[8:] == b"AVI "
     return head[4:8] == b"ftyp" or head[:4] == _MATROSKA or riff
@@ -117,11 +118,5 @@ def _encoding(name: str) -> Iterator[None]:
 
 
 def _ffmpeg(name: str) -> Any:
-    try:
-        import imageio_ffmpeg
-    except ModuleNotFoundError:
-        raise InputError(
-            f"{name}: videos need imageio-ffmpeg, which is not installed: "
-            "pip install imageio imageio-ffmpeg (or 'steepest[video]')"
-        ) from None
-    return imageio_ffmpeg
+    how = "imageio imageio-ffmpeg (or 'steepest[video]')"
+    return import_extra("imageio_ffmpeg", f"{name}: videos need", how, "imageio-ffmpeg")
