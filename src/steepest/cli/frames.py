@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +10,6 @@ import numpy as np
 from steepest.core.errors import InputError
 from steepest.core.grey import brightness
 from steepest.io import Image
-from steepest.io.video import is_video, read_video
 
 from . import choices
 
@@ -23,17 +22,6 @@ def names_of(images: tuple[str, ...]) -> list[str]:
     return [each.name for each in choices.Reading().sources(images)]
 
 
-@dataclass(frozen=True)
-class _WithVideos(choices.FileReading):
-    """How a file of images is read, or a video."""
-
-    def read(self, name: str) -> Image:
-        if is_video(name):
-            return read_video(name, max_pixels=self.max_pixels)
-        image: Image = super().read(name)
-        return image
-
-
 def read_frames(
     item: Item, reading: choices.FileReading, names: list[str], *, colour: bool = False
 ) -> tuple[Image, list[np.ndarray]]:
@@ -41,13 +29,12 @@ def read_frames(
 
     Raises `InputError` if there are fewer than two.
     """
-    how = _WithVideos(**{each.name: getattr(reading, each.name) for each in fields(_WithVideos)})
 
     def prepare(image: Image) -> Image:
         return series_of(image) if colour else grey_pages(image)
 
-    image = item.read(how, prepare=prepare, kept=False)
-    frames = [*image.parts, *(p for n in names[1:] for p in prepare(how.read(n)).parts)]
+    image = item.read(reading, prepare=prepare, kept=False)
+    frames = [*image.parts, *(p for n in names[1:] for p in prepare(reading.read(n)).parts)]
     if len(frames) < 2:
         raise InputError(f"{image.name}: one image; at least two frames of one size are needed")
     return image, frames

@@ -16,7 +16,7 @@ from steepest.io import Image
 
 from . import choices
 from .certificates import Accuracy
-from .grey import Values, values_of
+from .grey import RangeChoice, Values, values_of
 from .runner import Batch, Item
 from .types import FileName, Positive
 
@@ -150,7 +150,6 @@ class ModelDenoising:
             item.write(item.files["std"], _floats(image, spread))
             middle = float(np.median(spread))
             item.report("std", f"{middle:.3g} at the median pixel", std=middle)
-        item.report("effort", f"{item.seconds:.2f} s", seconds=item.seconds)
 
 
 def _floats(image: Image, parts: Sequence[np.ndarray]) -> Image:
@@ -169,7 +168,7 @@ class ModelRestoration:
     """The options that all restorations by a model share, and how they compute."""
 
     prior: Prior = field(default_factory=Prior)
-    grey: choices.RangeChoice = field(default_factory=choices.RangeChoice)
+    grey: RangeChoice = field(default_factory=RangeChoice)
     threads: choices.Threads = field(default_factory=choices.Threads)
     reading: choices.Reading = field(default_factory=choices.Reading)
     writing: choices.ImageWriting = field(default_factory=choices.ImageWriting)

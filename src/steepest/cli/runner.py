@@ -192,8 +192,10 @@ class Item:
         if isinstance(place, Path) or place in self.files:
             self.write(place, draw_figure(plot, *arguments, **options))
 
-    def report_losses(self) -> None:
-        """Add the names of the metadata that the first output file cannot hold."""
+    def finish(self) -> None:
+        """Report the time, unless the effort is, and metadata that the first file cannot hold."""
+        if self.seconds and "effort" not in dict(self.lines):
+            self.report("time", duration(self.seconds), seconds=self.seconds)
         if self._image is None or not self.written:
             return
         self.values["not_kept"] = names = not_kept(self._image, self.written[0])
@@ -260,7 +262,7 @@ def run_batch(batch: Batch, reporting: Reporting, command: str) -> int:
             text = one_line(error)
             _say("error", text if source.name in text else f"{source.name}: {text}")
             continue
-        item.report_losses()
+        item.finish()
         done.append(item)
         if item.status is not None and not item.status.ok:
             strict_failure |= reporting.strict

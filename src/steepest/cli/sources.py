@@ -17,6 +17,8 @@ from steepest.io.paths import names_a_file, near_file
 from steepest.io.store_writing import check_new_store
 from steepest.io.stores import is_store
 
+from .extras import need_figures
+
 SAMPLE = "sample:"
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # we report errors ourselves
 _MANY = "a folder is needed for the results of several images: give -o FOLDER"
@@ -72,6 +74,13 @@ class Source:
                 raise InputError(f"{path}: a folder is needed for several images, not a file")
             return self._check(path, kind)
         return self._check(self._in_folder(path) / f"{self.stem}{self._ending(ending)}", kind)
+
+    def more_files(self, **wanted: tuple[str | None, str, str]) -> dict[str, Path]:
+        """The files of further results, of (output, ending, kind); without an output, no file."""
+        given = {name: each for name, each in wanted.items() if each[0] is not None}
+        if any(kind == "figure" for _, _, kind in given.values()):
+            need_figures()
+        return {name: self.file_at(str(output), *rest) for name, (output, *rest) in given.items()}
 
     def folder(self, output: str | None, tag: str, *, own: bool) -> Path:
         """Return the folder for several results.

@@ -18,7 +18,7 @@ from steepest.core.arrays import as_array, check_field
 from steepest.core.errors import InputError
 from steepest.core.limits import MAX_PIXELS
 from steepest.core.namespace import detached, is_torch
-from steepest.core.numbers import check_choice, check_count, check_flag
+from steepest.core.numbers import check_choice, check_count
 
 from . import npy, raster, tiff
 from .image import Image, Request, check_dtype, check_pixels
@@ -222,7 +222,7 @@ def write_image(
     InputError
         If the file exists and ``overwrite`` is False, or if the format cannot represent the image.
     """
-    name, overwrite = check_path(path), check_flag(overwrite, "overwrite")
+    name = check_path(path)
     if not isinstance(image, Image):
         values = check_field(image, "image") if is_torch(image) else as_array(image, "image")
         image = npy.from_array(check_pixels(np.asarray(detached(values)), name), name)

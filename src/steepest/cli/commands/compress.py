@@ -103,7 +103,6 @@ def compress(
         own = {"density": packed.density, "known": header.count, "levels": header.levels}
         item.report("pixels", text, **own)
         item.report("quality", f"PSNR {packed.psnr:.2f} dB", psnr=packed.psnr)
-        item.report("time", f"{item.seconds:.2f} s", seconds=item.seconds)
         if content.alpha is not None:
             item.report("note", "transparency is not kept")
 

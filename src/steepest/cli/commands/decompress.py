@@ -81,7 +81,6 @@ def decompress(
         item.describe(image)
         share = f"{header.count} known, {100 * header.density:.2f} %"
         item.report("pixels", share, bytes=len(data), density=header.density)
-        item.report("time", f"{item.seconds:.2f} s", seconds=item.seconds)
 
     return Batch([Source(file)], work, overwrite=overwrite)
 

@@ -11,7 +11,7 @@ from steepest.core.errors import InputError
 
 from .. import choices
 from ..certificates import bounds, without_pixels
-from ..grey import values_of
+from ..grey import NoiseChoice, RangeChoice, values_of
 from ..models import MODEL, Model, ModelDenoising
 from ..runner import Batch, Item
 from ..types import FileName, Images, Positive, number, word
@@ -32,8 +32,8 @@ def denoise(
     sigma: Positive | None = None,
     model: Annotated[FileName | None, MODEL] = None,
     std: Annotated[FileName | None, MODEL] = None,
-    grey: choices.RangeChoice = choices.RangeChoice(),
-    noise: choices.NoiseChoice = choices.NoiseChoice(),
+    grey: RangeChoice = RangeChoice(),
+    noise: NoiseChoice = NoiseChoice(),
     energy: choices.HuberChoice = choices.HuberChoice(),
     solver: choices.SolverChoice = choices.SolverChoice(),
     tiles: choices.TilesChoice = choices.TilesChoice(),

@@ -15,7 +15,7 @@ from steepest.inpainting.masks import METHODS
 from steepest.io import Image, Metadata, from_float
 
 from .. import choices
-from ..certificates import Accuracy, duration
+from ..certificates import Accuracy
 from ..runner import Batch, Item
 from ..sources import Source
 from ..types import Density, FileName, FromZero, Images, one_of
@@ -72,10 +72,8 @@ def mask(
     def files(source: Source) -> dict[str, Path]:
         ending = source.lossless(".png")
         found = {"mask": source.file(writing.output, "mask", ending, "mask")}
-        if reconstruction is not None:
-            ending = choices.ImageWriting().suffix(source.name)
-            found["reconstruction"] = source.file_at(reconstruction, ending)
-        return found
+        ending = choices.ImageWriting().suffix(source.name)
+        return found | source.more_files(reconstruction=(reconstruction, ending, "image"))
 
     def by_tiles(page: Any, keywords: dict[str, Any]) -> Any:
         plan, out = keywords.pop("tiles"), keywords.pop("out")
@@ -119,7 +117,6 @@ def mask(
         if tonal and math.isfinite(before):
             text += f" ({errors['psnr'] - before:+.2f} dB by tonal optimisation)"
         item.report("inpainting", text, **errors)
-        item.report("time", duration(item.seconds), seconds=item.seconds)
 
     sources = reading.sources(images, writing.output, reconstruction, large=large)
     return Batch(sources, work, files, writing.overwrite)

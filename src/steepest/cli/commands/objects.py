@@ -14,8 +14,7 @@ from steepest.core.errors import InputError
 from steepest.io import Image
 
 from .. import choices
-from ..extras import need_figures
-from ..grey import values_of
+from ..grey import RangeChoice, values_of
 from ..runner import Batch, Item
 from ..sizes import Lengths, PixelSize, lengths_of
 from ..sources import Source
@@ -34,7 +33,7 @@ def objects(
     overlay: _Path = None,
     labels: _Path = None,
     pixel_size: PixelSize = None,
-    grey: choices.RangeChoice = choices.RangeChoice(),
+    grey: RangeChoice = RangeChoice(),
     spacing: choices.Spacing = choices.Spacing(),
     reading: choices.Reading = choices.Reading(),
     writing: choices.Writing = choices.Writing(),
@@ -93,17 +92,13 @@ def objects(
     many cells touch without a neck between them, networks trained on such cells find more.
     """
     values = values_of(grey)
-    if overlay is not None:
-        need_figures()
 
     def files(source: Source) -> dict[str, Path]:
-        ending = source.lossless(".png")
-        found = {"table": source.file_at(writing.output or ".", "_objects.csv", "table")}
-        if overlay is not None:
-            found["overlay"] = source.file_at(overlay, "_objects.png", "figure")
-        if labels is not None:
-            found["labels"] = source.file_at(labels, f"_labels{ending}", "mask")
-        return found
+        return source.more_files(
+            table=(writing.output or ".", "_objects.csv", "table"),
+            overlay=(overlay, "_objects.png", "figure"),
+            labels=(labels, f"_labels{source.lossless('.png')}", "mask"),
+        )
 
     def like(image: Image) -> dict[str, Image]:
         return {"labels": image.of_numbers()}
@@ -168,4 +163,3 @@ def _report(item: Item, pages: Sequence[Any], unit: str) -> None:
         text += f" to {high:.3g} {unit}, median {middle:.3g}" if table.size > 1 else f" {unit}"
     counts = [len(page) for page in pages]
     item.report("objects", text, objects=counts if len(pages) > 1 else counts[0])
-    item.report("effort", f"{item.seconds:.2f} s", seconds=item.seconds)

@@ -17,7 +17,6 @@ from steepest.io import Image
 
 from .. import choices
 from ..certificates import manifold_bounds
-from ..extras import need_figures
 from ..runner import Batch, Item
 from ..sources import Source
 from ..types import FileName, Images, Positive
@@ -80,8 +79,6 @@ def phase(
     2 times the standard deviation of the noise. A residue is a point around which the phases do not
     add up to zero; residues come from noise, and make unwrapping fail.
     """
-    if picture:
-        need_figures()
     norm: Any = "anisotropic" if anisotropic else "isotropic"
     energy: Any = steepest.TotalVariation(norm=norm, huber=huber or 0.0)
     if second_order:
@@ -92,9 +89,7 @@ def phase(
 
     def files(source: Source) -> dict[str, Path]:
         found = {"image": source.file(writing.output, "denoised", source.lossless(".tif"))}
-        if picture:
-            found["picture"] = source.file_at(picture, "_phases.png", "figure")
-        return found
+        return found | source.more_files(picture=(picture, "_phases.png", "figure"))
 
     def work(item: Item) -> None:
         image = item.read(reading, prepare=Image.without_copies)
