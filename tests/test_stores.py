@@ -572,7 +572,7 @@ def test_a_full_disk_while_the_pyramid_is_written_loses_no_computation(tmp_path,
     command = ["denoise", tmp_path / "a.zarr", "--strength", 0.1, "--memory", "30MB",
                "--work", tmp_path / "w", "-o", tmp_path / "o.zarr", "--workers", 1]  # fmt: skip
     with monkeypatch.context() as patch:
-        patch.setattr("steepest.io.stores._halve", full)
+        patch.setattr("steepest.io.store_writing._halve", full)
         assert run(*command) == 1
     assert not (tmp_path / "o.zarr").exists()
     assert list((tmp_path / "w").iterdir())

@@ -37,7 +37,7 @@ def group(title: str, text: str = "") -> Group:
     return Group.create_ordered(title, help=" ".join(text.split()))
 
 
-group("Grey values")  # of grey.py, which is read later
+group("Grey values", "")  # of grey.py, which is imported later
 
 
 @dataclass_transform(frozen_default=True)

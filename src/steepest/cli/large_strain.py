@@ -64,8 +64,8 @@ def strain_by_tiles(
 
     results = item.solve(first, compute, solver, tiles=tiles, names=MAPS, kind="bands")
     assert item.stores is not None
-    stores = item.stores.stores.stores
-    return {n: _plane(each) for n, each in zip(MAPS, stores, strict=True)}, results, lengths
+    stored = zip(MAPS, item.stores.stores, strict=True)
+    return {name: _plane(each) for name, each in stored}, results, lengths
 
 
 def _lengths(item: Item, image: StoredImage, pixel_size: str | None) -> Lengths:

@@ -20,6 +20,7 @@ from steepest.core.errors import InputError
 from steepest.core.numbers import counted
 from steepest.core.status import Status
 from steepest.io import Image, OutputSet, check_target, not_kept, write_image
+from steepest.io.store_sets import Results
 from steepest.io.stores import open_windows
 
 from .certificates import Accuracy, duration, finite
@@ -29,7 +30,7 @@ from .grey import Values
 from .outcome import FAILED, OK, USAGE, one_line
 from .progress import progress
 from .sources import Source, check_targets
-from .tiles import Stores, describe_store, solve_large
+from .tiles import describe_store, note, solve_large
 
 Files = Mapping[str, Path]
 
@@ -53,7 +54,7 @@ class Item:
     lines: list[tuple[str, str]] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
     status: Status | None = None
-    stores: Stores | None = None
+    stores: Results | None = None
     seconds: float = 0.0
     _image: Image | None = None
     _pages: dict[str, list[np.ndarray]] = field(default_factory=dict)
@@ -164,7 +165,7 @@ class Item:
         self.report("effort", f"{counted(iterations, step)}, {duration(self.seconds)}")
         self.report("status", str(self.status))
         if self.stores is not None:
-            self.stores.note(self.values, results, name)
+            note(self, self.stores, results, name)
 
     def write(self, place: str | Path, content: Any) -> None:
         """Write an image, the rows of a table, bytes, or a figure of matplotlib.

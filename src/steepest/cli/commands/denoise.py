@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -12,8 +13,9 @@ from steepest.core.errors import InputError
 from .. import choices
 from ..certificates import bounds, without_pixels
 from ..grey import NoiseChoice, RangeChoice, values_of
-from ..models import MODEL, Model, ModelDenoising
+from ..models import MODEL, Model, denoising_by
 from ..runner import Batch, Item
+from ..sources import Source
 from ..types import FileName, Images, Positive, number, word
 
 _FEW_VALUES = 32  # rounding to so few is told
@@ -102,11 +104,14 @@ def denoise(
     own = None if model is not None else sigma
     large = tiles.wanted(images, reading, grey, noise, sigma=own, std=std, **writing.of_pixels)
     sources = reading.sources(images, writing.output, std, large=large)
+
+    def files(source: Source) -> dict[str, Path]:
+        more = source.more_files(std=(std, "_std.tif", "image"))
+        return {"image": writing.file(source, "denoised"), **more}
+
     if model is not None:
-        work_by_model = ModelDenoising(
-            Model.load(model), sigma, std, values, solver, tiles, reading, writing
-        )
-        return Batch(sources, work_by_model.work, work_by_model.files, writing.overwrite)
+        by_model = denoising_by(Model.load(model), sigma, values, solver, tiles, reading)
+        return Batch(sources, by_model, files, writing.overwrite)
     if large and weight == 0:
         raise InputError("--strength 0: by tiles, allowed are auto and positive numbers")
 
@@ -133,7 +138,7 @@ def denoise(
             item.report("rounded to", words)
         item.certify(results, bounds)
 
-    return Batch(sources, work, writing.one_image("denoised"), writing.overwrite)
+    return Batch(sources, work, files, writing.overwrite)
 
 
 def _report(item: Item, results: list[Any], dtype: np.dtype) -> None:
