@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ import numpy as np
 
 from steepest.core.errors import InputError
 from steepest.core.grey import brightness
+from steepest.core.numbers import counted
+from steepest.core.status import Status
 from steepest.io import Image
 
 from . import choices
@@ -66,3 +69,16 @@ def grey_pages(image: Image) -> Image:
         return image
     array, axes = brightness(image.array, -1).astype(np.float32), image.axes[:-1]
     return replace(image, array=array, axes=axes, stored_axes=axes)
+
+
+def series_like(image: Image, frames: np.ndarray) -> Image:
+    """A series of frames with the metadata of an image."""
+    axes = "TYX" + "C" * (image.channel_axis is not None)
+    return replace(image, axes=axes, stored_axes=axes, array=frames)
+
+
+def report_folds(item: Item, folds: int | Sequence[int], status: Status) -> None:
+    """Report how many triangles the motion turns over, in all or in each frame, and the status."""
+    item.report("folds", counted(int(np.sum(folds)), "triangle"), folds=folds)
+    item.status = status
+    item.report("status", str(status), status=str(status))
