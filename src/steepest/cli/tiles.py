@@ -72,7 +72,8 @@ def solve_large(
     near = next(folder for folder in targets[0].absolute().parents if folder.is_dir())
     scratch = enter(TemporaryDirectory(prefix="steepest-work-", dir=near))
     work = tiles.work or scratch
-    paths = [_as_store(each, Path(scratch)) for each in targets]
+    temporary = Path(scratch)  # stores of results that are going to be TIFF files
+    paths = [p if p.suffix == ".zarr" else temporary / f"{p.stem}.zarr" for p in targets]
     tags, overwrite = names or list(item.files), item.outputs.overwrite
     stores = enter(new_stores(paths, image, tags, kind, overwrite=overwrite))
     item.written, item.stores = targets, stores
@@ -91,11 +92,6 @@ def solve_large(
             with item.outputs.open(target) as file:
                 write_tiles(file, store)
     return results
-
-
-def _as_store(target: Path, scratch: Path) -> Path:
-    """The store of a result: itself, or a temporary one if it is going to be a TIFF file."""
-    return target if target.suffix == ".zarr" else scratch / f"{target.stem}.zarr"
 
 
 def _remove(folders: Sequence[Path], kind: Any, *rest: Any) -> None:

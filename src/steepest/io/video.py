@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -94,27 +92,22 @@ def encode_video(image: Image) -> bytes:
     odd = [(0, n % 2) for n in frames.shape[1:3]]
     frames = np.pad(frames, ((0, 0), *odd, *((0, 0),) * (frames.ndim - 3)), mode="edge")
     size, fps = frames.shape[2:0:-1], float(image.metadata.extra.get("fps") or _FPS)
-    with TemporaryDirectory() as folder, _encoding(image.name):
+    with TemporaryDirectory() as folder:
         path = Path(folder) / "video.mp4"
         writer = ffmpeg.write_frames(
             str(path), size, "rgb24" if frames.ndim == 4 else "gray", fps=fps, quality=8,
             macro_block_size=2,
         )  # fmt: skip
-        writer.send(None)
         try:
+            writer.send(None)
             for frame in frames:
                 writer.send(np.ascontiguousarray(frame))
+        except OSError as error:
+            text = f"{image.name}: cannot be written as a video ({error!s:.160})"
+            raise InputError(text) from error
         finally:
             writer.close()
         return path.read_bytes()
-
-
-@contextmanager
-def _encoding(name: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"{name}: cannot be written as a video ({error!s:.160})") from error
 
 
 def _ffmpeg(name: str) -> Any:
