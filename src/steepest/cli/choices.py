@@ -338,8 +338,6 @@ class Output:
 
     output: Annotated[FileName | None, Parameter(alias="-o")] = None
     """file, or folder for several images"""
-    overwrite: bool = False
-    """replace existing files"""
 
 
 @options("Writing and reporting")
@@ -357,7 +355,15 @@ class Reporting:
 
 
 @options("Writing and reporting")
-class Writing(Reporting, Output):
+class Replacing(Reporting):
+    """Whether files are replaced, and what is printed."""
+
+    overwrite: bool = False
+    """replace existing files"""
+
+
+@options("Writing and reporting")
+class Writing(Replacing, Output):
     """Where results are written, and what is printed."""
 
 

@@ -102,6 +102,7 @@ Positive = Annotated[float, word(positive, "X")]
 Density = Annotated[float, word(density, "D")]
 Count = Annotated[int, word(count, "N")]
 FromZero = Annotated[int, word(lambda text: count(text, 0), "N")]
+Seed = Annotated[FromZero, Parameter(help="random seed")]
 Numbers = Annotated[
     tuple[float, ...], word(numbers, "A,B,.."), Parameter(allow_leading_hyphen=True)
 ]

@@ -18,14 +18,14 @@ from .. import choices
 from ..certificates import Accuracy
 from ..runner import Batch, Item
 from ..sources import Source
-from ..types import Density, FileName, FromZero, Images, one_of
+from ..types import Density, FileName, Images, Seed, one_of
 
 
 def mask(
     *images: Images,
     density: Density = 0.05,
     method: Annotated[str, one_of(METHODS)] = METHODS[0],
-    seed: FromZero = 0,
+    seed: Seed = 0,
     tonal: bool = False,
     reconstruction: FileName | None = None,
     tiles: choices.TilesChoice = choices.TilesChoice(),
@@ -43,8 +43,6 @@ def mask(
         share of pixels to keep
     method
         how the pixels are chosen
-    seed
-        random seed
     tonal
         reconstruct from optimised values at the mask, not from those of the image
     reconstruction

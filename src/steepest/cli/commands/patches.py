@@ -16,7 +16,7 @@ from ..grey import RangeChoice, values_of
 from ..models import SAMPLES, Model, ModelFile
 from ..parser import Family
 from ..runner import Batch, Item
-from ..types import Count, FileName, FromZero, Images, Positive
+from ..types import Count, FileName, Images, Positive, Seed
 
 _TEXT = """\
 Learn from one good image what others should look like.
@@ -43,12 +43,11 @@ def fit(
     rank: Count = 12,
     num_patches: Count = 30_000,
     keep_mean: bool = False,
-    seed: FromZero = 0,
-    overwrite: bool = False,
+    seed: Seed = 0,
     grey: RangeChoice = RangeChoice(),
     threads: choices.Threads = choices.Threads(),
     reading: choices.Reading = choices.Reading(),
-    reporting: choices.Reporting = choices.Reporting(),
+    writing: choices.Replacing = choices.Replacing(),
 ) -> Batch:
     """Learn a model of patches from good images.
 
@@ -71,10 +70,6 @@ def fit(
     keep_mean
         learn grey values, too, such as those of the phases of a material; otherwise brightness
         does not matter
-    seed
-        random seed
-    overwrite
-        replace an existing file
 
     Examples
     --------
@@ -110,7 +105,7 @@ def fit(
         steps = len(model.history)
         item.report("effort", f"{steps} steps, {item.seconds:.2f} s", seconds=item.seconds)
 
-    return Batch([sources[0]], work, lambda _: {"model": target}, overwrite)
+    return Batch([sources[0]], work, lambda _: {"model": target}, writing.overwrite)
 
 
 def likelihood_map(
@@ -172,7 +167,7 @@ def calibrate(
     model: ModelFile,
     sigma: Positive,
     level: Positive = 0.9,
-    seed: FromZero = 0,
+    seed: Seed = 0,
     grey: RangeChoice = RangeChoice(),
     threads: choices.Threads = choices.Threads(),
     reading: choices.Reading = choices.Reading(),
