@@ -120,3 +120,6 @@ else:  # strings, which shells complete as they do with files
     _help = "file, folder, quoted glob ('scans/**/*.tif'), or sample:camera"
     OptionalImages = Annotated[FileName, Parameter(name="IMAGE", help=_help)]  # of *images
     Images = Annotated[OptionalImages, Parameter(required=True)]
+
+MORE = Parameter(group="More results (files, or folders for several images)")
+MoreFiles = Annotated[FileName | None, MORE]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
-from cyclopts import Parameter
 
 import steepest
 from steepest.core.errors import InputError
@@ -18,10 +17,8 @@ from ..grey import RangeChoice, values_of
 from ..runner import Batch, Item
 from ..sizes import Lengths, PixelSize, lengths_of
 from ..sources import Source
-from ..types import Count, FileName, Images, Positive
+from ..types import Count, Images, MoreFiles, Positive
 
-_MORE = Parameter(group="More results (files, or folders for several images)")
-_Path = Annotated[FileName | None, _MORE]
 _MOST = 65535  # labels in files of 16 bits
 
 
@@ -30,8 +27,8 @@ def objects(
     min_score: Positive = 5.0,
     polarity: Literal["both", "bright", "dark"] = "both",
     min_area: Count = 20,
-    overlay: _Path = None,
-    labels: _Path = None,
+    overlay: MoreFiles = None,
+    labels: MoreFiles = None,
     pixel_size: PixelSize = None,
     grey: RangeChoice = RangeChoice(),
     spacing: choices.Spacing = choices.Spacing(),

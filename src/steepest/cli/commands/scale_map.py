@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-from cyclopts import Parameter
 
 import steepest
 from steepest.core.errors import InputError
@@ -19,15 +17,14 @@ from ..grey import RangeChoice, values_of
 from ..runner import Batch, Item
 from ..sizes import Lengths, PixelSize, lengths_of
 from ..sources import Source
-from ..types import FileName, Images
+from ..types import Images, MoreFiles
 
 _WIDE = 0.25  # of the shorter side: what is larger is background, not a structure
-_PICTURE = Parameter(group="More results (files, or folders for several images)")
 
 
 def scale_map(
     *images: Images,
-    picture: Annotated[FileName | None, _PICTURE] = None,
+    picture: MoreFiles = None,
     pixel_size: PixelSize = None,
     grey: RangeChoice = RangeChoice(),
     times: choices.FlowTimes = choices.FlowTimes(),

@@ -21,11 +21,9 @@ from ..grey import RangeChoice, values_of
 from ..runner import Batch, Item
 from ..sizes import Lengths, PixelSize, lengths_of
 from ..sources import Source
-from ..types import Count, FileName, FromZero, Images, Numbers, Positive
+from ..types import MORE, Count, FromZero, Images, MoreFiles, Numbers, Positive
 
 _STRENGTH = 0.1  # default, relative to the range of the image
-_MORE = Parameter(group="More results (files, or folders for several images)")
-_Path = Annotated[FileName | None, _MORE]
 _SIZES = ("", "length", "area", "volume")
 _POWERS = ("", "", "\u00b2", "\u00b3")
 
@@ -37,11 +35,11 @@ def segment(
     thresholds: Annotated[Numbers | None, Parameter(metavar="T1,T2,..")] = None,
     mu: Annotated[Positive | None, Parameter(metavar="MU")] = None,
     connectivity: Literal[1, 2] = 1,
-    objects: Annotated[bool, _MORE] = False,
-    overlay: _Path = None,
-    doubt: _Path = None,
-    areas: _Path = None,
-    background: Annotated[FromZero, _MORE] = 0,
+    objects: Annotated[bool, MORE] = False,
+    overlay: MoreFiles = None,
+    doubt: MoreFiles = None,
+    areas: MoreFiles = None,
+    background: Annotated[FromZero, MORE] = 0,
     grey: RangeChoice = RangeChoice(),
     pixel_size: PixelSize = None,
     spacing: choices.Spacing = choices.Spacing(),
