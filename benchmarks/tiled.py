@@ -39,7 +39,7 @@ def tiles_of_photographs() -> list[np.ndarray]:
 
 def make_image(path: Path, size: int, noise: float) -> None:
     """A mosaic of ``size`` x ``size`` pixels; no two tiles are the same."""
-    from steepest.io.stores import StoredImage, create_store
+    from steepest.io import StoredImage, create_store
 
     photos, rng = tiles_of_photographs(), np.random.default_rng(0)
     empty = np.broadcast_to(np.uint8(0), (size, size))
@@ -95,7 +95,7 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
     """One run: denoising, flow, segmentation or mask, tiled or in memory."""
     import steepest
     from steepest.inpainting import masks, reconstruct
-    from steepest.io.stores import create_store, open_store
+    from steepest.io import create_store, open_store
 
     folder = Path(arguments.folder)
     kind, noise = ("photos", 0.0) if arguments.mask else ("mosaic", 0.1)

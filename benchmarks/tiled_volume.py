@@ -15,7 +15,7 @@ from time import perf_counter
 import numpy as np
 
 from steepest import Tiles, denoise_tv
-from steepest.io.stores import StoredImage, create_store, open_store
+from steepest.io import StoredImage, create_store, open_store
 
 from .tiled import Peak
 

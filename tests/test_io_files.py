@@ -17,9 +17,11 @@ from cases.pixels import random_array
 from steepest.core.errors import InputError
 from steepest.io import (
     Image,
+    Metadata,
     OutputSet,
     check_target,
     from_float,
+    not_kept,
     read_image,
     sample,
     write_image,
@@ -128,6 +130,26 @@ def test_other_pictures(tmp_path, name, colours):
         expected = image.array
     np.testing.assert_array_equal(image.array, expected)
     np.testing.assert_allclose(image.array.astype(int), array.reshape(image.array.shape), atol=20)
+
+
+def test_webp_files_hold_colours_and_transparency_of_8_bits(tmp_path):
+    y, x = np.mgrid[:40, :50]
+    array = np.stack([y * 6, x * 5, y + x], -1).astype(np.uint8)
+    alpha = np.where(x < 25, 0, 255).astype(np.uint8)[..., None]
+    metadata = Metadata((300.0, 300.0), "inch", icc_profile=b"profile")
+    image = Image(array, "YXC", alpha, metadata)
+    write_image(tmp_path / "a.webp", image)
+    again = read_image(tmp_path / "a.webp")
+    np.testing.assert_allclose(again.array[x >= 25], array[x >= 25], atol=20)
+    np.testing.assert_array_equal(again.alpha, alpha)
+    assert again.metadata.icc_profile == b"profile"
+    assert not_kept(image, "a.webp") == ["pixel size"]
+    for values, words in (
+        (array / 255, "cannot hold float64"),
+        (np.zeros((2, 16384), "u1"), "16383"),
+    ):
+        with pytest.raises(InputError, match=words):
+            write_image(tmp_path / "b.webp", values)
 
 
 @pytest.mark.parametrize("kind", ["gif", "webp", "png"])

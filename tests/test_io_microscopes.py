@@ -13,7 +13,8 @@ import pytest
 
 from steepest import InputError
 from steepest.cli.main import main
-from steepest.io import microscopes, read_image
+from steepest.core import lazy
+from steepest.io import read_image
 
 pydicom = pytest.importorskip("pydicom")
 nibabel = pytest.importorskip("nibabel")
@@ -134,6 +135,6 @@ def test_without_the_extra_the_message_names_it(tmp_path, name, monkeypatch):
 
     with pytest.raises(InputError, match=r"damaged or not readable|no image"):
         read_image(tmp_path / name)
-    monkeypatch.setattr(microscopes, "import_module", missing)
+    monkeypatch.setattr(lazy, "import_module", missing)
     with pytest.raises(InputError, match=r"'steepest\[microscopy\]'; or open the file in Fiji"):
         read_image(tmp_path / name)

@@ -22,14 +22,9 @@ from steepest.tiled.pass_job import PassJob
 
 zarr = pytest.importorskip("zarr", reason="zarr is not installed (pip install 'steepest[zarr]')")
 
-from steepest.io.stores import (  # noqa: E402
-    StoredImage,
-    check_new_store,
-    create_store,
-    is_store,
-    open_store,
-    open_windows,
-)
+from steepest.io import StoredImage, create_store, open_store  # noqa: E402
+from steepest.io.store_writing import check_new_store  # noqa: E402
+from steepest.io.stores import is_store, open_windows  # noqa: E402
 
 UM = "micrometer"
 
@@ -577,7 +572,7 @@ def test_a_full_disk_while_the_pyramid_is_written_loses_no_computation(tmp_path,
     command = ["denoise", tmp_path / "a.zarr", "--strength", 0.1, "--memory", "30MB",
                "--work", tmp_path / "w", "-o", tmp_path / "o.zarr", "--workers", 1]  # fmt: skip
     with monkeypatch.context() as patch:
-        patch.setattr("steepest.io.stores._halve", full)
+        patch.setattr("steepest.io.store_writing._halve", full)
         assert run(*command) == 1
     assert not (tmp_path / "o.zarr").exists()
     assert list((tmp_path / "w").iterdir())

@@ -12,7 +12,7 @@ from steepest import InputError, Status, Tiles, io
 from steepest.cli.main import main
 from steepest.inpainting import masks, reconstruct
 from steepest.inpainting.tiles import thinning_jobs
-from steepest.io.stores import StoredImage, create_store, open_store
+from steepest.io import StoredImage, create_store, open_store
 
 SMALL = dict(memory="50MB", halo=32, rng=0)  # tiles of 128 x 128 pixels at most
 

@@ -12,7 +12,7 @@ from steepest import InputError, NotConverged, Solver, Status
 from steepest.cli.main import main
 from steepest.elliptic.operator import Operator
 from steepest.inpainting.tiles.blocks import around, gathered, interpolated
-from steepest.io.stores import StoredImage, create_store, open_store
+from steepest.io import StoredImage, create_store, open_store
 
 SMALL = dict(memory="16MB", halo=16, num_workers=2)  # many tiles
 

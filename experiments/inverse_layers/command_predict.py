@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from cyclopts import Parameter
 
-from steepest.cli.certificates import duration
 from steepest.cli.choices import FileReading, Reporting, Threads
 from steepest.cli.extras import need
 from steepest.cli.runner import Batch, Item
@@ -140,4 +139,3 @@ def _report(item: Item, labels: np.ndarray, numbers: np.ndarray) -> None:
     shares = {str(number): float(share) for number, share in named}
     words = ", ".join(f"{number}: {100 * share:.1f} %" for number, share in shares.items())
     item.report("classes", words, classes=shares)
-    item.report("effort", duration(item.seconds), seconds=item.seconds)

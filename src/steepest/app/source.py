@@ -5,12 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from io import BytesIO
 from pathlib import PurePath
 from typing import Any
 
 import numpy as np
-from PIL import Image as Pillow
 
 from ..core.arrays import prepare_image
 from ..core.errors import InputError
@@ -20,7 +18,6 @@ from ..io import Image, decode_image, encode_image, from_float, read_image
 from .frames import shrink
 
 SAMPLES, _THUMBNAIL = ("coffee", "camera", "noisy-camera"), 160  # pixels
-_QUALITY = 92  # of WebP
 FORMATS = ("as opened", ".png", ".tif", ".jpg", ".webp")  # of results
 
 
@@ -134,12 +131,6 @@ def result_file(
         image = image.with_parts([held])
     if suffix == ".jpg":
         image = replace(image, alpha=None)
-    if suffix == ".webp":  # a format that the library reads only
-        file = BytesIO()
-        samples = image.samples()
-        samples = samples[..., 0] if samples.shape[2:] == (1,) else samples
-        Pillow.fromarray(samples).save(file, "WEBP", quality=_QUALITY)
-        return name, file.getvalue()
     return name, encode_image(image, name)
 
 

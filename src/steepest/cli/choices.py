@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, dataclass_transform
@@ -20,10 +20,11 @@ from steepest.core.errors import InputError
 from steepest.core.limits import MAX_PIXELS
 from steepest.io import SUFFIXES, read_image
 from steepest.io.stores import is_store
+from steepest.io.video import is_video, read_video
 
 from .extras import need_torch
 from .sources import SAMPLE, Source, check_format, find_sources
-from .types import Count, FileName, Limits, Number, Positive, Times, axis, one_of, word
+from .types import Count, FileName, Positive, Times, axis, one_of, word
 
 LARGE = """\
 A Zarr store, or a TIFF file together with --memory, is computed tile by tile and written as
@@ -34,6 +35,9 @@ OME-Zarr, with the same certificate. Options that need the whole image at once a
 def group(title: str, text: str = "") -> Group:
     """The group of options of this title in the help; groups are shown as they are defined."""
     return Group.create_ordered(title, help=" ".join(text.split()))
+
+
+group("Grey values", "")  # of grey.py, which is imported later
 
 
 @dataclass_transform(frozen_default=True)
@@ -73,43 +77,6 @@ def keywords_of(image: Any, *choices: Any) -> dict[str, Any]:
     """The keywords of the library for these options and an image in memory or in a store."""
     every = {key: value for choice in choices for key, value in choice.keywords(image).items()}
     return {key: value for key, value in every.items() if value is not None}
-
-
-@options("Grey values")
-class RangeChoice:
-    """What the grey values of a file mean."""
-
-    range: Limits | None = None
-    """grey values of the file that stand for 0 and 1, such as 0 4095 for 12-bit data (default: the
-    full range of 8 or 16 bits; floats unchanged). Values outside are kept"""
-
-    def __post_init__(self) -> None:
-        if self.range is not None and self.range[0] >= self.range[1]:
-            raise InputError(f"--range: {self.range[0]:g} is not below {self.range[1]:g}")
-
-    def with_range(self, result: Any) -> Any:
-        """A result whose PSNR refers to this range, if it is given."""
-        return replace(result, data_range=1.0) if self.range else result
-
-
-@options("Grey values")
-class NoiseChoice:
-    """What the noise of an image is like."""
-
-    noise: Literal["gaussian", "poisson", "auto"] = "gaussian"
-    """poisson: photon counts, made Gaussian by the Anscombe transform and brought back without
-    bias; auto: the same, if the noise is found to grow with the grey value, with gain, read noise
-    and offset estimated from the image"""
-    gain: Positive | None = None
-    """poisson: grey values per photon (default 1)"""
-    read_noise: Positive | None = None
-    """poisson: standard deviation of the camera's own noise, in grey values (default 0)"""
-    offset: Number | None = None
-    """poisson: grey value without light (default 0)"""
-
-    def __post_init__(self) -> None:
-        if self.noise != "poisson":
-            refuse("also give --noise poisson", self, besides=["noise"])
 
 
 @options("Method")
@@ -332,7 +299,9 @@ class FileReading:
     stack = property(lambda self: "volume" if self.volume else "auto")
 
     def read(self, name: str) -> Any:
-        """Read an image."""
+        """Read an image, or the frames of a video."""
+        if is_video(name):
+            return read_video(name, max_pixels=self.max_pixels)
         return read_image(
             name, stack=self.stack, scene=self.scene, channel_axis=self.channel_axis,
             max_pixels=self.max_pixels,
@@ -369,8 +338,6 @@ class Output:
 
     output: Annotated[FileName | None, Parameter(alias="-o")] = None
     """file, or folder for several images"""
-    overwrite: bool = False
-    """replace existing files"""
 
 
 @options("Writing and reporting")
@@ -388,7 +355,15 @@ class Reporting:
 
 
 @options("Writing and reporting")
-class Writing(Reporting, Output):
+class Replacing(Reporting):
+    """Whether files are replaced, and what is printed."""
+
+    overwrite: bool = False
+    """replace existing files"""
+
+
+@options("Writing and reporting")
+class Writing(Replacing, Output):
     """Where results are written, and what is printed."""
 
 
@@ -396,7 +371,7 @@ class Writing(Reporting, Output):
 class ImageWriting(Writing):
     """The same for images, with their format."""
 
-    format: Literal["png", "jpg", "tif", "npy"] | None = None
+    format: Literal["png", "jpg", "webp", "tif", "npy"] | None = None
     """format of the results (default: as the image)"""
     float: bool = False
     """compute and write 32-bit floats (TIFF or NPY), neither rounded nor clipped"""
@@ -412,7 +387,7 @@ class ImageWriting(Writing):
             return f".{self.format}"
         own = Path(name).suffix if Path(name).suffix.lower() in SUFFIXES else ""
         own = own or (".png" if name.startswith(SAMPLE) else ".tif")
-        return ".tif" if self.float and SUFFIXES[own.lower()] in ("png", "jpeg") else own
+        return ".tif" if self.float and SUFFIXES[own.lower()] in ("png", "jpeg", "webp") else own
 
     def file(self, source: Source, tag: str) -> Path:
         """The file for an image, after checking it."""

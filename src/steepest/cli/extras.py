@@ -6,19 +6,13 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
-from steepest.core.errors import InputError
+from steepest.core.lazy import import_extra
 
 
 def need(what: str, modules: Sequence[str], extra: str) -> None:
     """Raise `InputError` unless these modules are installed, as by an ``extra`` of this package."""
     for name in modules:
-        try:
-            import_module(name)
-        except ModuleNotFoundError as error:
-            raise InputError(
-                f"{what} needs {error.name or name}, which is not installed: "
-                f"pip install 'steepest[{extra}]'"
-            ) from None
+        import_extra(name, f"{what} needs", f"'steepest[{extra}]'")
 
 
 def need_torch(what: str) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from steepest.core.errors import InputError
 from steepest.core.grey import brightness
+from steepest.core.numbers import counted
+from steepest.core.status import Status
 from steepest.io import Image
-from steepest.io.video import is_video, read_video
 
 from . import choices
 
@@ -23,17 +25,6 @@ def names_of(images: tuple[str, ...]) -> list[str]:
     return [each.name for each in choices.Reading().sources(images)]
 
 
-@dataclass(frozen=True)
-class _WithVideos(choices.FileReading):
-    """How a file of images is read, or a video."""
-
-    def read(self, name: str) -> Image:
-        if is_video(name):
-            return read_video(name, max_pixels=self.max_pixels)
-        image: Image = super().read(name)
-        return image
-
-
 def read_frames(
     item: Item, reading: choices.FileReading, names: list[str], *, colour: bool = False
 ) -> tuple[Image, list[np.ndarray]]:
@@ -41,13 +32,12 @@ def read_frames(
 
     Raises `InputError` if there are fewer than two.
     """
-    how = _WithVideos(**{each.name: getattr(reading, each.name) for each in fields(_WithVideos)})
 
     def prepare(image: Image) -> Image:
         return series_of(image) if colour else grey_pages(image)
 
-    image = item.read(how, prepare=prepare, kept=False)
-    frames = [*image.parts, *(p for n in names[1:] for p in prepare(how.read(n)).parts)]
+    image = item.read(reading, prepare=prepare, kept=False)
+    frames = [*image.parts, *(p for n in names[1:] for p in prepare(reading.read(n)).parts)]
     if len(frames) < 2:
         raise InputError(f"{image.name}: one image; at least two frames of one size are needed")
     return image, frames
@@ -79,3 +69,16 @@ def grey_pages(image: Image) -> Image:
         return image
     array, axes = brightness(image.array, -1).astype(np.float32), image.axes[:-1]
     return replace(image, array=array, axes=axes, stored_axes=axes)
+
+
+def series_like(image: Image, frames: np.ndarray) -> Image:
+    """A series of frames with the metadata of an image."""
+    axes = "TYX" + "C" * (image.channel_axis is not None)
+    return replace(image, axes=axes, stored_axes=axes, array=frames)
+
+
+def report_folds(item: Item, folds: int | Sequence[int], status: Status) -> None:
+    """Report how many triangles the motion turns over, in all or in each frame, and the status."""
+    item.report("folds", counted(int(np.sum(folds)), "triangle"), folds=folds)
+    item.status = status
+    item.report("status", str(status), status=str(status))

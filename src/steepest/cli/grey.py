@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -14,10 +14,48 @@ from steepest.core.errors import InputError
 from steepest.core.numbers import counted
 from steepest.io import Image
 
-from .choices import NoiseChoice, RangeChoice, refuse
+from .choices import options, refuse
+from .types import Limits, Number, Positive
 
 if TYPE_CHECKING:
     from .runner import Item
+
+
+@options("Grey values")
+class RangeChoice:
+    """What the grey values of a file mean."""
+
+    range: Limits | None = None
+    """grey values of the file that stand for 0 and 1, such as 0 4095 for 12-bit data (default: the
+    full range of 8 or 16 bits; floats unchanged). Values outside are kept"""
+
+    def __post_init__(self) -> None:
+        if self.range is not None and self.range[0] >= self.range[1]:
+            raise InputError(f"--range: {self.range[0]:g} is not below {self.range[1]:g}")
+
+    def with_range(self, result: Any) -> Any:
+        """A result whose PSNR refers to this range, if it is given."""
+        return replace(result, data_range=1.0) if self.range else result
+
+
+@options("Grey values")
+class NoiseChoice:
+    """What the noise of an image is like."""
+
+    noise: Literal["gaussian", "poisson", "auto"] = "gaussian"
+    """poisson: photon counts, made Gaussian by the Anscombe transform and brought back without
+    bias; auto: the same, if the noise is found to grow with the grey value, with gain, read noise
+    and offset estimated from the image"""
+    gain: Positive | None = None
+    """poisson: grey values per photon (default 1)"""
+    read_noise: Positive | None = None
+    """poisson: standard deviation of the camera's own noise, in grey values (default 0)"""
+    offset: Number | None = None
+    """poisson: grey value without light (default 0)"""
+
+    def __post_init__(self) -> None:
+        if self.noise != "poisson":
+            refuse("also give --noise poisson", self, besides=["noise"])
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 import steepest
 from steepest.core.errors import InputError
 from steepest.core.views import Part
-from steepest.io.metadata import UNITS
+from steepest.io.metadata import SYMBOLS
 from steepest.io.stores import StoredImage, open_windows
 
 from . import choices
@@ -64,15 +64,14 @@ def strain_by_tiles(
 
     results = item.solve(first, compute, solver, tiles=tiles, names=MAPS, kind="bands")
     assert item.stores is not None
-    stores = item.stores.stores.stores
-    return {n: _plane(each) for n, each in zip(MAPS, stores, strict=True)}, results, lengths
+    stored = zip(MAPS, item.stores.stores, strict=True)
+    return {name: _plane(each) for name, each in stored}, results, lengths
 
 
 def _lengths(item: Item, image: StoredImage, pixel_size: str | None) -> Lengths:
     if pixel_size is not None or image.pixel_size is None:
         return lengths_of(item, image, pixel_size or "1px", choices.Spacing())
-    unit = next((u for u, (_, name) in UNITS.items() if name == image.units[-1]), "px")
-    sizes = image.pixel_size
+    unit, sizes = SYMBOLS.get(image.units[-1] or "", "px"), image.pixel_size
     found = Lengths(tuple(size / sizes[-1] for size in sizes), sizes[-1], unit)
     found.report(item)
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -16,14 +15,13 @@ from steepest.io import Image
 
 from . import choices
 from .certificates import Accuracy
-from .grey import Values, values_of
+from .grey import RangeChoice, Values, values_of
 from .runner import Batch, Item
 from .types import FileName, Positive
 
 if TYPE_CHECKING:
     from steepest.patches import PatchModel
 
-    from .sources import Source
 
 SAMPLES = 16  # of the posterior
 _LEAST = 2e-3  # noise of images in which less is found, relative to their range
@@ -97,60 +95,46 @@ def stationary(results: Sequence[Any]) -> Accuracy:
     return f"{worst:.1e}, relative, of the energy", {"gradient": worst, "energy": energies}
 
 
-@dataclass(frozen=True)
-class ModelDenoising:
-    """Denoising by a model: ``work`` and ``files`` of a batch."""
+def denoising_by(
+    model: Model, sigma: float | None, values: Values, threads: choices.Threads,
+    tiles: choices.TilesChoice, reading: choices.Reading,
+) -> Callable[[Item], None]:  # fmt: skip
+    """The work of denoising by a model, and of the file "std" if it is wanted."""
 
-    model: Model
-    sigma: float | None
-    std: str | None
-    values: Values
-    threads: choices.Threads
-    tiles: choices.TilesChoice
-    reading: choices.Reading
-    writing: choices.ImageWriting
-
-    def files(self, source: Source) -> dict[str, Path]:
-        found = {"image": self.writing.file(source, "denoised")}
-        if self.std is not None:
-            found["std"] = source.file_at(self.std, "_std.tif")
-        return found
-
-    def _like(self, image: Image) -> dict[str, Image]:
+    def like(image: Image) -> dict[str, Image]:
         return {"image": image, "std": _floats(image, image.parts)}
 
-    def work(self, item: Item) -> None:
+    def work(item: Item) -> None:
         from steepest import patches
 
-        model, large = self.model.model, item.source.large
         sigmas: list[float] = []
         spread: list[np.ndarray] = []
 
         def compute(page: Any, keywords: dict[str, Any]) -> None:
-            if large:
-                patches.denoise(page, model, self.sigma, **keywords)
+            if item.source.large:
+                patches.denoise(page, model.model, sigma, **keywords)
                 return
             part, axis = item.grey.compute(page), keywords.get("channel_axis")
-            sigmas.append(self.sigma or steepest.estimate_noise(part, channel_axis=axis))
-            item.keep(["image"], [patches.denoise(part, model, sigmas[-1], **keywords)])
-            if self.std is not None:
-                found = patches.posterior(
-                    part, model, sigmas[-1], num_samples=SAMPLES, **keywords
-                ).std
+            sigmas.append(own := sigma or steepest.estimate_noise(part, channel_axis=axis))
+            item.keep(["image"], [patches.denoise(part, model.model, own, **keywords)])
+            if "std" in item.files:
+                keywords = {**keywords, "num_samples": SAMPLES}
+                found = patches.posterior(part, model.model, own, **keywords).std
                 in_file = item.grey.in_file(found, image.array.dtype)
                 spread.append(found if in_file is None else in_file)
 
-        image = item.read(self.reading, self.values, prepare=self.model.suited, like=self._like)
-        self.model.report(item)
-        item.solve(image, compute, self.threads, tiles=self.tiles, names=["denoised"])
+        image = item.read(reading, values, prepare=model.suited, like=like)
+        model.report(item)
+        item.solve(image, compute, threads, tiles=tiles, names=["denoised"])
         if sigmas:
-            how = "estimated" if self.sigma is None else "given"
+            how = "estimated" if sigma is None else "given"
             report_noise(item, sigmas, how, item.grey, image.array.dtype)
         if spread:
-            item.write(item.files["std"], _floats(image, spread))
+            item.write("std", _floats(image, spread))
             middle = float(np.median(spread))
             item.report("std", f"{middle:.3g} at the median pixel", std=middle)
-        item.report("effort", f"{item.seconds:.2f} s", seconds=item.seconds)
+
+    return work
 
 
 def _floats(image: Image, parts: Sequence[np.ndarray]) -> Image:
@@ -169,7 +153,7 @@ class ModelRestoration:
     """The options that all restorations by a model share, and how they compute."""
 
     prior: Prior = field(default_factory=Prior)
-    grey: choices.RangeChoice = field(default_factory=choices.RangeChoice)
+    grey: RangeChoice = field(default_factory=RangeChoice)
     threads: choices.Threads = field(default_factory=choices.Threads)
     reading: choices.Reading = field(default_factory=choices.Reading)
     writing: choices.ImageWriting = field(default_factory=choices.ImageWriting)

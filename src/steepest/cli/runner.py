@@ -20,6 +20,7 @@ from steepest.core.errors import InputError
 from steepest.core.numbers import counted
 from steepest.core.status import Status
 from steepest.io import Image, OutputSet, check_target, not_kept, write_image
+from steepest.io.store_sets import Results
 from steepest.io.stores import open_windows
 
 from .certificates import Accuracy, duration, finite
@@ -29,7 +30,7 @@ from .grey import Values
 from .outcome import FAILED, OK, USAGE, one_line
 from .progress import progress
 from .sources import Source, check_targets
-from .tiles import Stores, describe_store, solve_large
+from .tiles import describe_store, note, solve_large
 
 Files = Mapping[str, Path]
 
@@ -53,7 +54,7 @@ class Item:
     lines: list[tuple[str, str]] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
     status: Status | None = None
-    stores: Stores | None = None
+    stores: Results | None = None
     seconds: float = 0.0
     _image: Image | None = None
     _pages: dict[str, list[np.ndarray]] = field(default_factory=dict)
@@ -164,7 +165,7 @@ class Item:
         self.report("effort", f"{counted(iterations, step)}, {duration(self.seconds)}")
         self.report("status", str(self.status))
         if self.stores is not None:
-            self.stores.note(self.values, results, name)
+            note(self, self.stores, results, name)
 
     def write(self, place: str | Path, content: Any) -> None:
         """Write an image, the rows of a table, bytes, or a figure of matplotlib.
@@ -192,8 +193,10 @@ class Item:
         if isinstance(place, Path) or place in self.files:
             self.write(place, draw_figure(plot, *arguments, **options))
 
-    def report_losses(self) -> None:
-        """Add the names of the metadata that the first output file cannot hold."""
+    def finish(self) -> None:
+        """Report the time, unless the effort is, and metadata that the first file cannot hold."""
+        if self.seconds and "effort" not in dict(self.lines):
+            self.report("time", duration(self.seconds), seconds=self.seconds)
         if self._image is None or not self.written:
             return
         self.values["not_kept"] = names = not_kept(self._image, self.written[0])
@@ -260,7 +263,7 @@ def run_batch(batch: Batch, reporting: Reporting, command: str) -> int:
             text = one_line(error)
             _say("error", text if source.name in text else f"{source.name}: {text}")
             continue
-        item.report_losses()
+        item.finish()
         done.append(item)
         if item.status is not None and not item.status.ok:
             strict_failure |= reporting.strict

@@ -10,12 +10,12 @@ from cyclopts import Parameter
 
 from steepest.core.errors import InputError
 from steepest.io import Image
+from steepest.io.metadata import symbol
 
 from .choices import Spacing
 from .runner import Item
 from .types import positive
 
-_MICRONS = ("um", "micron", "microns", "\\u00B5m", "\u03bcm")  # the last with a Greek mu
 _SIZES = re.compile(r"([^A-Za-z\u00b5\u03bc]+)([A-Za-z\u00b5\u03bc]*)")
 PixelSize = Annotated[
     str | None,
@@ -76,8 +76,7 @@ def _lengths(image: Any, pixel_size: str | None, choice: Spacing) -> Lengths:
         if known is None or None in known or none or choice.spacing not in (None, "file"):
             return Lengths(spacing, 1.0, "px")
         sizes = tuple(float(size or 0) for size in known)
-    unit = "\u00b5m" if unit in _MICRONS else unit
-    return Lengths(tuple(size / sizes[-1] for size in sizes), sizes[-1], unit)
+    return Lengths(tuple(size / sizes[-1] for size in sizes), sizes[-1], symbol(unit))
 
 
 def _parse(text: str, count: int) -> tuple[tuple[float, ...], str]:

@@ -14,7 +14,10 @@ from steepest.core.errors import InputError
 from steepest.io import SUFFIXES, base_name, check_kind, image_files
 from steepest.io.outputs import refuse_existing
 from steepest.io.paths import names_a_file, near_file
-from steepest.io.stores import check_new_store, is_store
+from steepest.io.store_writing import check_new_store
+from steepest.io.stores import is_store
+
+from .extras import need_figures
 
 SAMPLE = "sample:"
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # we report errors ourselves
@@ -44,6 +47,10 @@ class Source:
         """The suffix of the name."""
         return Path(self.name).suffix
 
+    def lossless(self, other: str) -> str:
+        """The suffix of the name if such files hold numbers as they are, else another suffix."""
+        return self.suffix if self.suffix.lower() in (".png", ".tif", ".tiff", ".npy") else other
+
     def file(self, output: str | None, tag: str, ending: str, kind: str = "image") -> Path:
         """Return the file for a single result.
 
@@ -67,6 +74,13 @@ class Source:
                 raise InputError(f"{path}: a folder is needed for several images, not a file")
             return self._check(path, kind)
         return self._check(self._in_folder(path) / f"{self.stem}{self._ending(ending)}", kind)
+
+    def more_files(self, **wanted: tuple[str | None, str, str]) -> dict[str, Path]:
+        """The files of further results, of (output, ending, kind); without an output, no file."""
+        given = {name: each for name, each in wanted.items() if each[0] is not None}
+        if any(kind == "figure" for _, _, kind in given.values()):
+            need_figures()
+        return {name: self.file_at(str(output), *rest) for name, (output, *rest) in given.items()}
 
     def folder(self, output: str | None, tag: str, *, own: bool) -> Path:
         """Return the folder for several results.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -17,8 +17,8 @@ import steepest
 from steepest.core.errors import InputError
 from steepest.core.views import Part
 from steepest.io.store_sets import Kind, Results, new_stores
+from steepest.io.store_writing import write_tiles
 from steepest.io.stores import StoredImage, is_store
-from steepest.io.tiff_tiles import write_tiles
 from steepest.tiled.workspace import remove_work
 
 from .certificates import finite
@@ -72,15 +72,11 @@ def solve_large(
     near = next(folder for folder in targets[0].absolute().parents if folder.is_dir())
     scratch = enter(TemporaryDirectory(prefix="steepest-work-", dir=near))
     work = tiles.work or scratch
-    new = new_stores(
-        [_as_store(each, Path(scratch)) for each in targets],
-        image,
-        names or list(item.files),
-        kind,
-        overwrite=item.outputs.overwrite,
-    )
-    stores = enter(new)
-    item.written, item.stores = targets, Stores(item.command, stores)
+    temporary = Path(scratch)  # stores of results that are going to be TIFF files
+    paths = [p if p.suffix == ".zarr" else temporary / f"{p.stem}.zarr" for p in targets]
+    tags, overwrite = names or list(item.files), item.outputs.overwrite
+    stores = enter(new_stores(paths, image, tags, kind, overwrite=overwrite))
+    item.written, item.stores = targets, stores
     results = []
     for number, place in enumerate(places):
         out: Any = stores.at(place)
@@ -96,11 +92,6 @@ def solve_large(
             with item.outputs.open(target) as file:
                 write_tiles(file, store)
     return results
-
-
-def _as_store(target: Path, scratch: Path) -> Path:
-    """The store of a result: itself, or a temporary one if it is going to be a TIFF file."""
-    return target if target.suffix == ".zarr" else scratch / f"{target.stem}.zarr"
 
 
 def _remove(folders: Sequence[Path], kind: Any, *rest: Any) -> None:
@@ -141,22 +132,18 @@ def _workers(tiles: TilesChoice) -> Iterator[tuple[steepest.Tiles, int | None]]:
         yield replace(plan, executor=client.get_executor(), num_workers=workers), 1
 
 
-@dataclass(frozen=True)
-class Stores:
-    """The new stores of one image, which say how they were made."""
+def note(item: Item, stores: Results, results: Sequence[Any], name: str) -> None:
+    """Note in the new stores how they were made, with the certificate of that name in the report.
 
-    command: str
-    stores: Results
-
-    def note(self, values: dict[str, Any], results: Sequence[Any], name: str) -> None:
-        """Note the certificate ``name`` in ``values``; that of each store, if it has bounds."""
-        noted = {key: values[key] for key in _NOTED if key in values}
-        own, common = hasattr(results[0], "psnr_bound"), finite(values[name])
-        self.stores.note(
-            lambda k: {
-                "command": self.command, **noted, **(_certificate(results, k) if own else common)
-            }
-        )  # fmt: skip
+    Where results have bounds, each store has its own.
+    """
+    noted = {key: item.values[key] for key in _NOTED if key in item.values}
+    own, common = hasattr(results[0], "psnr_bound"), finite(item.values[name])
+    stores.note(
+        lambda k: {
+            "command": item.command, **noted, **(_certificate(results, k) if own else common)
+        }
+    )  # fmt: skip
 
 
 def _certificate(results: Sequence[Any], k: int) -> dict[str, Any]:

@@ -102,6 +102,7 @@ Positive = Annotated[float, word(positive, "X")]
 Density = Annotated[float, word(density, "D")]
 Count = Annotated[int, word(count, "N")]
 FromZero = Annotated[int, word(lambda text: count(text, 0), "N")]
+Seed = Annotated[FromZero, Parameter(help="random seed")]
 Numbers = Annotated[
     tuple[float, ...], word(numbers, "A,B,.."), Parameter(allow_leading_hyphen=True)
 ]
@@ -119,3 +120,6 @@ else:  # strings, which shells complete as they do with files
     _help = "file, folder, quoted glob ('scans/**/*.tif'), or sample:camera"
     OptionalImages = Annotated[FileName, Parameter(name="IMAGE", help=_help)]  # of *images
     Images = Annotated[OptionalImages, Parameter(required=True)]
+
+MORE = Parameter(group="More results (files, or folders for several images)")
+MoreFiles = Annotated[FileName | None, MORE]

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
+from .errors import InputError
+
 _EXTRA = ("torch", "safetensors")
 
 
@@ -44,3 +46,17 @@ def lazily(
         return [name for name in sys.modules[package].__all__ if not name.startswith("_")]
 
     return get, show
+
+
+def import_extra(module: str, what: str, install: str, package: str = "") -> Any:
+    """Import a module that is not installed with this package, or say what needs it.
+
+    ``what`` begins the message, as in "DICOM files need", and ``install`` follows "pip install".
+    ``package`` is the name of the package, if it is not that of the module.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        missing = package or error.name or module
+        text = f"{what} {missing}, which is not installed: pip install {install}"
+        raise InputError(text) from None

@@ -1,4 +1,4 @@
-"""Read and write image files: PNG, JPEG, single- and multi-page TIFF, and NPY.
+"""Read and write image files: PNG, JPEG, WebP, single- and multi-page TIFF, and NPY.
 
 Other formats can be read but not written: see `read_image`. `read_orientations` reads the
 orientation maps (.ctf, .ang) of electron backscatter diffraction.
@@ -26,7 +26,8 @@ from .outputs import OutputSet, check_writable
 from .paths import READ_ONLY, SUFFIXES, base_name, check_kind, image_files
 from .samples import SAMPLES, sample
 from .scan_table import Phase
-from .stores import StoredImage, create_store, open_store
+from .store_writing import create_store
+from .stores import StoredImage, open_store
 
 __all__ = [
     "READ_ONLY",

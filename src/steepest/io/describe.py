@@ -30,6 +30,7 @@ _WORDS = {
 _HELD = {
     "png": {"pixel size", "colour profile", "EXIF data", "text", "gamma"},
     "jpeg": {"pixel size", "colour profile", "EXIF data"},
+    "webp": {"colour profile", "EXIF data"},
     "tiff": {"pixel size", "slice distance", "colour profile", "description"},
     "npy": set[str](),
 }

@@ -15,7 +15,7 @@ from steepest.core.limits import MAX_PIXELS, check_size
 from steepest.core.numbers import check_flag, check_number, check_numbers
 
 from .outputs import OutputSet, open_output
-from .paths import check_kind, check_path
+from .paths import check_kind
 
 
 def write_dots(
@@ -60,8 +60,7 @@ def write_dots(
     InputError
         If an argument is out of range, or the file exists and ``overwrite`` is False.
     """
-    name, overwrite = check_path(path), check_flag(overwrite, "overwrite")
-    suffix = check_kind(name, "dots")
+    suffix = check_kind(path, "dots")
     where = check_numbers(points, "points")
     if where.ndim != 2 or where.shape[1] != 2:
         raise InputError(f"points of shape {where.shape}; allowed is (N, 2)")
@@ -74,7 +73,7 @@ def write_dots(
     factor = check_number(scale, "scale", least=0.01, most=1000)
     page = shape[1] * 25.4 / 72 if width is None else check_number(width, "width", positive=True)
     vector = {".svg": _svg, ".pdf": _pdf}
-    with open_output(name, overwrite, outputs) as file:
+    with open_output(path, overwrite, outputs) as file:
         if suffix in vector:
             file.write(vector[suffix](where, shape, sizes, flag, page))
         elif suffix == ".png":

@@ -18,23 +18,25 @@ from steepest.core.arrays import as_array, check_field
 from steepest.core.errors import InputError
 from steepest.core.limits import MAX_PIXELS
 from steepest.core.namespace import detached, is_torch
-from steepest.core.numbers import check_choice, check_count, check_flag
+from steepest.core.numbers import check_choice, check_count
 
 from . import npy, raster, tiff
 from .image import Image, Request, check_dtype, check_pixels
 from .microscopes import microscope_reader
 from .outputs import OutputSet, open_output
 from .paths import SUFFIXES, check_kind, check_path, near_file
-from .pictures import picture_opener
+from .pictures import picture_kind
 from .samples import sample_bytes
 
 _ALLOWED = (
     "pictures (PNG, JPEG, BMP, GIF, WebP, AVIF, JPEG 2000, PNM, HEIC), TIFF, NPY, DICOM, NIfTI, "
     "CZI, LIF and ND2 files"
 )
+_LONGEST = {"jpeg": 65535, "webp": 16383}  # pixels along one side
 _DTYPES = {
     "png": ("uint8", "uint16"),
     "jpeg": ("uint8",),
+    "webp": ("uint8",),
     "tiff": ("uint8", "uint16", "float32", "float64"),
     "npy": ("uint8", "uint16", "float32", "float64"),
 }
@@ -152,7 +154,7 @@ def _reader(file: BinaryIO, name: str) -> Callable[..., Image]:
         return tiff.read
     if head.startswith(b"\x93NUMPY"):
         return npy.read
-    if picture_opener(head):
+    if picture_kind(head):
         return raster.read
     what = "an empty file" if not head else "not a supported image file"
     raise InputError(f"{name}: {what}; allowed are {_ALLOWED}")
@@ -166,7 +168,7 @@ def _first_line(error: BaseException) -> str:
 def check_target(
     path: str | os.PathLike[str], image: Image, dtype: np.dtype | str | None = None
 ) -> str:
-    """Return the format of a file to be written: "png", "jpeg", "tiff" or "npy".
+    """Return the format of a file to be written: "png", "jpeg", "webp", "tiff" or "npy".
 
     Raises
     ------
@@ -182,12 +184,17 @@ def check_target(
         raise InputError(
             f"{name}: {kind.upper()} files cannot hold {held} values; write a .tif or .npy file"
         )
-    if kind in ("png", "jpeg"):
+    if kind in ("png", "jpeg", "webp"):
         channels = 1 if image.channel_axis is None else image.array.shape[-1]
         if image.axes.rstrip("C") != "YX" or channels not in (1, 3):
             raise InputError(
                 f"{name}: {kind.upper()} files hold one grey or RGB image, not axes {image.axes} "
                 f"of shape {image.array.shape}; write a .tif or .npy file"
+            )
+        if max(image.array.shape[:2]) > (most := _LONGEST.get(kind, MAX_PIXELS)):
+            raise InputError(
+                f"{name}: {kind.upper()} files hold up to {most} pixels along each side, not "
+                f"{max(image.array.shape[:2])}; write a .png or .tif file"
             )
     if kind == "jpeg" and image.alpha is not None:
         raise InputError(f"{name}: JPEG files cannot hold transparency; write a .png or .tif file")
@@ -207,7 +214,7 @@ def write_image(
 
     The file is written completely or not at all. A plain array is interpreted as a grey image
     (2-D), a colour image (last axis of length 3 or 4) or a volume. If ``outputs`` is given, the
-    file appears together with the other files of that set. JPEG files are written with quality 95.
+    file appears together with the other files of that set. JPEG and WebP files have the quality 95.
     Use `not_kept` to list the metadata that the format cannot store.
 
     Raises
@@ -215,7 +222,7 @@ def write_image(
     InputError
         If the file exists and ``overwrite`` is False, or if the format cannot represent the image.
     """
-    name, overwrite = check_path(path), check_flag(overwrite, "overwrite")
+    name = check_path(path)
     if not isinstance(image, Image):
         values = check_field(image, "image") if is_torch(image) else as_array(image, "image")
         image = npy.from_array(check_pixels(np.asarray(detached(values)), name), name)

@@ -117,14 +117,14 @@ class Image:
         one = np.ascontiguousarray(array[..., 0])
         return replace(self, array=one, axes=self.axes[:-1], stored_axes=stored)
 
-    def of_numbers(self, parts: Sequence[np.ndarray] | None = None) -> Image:
+    def of_numbers(self, parts: Sequence[np.ndarray] | None = None, dtype: Any = np.uint8) -> Image:
         """Return an image of one number per pixel, such as a label, with the same pixel size.
 
-        ``parts`` are its pages. Without them it is blank, of whole numbers from 0 to 255.
+        ``parts`` are its pages. Without them it is blank, of the ``dtype``.
         """
         axes, stored = self.axes.removesuffix("C"), self.stored_axes.replace("C", "")
         if parts is None:
-            array = np.broadcast_to(np.uint8(0), self.array.shape[: len(axes)])
+            array = np.broadcast_to(np.zeros((), dtype), self.array.shape[: len(axes)])
         else:
             array = np.stack(parts) if axes.startswith("T") else parts[0]
         metadata = self.metadata.without_display()

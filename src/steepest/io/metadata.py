@@ -16,7 +16,14 @@ UNITS = {
     **{"nm": (1e-6, "nanometer"), "pm": (1e-9, "picometer")},
 }
 """Length in millimetres and name in OME-Zarr of each unit."""
+SYMBOLS = {name: unit for unit, (_, name) in reversed(UNITS.items()) if name != "inch"}
+"""The unit, as in OME-TIFF, of each name in OME-Zarr."""
 _FINEST = 1e9  # highest resolution, in pixels per unit
+
+
+def symbol(unit: str) -> str:
+    """The usual symbol of a unit of length, however it is written: "\u00b5m" for "microns"."""
+    return SYMBOLS.get(UNITS.get(unit, (0, ""))[1], unit)
 
 
 def in_unit(length: float, unit: str, other: str) -> float | None:
@@ -81,7 +88,7 @@ class Metadata:
         if unit == "cm" and max(known, default=1) < 0.01:
             # the smallest unit that plain TIFF files know
             return tuple(size and 1e4 * size for size in sizes or ()), "\u00b5m"
-        return sizes, "\u00b5m" if UNITS.get(unit, (0, ""))[1] == "micrometer" else unit
+        return sizes, symbol(unit)
 
     def without_display(self) -> Metadata:
         """Return a copy without ImageJ's display range, for images whose values have changed."""

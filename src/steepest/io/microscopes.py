@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from steepest.core.errors import InputError
+from steepest.core.lazy import import_extra
 from steepest.core.limits import check_size
 
 from .image import Image, Request, assemble, file_axes
@@ -47,15 +48,10 @@ def microscope_reader(file: BinaryIO, name: str) -> Callable[..., Image] | None:
     return None
 
 
-def _package(module: str, package: str, what: str, name: str) -> Any:
+def _package(module: str, what: str, name: str) -> Any:
     """Import a reader, or say how to install it and what to do otherwise."""
-    try:
-        return import_module(module)
-    except ModuleNotFoundError:
-        raise InputError(
-            f"{name}: {what} files need {package}, which is not installed: "
-            "pip install 'steepest[microscopy]'; or open the file in Fiji and save it as TIFF"
-        ) from None
+    how = "'steepest[microscopy]'; or open the file in Fiji and save it as TIFF"
+    return import_extra(module, f"{name}: {what} files need", how, module.partition(".")[0])
 
 
 def _image(
@@ -82,7 +78,7 @@ def _sizes(x: float, y: float, z: float | None, unit: str, **notes: Any) -> Meta
 
 def _dicom(file: BinaryIO, name: str, request: Request) -> Image:
     """One DICOM object: an image, or frames that are slices or, in films, time points."""
-    pydicom = _package("pydicom", "pydicom", "DICOM", name)
+    pydicom = _package("pydicom", "DICOM", name)
     pixels = import_module("pydicom.pixels")
     request.choose(["image"], name)
     data = pydicom.dcmread(file)
@@ -135,7 +131,7 @@ def _nifti_kind(head: bytes) -> str | None:
 
 def _nifti(file: BinaryIO, name: str, request: Request) -> Image:
     """A NIfTI volume or series of volumes, as stored: its axes x, y, z, t become T, Z, Y, X."""
-    nibabel = _package("nibabel", "nibabel", "NIfTI", name)
+    nibabel = _package("nibabel", "NIfTI", name)
     request.choose(["image"], name)
     zipped = file.read(2) == b"\x1f\x8b"
     file.seek(0)
@@ -178,7 +174,7 @@ def _on_disk(file: BinaryIO, suffix: str) -> Iterator[str]:
 
 def _czi(file: BinaryIO, name: str, request: Request) -> Image:
     """A scene of a CZI file at full resolution; mosaics are put together, with 0 between tiles."""
-    czi = _package("pylibCZIrw.czi", "pylibCZIrw", "CZI", name)
+    czi = _package("pylibCZIrw.czi", "CZI", name)
     with _on_disk(file, ".czi") as path, czi.open_czi(path) as document:
         scenes = document.scenes_bounding_rectangle
         names = [f"scene {key}" for key in scenes] or ["image"]
@@ -213,7 +209,7 @@ def _czi_sizes(xml: str) -> Metadata:
 
 def _lif(file: BinaryIO, name: str, request: Request) -> Image:
     """An image of a LIF file."""
-    liffile = _package("liffile", "liffile", "LIF", name)
+    liffile = _package("liffile", "LIF", name)
     with liffile.LifFile(file) as document:
         images = list(document.images)
         names = [f"{each.name} {' x '.join(map(str, each.shape))}" for each in images]
@@ -235,7 +231,7 @@ def _step(coordinates: Mapping[str, np.ndarray], axis: str) -> float:
 
 def _nd2(file: BinaryIO, name: str, request: Request) -> Image:
     """A position of an ND2 file."""
-    nd2 = _package("nd2", "nd2", "ND2", name)
+    nd2 = _package("nd2", "ND2", name)
     with nd2.ND2File(file) as document:
         sizes = dict(document.sizes)
         names = [f"position {k}" for k in range(sizes.pop("P", 1))]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from steepest.core.errors import InputError
-from steepest.core.numbers import check_choice, check_count, check_flag
+from steepest.core.numbers import check_choice, check_count
 
 from .files import decoding
 from .outputs import OutputSet, open_output
@@ -119,8 +119,7 @@ def write_orientations(
         the quaternions do not have the shape of the map, are not finite or are zero, or if the
         phase of an indexed point has changed.
     """
-    name, overwrite = check_path(path), check_flag(overwrite, "overwrite")
-    check_orientation_target(name, orientations)
+    check_orientation_target(path, orientations)
     values = np.asarray(orientations.quaternions, np.float64)
     if values.shape != (*orientations.phase.shape, 4):
         raise InputError(
@@ -129,8 +128,8 @@ def write_orientations(
     length = np.sqrt((values * values).sum(-1, keepdims=True))
     if not (np.isfinite(length).all() and (length > 0).all()):
         raise InputError("quaternions hold values that are NaN, infinite or zero")
-    with open_output(name, overwrite, outputs) as file:
-        if Path(name).suffix.lower() == ".npy":
+    with open_output(path, overwrite, outputs) as file:
+        if Path(path).suffix.lower() == ".npy":
             np.save(file, values, allow_pickle=False)
         else:
             file.write(_replace_angles(orientations, values / length))

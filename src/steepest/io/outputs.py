@@ -54,7 +54,8 @@ def open_output(
     """Open a new file of an output set or, without one, a file that appears by itself."""
     if outputs is not None and not isinstance(outputs, OutputSet):
         raise InputError(f"outputs={outputs!r}; allowed are None and steepest.io.OutputSet")
-    every = nullcontext(outputs) if outputs is not None else OutputSet(overwrite=overwrite)
+    own = OutputSet(overwrite=overwrite)
+    every = own if outputs is None else nullcontext(outputs)
     with every as files, files.open(path) as file:
         yield file
 

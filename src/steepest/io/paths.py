@@ -15,12 +15,12 @@ from steepest.core.errors import InputError
 from steepest.core.numbers import check_flag, nearest
 
 SUFFIXES = {
-    **{".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"},
+    **{".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"},
     **{".tif": "tiff", ".tiff": "tiff", ".npy": "npy"},
 }
 """Formats that can be written, by suffix."""
 READ_ONLY = (
-    *(".bmp", ".gif", ".webp", ".avif", ".jp2", ".j2k", ".pgm", ".ppm", ".pnm", ".heic", ".heif"),
+    *(".bmp", ".gif", ".avif", ".jp2", ".j2k", ".pgm", ".ppm", ".pnm", ".heic", ".heif"),
     *(".dcm", ".nii", ".nii.gz", ".czi", ".lif", ".nd2"),
 )
 """Suffixes of files that can be read but not written."""

@@ -7,58 +7,46 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, BinaryIO
 
-from PIL import BmpImagePlugin, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
+from PIL import ImageFile
 
 from steepest.core.errors import InputError
+from steepest.core.lazy import import_extra
 from steepest.core.limits import check_size
 
 _MOST_SCANS = 500  # JPEG: each scan costs as much time as a whole picture, but only a few bytes
-
-_JP2 = (b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  ")
-_HEIC = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+_STARTS = {
+    **{b"\x89PNG\r\n\x1a\n": "Png", b"\xff\xd8\xff": "Jpeg", b"BM": "Bmp"},
+    **{b"II*\0": "Tiff", b"MM\0*": "Tiff", b"GIF87a": "Gif", b"GIF89a": "Gif"},
+    **{b"\xff\x4f\xff\x51": "Jpeg2K", b"\0\0\0\x0cjP  ": "Jpeg2K"},
+}
+"""The plugin of Pillow that opens a file, by its first bytes."""
+_BRANDS = {
+    **dict.fromkeys((b"avif", b"avis"), "Avif"),
+    **dict.fromkeys((b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"), "Heif"),
+}
 _ANIMATED = ("GIF", "WEBP", "AVIF", "PNG")
 
 
-def picture_opener(head: bytes) -> Callable[..., ImageFile.ImageFile] | None:
-    """What opens the picture that begins with these 12 bytes; None if it is no picture."""
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return PngImagePlugin.PngImageFile
-    if head.startswith(b"\xff\xd8\xff"):
-        return JpegImagePlugin.jpeg_factory  # type: ignore[return-value]
-    if head.startswith(b"BM"):
-        return BmpImagePlugin.BmpImageFile
-    if head[:4] in (b"II*\0", b"MM\0*"):
-        return TiffImagePlugin.TiffImageFile
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return _plugin("Gif")
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return _plugin("WebP")
-    if head.startswith(_JP2):
-        return _plugin("Jpeg2K")
+def picture_kind(head: bytes) -> str | None:
+    """The plugin for the picture that begins with these 12 bytes; None if it is no picture."""
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12])
+    if head[:4] == b"RIFF":
+        return "WebP" if head[8:12] == b"WEBP" else None
     if head[:1] == b"P" and head[1:2] in b"23456" and head[2:3].isspace():
-        return _plugin("Ppm")
-    if head[4:8] == b"ftyp" and head[8:12] in (b"avif", b"avis"):
-        return _plugin("Avif")
-    return _heif if head[4:8] == b"ftyp" and head[8:12] in _HEIC else None
+        return "Ppm"
+    return next((kind for start, kind in _STARTS.items() if head.startswith(start)), None)
 
 
-def _plugin(kind: str) -> Callable[..., ImageFile.ImageFile]:
-    """The class of a plugin of Pillow, imported on first use."""
-    module = import_module(f"PIL.{kind}ImagePlugin")
-    opener: Callable[..., ImageFile.ImageFile] = getattr(module, f"{kind}ImageFile")
+def _opener(kind: str) -> Callable[[BinaryIO], ImageFile.ImageFile]:
+    """What opens a picture, imported on first use; HEIC needs a package that is not installed."""
+    if kind == "Heif":
+        module = import_extra("pillow_heif", "HEIC photographs need", "pillow-heif", "pillow-heif")
+    else:
+        module = import_module(f"PIL.{kind}ImagePlugin")
+    name = "jpeg_factory" if kind == "Jpeg" else f"{kind}ImageFile"
+    opener: Callable[[BinaryIO], ImageFile.ImageFile] = getattr(module, name)
     return opener
-
-
-def _heif(file: BinaryIO) -> ImageFile.ImageFile:
-    """A HEIC photograph, which is upright; its decoder is not installed with this package."""
-    try:
-        from pillow_heif import HeifImageFile
-    except ModuleNotFoundError:
-        raise InputError(
-            "HEIC photographs need pillow-heif, which is not installed: pip install pillow-heif"
-        ) from None
-    picture: ImageFile.ImageFile = HeifImageFile(file)
-    return picture
 
 
 def num_frames(picture: ImageFile.ImageFile) -> int:
@@ -74,37 +62,23 @@ def open_picture(file: BinaryIO, name: str, max_pixels: int) -> ImageFile.ImageF
     with grey if any package has set ``LOAD_TRUNCATED_IMAGES``.
     """
     file.seek(0)
-    opener = picture_opener(file.read(12))
-    assert opener is not None
+    kind = picture_kind(file.read(12))
+    assert kind is not None
     file.seek(0)
     try:
-        picture = opener(file)
+        picture = _opener(kind)(file)
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
     channels = 3 if picture.mode in ("P", "PA") else len(picture.getbands())
     check_size((*picture.size, channels), max_pixels, f"{name}:")
     if (frames := num_frames(picture)) > 1:
         check_size((*picture.size, frames, 4), max_pixels, f"{name}:")
-    scans, whole = 0, True
-    if picture.format in ("JPEG", "MPO"):
+    whole = _WHOLE.get(kind, lambda file, picture: True)(file, picture)
+    if kind == "Jpeg":
         file.seek(0)
         scans, whole = _scans(file.read())
-    elif picture.format == "PNG":
-        whole = _has_last_chunk(file)
-    elif picture.format == "BMP":
-        whole = _has_all_rows(file, picture)
-    elif picture.format == "WEBP":
-        file.seek(4)
-        whole = int.from_bytes(file.read(4), "little") + 8 <= file.seek(0, os.SEEK_END)
-    elif picture.format == "GIF":
-        whole = _has_trailer(file)
-    elif picture.format == "JPEG2000":
-        file.seek(-2, os.SEEK_END)
-        whole = file.read() == b"\xff\xd9"
-    elif picture.format == "PPM":
-        whole = _has_all_rows(file, picture)
-    if scans > _MOST_SCANS:
-        raise InputError(f"{name}: has {scans} JPEG scans; allowed are {_MOST_SCANS}")
+        if scans > _MOST_SCANS:
+            raise InputError(f"{name}: has {scans} JPEG scans; allowed are {_MOST_SCANS}")
     if not whole:
         raise InputError(f"{name}: damaged: the image is not complete; the file was cut short")
     return picture
@@ -125,7 +99,7 @@ def _scans(data: bytes) -> tuple[int, bool]:
     return scans, False
 
 
-def _has_last_chunk(file: BinaryIO) -> bool:
+def _has_last_chunk(file: BinaryIO, picture: Any) -> bool:
     """Whether a PNG file is complete, that is, whether it contains the IEND chunk."""
     at = 8
     while True:
@@ -136,7 +110,7 @@ def _has_last_chunk(file: BinaryIO) -> bool:
         at += 12 + int.from_bytes(head[:4], "big")
 
 
-def _has_trailer(file: BinaryIO) -> bool:
+def _has_trailer(file: BinaryIO, picture: Any) -> bool:
     """Whether a GIF file is complete, that is, whether its blocks end with the trailer."""
     file.seek(10)
     tables = file.read(1)[0]
@@ -152,12 +126,34 @@ def _has_trailer(file: BinaryIO) -> bool:
     return False
 
 
-def _has_all_rows(file: BinaryIO, picture: ImageFile.ImageFile) -> bool:
+def _has_stated_length(file: BinaryIO, picture: Any) -> bool:
+    """Whether a WebP file is as long as it says."""
+    file.seek(4)
+    return int.from_bytes(file.read(4), "little") + 8 <= file.seek(0, os.SEEK_END)
+
+
+def _has_end_marker(file: BinaryIO, picture: Any) -> bool:
+    """Whether a JPEG 2000 file is complete, that is, whether it ends with the marker EOC."""
+    file.seek(-2, os.SEEK_END)
+    return file.read() == b"\xff\xd9"
+
+
+def _has_all_rows(file: BinaryIO, picture: Any) -> bool:
     """Whether a BMP or PNM file is long enough, unless it is run-length encoded or a text."""
     size, (width, height) = file.seek(0, os.SEEK_END), picture.size
-    tile: Any = picture.tile[0]
+    tile = picture.tile[0]
     if picture.format == "PPM":
         samples = len(picture.getbands()) * (2 if picture.mode[0] == "I" else 1)
         row = -(-width // 8) if picture.mode == "1" else width * samples
         return tile.codec_name == "ppm_plain" or tile.offset + row * height <= size
     return tile.codec_name != "raw" or tile.offset + tile.args[1] * height <= size
+
+
+_WHOLE: dict[str, Callable[[BinaryIO, Any], bool]] = {
+    "Png": _has_last_chunk,
+    "Bmp": _has_all_rows,
+    "Ppm": _has_all_rows,
+    "WebP": _has_stated_length,
+    "Gif": _has_trailer,
+    "Jpeg2K": _has_end_marker,
+}

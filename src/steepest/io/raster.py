@@ -1,4 +1,4 @@
-"""Read what Pillow reads: PNG, JPEG, GIF, WebP, ...; write PNG and JPEG files.
+"""Read what Pillow reads: PNG, JPEG, GIF, WebP, ...; write PNG, JPEG and WebP files.
 
 Of PNG files with 16 bits per sample, Pillow supports only grey ones without alpha. The others are
 read, and all are written, here.
@@ -28,9 +28,12 @@ _PNG = "PNG"
 _KINDS = {"MPO": "jpeg", "JPEG2000": "jp2", "PPM": "pnm", "HEIF": "heic"}
 _COLOUR_TYPE = {1: 0, 2: 4, 3: 2, 4: 6}  # samples per pixel -> PNG colour type
 _AFTER_HEADER = 33  # bytes of the signature and the IHDR chunk of PNG
-JPEG_QUALITY = 95
-_PNG_LEVEL = 4  # takes 40 % of the time of 6; files of photographs are 1 % larger
-JPEG_DENSITY = 65535  # largest resolution of a JPEG file, in dots per inch
+_DENSITY = {"jpeg": 65535, "webp": 0.0}  # largest resolution that files state, in dots per inch
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "jpeg": {"quality": 95, "subsampling": 0},
+    "webp": {"quality": 95},
+    "png": {"compress_level": 4},  # 40 % of the time of 6; files of photographs are 1 % larger
+}
 
 
 def read(file: BinaryIO, name: str, request: Request) -> Image:
@@ -176,28 +179,24 @@ def _metadata(picture: Pillow.Image) -> Metadata:
 
 
 def write(file: BinaryIO, image: Image, kind: str) -> None:
-    """Write a grey or RGB image; PNG files may include transparency."""
+    """Write a grey or RGB image; PNG and WebP files may include transparency."""
     samples = image.samples()
     if samples.ndim == 3 and samples.shape[-1] == 1:
         samples = samples[..., 0]
     metadata = image.metadata
-    dpi = metadata.dots_per_inch(JPEG_DENSITY if kind == "jpeg" else 1e8)
+    dpi = metadata.dots_per_inch(_DENSITY.get(kind, 1e8))
     stated = {"dpi": dpi, "icc_profile": metadata.icc_profile, "exif": metadata.exif}
-    options: dict[str, Any] = {key: value for key, value in stated.items() if value}
-    if kind == "jpeg":
-        picture = Pillow.fromarray(np.ascontiguousarray(samples))
-        picture.save(file, "JPEG", quality=JPEG_QUALITY, subsampling=0, **options)
-        return
-    options["pnginfo"] = notes = PngImagePlugin.PngInfo()
-    if metadata.gamma:
-        notes.add(b"gAMA", round(metadata.gamma * 100000).to_bytes(4, "big"))
-    for key, value in metadata.text:
-        notes.add_text(key, value)
+    options = {key: value for key, value in stated.items() if value} | _OPTIONS[kind]
+    if kind == "png":
+        options["pnginfo"] = notes = PngImagePlugin.PngInfo()
+        if metadata.gamma:
+            notes.add(b"gAMA", round(metadata.gamma * 100000).to_bytes(4, "big"))
+        for key, value in metadata.text:
+            notes.add_text(key, value)
     if samples.dtype == np.uint16:
         _write16(file, samples, options)
     else:
-        picture = Pillow.fromarray(np.ascontiguousarray(samples))
-        picture.save(file, _PNG, compress_level=_PNG_LEVEL, **options)
+        Pillow.fromarray(np.ascontiguousarray(samples)).save(file, kind, **options)
 
 
 def _write16(file: BinaryIO, samples: np.ndarray, options: dict[str, Any]) -> None:

@@ -14,7 +14,8 @@ import numpy as np
 from steepest.core.errors import InputError
 from steepest.core.views import Part
 
-from .stores import StoredImage, create_store
+from .store_writing import create_store
+from .stores import StoredImage
 
 Kind = Literal["image", "bands", "labels", "mask"]
 

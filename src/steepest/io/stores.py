@@ -1,24 +1,19 @@
-"""Open and create images in Zarr stores: OME-Zarr 0.4 and 0.5, and plain arrays.
-
-Pixels are read and written by windows. The package ``zarr`` is imported on first use.
-"""
+"""Open images that are read by windows: OME-Zarr 0.4 and 0.5, arrays of Zarr, and TIFF files."""
 
 from __future__ import annotations
 
 import math
 import os
-import shutil
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from steepest.core.errors import InputError, naming
+from steepest.core.errors import InputError
+from steepest.core.lazy import import_extra
 from steepest.core.views import Part
 
 from . import tiff
@@ -29,16 +24,13 @@ from .paths import check_path
 from .tiff_checks import check_pages
 from .tiff_metadata import read_metadata
 
-_TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
+AXIS_TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
 _SAFE = {
     *("bytes", "endian", "transpose", "sharding_indexed", "crc32c", "gzip", "zstd", "blosc"),
     *("zlib", "bz2", "lzma", "lz4", "shuffle", "delta", "bitround", "fletcher32", "adler32"),
 }  # codecs that execute nothing: "pickle" would
 _LARGEST_CHUNK = 1 << 30  # bytes
 _MOST_PIXELS = 1 << 44  # of a TIFF file that is read by windows
-_CHUNK = 512  # pixels along y and x, if the source has no chunks of its own
-_SMALLEST = 512  # pixels of the last level of a pyramid
-_BLOCK = 2048  # pixels that are averaged at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +86,7 @@ def open_store(path: str | os.PathLike[str]) -> StoredImage:
         If zarr is not installed, if there is no image, or if the image has axes, a type, chunks or
         codecs that are not supported.
     """
-    name, zarr = check_path(path), _zarr()
+    name, zarr = check_path(path), import_zarr()
     if not is_store(path):
         raise InputError(f"{name}: is not a Zarr store")
     with decoding(name):
@@ -102,21 +94,16 @@ def open_store(path: str | os.PathLike[str]) -> StoredImage:
         return _image(node, name) if isinstance(node, zarr.Group) else _plain(node, name)
 
 
-def _zarr() -> Any:
-    try:
-        import zarr
-    except ModuleNotFoundError:
-        raise InputError(
-            "Zarr stores need zarr, which is not installed: pip install 'steepest[zarr]'"
-        ) from None
-    return zarr
+def import_zarr() -> Any:
+    """The package zarr, imported on first use."""
+    return import_extra("zarr", "Zarr stores need", "'steepest[zarr]'")
 
 
 def _plain(array: Any, name: str) -> StoredImage:
     ndim = len(array.shape)
     names = getattr(array.metadata, "dimension_names", None) or ()
     axes = "".join(str(each).lower() for each in names)
-    if len(axes) != ndim or not set(axes) <= set(_TYPES) or len(set(axes)) < ndim:
+    if len(axes) != ndim or not set(axes) <= set(AXIS_TYPES) or len(set(axes)) < ndim:
         axes = "tczyx"[-ndim:] if ndim in (1, 2, 5) else {3: "zyx", 4: "czyx"}.get(ndim, "")
     if not axes:
         raise InputError(f"{name}: shape {array.shape} has {ndim} axes; allowed are 1 to 5")
@@ -153,7 +140,7 @@ def _image(group: Any, name: str) -> StoredImage:
     given = [each if isinstance(each, dict) else {"name": each} for each in scales["axes"]]
     axes = "".join(str(each["name"]).lower() for each in given)
     ndim = len(array.shape)
-    if len(given) != ndim or len(axes) != ndim or not set(axes) <= set(_TYPES):
+    if len(given) != ndim or len(axes) != ndim or not set(axes) <= set(AXIS_TYPES):
         raise InputError(f"{name}: axes {axes!r} of shape {array.shape}; allowed are t, c, z, y, x")
     if axes != "".join(sorted(set(axes), key="tczyx".index)):
         raise InputError(f"{name}: axes in the order {axes!r}; allowed is the order t, c, z, y, x")
@@ -227,7 +214,7 @@ def open_windows(path: str | os.PathLike[str]) -> Iterator[StoredImage]:
     if is_store(path):
         yield open_store(path)
         return
-    zarr, name = _zarr(), check_path(path)
+    zarr, name = import_zarr(), check_path(path)
     with ExitStack() as stack:
         with decoding(name):
             file = stack.enter_context(open(name, "rb"))
@@ -245,7 +232,7 @@ def open_windows(path: str | os.PathLike[str]) -> Iterator[StoredImage]:
                 array = zarr.open(series.aszarr(level=0), mode="r")
             _check_array(array, name)
         axes = series.axes.translate(str.maketrans("SIQTCZYX", "czztczyx"))
-        if len(set(axes)) < len(axes) or not set(axes) <= set(_TYPES):
+        if len(set(axes)) < len(axes) or not set(axes) <= set(AXIS_TYPES):
             raise InputError(f"{name}: axes {series.axes}; allowed are T, C, Z, Y, X and S")
         yield _with_sizes(_without_units(array, axes, name), metadata)
 
@@ -262,160 +249,3 @@ def _with_sizes(image: StoredImage, metadata: Metadata) -> StoredImage:
         scale=tuple(known.get(axis, 1.0) for axis in image.axes),
         units=tuple(unit if axis in known else None for axis in image.axes),
     )
-
-
-@contextmanager
-def create_store(
-    path: str | os.PathLike[str],
-    like: StoredImage,
-    *,
-    overwrite: bool = False,
-    labels: bool = False,
-) -> Iterator[StoredImage]:
-    """Create an OME-Zarr image of the shape and type of another one, with a pyramid.
-
-    The image has the version of ``like``, or 0.5. Level 0 is filled within the ``with`` block.
-    At its end, the other levels are written, and the store is given its name. If an exception is
-    raised, it is removed. What is put into ``extra`` becomes attributes. With ``labels``, the image
-    is of uint8, and the other levels hold every second pixel, not means.
-
-    Raises
-    ------
-    InputError
-        If ``path`` exists, unless it is a Zarr store and ``overwrite`` is True.
-    """
-    target, zarr = check_new_store(path, overwrite), _zarr()
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
-    aside = _aside(target)
-    _discard(aside, temporary)
-    _remove_leftovers(target)
-    old = like.version.startswith("0.4")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        group = zarr.open_group(str(temporary), mode="w", zarr_format=2 if old else 3)
-        dtype = np.dtype(np.uint8 if labels else like.array.dtype).newbyteorder("=")
-        levels = [_create(group, 0, like, like.array.shape, dtype)]
-        attributes: dict[str, Any] = {}
-        yield replace(like, array=levels[0], extra=attributes)
-        with naming(target):
-            while max(levels[-1].shape[-2:]) > _SMALLEST and len(like.axes) > 1:
-                *lead, y, x = levels[-1].shape
-                half = (*lead, -(-y // 2), -(-x // 2))
-                levels.append(_create(group, len(levels), like, half, dtype))
-                _halve(levels[-2], levels[-1], labels)
-            group.attrs.update({**_multiscales(like, len(levels), old, labels), **attributes})
-            if overwrite and target.exists():
-                os.replace(target, aside)
-            os.replace(temporary, target)
-        _discard(aside, temporary)
-    finally:
-        _put_back(target)
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _remove_leftovers(target: Path) -> None:
-    """Delete what processes that were killed have left of stores of this name."""
-    for path in target.parent.glob(f".{target.name}.*.part"):
-        number = path.name.split(".")[-2]
-        if sys.platform == "win32" or not number.isdigit():
-            continue
-        try:
-            os.kill(int(number), 0)
-        except (ProcessLookupError, OverflowError):
-            shutil.rmtree(path, ignore_errors=True)
-        except PermissionError:
-            pass
-
-
-def _aside(target: Path) -> Path:
-    """Where a store is for the moment at which another one gets its name."""
-    return target.with_name(f".{target.name}.old")
-
-
-def _discard(aside: Path, temporary: Path) -> None:
-    """Delete a store that was set aside, under another name: half of it must not be put back."""
-    shutil.rmtree(temporary, ignore_errors=True)
-    if aside.exists():
-        os.replace(aside, temporary)
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _put_back(target: Path) -> None:
-    """Give a store its name back if its replacement was interrupted at that moment."""
-    aside = _aside(target)
-    if aside.exists() and not target.exists():
-        os.replace(aside, target)
-
-
-def check_new_store(path: str | os.PathLike[str], overwrite: bool) -> Path:
-    """Check that a Zarr store may be created here, or replaced."""
-    target = Path(check_path(path))
-    if target.suffix != ".zarr":
-        raise InputError(f"{target}: allowed are names ending in .zarr")
-    if target.is_symlink():
-        target = target.resolve()
-    _put_back(target)
-    if target.exists():
-        if not overwrite:
-            raise InputError(f"{target}: exists already (replace it with --overwrite)")
-        if not is_store(target):
-            raise InputError(f"{target}: is not a Zarr store, and is not replaced")
-    return target
-
-
-def _create(
-    group: Any, level: int, like: StoredImage, shape: Sequence[int], dtype: np.dtype
-) -> Any:
-    """An empty level of this shape, in chunks like those of the source."""
-    chunks = [_CHUNK if axis in "yx" else 1 for axis in like.axes]
-    own = getattr(like.array, "chunks", None)
-    if own and like.version and math.prod(own) <= 1 << 24:
-        chunks = [int(c) for c in own]
-    old = group.metadata.zarr_format == 2
-    return group.create_array(
-        str(level),
-        shape=shape,
-        chunks=[min(c, n) for c, n in zip(chunks, shape, strict=True)],
-        dtype=dtype,
-        dimension_names=None if old else list(like.axes),
-        chunk_key_encoding={"name": "v2", "separator": "/"} if old else None,
-    )
-
-
-def _halve(fine: Any, coarse: Any, labels: bool) -> None:
-    """Write means over 2 x 2 pixels of the last two axes, or the first of them as their label."""
-    steps = [max(_BLOCK // chunk, 1) * chunk for chunk in coarse.chunks[-2:]]
-    lead = [range(n) for n in coarse.shape[:-2]]
-    starts = [range(0, n, step) for n, step in zip(coarse.shape[-2:], steps, strict=True)]
-    for *first, y, x in product(*lead, *starts):
-        place = slice(y, y + steps[0]), slice(x, x + steps[1])
-        twice = (slice(2 * each.start, 2 * each.stop) for each in place)
-        part = np.asarray(fine[(*first, *twice)])
-        if labels:
-            coarse[(*first, *place)] = part[::2, ::2]
-            continue
-        wide = np.pad(part, [(0, n % 2) for n in part.shape], "edge").astype(np.float64)
-        means = wide.reshape(wide.shape[0] // 2, 2, wide.shape[1] // 2, 2).mean((1, 3))
-        values = np.rint(means) if part.dtype.kind == "u" else means
-        coarse[(*first, *place)] = values.astype(part.dtype)
-
-
-def _multiscales(like: StoredImage, levels: int, old: bool, labels: bool) -> dict[str, Any]:
-    """The metadata of OME-Zarr. A mean over two pixels lies half a pixel further."""
-    kind, move = ("nearest", 0.0) if labels else ("mean", 0.5)
-    axes = [
-        {"name": axis, "type": _TYPES[axis], **({"unit": unit} if unit else {})}
-        for axis, unit in zip(like.axes, like.units, strict=True)
-    ]
-    datasets = []
-    for level in range(levels):
-        factors = [2.0**level if axis in "yx" else 1.0 for axis in like.axes]
-        scale = [s * f for s, f in zip(like.scale, factors, strict=True)]
-        moved = zip(like.translation, factors, like.scale, strict=True)
-        shift = [t + (f - 1) * move * s for t, f, s in moved]
-        moves = [{"type": "scale", "scale": scale}, {"type": "translation", "translation": shift}]
-        datasets.append({"path": str(level), "coordinateTransformations": moves})
-    image: dict[str, Any] = {"name": like.name, "axes": axes, "datasets": datasets, "type": kind}
-    if old:
-        return {"multiscales": [{"version": "0.4", **image}], **like.extra}
-    return {"ome": {"version": "0.5", "multiscales": [image], **like.extra}}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from steepest.core.errors import InputError
+from steepest.core.lazy import import_extra
 from steepest.core.limits import MAX_PIXELS
 
 from .files import decoding
 from .image import Image, from_float, in_kind
 from .metadata import Metadata
 from .paths import check_path
-from .pictures import picture_opener
+from .pictures import picture_kind
 
 _MATROSKA = b"\x1a\x45\xdf\xa3"  # .mkv, .webm
 _FILES_ONLY = ["-protocol_whitelist", "file"]  # a video must not open other addresses
@@ -32,7 +31,7 @@ def is_video(path: str | os.PathLike[str]) -> bool:
             head = file.read(12)
     except OSError:
         return False
-    if picture_opener(head):  # AVIF and HEIC begin as videos do
+    if picture_kind(head):  # AVIF and HEIC begin as videos do
         return False
     riff = head[:4] == b"RIFF" and head[8:] == b"AVI "
     return head[4:8] == b"ftyp" or head[:4] == _MATROSKA or riff
@@ -93,35 +92,24 @@ def encode_video(image: Image) -> bytes:
     odd = [(0, n % 2) for n in frames.shape[1:3]]
     frames = np.pad(frames, ((0, 0), *odd, *((0, 0),) * (frames.ndim - 3)), mode="edge")
     size, fps = frames.shape[2:0:-1], float(image.metadata.extra.get("fps") or _FPS)
-    with TemporaryDirectory() as folder, _encoding(image.name):
+    with TemporaryDirectory() as folder:
         path = Path(folder) / "video.mp4"
         writer = ffmpeg.write_frames(
             str(path), size, "rgb24" if frames.ndim == 4 else "gray", fps=fps, quality=8,
             macro_block_size=2,
         )  # fmt: skip
-        writer.send(None)
         try:
+            writer.send(None)
             for frame in frames:
                 writer.send(np.ascontiguousarray(frame))
+        except OSError as error:
+            text = f"{image.name}: cannot be written as a video ({error!s:.160})"
+            raise InputError(text) from error
         finally:
             writer.close()
         return path.read_bytes()
 
 
-@contextmanager
-def _encoding(name: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"{name}: cannot be written as a video ({error!s:.160})") from error
-
-
 def _ffmpeg(name: str) -> Any:
-    try:
-        import imageio_ffmpeg
-    except ModuleNotFoundError:
-        raise InputError(
-            f"{name}: videos need imageio-ffmpeg, which is not installed: "
-            "pip install imageio imageio-ffmpeg (or 'steepest[video]')"
-        ) from None
-    return imageio_ffmpeg
+    how = "imageio imageio-ffmpeg (or 'steepest[video]')"
+    return import_extra("imageio_ffmpeg", f"{name}: videos need", how, "imageio-ffmpeg")

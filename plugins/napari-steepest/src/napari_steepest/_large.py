@@ -12,7 +12,7 @@ import numpy as np
 from steepest import InputError, Tiles
 from steepest.core.progress import Progress
 from steepest.core.views import Part
-from steepest.io.stores import StoredImage, create_store
+from steepest.io import StoredImage, create_store
 
 from ._source import Source, grey
 

@@ -15,7 +15,7 @@ from .. import choices
 from ..extras import need_coder
 from ..runner import Batch, Item
 from ..sources import find_sources
-from ..types import Count, Density, FileName, FromZero, Positive, one_of
+from ..types import Count, Density, FileName, Positive, Seed, one_of
 
 _DENSITY = 0.05
 
@@ -31,10 +31,9 @@ def compress(
     levels: Count | None = None,
     mask: Annotated[str, one_of(METHODS)] = METHODS[0],
     no_tonal: bool = False,
-    seed: FromZero = 0,
-    overwrite: bool = False,
+    seed: Seed = 0,
     reading: choices.FileReading = choices.FileReading(),
-    reporting: choices.Reporting = choices.Reporting(),
+    writing: choices.Replacing = choices.Replacing(),
 ) -> Batch:
     """Compress an image by storing a few of its pixels (sparse inpainting).
 
@@ -63,10 +62,6 @@ def compress(
         how to choose the pixels
     no_tonal
         store the original pixel values instead of optimised ones
-    seed
-        random seed
-    overwrite
-        replace an existing file
 
     Examples
     --------
@@ -103,8 +98,7 @@ def compress(
         own = {"density": packed.density, "known": header.count, "levels": header.levels}
         item.report("pixels", text, **own)
         item.report("quality", f"PSNR {packed.psnr:.2f} dB", psnr=packed.psnr)
-        item.report("time", f"{item.seconds:.2f} s", seconds=item.seconds)
         if content.alpha is not None:
             item.report("note", "transparency is not kept")
 
-    return Batch([source], work, lambda source: {"compressed": target}, overwrite)
+    return Batch([source], work, lambda source: {"compressed": target}, writing.overwrite)

@@ -60,14 +60,14 @@ def deblur(
 
 
 def _gaussian(width: float, ndim: int) -> np.ndarray:
+    from scipy.ndimage import gaussian_filter
+
     reach = int(_WIDTH * width + 0.5)
     if (2 * reach + 1) ** ndim > choices.MAX_PIXELS:
         raise InputError(f"--blur {width:g}: too wide")
-    line = np.exp(-((np.arange(-reach, reach + 1) / width) ** 2) / 2)
-    point = np.ones(())
-    for _ in range(ndim):
-        point = np.multiply.outer(point, line / line.sum())
-    return point
+    point = np.zeros((2 * reach + 1,) * ndim)
+    point[(reach,) * ndim] = 1
+    return np.asarray(gaussian_filter(point, width, truncate=_WIDTH))
 
 
 def _point_spread(name: str, ndim: int, reading: choices.FileReading) -> np.ndarray:

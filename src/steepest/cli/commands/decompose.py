@@ -18,7 +18,7 @@ from .. import choices
 from ..certificates import bounds
 from ..decompositions import Decompositions, Stack, bands_in_words
 from ..extras import draw_figure, need_figures
-from ..grey import values_of
+from ..grey import RangeChoice, values_of
 from ..runner import Batch, Item
 from ..sources import Source
 from ..tiles import at_the_end
@@ -31,7 +31,7 @@ _OWN_FILES = re.compile(r"band_\d{2,}\.(tif|npy)|residual\.(tif|npy)")
 def decompose(
     *images: Images,
     no_figures: bool = False,
-    grey: choices.RangeChoice = choices.RangeChoice(),
+    grey: RangeChoice = RangeChoice(),
     bands: choices.Bands = choices.Bands(),
     method: choices.MethodChoice = choices.MethodChoice(),
     energy: choices.EnergyChoice = choices.EnergyChoice(),

@@ -27,8 +27,7 @@ def decompress(
     /,
     *,
     max_pixels: Count = MAX_PIXELS,
-    overwrite: bool = False,
-    reporting: choices.Reporting = choices.Reporting(),
+    writing: choices.Replacing = choices.Replacing(),
 ) -> Batch:
     """Restore the image from a file written by compress.
 
@@ -43,8 +42,6 @@ def decompress(
         image file (default: NAME.png, or NAME.tif)
     max_pixels
         largest file to read, in pixels times channels
-    overwrite
-        replace an existing file
 
     Examples
     --------
@@ -72,7 +69,7 @@ def decompress(
         plain = header.dtype in ("uint8", "uint16") and header.channels in (1, 3)
         ending = ".png" if plain and len(header.space) == 2 else ".tif"
         target = Path(output or base_name(file) + ending)
-        check_targets([target], overwrite)
+        check_targets([target], writing.overwrite)
         blank = np.broadcast_to(np.zeros((), header.dtype), header.shape)
         check_target(target, _image(blank, header, file))
         with item.progress():
@@ -81,9 +78,8 @@ def decompress(
         item.describe(image)
         share = f"{header.count} known, {100 * header.density:.2f} %"
         item.report("pixels", share, bytes=len(data), density=header.density)
-        item.report("time", f"{item.seconds:.2f} s", seconds=item.seconds)
 
-    return Batch([Source(file)], work, overwrite=overwrite)
+    return Batch([Source(file)], work, overwrite=writing.overwrite)
 
 
 def _image(array: np.ndarray, header: Any, name: str) -> Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -11,9 +12,10 @@ from steepest.core.errors import InputError
 
 from .. import choices
 from ..certificates import bounds, without_pixels
-from ..grey import values_of
-from ..models import MODEL, Model, ModelDenoising
+from ..grey import NoiseChoice, RangeChoice, values_of
+from ..models import MODEL, Model, denoising_by
 from ..runner import Batch, Item
+from ..sources import Source
 from ..types import FileName, Images, Positive, number, word
 
 _FEW_VALUES = 32  # rounding to so few is told
@@ -32,8 +34,8 @@ def denoise(
     sigma: Positive | None = None,
     model: Annotated[FileName | None, MODEL] = None,
     std: Annotated[FileName | None, MODEL] = None,
-    grey: choices.RangeChoice = choices.RangeChoice(),
-    noise: choices.NoiseChoice = choices.NoiseChoice(),
+    grey: RangeChoice = RangeChoice(),
+    noise: NoiseChoice = NoiseChoice(),
     energy: choices.HuberChoice = choices.HuberChoice(),
     solver: choices.SolverChoice = choices.SolverChoice(),
     tiles: choices.TilesChoice = choices.TilesChoice(),
@@ -102,11 +104,14 @@ def denoise(
     own = None if model is not None else sigma
     large = tiles.wanted(images, reading, grey, noise, sigma=own, std=std, **writing.of_pixels)
     sources = reading.sources(images, writing.output, std, large=large)
+
+    def files(source: Source) -> dict[str, Path]:
+        more = source.more_files(std=(std, "_std.tif", "image"))
+        return {"image": writing.file(source, "denoised"), **more}
+
     if model is not None:
-        work_by_model = ModelDenoising(
-            Model.load(model), sigma, std, values, solver, tiles, reading, writing
-        )
-        return Batch(sources, work_by_model.work, work_by_model.files, writing.overwrite)
+        by_model = denoising_by(Model.load(model), sigma, values, solver, tiles, reading)
+        return Batch(sources, by_model, files, writing.overwrite)
     if large and weight == 0:
         raise InputError("--strength 0: by tiles, allowed are auto and positive numbers")
 
@@ -133,7 +138,7 @@ def denoise(
             item.report("rounded to", words)
         item.certify(results, bounds)
 
-    return Batch(sources, work, writing.one_image("denoised"), writing.overwrite)
+    return Batch(sources, work, files, writing.overwrite)
 
 
 def _report(item: Item, results: list[Any], dtype: np.dtype) -> None:

@@ -15,7 +15,7 @@ from steepest.core.errors import InputError
 from .. import choices
 from ..certificates import bounds
 from ..decompositions import Decompositions, bands_in_words
-from ..grey import Values, values_of
+from ..grey import RangeChoice, Values, values_of
 from ..runner import Batch, Item
 from ..tiles import at_the_end
 from ..types import Images, Number, Numbers, Pair, Positive
@@ -38,7 +38,7 @@ def filter(
     band_stop: Annotated[Pair | None, _FILTER] = None,
     gains: Annotated[Numbers | None, _FILTER, Parameter(metavar="G1,G2,..")] = None,
     residual_gain: Number | None = None,
-    grey: choices.RangeChoice = choices.RangeChoice(),
+    grey: RangeChoice = RangeChoice(),
     bands: choices.Bands = choices.Bands(),
     energy: choices.EnergyChoice = choices.EnergyChoice(),
     solver: choices.SolverChoice = choices.SolverChoice(),

@@ -16,7 +16,7 @@ from steepest.flows.time_grid import DEFAULT_MAX_STEPS, MOST_STEPS
 from .. import choices
 from ..certificates import bounds, without_pixels
 from ..extras import need_figures
-from ..grey import values_of
+from ..grey import RangeChoice, values_of
 from ..runner import Batch, Item
 from ..sources import Source
 from ..types import Count, Images, Positive, Times
@@ -29,7 +29,7 @@ def flow(
     max_steps: Count | None = None,
     steps: Count | None = None,
     strip: bool = False,
-    grey: choices.RangeChoice = choices.RangeChoice(),
+    grey: RangeChoice = RangeChoice(),
     method: choices.MethodChoice = choices.MethodChoice(),
     energy: choices.HuberChoice = choices.HuberChoice(),
     solver: choices.SolverChoice = choices.SolverChoice(),

@@ -18,7 +18,7 @@ from steepest.io.upright import turned
 
 from .. import choices
 from ..certificates import residual
-from ..grey import values_of
+from ..grey import RangeChoice, values_of
 from ..runner import Batch, Item
 from ..types import Count, FileName, Images, one_of
 
@@ -109,7 +109,7 @@ def inpaint(
         item.report("method", method, method=method)
         item.certify(results, residual, "residual", "pass" if large else "iteration")
 
-    values = values_of(choices.RangeChoice(), floats=writing.float)
+    values = values_of(RangeChoice(), floats=writing.float)
     sources = reading.sources(images, writing.output, large=large)
     return Batch(sources, work, writing.one_image("inpainted"), writing.overwrite)
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 import steepest
 from steepest.core.errors import InputError
-from steepest.core.numbers import counted
 from steepest.io.video import encode_video, is_video
 
 from .. import choices
-from ..frames import names_of, read_frames
+from ..frames import names_of, read_frames, report_folds, series_like
 from ..runner import Batch, Item
 from ..sources import Source
 from ..types import Count, Images, Number, Positive
@@ -65,13 +62,10 @@ def magnify(
                 np.stack(frames), factor, modes=modes, max_shift=max_shift, on_step=on_step,
                 channel_axis=image.channel_axis, **solver.keywords(image),
             )  # fmt: skip
-        axes = "TYX" + "C" * (image.channel_axis is not None)
-        moved = replace(image, axes=axes, stored_axes=axes, array=result.frames)
+        moved = series_like(image, result.frames)
         item.write(target, encode_video(moved) if target.suffix == ".mp4" else moved)
         largest = float(np.hypot(*result.displacement.swapaxes(0, 1)).max())
         item.report("motion", f"up to {largest:.3g} px before", largest=largest)
-        item.report("folds", counted(sum(result.folds), "triangle"), folds=list(result.folds))
-        item.status = result.status
-        item.report("status", str(result.status), status=str(result.status))
+        report_folds(item, result.folds, result.status)
 
     return Batch([source], work, lambda _: {"frames": target}, writing.overwrite)

@@ -15,17 +15,17 @@ from steepest.inpainting.masks import METHODS
 from steepest.io import Image, Metadata, from_float
 
 from .. import choices
-from ..certificates import Accuracy, duration
+from ..certificates import Accuracy
 from ..runner import Batch, Item
 from ..sources import Source
-from ..types import Density, FileName, FromZero, Images, one_of
+from ..types import Density, FileName, Images, Seed, one_of
 
 
 def mask(
     *images: Images,
     density: Density = 0.05,
     method: Annotated[str, one_of(METHODS)] = METHODS[0],
-    seed: FromZero = 0,
+    seed: Seed = 0,
     tonal: bool = False,
     reconstruction: FileName | None = None,
     tiles: choices.TilesChoice = choices.TilesChoice(),
@@ -43,8 +43,6 @@ def mask(
         share of pixels to keep
     method
         how the pixels are chosen
-    seed
-        random seed
     tonal
         reconstruct from optimised values at the mask, not from those of the image
     reconstruction
@@ -70,12 +68,10 @@ def mask(
     large = tiles.wanted(images, reading, method=other, **whole)
 
     def files(source: Source) -> dict[str, Path]:
-        ending = source.suffix if source.suffix.lower() in (".tif", ".tiff", ".npy") else ".png"
+        ending = source.lossless(".png")
         found = {"mask": source.file(writing.output, "mask", ending, "mask")}
-        if reconstruction is not None:
-            ending = choices.ImageWriting().suffix(source.name)
-            found["reconstruction"] = source.file_at(reconstruction, ending)
-        return found
+        ending = choices.ImageWriting().suffix(source.name)
+        return found | source.more_files(reconstruction=(reconstruction, ending, "image"))
 
     def by_tiles(page: Any, keywords: dict[str, Any]) -> Any:
         plan, out = keywords.pop("tiles"), keywords.pop("out")
@@ -119,7 +115,6 @@ def mask(
         if tonal and math.isfinite(before):
             text += f" ({errors['psnr'] - before:+.2f} dB by tonal optimisation)"
         item.report("inpainting", text, **errors)
-        item.report("time", duration(item.seconds), seconds=item.seconds)
 
     sources = reading.sources(images, writing.output, reconstruction, large=large)
     return Batch(sources, work, files, writing.overwrite)

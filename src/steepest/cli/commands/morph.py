@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import steepest
 from steepest.core.errors import InputError
 from steepest.core.numbers import counted
-from steepest.io import Image
 
 from .. import choices
-from ..frames import names_of
+from ..frames import names_of, read_frames, report_folds, series_like
 from ..runner import Batch, Item
 from ..sources import Source
 from ..types import Count, Images, Positive
@@ -45,38 +42,19 @@ def morph(
     steepest morph a.tif b.tif --stiffness 0.005       larger motion
     """
     names = names_of(images)
-    if len(names) != 2:
-        raise InputError(f"{counted(len(names), 'image')}; needed are two")
     source = Source(names[0])
+    target = source.file(writing.output, "morph", ".tif")
 
     def work(item: Item) -> None:
-        first = item.read(reading, prepare=_plane, kept=False)
-        second = _plane(reading.read(names[1]))
+        image, pair = read_frames(item, reading, names, colour=True)
+        if len(pair) != 2:
+            raise InputError(f"{counted(len(pair), 'image')}; needed are two")
         with item.progress() as on_step:
             result = steepest.motion.morph(
-                first.array, second.array, frames, stiffness=stiffness,
-                channel_axis=-1 if first.axes == "YXC" else None, on_step=on_step,
-                **solver.keywords(first),
+                *pair, frames, stiffness=stiffness, channel_axis=image.channel_axis,
+                on_step=on_step, **solver.keywords(image),
             )  # fmt: skip
-        axes = "T" + first.axes
-        item.write(
-            item.files["frames"], replace(first, axes=axes, stored_axes=axes, array=result.frames)
-        )
-        item.report("folds", counted(result.folds, "triangle"), folds=result.folds)
-        item.status = result.status
-        item.report("status", str(result.status), status=str(result.status))
+        item.write(target, series_like(image, result.frames))
+        report_folds(item, result.folds, result.status)
 
-    return Batch(
-        [source], work, lambda _: {"frames": source.file(writing.output, "morph", ".tif")},
-        writing.overwrite,
-    )  # fmt: skip
-
-
-def _plane(image: Image) -> Image:
-    """A 2-D image in grey or colour.
-
-    Raises `InputError` for others.
-    """
-    if image.axes not in ("YX", "YXC"):
-        raise InputError(f"{image.name}: has axes {image.axes}; needed is one image")
-    return replace(image.without_copies(), alpha=None)
+    return Batch([source], work, lambda _: {"frames": target}, writing.overwrite)

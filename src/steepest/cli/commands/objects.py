@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
-from cyclopts import Parameter
 
 import steepest
 from steepest.core.errors import InputError
 from steepest.io import Image
 
 from .. import choices
-from ..extras import need_figures
-from ..grey import values_of
+from ..grey import RangeChoice, values_of
 from ..runner import Batch, Item
 from ..sizes import Lengths, PixelSize, lengths_of
 from ..sources import Source
-from ..types import Count, FileName, Images, Positive
+from ..types import Count, Images, MoreFiles, Positive
 
-_MORE = Parameter(group="More results (files, or folders for several images)")
-_Path = Annotated[FileName | None, _MORE]
 _MOST = 65535  # labels in files of 16 bits
 
 
@@ -31,10 +27,10 @@ def objects(
     min_score: Positive = 5.0,
     polarity: Literal["both", "bright", "dark"] = "both",
     min_area: Count = 20,
-    overlay: _Path = None,
-    labels: _Path = None,
+    overlay: MoreFiles = None,
+    labels: MoreFiles = None,
     pixel_size: PixelSize = None,
-    grey: choices.RangeChoice = choices.RangeChoice(),
+    grey: RangeChoice = RangeChoice(),
     spacing: choices.Spacing = choices.Spacing(),
     reading: choices.Reading = choices.Reading(),
     writing: choices.Writing = choices.Writing(),
@@ -93,17 +89,13 @@ def objects(
     many cells touch without a neck between them, networks trained on such cells find more.
     """
     values = values_of(grey)
-    if overlay is not None:
-        need_figures()
 
     def files(source: Source) -> dict[str, Path]:
-        ending = source.suffix if source.suffix.lower() in (".tif", ".tiff", ".npy") else ".png"
-        found = {"table": source.file_at(writing.output or ".", "_objects.csv", "table")}
-        if overlay is not None:
-            found["overlay"] = source.file_at(overlay, "_objects.png", "figure")
-        if labels is not None:
-            found["labels"] = source.file_at(labels, f"_labels{ending}", "mask")
-        return found
+        return source.more_files(
+            table=(writing.output or ".", "_objects.csv", "table"),
+            overlay=(overlay, "_objects.png", "figure"),
+            labels=(labels, f"_labels{source.lossless('.png')}", "mask"),
+        )
 
     def like(image: Image) -> dict[str, Image]:
         return {"labels": image.of_numbers()}
@@ -168,4 +160,3 @@ def _report(item: Item, pages: Sequence[Any], unit: str) -> None:
         text += f" to {high:.3g} {unit}, median {middle:.3g}" if table.size > 1 else f" {unit}"
     counts = [len(page) for page in pages]
     item.report("objects", text, objects=counts if len(pages) > 1 else counts[0])
-    item.report("effort", f"{item.seconds:.2f} s", seconds=item.seconds)

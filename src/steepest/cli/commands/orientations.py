@@ -23,7 +23,6 @@ from steepest.io.orientations import MAX_POINTS
 
 from .. import choices
 from ..certificates import manifold_bounds
-from ..extras import need_figures
 from ..runner import Batch, Item
 from ..sources import Source, find_sources
 from ..types import Count, FileName, Positive
@@ -95,8 +94,6 @@ def orientations(
     within grains, which is printed. A grain with a radius of r points that differs from its
     surroundings by c degrees vanishes at a strength of about c r / 2.
     """
-    if picture or misorientation:
-        need_figures()
     for name in maps:
         if Path(name).is_dir():
             raise InputError(f"{name}: is a folder; give files, or a quoted glob ('{name}/*.ctf')")
@@ -107,11 +104,10 @@ def orientations(
         known = source.suffix.lower() in (".ctf", ".ang")  # unlike samples, files named otherwise
         ending = source.suffix if known else ".ctf"
         found = {"map": source.file(writing.output, "denoised", ending, "orientation map")}
-        if picture:
-            found["picture"] = source.file_at(picture, "_ipf.png", "figure")
-        if misorientation:
-            found["angles"] = source.file_at(misorientation, "_misorientation.png", "figure")
-        return found
+        return found | source.more_files(
+            picture=(picture, "_ipf.png", "figure"),
+            angles=(misorientation, "_misorientation.png", "figure"),
+        )
 
     def work(item: Item) -> None:
         before = read_orientations(item.source.name, max_pixels=max_pixels)

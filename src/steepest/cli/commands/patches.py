@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,11 +12,11 @@ from steepest.core.errors import InputError
 from steepest.io import Image, check_kind
 
 from .. import choices
-from ..grey import values_of
+from ..grey import RangeChoice, values_of
 from ..models import SAMPLES, Model, ModelFile
 from ..parser import Family
 from ..runner import Batch, Item
-from ..types import Count, FileName, FromZero, Images, Positive
+from ..types import Count, FileName, Images, Positive, Seed
 
 _TEXT = """\
 Learn from one good image what others should look like.
@@ -44,12 +43,11 @@ def fit(
     rank: Count = 12,
     num_patches: Count = 30_000,
     keep_mean: bool = False,
-    seed: FromZero = 0,
-    overwrite: bool = False,
-    grey: choices.RangeChoice = choices.RangeChoice(),
+    seed: Seed = 0,
+    grey: RangeChoice = RangeChoice(),
     threads: choices.Threads = choices.Threads(),
     reading: choices.Reading = choices.Reading(),
-    reporting: choices.Reporting = choices.Reporting(),
+    writing: choices.Replacing = choices.Replacing(),
 ) -> Batch:
     """Learn a model of patches from good images.
 
@@ -72,10 +70,6 @@ def fit(
     keep_mean
         learn grey values, too, such as those of the phases of a material; otherwise brightness
         does not matter
-    seed
-        random seed
-    overwrite
-        replace an existing file
 
     Examples
     --------
@@ -111,14 +105,14 @@ def fit(
         steps = len(model.history)
         item.report("effort", f"{steps} steps, {item.seconds:.2f} s", seconds=item.seconds)
 
-    return Batch([sources[0]], work, lambda _: {"model": target}, overwrite)
+    return Batch([sources[0]], work, lambda _: {"model": target}, writing.overwrite)
 
 
 def likelihood_map(
     *images: Images,
     model: ModelFile,
     sigma: Positive | None = None,
-    grey: choices.RangeChoice = choices.RangeChoice(),
+    grey: RangeChoice = RangeChoice(),
     threads: choices.Threads = choices.Threads(),
     reading: choices.Reading = choices.Reading(),
     writing: choices.Writing = choices.Writing(),
@@ -143,6 +137,9 @@ def likelihood_map(
     """
     own, values = Model.load(model), values_of(grey)
 
+    def like(image: Image) -> dict[str, Image]:
+        return {"map": image.of_numbers(dtype=np.float32)}
+
     def work(item: Item) -> None:
         from steepest import patches
 
@@ -151,7 +148,7 @@ def likelihood_map(
             part = item.grey.compute(page)
             return patches.log_likelihood(part, own.model, noise=sigma or 0.0, **keywords)
 
-        image = item.read(reading, values, prepare=own.suited, like=_blank)
+        image = item.read(reading, values, prepare=own.suited, like=like)
         own.report(item)
         maps = item.solve(image, compute, threads)
         item.write(item.files["map"], image.of_numbers([each.astype(np.float32) for each in maps]))
@@ -165,18 +162,13 @@ def likelihood_map(
     )  # fmt: skip
 
 
-def _blank(image: Image) -> dict[str, Image]:
-    grey = image.of_numbers()
-    return {"map": replace(grey, array=grey.array.astype(np.float32))}
-
-
 def calibrate(
     *images: Images,
     model: ModelFile,
     sigma: Positive,
     level: Positive = 0.9,
-    seed: FromZero = 0,
-    grey: choices.RangeChoice = choices.RangeChoice(),
+    seed: Seed = 0,
+    grey: RangeChoice = RangeChoice(),
     threads: choices.Threads = choices.Threads(),
     reading: choices.Reading = choices.Reading(),
     reporting: choices.Reporting = choices.Reporting(),
@@ -216,17 +208,17 @@ def calibrate(
         first = item.read(reading, values, prepare=own.suited, kept=False)
         every = [first, *(own.suited(reading.read(each.name)) for each in sources[1:])]
         pages = [item.grey.compute(page) for image in every for page in image.parts]
-        found = patches.calibrate(
-            pages, own.model, sigma, level, num_samples=SAMPLES, channel_axis=first.channel_axis,
-            rng=seed, **threads.keywords(first),
-        )  # fmt: skip
+        with item.progress():
+            found = patches.calibrate(
+                pages, own.model, sigma, level, num_samples=SAMPLES, rng=seed,
+                channel_axis=first.channel_axis, **threads.keywords(first),
+            )  # fmt: skip
         own.report(item)
         parts, factor = found.num_parts, found.factor
         what = "images" if parts == len(pages) else f"parts of {len(pages)} images"
         item.report("held out", f"{parts} {what}", parts=parts, images=len(pages))
         text = f"{factor:.3g} standard deviations hold {level:.0%} of the true values"
         item.report("factor", text, factor=factor, level=level, sigma=sigma)
-        item.report("effort", f"{item.seconds:.2f} s", seconds=item.seconds)
 
     return Batch([sources[0]], work)
 

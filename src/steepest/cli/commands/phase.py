@@ -17,9 +17,8 @@ from steepest.io import Image
 
 from .. import choices
 from ..certificates import manifold_bounds
-from ..extras import need_figures
 from ..runner import Batch, Item
-from ..sources import SAMPLE, Source
+from ..sources import Source
 from ..types import FileName, Images, Positive
 
 
@@ -80,8 +79,6 @@ def phase(
     2 times the standard deviation of the noise. A residue is a point around which the phases do not
     add up to zero; residues come from noise, and make unwrapping fail.
     """
-    if picture:
-        need_figures()
     norm: Any = "anisotropic" if anisotropic else "isotropic"
     energy: Any = steepest.TotalVariation(norm=norm, huber=huber or 0.0)
     if second_order:
@@ -91,14 +88,8 @@ def phase(
     turn = period or 2 * math.pi
 
     def files(source: Source) -> dict[str, Path]:
-        name = source.name.lower()
-        plain = name.startswith(SAMPLE) or name.endswith((".jpg", ".bmp"))  # hold no phases
-        found = {
-            "image": source.file(writing.output, "denoised", ".tif" if plain else source.suffix)
-        }
-        if picture:
-            found["picture"] = source.file_at(picture, "_phases.png", "figure")
-        return found
+        found = {"image": source.file(writing.output, "denoised", source.lossless(".tif"))}
+        return found | source.more_files(picture=(picture, "_phases.png", "figure"))
 
     def work(item: Item) -> None:
         image = item.read(reading, prepare=Image.without_copies)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-from cyclopts import Parameter
 
 import steepest
 from steepest.core.errors import InputError
@@ -15,22 +13,20 @@ from steepest.io import Image
 
 from .. import choices
 from ..decompositions import Decompositions, Stack
-from ..extras import need_figures
-from ..grey import values_of
+from ..grey import RangeChoice, values_of
 from ..runner import Batch, Item
 from ..sizes import Lengths, PixelSize, lengths_of
 from ..sources import Source
-from ..types import FileName, Images
+from ..types import Images, MoreFiles
 
 _WIDE = 0.25  # of the shorter side: what is larger is background, not a structure
-_PICTURE = Parameter(group="More results (files, or folders for several images)")
 
 
 def scale_map(
     *images: Images,
-    picture: Annotated[FileName | None, _PICTURE] = None,
+    picture: MoreFiles = None,
     pixel_size: PixelSize = None,
-    grey: choices.RangeChoice = choices.RangeChoice(),
+    grey: RangeChoice = RangeChoice(),
     times: choices.FlowTimes = choices.FlowTimes(),
     energy: choices.VariationChoice = choices.VariationChoice(),
     solver: choices.SolverChoice = choices.SolverChoice(),
@@ -64,15 +60,10 @@ def scale_map(
     steepest scale-map grains.png --pixel-size 4nm   another unit than micrometres
     """
     values = values_of(grey)
-    if picture is not None:
-        need_figures()
-
-    def blank(image: Image) -> Image:
-        grey = image.of_numbers()
-        return replace(grey, array=grey.array.astype(np.float32))
 
     def like(image: Image) -> dict[str, Image]:
-        return {} if image.axes == "X" and writing.output is None else {"scale": blank(image)}
+        blank = image.of_numbers(dtype=np.float32)
+        return {} if image.axes == "X" and writing.output is None else {"scale": blank}
 
     def work(item: Item) -> None:
         image = item.read(reading, values, prepare=Image.without_copies, like=like)
@@ -93,9 +84,7 @@ def scale_map(
 
     def files(source: Source) -> dict[str, Path]:
         found = {"scale": source.file(writing.output, "scale", ".tif")}
-        if picture is not None:
-            found["picture"] = source.file_at(picture, "_scale.png", "figure")
-        return found
+        return found | source.more_files(picture=(picture, "_scale.png", "figure"))
 
     return Batch(reading.sources(images, writing.output), work, files, writing.overwrite)
 

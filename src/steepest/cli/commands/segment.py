@@ -17,19 +17,15 @@ from steepest.io import Image
 
 from .. import choices
 from ..certificates import label_bounds
-from ..extras import need_figures
-from ..grey import values_of
+from ..grey import RangeChoice, values_of
 from ..runner import Batch, Item
 from ..sizes import Lengths, PixelSize, lengths_of
 from ..sources import Source
-from ..types import Count, FileName, FromZero, Images, Numbers, Positive
+from ..types import MORE, Count, FromZero, Images, MoreFiles, Numbers, Positive
 
 _STRENGTH = 0.1  # default, relative to the range of the image
-_MORE = Parameter(group="More results (files, or folders for several images)")
-_Path = Annotated[FileName | None, _MORE]
 _SIZES = ("", "length", "area", "volume")
 _POWERS = ("", "", "\u00b2", "\u00b3")
-_KINDS = {"labels": "mask", "overlay": "figure", "doubt": "mask", "areas": "table"}
 
 
 def segment(
@@ -39,12 +35,12 @@ def segment(
     thresholds: Annotated[Numbers | None, Parameter(metavar="T1,T2,..")] = None,
     mu: Annotated[Positive | None, Parameter(metavar="MU")] = None,
     connectivity: Literal[1, 2] = 1,
-    objects: Annotated[bool, _MORE] = False,
-    overlay: _Path = None,
-    doubt: _Path = None,
-    areas: _Path = None,
-    background: Annotated[FromZero, _MORE] = 0,
-    grey: choices.RangeChoice = choices.RangeChoice(),
+    objects: Annotated[bool, MORE] = False,
+    overlay: MoreFiles = None,
+    doubt: MoreFiles = None,
+    areas: MoreFiles = None,
+    background: Annotated[FromZero, MORE] = 0,
+    grey: RangeChoice = RangeChoice(),
     pixel_size: PixelSize = None,
     spacing: choices.Spacing = choices.Spacing(),
     threads: choices.Threads = choices.Threads(),
@@ -118,8 +114,6 @@ def segment(
     last = len(thresholds or ()) or (classes or 2) - 1
     if background > last:
         raise InputError(f"--background {background}: the classes are 0 to {last}")
-    if overlay is not None:
-        need_figures()
     values = values_of(grey)
     large = tiles.wanted(
         images, reading, grey, objects=objects, overlay=overlay, areas=areas,
@@ -131,14 +125,14 @@ def segment(
         raise InputError("--connectivity 2: not available for images computed by tiles")
 
     def files(source: Source) -> dict[str, Path]:
-        ending = source.suffix if source.suffix.lower() in (".tif", ".tiff", ".npy") else ".png"
+        ending = source.lossless(".png")
         found = {"labels": source.file(writing.output, "labels", ending, "mask")}
-        more = {"overlay": (overlay, ".png"), "doubt": (doubt, ending), "areas": (areas, ".csv")}
-        for name, (output, suffix) in more.items():
-            if output is not None:
-                tag = "" if source.several else f"_{name}"
-                found[name] = source.file_at(output, tag + suffix, _KINDS[name])
-        return found
+        several = source.several
+        return found | source.more_files(
+            overlay=(overlay, ".png" if several else "_overlay.png", "figure"),
+            doubt=(doubt, ending if several else f"_doubt{ending}", "mask"),
+            areas=(areas, ".csv" if several else "_areas.csv", "table"),
+        )
 
     def like(image: Image) -> dict[str, Image]:
         return dict.fromkeys(("labels", "doubt"), image.of_numbers())

@@ -10,7 +10,7 @@ import numpy as np
 from .. import choices
 from ..decompositions import Decompositions
 from ..extras import need_figures
-from ..grey import values_of
+from ..grey import RangeChoice, values_of
 from ..runner import Batch, Item
 from ..sources import Source
 from ..types import Images
@@ -20,7 +20,7 @@ def spectrum(
     *images: Images,
     csv: bool = False,
     no_figures: bool = False,
-    grey: choices.RangeChoice = choices.RangeChoice(),
+    grey: RangeChoice = RangeChoice(),
     bands: choices.Bands = choices.Bands(),
     energy: choices.EnergyChoice = choices.EnergyChoice(),
     solver: choices.SolverChoice = choices.SolverChoice(),

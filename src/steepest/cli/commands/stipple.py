@@ -14,7 +14,7 @@ from steepest.io import write_dots
 from .. import choices
 from ..runner import Batch, Item
 from ..sources import check_format
-from ..types import Count, FromZero, Images, Number, Positive
+from ..types import Count, Images, Number, Positive, Seed
 
 _DRAWING = Parameter(group="Drawing")
 
@@ -27,7 +27,7 @@ def stipple(
     size_by_tone: Number = 0.0,
     tol: Positive = 0.05,
     max_steps: Count = 500,
-    seed: FromZero = 0,
+    seed: Seed = 0,
     threads: choices.Threads = choices.Threads(),
     radius: Annotated[Positive | None, _DRAWING] = None,
     width: Annotated[Positive | None, _DRAWING, Parameter(metavar="MM")] = None,
@@ -57,8 +57,6 @@ def stipple(
         stop when the discrepancy is at most 1 + T times that of a perfect pattern
     max_steps
         largest number of steps
-    seed
-        random seed
     radius
         radius of the dots, in pixels of the image
     width

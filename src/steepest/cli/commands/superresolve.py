@@ -75,7 +75,7 @@ def superresolve(
             resolution=(x * factor, y * factor) if data.resolution else None,
             z_step=data.z_step / factor if data.z_step and "Z" in image.axes else data.z_step,
         )
-        array = np.stack(pages) if image.axes.startswith("T") else pages[0]
-        return replace(image, array=array, alpha=alpha, metadata=data)
+        larger = replace(image, alpha=None, metadata=data).with_parts(pages)
+        return replace(larger, alpha=alpha)
 
     return options.batch(images, own, "fine", restore, finer)
