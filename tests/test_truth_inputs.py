@@ -212,3 +212,12 @@ def test_keywords_of_other_libraries_are_told_from_ours() -> None:
             denoise(np.zeros((4, 4)), weight=0.1)
         with pytest.raises(TypeError, match=r"'spacings'. Did you mean spacing\?"):
             denoise(np.zeros((4, 4)), 0.1, spacings=2)
+        with pytest.raises(TypeError, match=r"'sigma'$"):  # not: did you mean image?
+            denoise(np.zeros((4, 4)), 0.1, sigma=25)
+
+
+def test_names_in_place_of_objects_are_told() -> None:
+    with pytest.raises(steepest.InputError, match=r"read_image\('camera.png'\)"):
+        steepest.denoise_tv("camera.png", 0.1)
+    with pytest.raises(steepest.InputError, match=r"^energy='tgv'; .*TotalGeneralisedVariation"):
+        steepest.denoise(np.zeros((4, 4)), 0.1, "tgv")

@@ -166,16 +166,17 @@ def _advice(array: Array, name: str) -> str:
         return f"allowed are float32 and float64 (convert with {name}.float())"
     allowed = "allowed are float16, float32, float64, uint8, uint16 and bool"
     if array.dtype.kind in "iu":
-        top = np.iinfo(array.dtype).max
         return (
             f"{allowed}. It is not known what stands for white: {name}.astype(float) keeps the "
             "numbers as they are, and times and strengths refer to them; "
-            f"{name} / {top} brings the whole range to [0, 1]"
+            f"{name} / 255 brings numbers from 0 to 255 to [0, 1]"
         )
     if array.dtype.kind == "f":
         return f"{allowed} (convert with {name}.astype(float))"
     if array.dtype.kind == "c":
         return f"{allowed} (give real and imaginary part as two channels)"
+    if array.dtype.kind == "U" and not array.ndim:
+        return f"{allowed}. Read a file first: steepest.io.read_image({str(array)!r})"
     return allowed
 
 
