@@ -19,6 +19,7 @@ from steepest.io.stores import check_new_store, is_store
 SAMPLE = "sample:"
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # we report errors ourselves
 _MANY = "a folder is needed for the results of several images: give -o FOLDER"
+_OF_STACKS = (".gif", ".dcm", ".nii", ".gz", ".czi", ".lif", ".nd2")  # read, not written
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,13 @@ class Source:
     def suffix(self) -> str:
         """The suffix of the name."""
         return Path(self.name).suffix
+
+    @property
+    def ending_of_labels(self) -> str:
+        """The suffix of labels and masks: PNG, or that of a kind of file which holds stacks."""
+        if self.suffix.lower() in (".tif", ".tiff", ".npy"):
+            return self.suffix
+        return ".tif" if self.suffix.lower() in _OF_STACKS else ".png"
 
     def file(self, output: str | None, tag: str, ending: str, kind: str = "image") -> Path:
         """Return the file for a single result.

@@ -108,11 +108,13 @@ def _metadata(scale: dict[str, float], units: dict[str, str], path: str) -> Meta
     unit = units["X"]
     if unit == "pixel":
         return Metadata(flavour="ome")
-    steps = {}
+    steps: dict[str, float] = {}
     for axis in (axis for axis in "XYZ" if units.get(axis, "pixel") != "pixel"):
         short, mine = _SHORT.get(units[axis], units[axis]), _SHORT.get(unit, unit)
-        steps[axis] = in_unit(float(scale[axis]), short, mine)
-    if unit not in _SHORT or steps.get("X") is None or steps.get("Y") is None:
+        length = in_unit(abs(float(scale[axis])), short, mine)
+        if length is not None:
+            steps[axis] = length
+    if unit not in _SHORT or not {"X", "Y"} <= set(steps):
         raise InputError(f"{path}: units {', '.join(units.values())}; allowed are lengths")
-    sizes = (1 / abs(steps["X"]), 1 / abs(steps["Y"]))
+    sizes = (1 / steps["X"], 1 / steps["Y"])
     return Metadata(sizes, _SHORT[unit], steps.get("Z"), flavour="ome")

@@ -124,13 +124,11 @@ def objects(
     features["unit"] = np.full(number, unit)
     notes = {"steepest": {"unit": unit, "min_score": min_score, "version": steepest.__version__}}
     words = f"Done: {number:,} objects, diameters {in_words(table['diameter'])} {unit}s."
-    data = source.stack(labels)
     dark = table["label"][table["contrast"] < 0].tolist()
     colours = {None: _BRIGHT, 0: (0, 0, 0, 0), **dict.fromkeys(dark, _DARK)}
-    look = {"colormap": colours, "contour": 2 if source.num_space == 2 else 0, "opacity": 1.0}
-    return [
-        source.layer(data, "objects", "labels", features=features, metadata=notes, **look)
-    ], words
+    more: dict[str, Any] = {"features": features, "metadata": notes, "colormap": colours}
+    more |= {"contour": 2 * (source.num_space == 2), "opacity": 1.0}
+    return [source.layer(source.stack(labels), "objects", "labels", **more)], words
 
 
 def inpaint(

@@ -70,7 +70,7 @@ def mask(
     large = tiles.wanted(images, reading, method=other, **whole)
 
     def files(source: Source) -> dict[str, Path]:
-        ending = source.suffix if source.suffix.lower() in (".tif", ".tiff", ".npy") else ".png"
+        ending = source.ending_of_labels
         found = {"mask": source.file(writing.output, "mask", ending, "mask")}
         if reconstruction is not None:
             ending = choices.ImageWriting().suffix(source.name)

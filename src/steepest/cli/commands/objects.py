@@ -97,7 +97,7 @@ def objects(
         need_figures()
 
     def files(source: Source) -> dict[str, Path]:
-        ending = source.suffix if source.suffix.lower() in (".tif", ".tiff", ".npy") else ".png"
+        ending = source.ending_of_labels
         found = {"table": source.file_at(writing.output or ".", "_objects.csv", "table")}
         if overlay is not None:
             found["overlay"] = source.file_at(overlay, "_objects.png", "figure")

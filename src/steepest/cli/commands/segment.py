@@ -131,7 +131,7 @@ def segment(
         raise InputError("--connectivity 2: not available for images computed by tiles")
 
     def files(source: Source) -> dict[str, Path]:
-        ending = source.suffix if source.suffix.lower() in (".tif", ".tiff", ".npy") else ".png"
+        ending = source.ending_of_labels
         found = {"labels": source.file(writing.output, "labels", ending, "mask")}
         more = {"overlay": (overlay, ".png"), "doubt": (doubt, ending), "areas": (areas, ".csv")}
         for name, (output, suffix) in more.items():
