@@ -179,6 +179,29 @@ def test_another_image_closes_the_export_dialog(start):
     assert decode_image(file).array.shape == COFFEE.array.shape
 
 
+def test_an_image_can_be_exported_as_soon_as_its_bands_are_refined(start):
+    app = start()
+    handle, busy = app.session.handle, ["busy"]
+
+    def refining(name, *arguments, **options):
+        answer = handle(name, *arguments, **options)
+        if name == "state":
+            answer[0].update(status=busy[0])
+        return answer
+
+    app.session.handle = refining
+    app.page.reload()
+    app.page.locator("[data-r=view]").wait_for()
+    app.page.keyboard.press("e")
+    app.page.get_by_text("as soon as the bands are refined").wait_for()
+    download = app.page.locator("[data-r=download]")
+    assert download.is_disabled()
+    busy[0] = "done"
+    app.until(download.is_enabled)
+    assert app.page.locator("[data-r=exportNote]").inner_text().startswith("coffee_equalised.png:")
+    assert app.page.locator("[data-r=export]").is_enabled()
+
+
 def test_the_start_page_has_samples_and_messages_end(start):
     app = start(None, wait=False)
     app.page.get_by_text("An equaliser for images").wait_for()

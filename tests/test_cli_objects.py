@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 
 import numpy as np
 import pytest
@@ -131,6 +132,11 @@ def test_a_scale_map_is_in_the_unit_of_the_file(capsys):
     assert image.array[28, 52] == pytest.approx(9 * 0.25, rel=0.2)
     out = capsys.readouterr().out
     assert "0.25 x 0.25 \u00b5m" in out
+    found = re.search(r"median ([\d.]+) .m; ([\d.]+) % is background, larger than ([\d.]+)", out)
+    median, ground, widest = map(float, found.groups())
+    sizes = image.array[image.array <= widest]
+    assert median == pytest.approx(np.median(sizes), rel=1e-3)
+    assert ground == pytest.approx(100 * (1 - sizes.size / image.array.size), rel=1e-2)
     assert main(["scale-map", "cells.tif", "-o", "px.tif", "--spacing", "1", "-q"]) == 0
     assert tifffile.imread("px.tif")[18, 18] == pytest.approx(7, rel=0.2)
 

@@ -73,6 +73,10 @@ def test_a_series_is_segmented_page_by_page():
     for page, labels in zip(film, read_image("l.tif", stack="pages").array, strict=True):
         strength = 0.1 * np.ptp(page / 65535)
         assert np.array_equal(labels, threshold_rof(page / 65535, strength, 3).labels)
+    first, *others = (Pillow.fromarray((page >> 4).astype(np.uint8)) for page in film)
+    first.save("film.gif", save_all=True, append_images=others)
+    assert main(["segment", "film.gif", "-q"]) == 0  # PNG could not hold the frames
+    assert read_image("film_labels.tif", stack="pages").array.shape == film.shape
 
 
 @pytest.mark.parametrize(

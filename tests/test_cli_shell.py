@@ -338,11 +338,15 @@ def test_compile_runs_examples_of_every_kind(monkeypatch, capsys):
     for command in module.WORK:
         words = [*shlex.split(command), "--overwrite", "--quiet"]
         app.parse_args(words, exit_on_error=False, print_error=False)
-    few = ("flow grey.png --times 0.02", "flow absent.png --times 1")
+    few = ("flow grey.png --times 0.02", "compress grey.png", "flow absent.png --times 1")
+    monkeypatch.setattr(module, "find_spec", lambda name: None)  # no constriction
+    monkeypatch.setattr(module, "WORK", few[:2])
+    assert main(["compile"]) == 0
+    assert "left out: compress and decompress" in capsys.readouterr().out
     monkeypatch.setattr(module, "WORK", few)
     assert main(["compile"]) == 1
     out = capsys.readouterr().out
-    assert "left out: flow absent.png --times 1: steepest: error: absent.png: no such file" in out
+    assert "failed: flow absent.png --times 1: steepest: error: absent.png: no such file" in out
     assert os.listdir() == []
 
 

@@ -206,9 +206,27 @@ def test_colours_without_a_channel_axis_are_told_of(recwarn: pytest.WarningsReco
     assert not recwarn.list
 
 
+def test_a_series_that_is_taken_for_a_volume_is_told_of(recwarn: pytest.WarningsRecorder) -> None:
+    film = steepest.io.Image(np.linspace(0, 1, 300).reshape(3, 10, 10), "TYX")
+    steepest.extinction_time(film)
+    assert "a series of images (axes TYX)" in str(recwarn.pop().message)
+    steepest.extinction_time(film, batch_axis=0)
+    steepest.extinction_time(film.array)
+    assert not recwarn.list
+
+
 def test_keywords_of_other_libraries_are_told_from_ours() -> None:
     for denoise in (steepest.denoise, steepest.denoise_tv):
         with pytest.raises(TypeError, match=r"'weight'. Did you mean strength\?"):
             denoise(np.zeros((4, 4)), weight=0.1)
         with pytest.raises(TypeError, match=r"'spacings'. Did you mean spacing\?"):
             denoise(np.zeros((4, 4)), 0.1, spacings=2)
+        with pytest.raises(TypeError, match=r"'sigma'$"):  # not: did you mean image?
+            denoise(np.zeros((4, 4)), 0.1, sigma=25)
+
+
+def test_names_in_place_of_objects_are_told() -> None:
+    with pytest.raises(steepest.InputError, match=r"read_image\('camera.png'\)"):
+        steepest.denoise_tv("camera.png", 0.1)
+    with pytest.raises(steepest.InputError, match=r"^energy='tgv'; .*TotalGeneralisedVariation"):
+        steepest.denoise(np.zeros((4, 4)), 0.1, "tgv")

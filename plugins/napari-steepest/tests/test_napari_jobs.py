@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from napari_steepest import _jobs, _motion, _samples
+from napari_steepest import _jobs, _motion, _samples, _spectral
 from napari_steepest._source import Source
 from napari_steepest._watch import Cancelled, Watch
 
@@ -40,7 +40,7 @@ def image(*shape):
 
 def test_needs_neither_qt_nor_napari():
     code = (
-        "import sys, napari_steepest._jobs, napari_steepest._watch, napari_steepest._samples;"
+        "import sys, napari_steepest._spectral, napari_steepest._watch, napari_steepest._samples;"
         "sys.exit(bool({'napari', 'qtpy', 'magicgui', 'vispy'} & set(sys.modules)))"
     )
     code = f"import sys; sys.path = {sys.path}; {code}"
@@ -61,11 +61,11 @@ def test_bands_and_residual_add_up(shape, options):
     rgb = options.pop("rgb", False)
     data = np.moveaxis(image(3, 14, 16), 0, -1) if rgb else image(*shape)
     source = Source.of(layer(data, rgb), **options)
-    layers, words = _jobs.decompose(source, num_bands=3, num_steps=10, on_step=Watch())
+    layers, words = _spectral.decompose(source, num_bands=3, num_steps=10, on_step=Watch())
     kept = layers[0][1]["metadata"]["steepest"]
-    whole = _jobs.equalise(kept, np.ones(4)).reshape(data.shape)
+    whole = _spectral.equalise(kept, np.ones(4)).reshape(data.shape)
     np.testing.assert_allclose(whole, data, atol=1e-5)
-    flat = _jobs.equalise(kept, [0, 0, 0, 1]).reshape(layers[0][0].shape)
+    flat = _spectral.equalise(kept, [0, 0, 0, 1]).reshape(layers[0][0].shape)
     np.testing.assert_allclose(flat, layers[0][0], atol=1e-6)
     assert len(layers) == 4
     assert words.startswith("Done: 3 bands")
@@ -78,7 +78,7 @@ def test_bands_and_residual_add_up(shape, options):
 
 def test_bands_of_all_frames_have_the_same_edges():
     source = Source.of(layer(np.stack([image(14, 16), 3 * image(14, 16)])))
-    layers, _ = _jobs.decompose(source, num_bands=3, num_steps=10, on_step=Watch())
+    layers, _ = _spectral.decompose(source, num_bands=3, num_steps=10, on_step=Watch())
     assert all(data.shape == (2, 14, 16) for data, _, _ in layers)
 
 
@@ -111,7 +111,7 @@ def test_flow_has_its_times_as_the_first_axis():
     data = image(3, 14, 16)
     place = {"scale": (2, 0.5, 0.5), "units": ("second", "um", "um")}
     source = Source.of(layer(data, **place))
-    [(out, look, _)], words = _jobs.flow(source, times="0.02, 0.1", on_step=Watch())
+    [(out, look, _)], words = _spectral.flow(source, times="0.02, 0.1", on_step=Watch())
     assert out.shape == (2, 3, 14, 16)
     for frame, whole in zip(np.moveaxis(out, 1, 0), data, strict=True):
         np.testing.assert_array_equal(frame, steepest.tv_flow(whole, [0.02, 0.1]).images)
@@ -124,7 +124,7 @@ def test_flow_has_its_times_as_the_first_axis():
     assert "times 0.02, 0.1" in words
     for wrong in ("soon", "", "0.1, 0.05", "-1"):
         with pytest.raises(InputError, match=r"[Tt]imes"):
-            _jobs.flow(source, times=wrong, on_step=Watch())
+            _spectral.flow(source, times=wrong, on_step=Watch())
 
 
 def test_one_slice_stays_in_its_place():
@@ -165,6 +165,10 @@ def test_objects_are_measured_in_the_units_of_the_layer(use_scale):
         assert features["diameter"][k] == pytest.approx(radius, rel=0.05)
         assert features["contrast"][k] == pytest.approx(contrast, rel=0.05)
         assert features["unit"][k] == "um"
+        colour = np.array(look["colormap"].get(k + 1, look["colormap"][None]))
+        light = colour[:3] ** 2.2 @ (0.2126, 0.7152, 0.0722)  # relative luminance, as of WCAG
+        assert min((light + 0.05) / 0.05, 1.05 / (light + 0.05)) > 2.3  # seen on black and white
+        assert colour[0] > colour[2] if contrast > 0 else colour[0] < colour[2]
 
 
 def test_an_image_without_objects_gives_no_layer():
@@ -271,9 +275,10 @@ def test_errors_are_one_line():
     assert Source.of(wide, use_scale=True).spacing == (1, 1)
 
 
-@pytest.mark.parametrize(
-    "job", [_jobs.denoise, _jobs.flow, _jobs.decompose, _jobs.objects, _jobs.segment, _jobs.phases]
-)
+JOBS = (_jobs.denoise, _spectral.flow, _spectral.decompose, _jobs.objects, _jobs.segment)
+
+
+@pytest.mark.parametrize("job", [*JOBS, _jobs.phases])
 def test_cancelling_stops_after_one_step(job):
     steps = []
 
@@ -296,7 +301,7 @@ def test_progress_counts_frames_and_never_falls():
         seen.append(watch.share)
 
     assert "compiles" in watch.words
-    _jobs.decompose(Source.of(layer(image(3, 14, 16))), num_steps=8, on_step=listen)
+    _spectral.decompose(Source.of(layer(image(3, 14, 16))), num_steps=8, on_step=listen)
     assert seen[-1] == pytest.approx(1)
     assert watch.frame == 2
     assert watch.words.startswith("3 of 3, step ")
@@ -324,9 +329,9 @@ def test_stores_of_time_series_name_their_axes(tmp_path):
     """Time stays "t"; the times of the flow are channels after it."""
     zarr, _ = pytest.importorskip("zarr"), pytest.importorskip("dask")
     source = Source.of(layer(image(2, 40, 50), scale=(5, 2, 2)))
-    here, _ = _jobs.flow(source, times="0.1, 0.2, 0.4", on_step=Watch())
+    here, _ = _spectral.flow(source, times="0.1, 0.2, 0.4", on_step=Watch())
     target = tmp_path / "flow.zarr"
-    tiles, _ = _jobs.flow(source, times="0.1, 0.2, 0.4", on_step=Watch(), target=target)
+    tiles, _ = _spectral.flow(source, times="0.1, 0.2, 0.4", on_step=Watch(), target=target)
     levels = tiles[0][0]
     shown = np.asarray(levels[0] if isinstance(levels, list) else levels)
     assert shown.shape == here[0][0].shape == (3, 2, 40, 50)

@@ -22,6 +22,7 @@ from .extras import need_figures
 SAMPLE = "sample:"
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # we report errors ourselves
 _MANY = "a folder is needed for the results of several images: give -o FOLDER"
+_OF_STACKS = (".gif", ".dcm", ".nii", ".gz", ".czi", ".lif", ".nd2")  # read, not written
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,17 @@ class Source:
         """The suffix of the name."""
         return Path(self.name).suffix
 
-    def lossless(self, other: str) -> str:
-        """The suffix of the name if such files hold numbers as they are, else another suffix."""
-        return self.suffix if self.suffix.lower() in (".png", ".tif", ".tiff", ".npy") else other
+    @property
+    def ending_of_numbers(self) -> str:
+        """The suffix of the name if such files hold numbers as they are, else that of TIFF."""
+        return self.suffix if self.suffix.lower() in (".png", ".tif", ".tiff", ".npy") else ".tif"
+
+    @property
+    def ending_of_labels(self) -> str:
+        """The suffix of labels and masks: PNG, or that of a kind of file which holds stacks."""
+        if self.suffix.lower() in (".tif", ".tiff", ".npy"):
+            return self.suffix
+        return ".tif" if self.suffix.lower() in _OF_STACKS else ".png"
 
     def file(self, output: str | None, tag: str, ending: str, kind: str = "image") -> Path:
         """Return the file for a single result.

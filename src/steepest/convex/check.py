@@ -50,6 +50,8 @@ def as_energy(energy: Any) -> Any:
     if missing or isinstance(energy, type):
         what = energy.__name__ if isinstance(energy, type) else repr(energy)
         ours = ", ".join(f"{row.kind.__name__}()" for row in energies().values())
+        if isinstance(energy, str):
+            raise InputError(f"energy={what}; allowed are objects, not names: {ours}")
         raise InputError(
             f"energy={what} does not have the methods of an energy; missing: "
             f"{', '.join(missing) or 'an instance of the class'} (allowed are "

@@ -109,7 +109,16 @@ def prepare_image(
     axis = normalize_axis(channel_axis, len(shape), "channel_axis")
     num_space = len(shape) - (axis is not None)
     if axis is None and num_space == 3 and shape[2] in (3, 4) and min(shape[:2]) > 4:
-        _warn_of_colours(shape, name)
+        _warn(
+            f"{name} of shape {shape} is taken for a volume; if it is in colour, give "
+            f"channel_axis=-1 (for a volume without this warning: {name}[..., None] and "
+            "channel_axis=-1)"
+        )
+    if str(axes := getattr(image, "axes", "")).startswith("T"):  # of `steepest.io.read_image`
+        _warn(
+            f"{name} is a series of images (axes {axes}) and taken for one; batch_axis=0, or each "
+            f"of {name}.parts, takes them one by one ({name}.array is one without this warning)"
+        )
     if not 1 <= num_space <= 3:
         raise InputError(
             f"{name} of shape {shape} with channel_axis={channel_axis} has {num_space} spatial "
@@ -141,16 +150,12 @@ def prepare_image(
     return contiguous.contiguous(), layout
 
 
-def _warn_of_colours(shape: tuple[int, ...], name: str) -> None:
-    """Warn, where the caller's code calls this package, that an image may be one in colour."""
+def _warn(text: str) -> None:
+    """Warn where the caller's code calls this package."""
     frame, level = sys._getframe(), 1
     while frame.f_back and frame.f_globals.get("__name__", "").startswith("steepest."):
         frame, level = frame.f_back, level + 1
-    warnings.warn(
-        f"{name} of shape {shape} is taken for a volume; if it is in colour, give channel_axis=-1 "
-        f"(for a volume without this warning: {name}[..., None] and channel_axis=-1)",
-        stacklevel=level,
-    )
+    warnings.warn(text, stacklevel=level)
 
 
 def own_channel_axis(image: Any, channel_axis: int | None) -> int | None:
@@ -166,16 +171,17 @@ def _advice(array: Array, name: str) -> str:
         return f"allowed are float32 and float64 (convert with {name}.float())"
     allowed = "allowed are float16, float32, float64, uint8, uint16 and bool"
     if array.dtype.kind in "iu":
-        top = np.iinfo(array.dtype).max
         return (
             f"{allowed}. It is not known what stands for white: {name}.astype(float) keeps the "
             "numbers as they are, and times and strengths refer to them; "
-            f"{name} / {top} brings the whole range to [0, 1]"
+            f"{name} / 255 brings numbers from 0 to 255 to [0, 1]"
         )
     if array.dtype.kind == "f":
         return f"{allowed} (convert with {name}.astype(float))"
     if array.dtype.kind == "c":
         return f"{allowed} (give real and imaginary part as two channels)"
+    if array.dtype.kind == "U" and not array.ndim:
+        return f"{allowed}. Read a file first: steepest.io.read_image({str(array)!r})"
     return allowed
 
 

@@ -38,7 +38,8 @@ def takes_options_of(
         def bound(*arguments: Any, **options: Any) -> Any:
             for name in options.keys() - kept.keys():
                 own_name = _ELSEWHERE.get(name, "")
-                near = f". Did you mean {own_name}?" if own_name in kept else nearest(name, kept)
+                others = [*kept][1:]  # without the image
+                near = f". Did you mean {own_name}?" if own_name in kept else nearest(name, others)
                 raise TypeError(
                     f"{function.__name__}() got an unexpected keyword argument {name!r}{near}"
                 )

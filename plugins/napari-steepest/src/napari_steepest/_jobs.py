@@ -7,7 +7,7 @@ layer data and a sentence on the result.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,11 @@ from steepest.core.progress import Progress
 from steepest.core.views import Part
 
 from ._large import by_tiles
-from ._source import LayerData, Source, luminance
+from ._source import LayerData, Source
 
 Outcome = tuple[list[LayerData], str]
-_LOOK = 2**22  # pixels from which the contrast of a band is found
 _LARGE = "{} is so large that it is processed tile by tile."
+_BRIGHT, _DARK = (1.0, 0.36, 0.29, 1.0), (0.31, 0.67, 1.0, 1.0)  # seen on black and on white
 OnStep = Callable[[Any], object]
 ENERGIES = {row.title: row for row in energies().values()}
 LEARNED = ("denoise", "denoise, and how sure each pixel is", "what is unlike the good image")
@@ -51,12 +51,12 @@ def denoise(
     def solve(frame: Any, _: Any, **options: Any) -> Any:
         return steepest.denoise(frame, strength or None, ENERGIES[energy].kind(), **options)
 
-    results, data = _solve_frames(source, target, solve, on_step, "image")
+    results, data = solve_frames(source, target, solve, on_step, "image")
     strengths = [float(result.strength) for result in results]
     bound = min(float(result.psnr_bound()) for result in results)
     notes = notes_of(results, energy=energy, strength=strengths, psnr_bound=bound)
     layer = source.layer(data, "denoised", **source.look, metadata=notes)
-    words = f"strength {_range(strengths)}, certified PSNR ≥ {bound:.1f} dB"
+    words = f"strength {in_words(strengths)}, certified PSNR ≥ {bound:.1f} dB"
     if not any(strengths):
         words = "no noise was found, so nothing was removed"
     elif nothing := strengths.count(0.0):
@@ -64,7 +64,7 @@ def denoise(
     return [layer], sentence(words, results, target)
 
 
-def _solve_frames(
+def solve_frames(
     source: Source, target: Path | None, solve: Callable[..., Any], on_step: OnStep, name: str, *,
     grey: bool = False, first: bool = False, **tiled: Any,
 ) -> tuple[list[Any], Any]:  # fmt: skip
@@ -95,107 +95,13 @@ def check_tiles(source: Source, *, strength: float, energy: str) -> None:
         raise InputError(f"{size} Choose the energy total variation.")
 
 
-def flow(
-    source: Source, *, times: str = "0.1", target: Path | None = None, on_step: OnStep
-) -> Outcome:
-    """The total variation flow at ``times``, numbers separated by commas.
-
-    The layer has the times as its first axis.
-    """
-    try:
-        wanted = [float(word) for word in times.replace(",", " ").split()]
-    except ValueError:
-        raise InputError(f"Times: {times} are not numbers separated by commas.") from None
-
-    def solve(frame: Any, _: Any, **options: Any) -> Any:
-        return steepest.tv_flow(frame, wanted, **options)
-
-    results, data = _solve_frames(
-        source, target, solve, on_step, "images", first=True, times=len(wanted)
-    )
-    bounds = np.min([result.psnr_bound() for result in results], axis=0)
-    notes = notes_of(results, times=wanted, psnr_bound=bounds.tolist())
-    name = f"flow, t {_range(wanted)}"
-    layer = source.layer(data, name, first="flow time", **source.look, metadata=notes)
-    words = f"times {', '.join(f'{t:g}' for t in wanted)}, certified PSNR ≥ {bounds.min():.1f} dB"
-    return [layer], sentence(words, results, target)
-
-
-def decompose(
-    source: Source, *, num_bands: int = 5, num_steps: int = 60, t_max: float = 0.0,
-    target: Path | None = None, on_step: OnStep,
-) -> Outcome:  # fmt: skip
-    """Split into bands, from fine and faint to large and strong, and a residual.
-
-    All frames share the band edges of the first. The residual comes first, the finest band last,
-    on top. Its layer keeps the bands for `equalise`, because napari shows those of colours as
-    luminance. ``t_max`` 0 is the time at which the image is flat; tile by tile, it is 1 for pixels
-    of length 1. Tile by tile, nothing is kept for `equalise`.
-    """
-    bands: list[Any]
-    rest: Any
-    if target is not None:
-        t_max = t_max or (source.pixel_size[0] if source.spacing else 1.0)
-    if target is None:
-        parts = []
-        flows: list[Any] = []
-        for split in _splits(source, num_bands, num_steps, on_step, t_max=t_max or None):
-            parts.append((split.bands, split.residual))
-            flows.append(split.flow)
-            edges = split.edges
-        bands = [source.stack([part[0][k] for part in parts]) for k in range(edges.size - 1)]
-        rest = source.stack([part[1] for part in parts])
-    else:
-        how: dict[str, Any] = {"bands": num_bands, "steps": num_steps, "t_max": t_max}
-
-        def solve(frame: Any, _: Any, **options: Any) -> Any:
-            split = steepest.spectral.decompose(frame, **how, **options)
-            inner = split.edges[1:-1].copy()
-            unused = np.isinf(inner)  # the sample has fewer structures than bands
-            inner[unused] = split.nodes[-1] * (1 + np.arange(1, unused.sum() + 1))
-            how.update(bands=inner)
-            return split
-
-        dtype = np.float64 if source.array.dtype == np.float64 else np.float32
-        splits, levels = by_tiles(
-            source, target, solve, on_step, parts=num_bands + 1, dtype=dtype
-        )  # fmt: skip
-        flows, edges = [split.flow for split in splits], splits[0].edges
-        *bands, rest = ([level[k] for level in levels] for k in range(num_bands + 1))
-    edges = np.minimum(edges, t_max or np.inf)  # what vanishes later is in the residual
-    bound = min(float(np.min(flow.psnr_bound())) for flow in flows)
-    notes = notes_of(flows, edges=edges.tolist(), psnr_bound=bound)
-    kept = {**notes["steepest"], "of": source.name}
-    if target is None:
-        kept |= {"bands": bands, "residual": rest}
-    look: dict[str, Any] = {"visible": False, "metadata": {"steepest": kept}}
-    layers = [source.layer(rest, "residual", **look)]
-    for k in reversed(range(len(bands))):
-        shown: Any = bands[k]
-        if source.rgb:
-            shown = luminance(shown) if target is None else [luminance(x) for x in shown]
-        top = _typical(shown)
-        look = {"visible": k == 0, "colormap": "PiYG", "contrast_limits": (-top, top)}
-        name = f"band {k + 1}, {interval(edges, k)}"
-        layers.append(source.layer(shown, name, rgb=False, **look, metadata=notes))
-    until = f" up to t {t_max:.3g}" * bool(t_max)
-    words = f"{len(bands)} bands{until} and a residual, certified PSNR ≥ {bound:.1f} dB"
-    return layers, sentence(words, flows, target)
-
-
-def _typical(shown: Any) -> float:
-    """A magnitude that few pixels of an array or pyramid exceed, and not 0."""
-    fine = shown[0] if isinstance(shown, list) else shown
-    step = math.ceil(math.sqrt(fine.size / _LOOK))
-    return float(np.percentile(np.abs(np.asarray(fine[..., ::step, ::step])), 99.5)) or 1.0
-
-
 def objects(
     source: Source, *, min_score: float = 5.0, polarity: str = "both", on_step: OnStep
 ) -> Outcome:
     """Find and measure compact objects: numbered labels with a table of features.
 
-    Sizes are in the units of the layer's scale. Colours are averaged.
+    Sizes are in the units of the layer's scale. Colours are averaged. Bright objects are red, dark
+    ones blue, as in the app; in slices they are outlines.
     """
     length, unit = source.pixel_size
     steps = source.spacing or (length,) * source.num_space
@@ -217,38 +123,12 @@ def objects(
     features |= {name: table[name] for name in ("diameter", "contrast", "score", "snr", "border")}
     features["unit"] = np.full(number, unit)
     notes = {"steepest": {"unit": unit, "min_score": min_score, "version": steepest.__version__}}
-    words = f"Done: {number:,} objects, diameters {_range(table['diameter'])} {unit}s."
-    data = source.stack(labels)
-    return [source.layer(data, "objects", "labels", features=features, metadata=notes)], words
-
-
-def _splits(
-    source: Source, num_bands: int, num_steps: int, on_step: OnStep, *, t_max: float | None = None,
-) -> Iterator[Any]:  # fmt: skip
-    """The decompositions of all frames, with the band edges of the first."""
-    how: dict[str, Any] = {"bands": num_bands}
-    for frame in source.frames():
-        split = steepest.spectral.decompose(
-            frame, steps=num_steps, t_max=t_max, spacing=source.spacing,
-            channel_axis=source.channel_axis, on_step=on_step, **how,
-        )  # fmt: skip
-        edges = split.edges
-        how = {"bands": edges[(edges > 0) & np.isfinite(edges)]}
-        yield split
-
-
-def interval(edges: Sequence[float], k: int) -> str:
-    """The times at which the structures of band k vanish."""
-    start, stop = edges[k], edges[k + 1]
-    return f"t {start:.3g} to {stop:.3g}" if np.isfinite(stop) else f"t > {start:.3g}"
-
-
-def equalise(kept: dict[str, Any], gains: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Add up the bands and the residual that `decompose` kept, each times its gain."""
-    out = gains[-1] * kept["residual"]
-    for gain, band in zip(gains[:-1], kept["bands"], strict=True):
-        out += gain * band
-    return np.asarray(out.astype(kept["residual"].dtype, copy=False))
+    words = f"Done: {number:,} objects, diameters {in_words(table['diameter'])} {unit}s."
+    dark = table["label"][table["contrast"] < 0].tolist()
+    colours = {None: _BRIGHT, 0: (0, 0, 0, 0), **dict.fromkeys(dark, _DARK)}
+    more: dict[str, Any] = {"features": features, "metadata": notes, "colormap": colours}
+    more |= {"contour": 2 * (source.num_space == 2), "opacity": 1.0}
+    return [source.layer(source.stack(labels), "objects", "labels", **more)], words
 
 
 def inpaint(
@@ -287,7 +167,7 @@ def inpaint(
             raise InputError("No pixel has a label or is NaN. Paint over the pixels to fill in.")
         return steepest.inpaint(frame, unknown=unknown, method=equation, **options)
 
-    results, data = _solve_frames(source, target, solve, on_step, "image")
+    results, data = solve_frames(source, target, solve, on_step, "image")
     worst = max(float(result.residual) for result in results)
     notes = notes_of(results, method=method, pixels=count, residual=worst)
     layer = source.layer(data, "inpainted", **source.look, metadata=notes)
@@ -320,7 +200,7 @@ def segment(
             options["out"] = tuple(Part(options["out"], (k, *free)) for k in range(2))
         return steepest.segmentation.threshold_rof(frame, strength, num_classes, **options)
 
-    results, data = _solve_frames(
+    results, data = solve_frames(
         source, target, solve, on_step, "labels", grey=True, parts=2, labels=True
     )
     doubtful = [result.num_doubtful / np.prod(source.space) for result in results]
@@ -422,7 +302,7 @@ def learned(
         layers.append(source.layer(source.stack(maps), name, **look))
     if images:
         layers.append(source.layer(source.stack(images), "denoised", **source.look, metadata=notes))
-    words = f"{own}, noise {_range(sigmas)}" if sigmas else f"{own}; low is unlike"
+    words = f"{own}, noise {in_words(sigmas)}" if sigmas else f"{own}; low is unlike"
     return layers, f"Done: {words}."
 
 
@@ -458,6 +338,7 @@ def sentence(words: str, results: Sequence[Any], target: Path | None = None) -> 
     return words[0].upper() + words[1:]
 
 
-def _range(values: Sequence[float] | np.ndarray) -> str:
+def in_words(values: Sequence[float] | np.ndarray) -> str:
+    """One number, or the smallest and the largest one."""
     low, high = min(values), max(values)
     return f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import QFileDialog, QLabel, QSizePolicy
 
 from steepest import InputError
 
+from ._files import adopt_sizes
 from ._jobs import Outcome
 from ._source import Source
 from ._watch import Cancelled, Watch
@@ -79,7 +80,15 @@ class Panel(Container):
         self._timer = QTimer(self.native)
         self._timer.setInterval(_TICK)
         self._timer.timeout.connect(self._show)
+        self._viewer.layers.events.inserted.connect(self._adopt)
+        self._adopt()
         self.native.destroyed.connect(lambda: self._leave())  # a bound method would go with native
+
+    def _adopt(self) -> None:
+        """Pixel sizes that napari has not read from the files of layers."""
+        if said := adopt_sizes(self._viewer.layers):
+            self.status.value = " ".join(said)
+            self._viewer.reset_view()
 
     def parameters(self) -> dict[str, Widget]:
         """The widgets of the parameters that the job is called with."""
@@ -154,8 +163,11 @@ class Panel(Container):
 
         self._timer.stop()  # it would overwrite the words
         layers, words = outcome
-        for layer in layers:
-            self._viewer.add_layer(Layer.create(*layer))
+        for data, options, kind in layers:
+            outlines = options.pop("contour", 0)  # what `Layer.create` does not know
+            layer = self._viewer.add_layer(Layer.create(data, options, kind))
+            if outlines:
+                layer.contour = outlines
         self.status.value = words
 
     def _fail(self, error: Exception) -> None:
@@ -168,6 +180,7 @@ class Panel(Container):
 
     def _leave(self) -> None:
         """The panel or napari is closed: stop the job, and do not touch what is gone."""
+        self._viewer.layers.events.inserted.disconnect(self._adopt)
         if self._worker is not None:
             self._worker.returned.disconnect(self._add)
             self._worker.errored.disconnect(self._fail)

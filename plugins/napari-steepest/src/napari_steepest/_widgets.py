@@ -20,7 +20,7 @@ from superqt.utils import qthrottled
 
 from steepest import InputError
 
-from . import _jobs, _motion
+from . import _jobs, _motion, _spectral
 from ._panel import Panel, align, form, words
 from ._source import Source
 
@@ -66,7 +66,7 @@ class Flow(Panel):
     """The total variation flow at given times."""
 
     about = "Simplify an image step by step: fine and faint structures vanish first."
-    job = staticmethod(_jobs.flow)
+    job = staticmethod(_spectral.flow)
     takes_large = True
 
     def parameters(self) -> dict[str, Widget]:
@@ -82,7 +82,7 @@ class Decompose(Panel):
     """Bands as layers."""
 
     about = "Split an image into bands of structures, from fine and faint to large and strong."
-    job = staticmethod(_jobs.decompose)
+    job = staticmethod(_spectral.decompose)
     takes_large = True
 
     def parameters(self) -> dict[str, Widget]:
@@ -302,7 +302,7 @@ class Equaliser(Container):
             return
         notes = layer.metadata["steepest"]
         for k, start in enumerate([*notes["edges"][:-1], None]):
-            what = "the residual" if start is None else _jobs.interval(notes["edges"], k)
+            what = "the residual" if start is None else _spectral.interval(notes["edges"], k)
             slider = FloatSlider(
                 value=1, min=0, max=3, step=0.05,
                 label="Residual" if start is None else f"Band {k + 1}",
@@ -326,14 +326,14 @@ class Equaliser(Container):
         notes = layer.metadata["steepest"]
         gains = [slider.value for slider in self.gains]
         name = f"{notes['of']} equalised"
-        data = _jobs.equalise(notes, gains)
+        data = _spectral.equalise(notes, gains)
         if name in self._viewer.layers:
             self._viewer.layers[name].data = data
         else:
             _, options, kind = layer.as_layer_data_tuple()
             options = {**options, "name": name, "visible": True}
             if not layer.rgb:  # the range of the image
-                image = _jobs.equalise(notes, np.ones(len(gains)))
+                image = _spectral.equalise(notes, np.ones(len(gains)))
                 options["contrast_limits"] = (float(image.min()), float(image.max()))
             self._viewer.add_layer(Layer.create(data, options, kind))
         self._viewer.layers[name].metadata = {"steepest": {"gains": gains}}

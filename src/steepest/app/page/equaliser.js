@@ -74,6 +74,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     if (finished && growing) grow();
     else if (now.image && (first || (finished && !touched))) adopt(touched ? settings.edges : now.edges);
     describe();
+    files.noteExport();
     if (now.image) await refresh(); else files.start();
     if (gone.signal.aborted) return;
     if (now.status === "busy") timer = setTimeout(() => quietly(poll()), 150);

@@ -96,11 +96,18 @@ function createFiles(app) {
 
   function closeExport() { offered = null; $.exportBox.close(); }
   async function showExport() {
-    if (opening) return;
-    const { number } = app.state;
-    await app.settle();
-    const [code] = await ask("code", app.recipe());
-    const { image, status } = app.state, done = status === "done";
+    if (opening || $.export.disabled) return;
+    const { number } = app.state, { textContent } = $.export;
+    let code;
+    $.export.disabled = true;
+    $.export.textContent = "Preparing…";
+    try {
+      await app.settle();
+      [code] = await ask("code", app.recipe());
+    } finally {
+      $.export.disabled = false;
+      $.export.textContent = textContent;
+    }
     if (number !== app.state.number || opening) return; // another image is there by now
     offered = number;
     $.python.textContent = code.python;
@@ -108,12 +115,19 @@ function createFiles(app) {
     $.command.hidden = $.commandTitle.hidden = !code.command;
     $.mask.hidden = !code.mask;
     $.mask.textContent = `Download ${code.mask}`;
-    $.exportNote.textContent = done ? `${image.result}: ${whatOf(image)}. Code and command make exactly this image.${
-      image.factor > 1 ? " The page shows a smaller copy; the export is computed now, at full size, and takes some time." : ""}${code.mask ? ` They read the repaired pixels from ${code.mask}.` : ""}`
-      : "The image can be exported as soon as the bands are refined. Code and command work at once.";
-    $.download.disabled = !done;
+    $.exportBox.dataset.mask = code.mask ?? "";
+    noteExport();
     showFormat();
     $.exportBox.showModal();
+  }
+  /** What can be downloaded by now: bands may become refined while the dialog is open. */
+  function noteExport() {
+    if (offered === null) return;
+    const { image, status } = app.state, done = status === "done", { mask } = $.exportBox.dataset;
+    $.exportNote.textContent = done ? `${image.result}: ${whatOf(image)}. Code and command make exactly this image.${
+      image.factor > 1 ? " The page shows a smaller copy; the export is computed now, at full size, and takes some time." : ""}${mask ? ` They read the repaired pixels from ${mask}.` : ""}`
+      : "The image can be exported as soon as the bands are refined. Code and command work at once.";
+    $.download.disabled = !done;
   }
   function showFormat() {
     const { image } = app.state, { value } = $.format;
@@ -142,7 +156,7 @@ function createFiles(app) {
   });
 
   return {
-    open, save, showExport, closeExport, download, opening: () => opening,
+    open, save, showExport, noteExport, closeExport, download, opening: () => opening,
     choose: () => $.chooser.click(), mask: () => quietly(ask("mask").then(save)),
     /** Nothing is open: show where to begin. */
     start: () => quietly(showSamples()),

@@ -160,7 +160,7 @@ def _report(item: Item, results: list[Any], dtype: np.dtype) -> None:
         names.append("noise_share")
         if models := [m for result in results for m in result.noise if m.share > 0]:
             text = (
-                f"measured in the flattest {_few(np.array([100 * m.share for m in models]), 2)} %"
+                f"measured in the flattest {_few(np.array([100 * m.share for m in models]), 3)} %"
             )
             if (blurs := np.array([m.blur for m in models if m.blur])).size:
                 text += f"; correlated, like white noise blurred by {_few(blurs, 2)} pixels"

@@ -68,7 +68,7 @@ def mask(
     large = tiles.wanted(images, reading, method=other, **whole)
 
     def files(source: Source) -> dict[str, Path]:
-        ending = source.lossless(".png")
+        ending = source.ending_of_labels
         found = {"mask": source.file(writing.output, "mask", ending, "mask")}
         ending = choices.ImageWriting().suffix(source.name)
         return found | source.more_files(reconstruction=(reconstruction, ending, "image"))

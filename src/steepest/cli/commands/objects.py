@@ -94,7 +94,7 @@ def objects(
         return source.more_files(
             table=(writing.output or ".", "_objects.csv", "table"),
             overlay=(overlay, "_objects.png", "figure"),
-            labels=(labels, f"_labels{source.lossless('.png')}", "mask"),
+            labels=(labels, f"_labels{source.ending_of_labels}", "mask"),
         )
 
     def like(image: Image) -> dict[str, Image]:

@@ -88,7 +88,7 @@ def phase(
     turn = period or 2 * math.pi
 
     def files(source: Source) -> dict[str, Path]:
-        found = {"image": source.file(writing.output, "denoised", source.lossless(".tif"))}
+        found = {"image": source.file(writing.output, "denoised", source.ending_of_numbers)}
         return found | source.more_files(picture=(picture, "_phases.png", "figure"))
 
     def work(item: Item) -> None:

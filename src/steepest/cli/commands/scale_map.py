@@ -70,15 +70,21 @@ def scale_map(
         target = item.files["scale"] if like(image) else item.files["scale"].with_suffix(".npy")
         lengths = lengths_of(item, image, pixel_size, energy)
         pages = Decompositions(item, image, times, grey, energy, lengths, solver)
-        middles, stack = [], Stack(image.of_numbers(), np.float32, target.parent)
+        middles, shares, stack = [], [], Stack(image.of_numbers(), np.float32, target.parent)
         for split in pages:
             sizes = steepest.spectral.scale_map(split, "length") * lengths.pixel_size
-            middles.append(float(np.median(sizes)))
+            own = sizes[sizes <= _widest(sizes, lengths)]
+            middles.append(float(np.median(own)) if own.size else None)
+            shares.append(own.size / sizes.size)
             stack.add(sizes)
         item.write(target, replace(image.of_numbers(), array=stack.array))
         if picture is not None:
             _draw(item, np.asarray(stack.array), image, lengths)
-        text = f"median {np.median(middles):.4g} {lengths.unit}"
+        known = [middle for middle in middles if middle is not None]
+        text = f"median {np.median(known):.4g} {lengths.unit}" if known else "no structures"
+        if (ground := 1 - np.mean(shares)) > 0:
+            wide = f"{_widest(sizes, lengths):.3g} {lengths.unit}"
+            text += f"; {100 * ground:.3g} % is background, larger than {wide}"
         item.report("scale", text, median=middles if pages.series else middles[0])
         pages.certify()
 
@@ -97,7 +103,7 @@ def _draw(item: Item, sizes: np.ndarray, image: Image, lengths: Lengths) -> None
     plane = sizes[0] if image.axes.startswith("T") else sizes
     if plane.ndim == 3:
         plane, ground = plane[len(plane) // 2], ground[len(plane) // 2]
-    widest = _WIDE * min(plane.shape) * lengths.pixel_size
+    widest = _widest(plane, lengths)
     shown = np.where(plane <= widest, plane, np.nan)
     if not np.isfinite(shown).any():
         raise InputError(
@@ -109,3 +115,8 @@ def _draw(item: Item, sizes: np.ndarray, image: Image, lengths: Lengths) -> None
         "picture", "scalar_map", shown, size=(7.0, 7.0 * ratio), pixel_size=lengths.pixel_size,
         unit=lengths.unit, ground=ground, title=title,
     )  # fmt: skip
+
+
+def _widest(sizes: np.ndarray, lengths: Lengths) -> float:
+    """The largest size of a structure; what is larger is background."""
+    return float(_WIDE * min(sizes.shape[-2:]) * lengths.pixel_size)

@@ -125,7 +125,7 @@ def segment(
         raise InputError("--connectivity 2: not available for images computed by tiles")
 
     def files(source: Source) -> dict[str, Path]:
-        ending = source.lossless(".png")
+        ending = source.ending_of_labels
         found = {"labels": source.file(writing.output, "labels", ending, "mask")}
         several = source.several
         return found | source.more_files(
