@@ -195,12 +195,14 @@ def _least_risk(problem: Problem, index: int, plan: Plan, noise: ImageNoise) -> 
     best, _ = minimise(risk, first, lowest, highest, _REFINEMENTS)
     near = min(risk.tried, key=lambda place: abs(place - best))
     strength = math.exp(near if plan.reporter.stopped else best) / problem.scale
+    closest, iterations = risk.tried[near], sum(each.iterations for each in risk.tried.values())
+    del risk, constant  # to make room
     if plan.reporter.stopped and whole:
-        solved = replace(risk.tried[near], status=Status.STOPPED)
+        solved = replace(closest, status=Status.STOPPED)
     else:
-        start = risk.tried[near].flux if whole else None
+        start = closest.flux if whole else None
         solved = solve_part(problem, index, strength, plan, start, near=whole)
-    iterations = solved.iterations + sum(each.iterations for each in risk.tried.values())
+    iterations += solved.iterations
     return _Found(replace(solved, iterations=iterations), strength, noise.models, level)
 
 
