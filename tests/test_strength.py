@@ -106,6 +106,10 @@ def test_the_model_scales_with_the_image() -> None:
     one, large = (steepest.estimate_noise_model(c * image) for c in (1.0, 1e9))
     assert large.variance == pytest.approx(1e18 * one.variance, rel=1e-9)
     assert one.scaled(4.0).deviation(4.0) == pytest.approx(4 * one.deviation(1.0))
+    for model in (one, NoiseModel(-0.2, gain=0.5), NoiseModel(0.2, gain=-0.5)):  # also cut off at 0
+        bright = image > 0.5
+        expected = (model.deviation(image[bright]) ** 2).mean()
+        assert model.mean_square(image, bright) == pytest.approx(expected, rel=1e-12)
     noise = NoiseModel(0.01, gain=0.5, blur=0.6).sample(
         np.full((1, 500, 500), 0.3), np.random.default_rng(0)
     )

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from .errors import InputError
-from .namespace import Array, detached, follows, is_torch, namespace, to_float64
+from .namespace import Array, detached, follows, is_torch, magnitude, namespace, to_float64
 from .numbers import check_number, check_numbers
 
 _INTEGER_MAXIMUM = {"uint8": 255, "uint16": 65535}
@@ -128,14 +128,15 @@ def prepare_image(
     if not is_torch(array):
         array = array.astype(array.dtype.newbyteorder("="), copy=False)
     layout = Layout(np.dtype("float32") if kind == "bool" else array.dtype, axis, shape)
+    xp = namespace(array)
+    array = array[None] if axis is None else xp.moveaxis(array, axis, 0)
     if double:
         array = to_float64(array)
     elif kind in (*_INTEGER_MAXIMUM, *_WIDENED):
-        array = array.astype(np.float32)
+        array = array.astype(np.float32, order="C")
     if kind in _INTEGER_MAXIMUM:
         array /= array.dtype.type(_INTEGER_MAXIMUM[kind])
-    xp = namespace(array)
-    if not bool(xp.isfinite(array).all()):
+    elif not math.isfinite(magnitude(array)):
         bad = int((~xp.isfinite(array)).sum())
         raise InputError(
             f"{name} holds {bad} NaN or infinite pixels; every pixel must be finite "
@@ -143,7 +144,6 @@ def prepare_image(
         )
     if not any_size:
         check_magnitude(array, name)
-    array = array[None] if axis is None else xp.moveaxis(array, axis, 0)
     if not is_torch(array):
         return np.ascontiguousarray(array), layout
     contiguous: Any = array
@@ -212,7 +212,7 @@ def check_magnitude(array: Array, name: str) -> float:
     It must be 0 or from 1e-100 to 1e100; for float32, from 1e-34 to 1e37.
     """
     least, most = (1e-34, 1e37) if dtype_name(array) == "float32" else (1e-100, 1e100)
-    largest = float(abs(array).max())
+    largest = magnitude(array)
     if largest and not least <= largest <= most:
         raise InputError(
             f"{name} has values up to {largest:g}; allowed for {dtype_name(array)} are magnitudes "
@@ -322,6 +322,8 @@ def check_data_range(value: Any, arrays: Sequence[Array], layout: Layout) -> flo
     0).
     """
     if value is None:
-        span = max(float(a.max()) for a in arrays) - min(float(a.min()) for a in arrays)
-        value = 1.0 if layout.integer_maximum is not None or span == 0 else span
+        value = 1.0
+        if layout.integer_maximum is None:
+            span = max(float(a.max()) for a in arrays) - min(float(a.min()) for a in arrays)
+            value = span or 1.0
     return check_number(value, "data_range", positive=True)

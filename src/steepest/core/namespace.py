@@ -43,8 +43,13 @@ def to_float64(array: Array) -> Array:
 
 
 def cast(array: Array, dtype: Any) -> Array:
-    """Return the array in another dtype of its own library."""
-    return array.to(dtype) if is_torch(array) else array.astype(dtype)
+    """Return the array in another dtype of its own library (not copied if it is already)."""
+    return array.to(dtype) if is_torch(array) else array.astype(dtype, copy=False)
+
+
+def magnitude(array: Array) -> float:
+    """Return the largest absolute value, without a copy; NaN if there is one."""
+    return max(float(array.max()), -float(array.min()))
 
 
 def epsilon(array: Array) -> float:

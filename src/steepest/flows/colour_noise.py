@@ -23,6 +23,7 @@ _TO_RGB = np.linalg.inv(_TO_YCC)
 _GAINS = np.linalg.norm(_TO_YCC, axis=1)  # deviations for unit noise in red, green and blue
 _SMOOTH = 0.5  # most white noise of a difference, relative to that expected, which shows smoothing
 _HALVED = 0.31, 1.05  # deviation and blur of white noise at half the resolution, interpolated
+_MOST = 2**20  # pixels of which second differences are taken
 _ROUGH = 0.7  # roughness of a colour difference from which noise has survived in it
 
 
@@ -36,18 +37,18 @@ def noise_of_colour_jpeg(image: np.ndarray) -> tuple[NoiseModel, ...] | None:
     """
     if image.ndim != 3 or len(image) != 3:
         return None
-    _, *colours = mixed = np.tensordot(_TO_YCC, image, 1)
+    _, *colours = mixed = _mixed(image)
     low, high = image.min((1, 2), keepdims=True), image.max((1, 2), keepdims=True)
     saturated, top = ((image <= low) | (image >= high)).any(0), mixed.max((1, 2))
     # Saturated pixels are made those of a channel, so that their blocks are left out.
-    blocks = [np.where(saturated, most, each) for most, each in zip(top, mixed, strict=True)]
-    gains, found = _GAINS[1:] / _GAINS[0], rounded_coefficients(image)
+    blocks = (np.where(saturated, most, each) for most, each in zip(top, mixed, strict=True))
+    light, gains, found = next(blocks), _GAINS[1:] / _GAINS[0], rounded_coefficients(image)
     before = None if found is None else rounded_noise(*found)
     if before is None:
-        return _halved_colours(blocks[0], colours, gains)
+        return _halved_colours(light, colours, gains)
     sigma, share = before
     models = [NoiseModel(sigma**2, share=share)]
-    for gain, colour, marked in zip(gains, colours, blocks[1:], strict=True):
+    for gain, colour, marked in zip(gains, colours, blocks, strict=True):
         own = noise_in_blocks(marked)
         if _roughness(colour) > _ROUGH:
             own = NoiseModel((gain * sigma) ** 2)
@@ -64,7 +65,7 @@ def _halved_colours(
     model = noise_in_blocks(light)
     if model is None or model.share == 0 or model.blur > 0:
         return None
-    sigma, share = math.sqrt(float((model.deviation(light) ** 2).mean())), model.share
+    sigma, share = math.sqrt(model.mean_square(light)), model.share
     pairs = zip(gains, colours, strict=True)
     if any(_most_white(colour) > _SMOOTH * gain * sigma for gain, colour in pairs):
         return None
@@ -85,7 +86,8 @@ def _roughness(channel: np.ndarray) -> float:
 
 def _most_white(channel: np.ndarray) -> float:
     """The largest deviation of white noise that second differences allow."""
-    second = channel[:, :-2] - 2 * channel[:, 1:-1] + channel[:, 2:]
+    some = channel[:: -(-channel.size // _MOST)]
+    second = some[:, :-2] - 2 * some[:, 1:-1] + some[:, 2:]
     return float(np.median(abs(second))) / (0.6745 * math.sqrt(6))
 
 
@@ -93,17 +95,17 @@ def sample_colours(
     models: tuple[NoiseModel, ...], image: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """Noise of red, green and blue, of which luminance and differences have these models."""
-    mixed = np.tensordot(_TO_YCC, image, 1)
+    mixed = _mixed(image)
     noise = [m.sample(each[None], rng)[0] for m, each in zip(models, mixed, strict=True)]
     return np.tensordot(_TO_RGB, np.stack(noise), 1)
 
 
 def each_colour(models: tuple[NoiseModel, ...], image: np.ndarray) -> tuple[NoiseModel, ...]:
     """The noise of red, green and blue, each for itself."""
-    mixed = np.tensordot(_TO_YCC, image, 1)
-    variances = [_variance(m, each) for m, each in zip(models, mixed, strict=True)]
+    variances = [m.mean_square(each) for m, each in zip(models, _mixed(image), strict=True)]
     return tuple(NoiseModel(float(row @ variances), share=models[0].share) for row in _TO_RGB**2)
 
 
-def _variance(model: NoiseModel, channel: np.ndarray) -> float:
-    return float((model.deviation(channel) ** 2).mean())
+def _mixed(image: np.ndarray) -> np.ndarray:
+    """Luminance and colour differences (3, height, width) of red, green and blue."""
+    return np.tensordot(_TO_YCC.astype(image.dtype), image, 1)

@@ -139,7 +139,10 @@ def denoise(
         for i in range(len(problem.parts))
     ]
     pairs = zip(of_parts(weight, problem), starts, strict=True)
-    solved = [solve_part(problem, i, own, plan, start) for i, (own, start) in enumerate(pairs)]
+    solved = [
+        solve_part(problem, i, own, plan, start, warm=tape is not None)
+        for i, (own, start) in enumerate(pairs)
+    ]
     result = collect(problem, solved, weight)
     if tape is not None:
         result = tape.denoised(problem, result, solved, own.tol)

@@ -107,9 +107,9 @@ def cut_blocks(channel: np.ndarray) -> Blocks:
             ndim, np.zeros(0), np.zeros(0), np.zeros((0, 1)), np.zeros(0, int), constant, 0
         )
     low, high = float(channel.min()), float(channel.max())
-    values = _windows(channel).astype(np.float64)
+    values = windows(channel).astype(np.float64)
     bad = ((values <= low) | (values >= high)).mean(1) > 0.01
-    bad |= _windows(~changing).mean(1) > 0.02
+    bad |= windows(~changing).mean(1) > 0.02
     lines = values.reshape(-1, *(side,) * ndim)
     for axis in range(1, ndim + 1):  # as where the border of an image was repeated
         bad |= (np.diff(lines, axis=axis) == 0).mean(tuple(range(1, ndim + 1))) > _EQUAL
@@ -123,7 +123,7 @@ def cut_blocks(channel: np.ndarray) -> Blocks:
 
 def values_in(channel: np.ndarray, place: np.ndarray) -> np.ndarray:
     """What another channel has in the blocks with these numbers, without planes."""
-    return _without_planes(_windows(channel)[place].astype(np.float64), channel.ndim)
+    return _without_planes(windows(channel)[place].astype(np.float64), channel.ndim)
 
 
 def _without_planes(values: np.ndarray, ndim: int) -> np.ndarray:
@@ -158,15 +158,15 @@ def constant_in(array: np.ndarray) -> np.ndarray:
     return same
 
 
-def _windows(channel: np.ndarray) -> np.ndarray:
+def windows(channel: np.ndarray) -> np.ndarray:
     r"""The blocks of an array (\*space), as rows."""
     side = SIDE[channel.ndim]
-    windows = np.lib.stride_tricks.sliding_window_view(channel, (side,) * channel.ndim)
+    found = np.lib.stride_tricks.sliding_window_view(channel, (side,) * channel.ndim)
     step = side // 2
-    count = math.prod(n // step for n in windows.shape[: channel.ndim])
+    count = math.prod(n // step for n in found.shape[: channel.ndim])
     step *= max(1, math.ceil((count / _MOST) ** (1 / channel.ndim)))
-    windows = windows[(slice(None, None, step),) * channel.ndim]
-    return windows.reshape(-1, side**channel.ndim)
+    found = found[(slice(None, None, step),) * channel.ndim]
+    return found.reshape(-1, side**channel.ndim)
 
 
 def fit_variance(blocks: Blocks, blur: float) -> Fit:
@@ -221,8 +221,8 @@ def cut_off_deviations(channel: np.ndarray) -> tuple[float, float]:
     """
     if min(channel.shape) < SIDE[channel.ndim]:
         return math.inf, math.inf
-    windows, found = _windows(channel), []
-    for distance in (windows - channel.min(), channel.max() - windows):
+    rows, found = windows(channel), []
+    for distance in (rows - channel.min(), channel.max() - rows):
         found.append(math.inf)
         share = (distance == 0).mean(1)
         some = (share > _CUT_OFF[0]) & (share < _CUT_OFF[1])

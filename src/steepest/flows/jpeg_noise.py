@@ -55,10 +55,11 @@ def rounded_coefficients(image: np.ndarray) -> tuple[np.ndarray, np.ndarray] | N
     space = image.shape[1:]
     if len(space) != 2 or (space[0] - 7) * (space[1] - 7) < 64 * _FEWEST:
         return None
-    channel = image[0] if len(image) == 1 else np.tensordot(np.array(LUMA), image, 1)
-    grid = _grid(channel)
+    first = [max(0, (n - _CROP) // 2 // _SIDE * _SIDE) for n in space]
+    grid = _grid(_light(image[:, first[0] : first[0] + _CROP, first[1] : first[1] + _CROP]))
     if grid is None:
         return None
+    channel = _light(image)
     low, high = image.min((1, 2), keepdims=True), image.max((1, 2), keepdims=True)
     found = _coefficients(channel, ((image <= low) | (image >= high)).any(0), grid)
     steps = _steps(found, float(np.ptp(channel)))
@@ -74,10 +75,13 @@ def rounded_coefficients(image: np.ndarray) -> tuple[np.ndarray, np.ndarray] | N
     return found, steps
 
 
-def _grid(channel: np.ndarray) -> tuple[int, int] | None:
+def _light(image: np.ndarray) -> np.ndarray:
+    """The only channel, or the luminance of RGB."""
+    return image[0] if len(image) == 1 else np.tensordot(np.array(LUMA, image.dtype), image, 1)
+
+
+def _grid(part: np.ndarray) -> tuple[int, int] | None:
     """The first row and column of the grid, on which high frequencies are smallest."""
-    first = [max(0, (n - _CROP) // 2 // _SIDE * _SIDE) for n in channel.shape]
-    part = channel[first[0] : first[0] + _CROP, first[1] : first[1] + _CROP]
     basis = dct(np.eye(_SIDE), axis=0, norm="ortho")
     rows = {k: correlate1d(part, basis[k], 0) for k in {i for i, _ in _FINE}}
     height, width = ((n - 7) // _SIDE for n in part.shape)

@@ -16,7 +16,7 @@ from ..convex.energy import Energy
 from ..convex.registry import make_dual
 from ..convex.solve import Goal, Momentum, Outcome, needs_double, rounding_floor, useful_share
 from ..convex.step import solve_step
-from ..core.namespace import Array, cast, is_torch, sum64, to_float64
+from ..core.namespace import Array, cast, is_torch, magnitude, sum64, to_float64
 from ..core.status import Status
 from .flux_guess import Guess
 from .main_memory import tensors_as_arrays
@@ -86,18 +86,20 @@ def march(
     num_threads: int | None = None,
     hooks: Hooks = Hooks(),
     cold: bool = False,
+    warm: bool = True,
 ) -> Record:
     """March through ``nodes`` from time ``begin``, and keep the frames at the nodes in ``keep``.
 
     ``gap_budget`` is the absolute gap allowed in each step, in addition to the relative tolerance
-    of ``goal``. ``cold``: this is a single step that stands alone, not a flow. Frames have the
-    given ``dtype`` (default: the dtype of the state). If a step is too long for float32 (see
-    `needs_double`), the flow continues in float64, and only the frames are converted.
+    of ``goal``. ``cold``: this is a single step that stands alone, not a flow. Without ``warm``,
+    the last state lacks that of the solver, which is four images. Frames have the given ``dtype``
+    (default: the dtype of the state). If a step is too long for float32 (see `needs_double`), the
+    flow continues in float64, and only the frames are converted.
     """
     dtype = state.image.dtype if dtype is None else dtype
     dual = _resume(state, energy, num_threads, cold)
     working, momentum, bound, time = state.image, state.momentum, state.bound, begin
-    size = float(abs(state.image).max())
+    size = magnitude(state.image)
     record, worst = Record(_empty_frames(state.image, 2 + int(np.sum(keep)), dtype)), 0.0
     last: tuple[Outcome, float] | None = None
     for index, node in enumerate(nodes):
@@ -146,7 +148,7 @@ def march(
         if stop:
             record.statuses.append(Status.STOPPED)
             break
-    record.state = state if last is None else _standing(dual, bound, momentum)
+    record.state = state if last is None else _standing(dual, bound, momentum, warm=warm)
     return record
 
 
@@ -181,9 +183,9 @@ def _keep(
     record.bounds.append(bound)
 
 
-def _standing(dual: Dual, bound: Bound, momentum: Momentum) -> PartState:
+def _standing(dual: Dual, bound: Bound, momentum: Momentum, *, warm: bool = True) -> PartState:
     """Return the state of a solver after a measured step."""
-    return PartState(dual.image, dual.flux, dual.warm, bound, momentum)
+    return PartState(dual.image, dual.flux, dual.warm if warm else None, bound, momentum)
 
 
 def in_double(state: PartState) -> PartState:

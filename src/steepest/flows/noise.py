@@ -131,7 +131,7 @@ def _over_unit(values: np.ndarray) -> tuple[np.ndarray, float]:
 
 def noise_of(array: Array) -> Noise:
     r"""The deviation, the share and the total of the noise of an array (channels, \*space)."""
-    channels = np.asarray(detached(array), np.float64)
+    channels = np.asarray(detached(array))
     return level_of(image_noise(channels).models, channels, constant_in(channels))
 
 
@@ -172,7 +172,8 @@ def level_of(models: Sequence[NoiseModel], channels: np.ndarray, constant: np.nd
     if share == 0:
         return Noise(0.0, 0.0, 0.0)
     pairs = zip(models, channels, noisy, strict=True)
-    square = sum(float((m.deviation(c[own]) ** 2).sum()) for m, c, own in pairs) / channels.size
+    square = sum(m.mean_square(c, own) * float(own.mean()) for m, c, own in pairs if own.any())
+    square /= len(channels)
     return Noise(math.sqrt(square / share), share, math.sqrt(square))
 
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.ndimage import uniform_filter
 
 from .flat_blocks import (
     BLURS,
@@ -21,6 +20,7 @@ from .flat_blocks import (
     expected,
     fit_variance,
     saturated_values,
+    windows,
 )
 from .noise_model import NoiseModel
 from .texture import texture_in
@@ -28,7 +28,7 @@ from .texture import texture_in
 _BINS = 6  # of grey values, if there are enough blocks
 # of the line of variances, relative to its value at the mean; above 1, black is not zero
 _SLOPES = np.array([0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0])
-_DARKEST = 0.01  # share of the image that may be darker than black, in means of 8 pixels per axis
+_DARKEST = 0.01  # share of the image that may be darker than black, in means over blocks
 _DRAWN = 0.3  # constant share of an image from which it may be a drawing
 _TEXTURE_MISSES = 0.06  # error of correlations in texture, beyond that allowed in blurred noise
 _ENOUGH = 0.08  # share of flat blocks that tells blurred noise from texture
@@ -158,7 +158,7 @@ def _camera(blocks: Blocks, channel: np.ndarray, ends: tuple[float, float]) -> N
     if len(grey) < 3 or min(grey) < 0:
         return None
     x, y, w = np.array(grey), np.array(variance), np.array(weight) / np.sum(weight)
-    middle, dark = float((w * x).sum()), float(np.quantile(uniform_filter(channel, 8), _DARKEST))
+    middle, dark = float((w * x).sum()), float(np.quantile(windows(channel).mean(1), _DARKEST))
     best: tuple[float, float, float] | None = None
     flat = 0.0
     for slope in _SLOPES:
@@ -182,7 +182,7 @@ def _camera(blocks: Blocks, channel: np.ndarray, ends: tuple[float, float]) -> N
     if (model.deviation([channel.min(), channel.max()]) >= _AGREE * np.array(ends)).any():
         return None
     seen = float(y.max())  # not much more may be said of brighter parts, where no block was flat
-    return model if float((model.deviation(channel) ** 2).mean()) < _BEYOND * seen else None
+    return model if model.mean_square(channel) < _BEYOND * seen else None
 
 
 def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:

@@ -72,6 +72,14 @@ class NoiseModel:
         """Standard deviation of the noise where the image has these grey values."""
         return np.sqrt(np.maximum(self.variance + self.gain * np.asarray(values, np.float64), 0))
 
+    def mean_square(self, values: np.ndarray, where: Any = True) -> float:
+        """Mean variance of the noise where the image has these grey values, and a mask holds."""
+        darkest = float(values.min() if self.gain > 0 else values.max())
+        if self.variance + self.gain * darkest < 0:
+            variances = np.maximum(self.variance + self.gain * values, 0)
+            return float(variances.mean(dtype=np.float64, where=where))
+        return self.variance + self.gain * float(values.mean(dtype=np.float64, where=where))
+
     def sample(self, values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Noise of this model for an image (channels, \\*space), in float64."""
         from scipy.ndimage import gaussian_filter

@@ -52,7 +52,7 @@ class Solved:
     """The solution of one part, at its own scale.
 
     ``rounding`` is the distance between the stored image and the image of the solver, ``warm`` the
-    state of the solver (None where nothing was solved).
+    state of the solver (None where nothing was solved, or it is not wanted).
     """
 
     image: Array
@@ -72,11 +72,13 @@ def solve_part(
     start: Array | None,
     *,
     near: bool = False,
+    warm: bool = False,
 ) -> Solved:
     """Solve one part by a march of one step, without a previous step.
 
-    With ``near``, no coarser grids are solved first: ``start`` is good enough. If the callback has
-    asked to stop before, it is a single iteration.
+    With ``near``, no coarser grids are solved first: ``start`` is good enough. With ``warm``,
+    the state of the solver is kept. If the callback has asked to stop before, it is a single
+    iteration.
     """
     f, energy = problem.parts[index], problem.energy
     if strength == 0:
@@ -88,7 +90,7 @@ def solve_part(
     record = march(
         energy, fresh_state(f, _FIRST_LOOK), 0.0, np.array([strength * problem.scale]),
         np.array([False]), replace(plan.goal, max_num_iter=1) if stopped else plan.goal,
-        num_threads=plan.num_threads, cold=not near,
+        num_threads=plan.num_threads, cold=not near, warm=warm,
         hooks=Hooks(guess=guess, watch=plan.watch(strength, problem.scale)),
     )  # fmt: skip
     assert record.last is not None

@@ -24,7 +24,7 @@ from ..core.arrays import (
     scale_of,
 )
 from ..core.errors import InputError
-from ..core.namespace import Array, cast, is_torch, namespace, to_float64
+from ..core.namespace import Array, cast, is_torch, magnitude, namespace, to_float64
 
 _SOONEST, _LATEST = 1e-100, 1e100  # allowed times for values near one, so squares stay finite
 
@@ -159,7 +159,7 @@ def make_problem(
     if spacing is None:
         spacing = getattr(energy, "spacing", None)
     steps = check_spacing(spacing, arrays[0].ndim - 1)
-    largest = max(float(abs(array).max()) for array in arrays)
+    largest = max(map(magnitude, arrays))
     scale = scale_of(largest)
     energy = energy.on(arrays[0], steps).scaled(scale)
     parts = [rescaled(array, scale) for array in arrays]

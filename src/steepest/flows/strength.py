@@ -131,7 +131,7 @@ class _Found:
 
 def _estimated(problem: Problem) -> list[ImageNoise]:
     """The noise of each part, estimated from all channels of its image."""
-    parts, count = [_in_float64(part) for part in problem.parts], problem.parts_per_item
+    parts, count = [np.asarray(detached(part)) for part in problem.parts], problem.parts_per_item
     if count == 1:
         return [image_noise(part) for part in parts]
     items = [np.concatenate(parts[i : i + count]) for i in range(0, len(parts), count)]
@@ -155,15 +155,15 @@ def _given(noise: Any, problem: Problem) -> list[ImageNoise]:
     parts = [models[end - size : end] for size, end in zip(sizes, ends, strict=True)]
     parts *= problem.num_items
     for index, (own, part) in enumerate(zip(parts, problem.parts, strict=True)):
-        _check_level(own, _in_float64(part), index, problem)
+        _check_level(own, np.asarray(detached(part)), index, problem)
     return [ImageNoise(tuple(own)) for own in parts]
 
 
 def _check_level(models: list[NoiseModel], part: np.ndarray, index: int, problem: Problem) -> None:
     """Refuse noise that is much larger than the image, which contains it."""
     pairs = zip(models, part, strict=True)
-    sigma = np.sqrt(np.mean([model.deviation(each) ** 2 for model, each in pairs]))
-    most = np.sqrt(np.mean([each.var() for each in part]))
+    sigma = math.sqrt(np.mean([model.mean_square(each) for model, each in pairs]))
+    most = math.sqrt(np.mean([each.var(dtype=np.float64) for each in part]))
     if sigma > _TOO_LOUD * most > 0:
         item, channel = divmod(index, problem.parts_per_item)
         whose = f"channel {channel + 1}" if problem.parts_per_item > 1 else "the image"
@@ -177,7 +177,7 @@ def _check_level(models: list[NoiseModel], part: np.ndarray, index: int, problem
 def _least_risk(problem: Problem, index: int, plan: Plan, noise: ImageNoise) -> _Found:
     """Minimise the estimated risk of one part, or of a sample of it if it is large."""
     part = problem.parts[index]
-    values = _in_float64(part)
+    values = np.asarray(detached(part))
     span = float(np.ptp(values))
     constant = constant_in(values)
     level = level_of(noise.models, values, constant)
@@ -195,12 +195,14 @@ def _least_risk(problem: Problem, index: int, plan: Plan, noise: ImageNoise) -> 
     best, _ = minimise(risk, first, lowest, highest, _REFINEMENTS)
     near = min(risk.tried, key=lambda place: abs(place - best))
     strength = math.exp(near if plan.reporter.stopped else best) / problem.scale
+    closest, iterations = risk.tried[near], sum(each.iterations for each in risk.tried.values())
+    del risk, constant  # to make room
     if plan.reporter.stopped and whole:
-        solved = replace(risk.tried[near], status=Status.STOPPED)
+        solved = replace(closest, status=Status.STOPPED)
     else:
-        start = risk.tried[near].flux if whole else None
+        start = closest.flux if whole else None
         solved = solve_part(problem, index, strength, plan, start, near=whole)
-    iterations = solved.iterations + sum(each.iterations for each in risk.tried.values())
+    iterations += solved.iterations
     return _Found(replace(solved, iterations=iterations), strength, noise.models, level)
 
 

@@ -8,6 +8,7 @@ The functions accept NumPy arrays and torch tensors.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import product
 
 import numpy as np
 
@@ -61,7 +62,9 @@ def _in_pairs(u: Array, axis: int, combine: Callable[[Array, Array], Array]) -> 
 
 
 def _mean(a: Array, b: Array) -> Array:
-    return (a + b) / 2
+    both = a + b
+    both /= 2
+    return both
 
 
 def _second(a: Array, b: Array) -> Array:
@@ -73,27 +76,26 @@ def prolong(p: Array, shape: Sequence[int]) -> Array:
 
     The coarse flux must be zero at the last face of each axis; the fine flux then is as well.
     """
-    return namespace(p).stack([_prolong_component(p[a], a + 1, shape) for a in range(p.shape[0])])
+    fine = p.new_zeros((len(p), *shape)) if is_torch(p) else np.zeros((len(p), *shape), p.dtype)
+    for axis in range(len(p)):
+        _prolong_component(p[axis], axis + 1, fine[axis])
+    return fine
 
 
-def _prolong_component(q: Array, across: int, shape: Sequence[int]) -> Array:
-    """Interpolate one component, the flux along the axis ``across``."""
-    xp = namespace(q)
-    for axis in range(1, len(shape)):
-        if shape[axis] == 1:
-            continue
-        if axis == across:
-            before = xp.concatenate(
-                (xp.zeros_like(q[part(axis, 0, 1)]), q[part(axis, 0, q.shape[axis] - 1)]), axis
-            )
-            middle = (before + q) / 2
-        else:
-            middle = q
-        doubled = (*q.shape[:axis], 2 * q.shape[axis], *q.shape[axis + 1 :])
-        q = xp.stack((middle, q), axis + 1).reshape(doubled)[part(axis, 0, shape[axis])]
-    size = shape[across]
-    inside = q[part(across, 0, size - 1)]
-    return xp.concatenate((inside, xp.zeros_like(q[part(across, 0, 1)])), across)
+def _prolong_component(q: Array, across: int, out: Array) -> None:
+    """Interpolate one component, the flux along the axis ``across``, into zeros."""
+    if out.shape[across] == 1:
+        return
+    middle = q / 2  # of each cell
+    middle[part(across, 1, None)] += q[part(across, 0, q.shape[across] - 1)] / 2
+    halves = [
+        (slice(0, None, 2), slice(1, None, 2)) if n > 1 else (slice(None),) for n in out.shape[1:]
+    ]
+    for places in product(*halves):
+        fine = out[(slice(None), *places)]
+        source = middle if places[across - 1].start == 0 else q
+        fine[:] = source[tuple(slice(n) for n in fine.shape)]
+    out[part(across, out.shape[across] - 1, None)] = 0
 
 
 def interpolate(u: np.ndarray, shape: Sequence[int]) -> np.ndarray:

@@ -217,11 +217,15 @@ class CompiledDual(StripDual):
     def _coarser(self, f: np.ndarray, energy: TotalVariation) -> CompiledDual:
         return CompiledDual(f, energy, self._num_threads)
 
-    def coarse_flux(self) -> np.ndarray | None:
-        """A feasible flux from coarser grids for the present step, or None for tiny images."""
+    def _start(self) -> np.ndarray:
+        """The image at the start of the step."""
         f = np.empty(self._shape, self._dtype)
         self._collect(f, self._images)
-        flux = coarse_flux(f, self.energy, self.tau, self._coarser)
+        return f
+
+    def coarse_flux(self) -> np.ndarray | None:
+        """A feasible flux from coarser grids for the present step, or None for tiny images."""
+        flux = coarse_flux(self._start(), self.energy, self.tau, self._coarser)
         if flux is None or self.energy.weights is None:
             return flux
         return self.energy.project(flux)  # weights averaged over blocks exceed those of some pixels

@@ -38,17 +38,20 @@ def coarse_flux(
     """
     if max(f.shape[1:]) < 2 * _SMALLEST:
         return None
-    coarse, weights = average(f), energy.weights
+    shape, coarse, weights = f.shape, average(f), energy.weights
+    del f  # of a large image, which may be the caller's only copy
     if weights is not None:
         weights = average(weights[None])[0]
-    coarse_energy = replace(energy, spacing=doubled(energy, f.shape[1:]), weights=weights)
+    coarse_energy = replace(energy, spacing=doubled(energy, shape[1:]), weights=weights)
     dual = solver(coarse, coarse_energy)
     start = coarse_flux(coarse, coarse_energy, strength, solver)
     if start is not None:
         dual.set_flux(start)
     dual.set_step(strength, RELAXATION)
     dual.iterate(Momentum().factors(_SWEEPS)[0])
-    return prolong(dual.flux, f.shape)  # the first iteration projects it to the ball
+    flux = dual.flux
+    del dual
+    return prolong(flux, shape)  # the first iteration projects it to the ball
 
 
 def correction(

@@ -68,12 +68,23 @@ class StripDual(Dual):
 
     @warm.setter
     def warm(self, arrays: Warm) -> None:
-        self.set_warm_parts(np.array(part, self._dtype) for flux in arrays for part in flux)
+        self.set_warm_parts(self._copies(part for flux in arrays for part in flux))
 
-    def set_warm_parts(self, parts: Iterable[np.ndarray]) -> None:
+    def _copies(self, parts: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Copies of components, one after the other, in the same memory each time."""
+        copy = np.empty(self._shape, self._dtype)
+        for part in parts:
+            copy[:] = part
+            yield copy
+
+    def set_flux(self, p: np.ndarray) -> None:
+        self.set_warm_parts(self._copies(p), kinds=(1,))
+        self.restart()
+
+    def set_warm_parts(self, parts: Iterable[np.ndarray], kinds: Sequence[int] = (1, 0)) -> None:
         """Set `warm` from its components, one after the other, which are set to 0 off the faces."""
         self._finish()
-        places = [(kind, k, slot) for kind in (1, 0) for k, slot in enumerate(self._places)]
+        places = [(kind, k, slot) for kind in kinds for k, slot in enumerate(self._places)]
         for (kind, k, slot), part in zip(places, parts, strict=True):
             self._close(part, k)
             rows = part.reshape(-1, *self._rows)
