@@ -154,7 +154,7 @@ def test_download_snippet_and_command_are_the_same_file(start, tmp_path):
 
 
 def test_cancel_and_continue(start):
-    large = COFFEE.with_parts([np.tile(COFFEE.array, (3, 3, 1))])
+    large = COFFEE.with_parts([np.tile(COFFEE.array, (5, 5, 1))])
     app = start(large, wait=False)
     app.page.get_by_role("button", name="Cancel").click()
     app.page.get_by_role("button", name="Continue").click()
@@ -167,7 +167,7 @@ def test_an_image_is_chosen_after_a_bad_file(start):
     app.page.get_by_text("An equaliser for images").wait_for()
     chooser = app.page.locator("[data-r=chooser]")
     chooser.set_input_files({"name": "a.gif", "mimeType": "image/gif", "buffer": b"GIF89a"})
-    app.page.get_by_role("alert").get_by_text("not a supported image file").wait_for()
+    app.page.get_by_role("alert").get_by_text("damaged or not readable").wait_for()
     file = encode_image(COFFEE, "b.png")
     chooser.set_input_files({"name": "b.png", "mimeType": "image/png", "buffer": file})
     app.ready()

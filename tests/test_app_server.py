@@ -206,7 +206,7 @@ BOMBS = [
     ("a.png", bombs.png(80, 50, 8, 0)[:50], "a.png"),  # claims more than it holds
     ("a.npy", bombs.npy((3, 3), "|O"), "a.npy"),
     ("a.png", encode_image(Image(np.zeros((64, 64), np.uint8), "YX"), "a.png"), "max_pixels"),
-    ("a.gif", b"GIF89a" + bytes(99), "not a supported image"),
+    ("a.gif", b"GIF89a" + bytes(99), "damaged or not readable"),
     ("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a supported image"),
     ("a.png", b"", "a.png"),
 ]

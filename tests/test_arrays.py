@@ -71,7 +71,7 @@ def test_booleans_are_zero_and_one() -> None:
 
 @pytest.mark.parametrize(
     ("dtype", "advice"),
-    [("int32", "white"), ("uint32", "4294967295"), ("int64", "astype"), ("longdouble", "astype"),
+    [("int32", "white"), ("uint32", "image / 255"), ("int64", "astype"), ("longdouble", "astype"),
      ("complex64", "channels")],
 )  # fmt: skip
 def test_what_is_refused_says_what_to_do(dtype: str, advice: str) -> None:

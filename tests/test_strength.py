@@ -501,6 +501,15 @@ def test_noise_of_compressed_colours_has_their_deviations() -> None:
     np.testing.assert_allclose(noise.std((1, 2)), expected, rtol=0.05)
 
 
+def test_strong_noise_in_saturated_colours_is_not_that_of_a_jpeg() -> None:
+    """Nearly all blocks have a saturated pixel, and none is flat without."""
+    photo = sample("coffee")[140:260, 180:340]
+    noise = np.random.default_rng(0).normal(0, 50, photo.shape)
+    noisy = np.clip(photo + noise, 0, 255).astype(np.uint8)
+    found = 255 * steepest.estimate_noise(noisy, channel_axis=-1)
+    assert found == pytest.approx(50, rel=0.15)
+
+
 def test_noise_of_colours_at_half_the_resolution() -> None:
     """Where JPEG rounds little, only the resolution tells that the noise of channels is related."""
     rng, clean = np.random.default_rng(28), 0.2 + 0.6 * coloured()

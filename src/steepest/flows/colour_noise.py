@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core.grey import LUMA
 from .jpeg_noise import rounded_coefficients, rounded_noise
-from .noise_in_blocks import noise_in_blocks
+from .noise_in_blocks import UNKNOWN, noise_in_blocks
 from .noise_model import NoiseModel
 
 _TO_YCC = np.array(
@@ -49,7 +49,7 @@ def noise_of_colour_jpeg(image: np.ndarray) -> tuple[NoiseModel, ...] | None:
     sigma, share = before
     models = [NoiseModel(sigma**2, share=share)]
     for gain, colour, marked in zip(gains, colours, blocks, strict=True):
-        own = noise_in_blocks(marked)
+        own = noise_in_blocks(marked, ends=UNKNOWN)
         if _roughness(colour) > _ROUGH:
             own = NoiseModel((gain * sigma) ** 2)
         elif own is None or own.blur == 0:
@@ -62,7 +62,7 @@ def _halved_colours(
     light: np.ndarray, colours: list[np.ndarray], gains: np.ndarray
 ) -> tuple[NoiseModel, ...] | None:
     """The noise if only the resolution of the colour differences was halved; otherwise None."""
-    model = noise_in_blocks(light)
+    model = noise_in_blocks(light, ends=UNKNOWN)  # marked pixels are not saturated
     if model is None or model.share == 0 or model.blur > 0:
         return None
     sigma, share = math.sqrt(model.mean_square(light)), model.share

@@ -40,10 +40,18 @@ _FINE = 0.1  # share of the highest frequencies in texture, relative to that in 
 _WHITE = 0.06, 0.16  # what more of it tells white noise in texture from blurred noise
 
 
-def noise_in_blocks(channel: np.ndarray, others: Sequence[np.ndarray] = ()) -> NoiseModel | None:
+UNKNOWN = math.inf, math.inf
+
+
+def noise_in_blocks(
+    channel: np.ndarray,
+    others: Sequence[np.ndarray] = (),
+    ends: tuple[float, float] | None = None,
+) -> NoiseModel | None:
     """The noise of a channel; None if blocks do not show whether it has any.
 
-    The other channels of the image help to tell noise from texture.
+    The other channels of the image help to tell noise from texture. ``ends`` are the deviations of
+    what is cut off at black and white; the default is what saturated pixels show.
     """
     space = tuple(n for n in channel.shape if n > 1)
     channel, others = channel.reshape(space), [each.reshape(space) for each in others]
@@ -51,8 +59,8 @@ def noise_in_blocks(channel: np.ndarray, others: Sequence[np.ndarray] = ()) -> N
         return None
     blocks, saturated = cut_blocks(channel), saturated_values(channel)
     if not saturated:
-        return _noise_of(channel, others, blocks, (math.inf, math.inf))
-    ends = cut_off_deviations(channel)
+        return _noise_of(channel, others, blocks, UNKNOWN)
+    ends = cut_off_deviations(channel) if ends is None else ends
     everywhere = _noise_of(channel, others, blocks, ends)
     if everywhere is not None and everywhere.gain > 0:  # of a camera, not what is cut off
         return everywhere
