@@ -85,7 +85,7 @@ def _grid(part: np.ndarray) -> tuple[int, int] | None:
     basis = dct(np.eye(_SIDE), axis=0, norm="ortho")
     rows = {k: correlate1d(part, basis[k], 0) for k in {i for i, _ in _FINE}}
     height, width = ((n - 7) // _SIDE for n in part.shape)
-    tiny, half = 1e-6 * float(np.ptp(part)) + 1e-300, _SIDE // 2
+    tiny, half = 1e-6 * float(np.ptp(part)) + 1e-30, _SIDE // 2
     sizes = np.zeros((_SIDE, _SIDE))
     for i, j in _FINE:
         size = abs(correlate1d(rows[i], basis[j], 1))[half:, half:]

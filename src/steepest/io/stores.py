@@ -200,6 +200,8 @@ def _codecs(metadata: Mapping[str, Any]) -> Iterator[str]:
             inner = each.get("configuration")
             if isinstance(inner, Mapping):
                 yield from _codecs(inner)
+        elif each is not None:  # an object, of older Zarr
+            yield str(getattr(each, "codec_id", each))
 
 
 @contextmanager
