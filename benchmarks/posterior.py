@@ -9,7 +9,6 @@ measure again.
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable
 from functools import partial
 from time import process_time
@@ -21,7 +20,7 @@ from experiments.transport.clouds import wasserstein
 from steepest import posterior
 from steepest.posterior.flow import log_normal
 
-from .posterior_tables import SEEDS, kept, spread, write
+from .posterior_tables import SEEDS, kept, run, spread, write
 
 # couplings --------------------------------------------------------------------------------------
 
@@ -334,13 +333,5 @@ TABLES = {
     "couplings": couplings, "gap": gap, "bridge": bridge, "kernels": kernels, "steps": steps,
 }  # fmt: skip
 
-
-def main() -> None:
-    """Run the tables that are named."""
-    torch.set_num_threads(1)
-    for name in sys.argv[1:] or TABLES:
-        TABLES[name]()
-
-
 if __name__ == "__main__":
-    main()
+    run(TABLES)

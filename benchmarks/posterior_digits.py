@@ -7,18 +7,16 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable
 from functools import partial
 from time import process_time
 
 import numpy as np
-import torch
 
 from steepest import posterior
 from steepest.core.conformal import smallest_factor
 
-from .posterior_tables import SEEDS, kept, spread, write
+from .posterior_tables import SEEDS, kept, run, spread, write
 
 
 def digits(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -141,13 +139,5 @@ def coverage() -> None:
 
 TABLES = {"digits": digit_table, "simulated": simulated, "coverage": coverage}
 
-
-def main() -> None:
-    """Run the tables that are named."""
-    torch.set_num_threads(1)
-    for name in sys.argv[1:] or TABLES:
-        TABLES[name]()
-
-
 if __name__ == "__main__":
-    main()
+    run(TABLES)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from .startup import describe
 
@@ -42,3 +44,10 @@ def kept(table: str, key: str, measure: Callable[[], Sequence[float]]) -> list[f
 def spread(values: Sequence[float], digits: int = 2) -> str:
     """Return mean and standard deviation over the seeds."""
     return f"{np.mean(values):.{digits}f} ± {np.std(values, ddof=1):.{digits}f}"
+
+
+def run(tables: Mapping[str, Callable[[], None]]) -> None:
+    """Run the tables that are named on the command line, or all, in one thread."""
+    torch.set_num_threads(1)
+    for name in sys.argv[1:] or tables:
+        tables[name]()

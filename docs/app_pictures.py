@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,26 +60,29 @@ def start(browser: Any) -> None:
         app.page.context.close()
 
 
+@contextmanager
+def page(browser: Any, name: str, scheme: str, height: int = 700, width: int = 1100) -> Any:
+    """The page with a bundled picture."""
+    session, size = Session(read_image(f"sample:{name}")), {"width": width, "height": height}
+    with served(session) as address:
+        app = App(browser, session, address, viewport=size, color_scheme=scheme).ready()
+        yield app
+        app.page.context.close()
+
+
 def objects(browser: Any) -> None:
     """Objects, outlined and listed."""
-    session = Session(read_image("sample:coffee"))
-    size = {"width": 1100, "height": 700}
-    with served(session) as address:
-        app = App(browser, session, address, viewport=size, color_scheme="dark").ready()
+    with page(browser, "coffee", "dark") as app:
         app.tab("Objects")
         app.page.get_by_label("How clear they must be").fill("14")
         app.button("Find objects").click()
         app.page.locator("[data-r=rows] tr").first.click()
         save(shot(app), "app_objects.jpg")
-        app.page.context.close()
 
 
 def tools(browser: Any) -> None:
     """Regions in the light theme, and a stroke of the brush."""
-    session = Session(read_image("sample:camera"))
-    size = {"width": 1100, "height": 700}
-    with served(session) as address:
-        app = App(browser, session, address, viewport=size, color_scheme="light").ready()
+    with page(browser, "camera", "light") as app:
         app.tab("Regions")
         app.button("Find regions").click()
         app.page.locator("[data-r=proven]").wait_for()
@@ -89,15 +93,12 @@ def tools(browser: Any) -> None:
         app.page.mouse.move(*at(app, 0.93, 0.62), steps=12)
         save(shot(app), "app_repair.jpg")
         app.page.mouse.up()
-        app.page.context.close()
 
 
 def animation(browser: Any) -> None:
     """Sliders in motion: texture goes, comes back, and becomes twice as strong."""
-    session = Session(read_image("sample:coffee"))
-    size, frames = {"width": 1000, "height": 690}, []
-    with served(session) as address:
-        app = App(browser, session, address, viewport=size, color_scheme="dark").ready()
+    frames = []
+    with page(browser, "coffee", "dark", 690, 1000) as app:
         sliders = [app.page.get_by_label(name, exact=True) for name in ("fine texture", "texture")]
         for slider, heights in ((sliders[0], (0.7, 0.97)), (sliders[1], (0.7, 0.97)),
                                 (sliders[1], (0.6, 0.25)), (sliders[0], (0.5, 0.2))):  # fmt: skip
@@ -112,7 +113,6 @@ def animation(browser: Any) -> None:
         for name in ("Cartoon", "Original"):
             app.button(name).click()
             frames.append(shot(app))
-        app.page.context.close()
     frames = [frame.resize((760, 524), Pillow.Resampling.LANCZOS) for frame in frames]
     durations = [600] * (len(frames) - 2) + [1200] * 2
     frames[0].save(IMAGES / "app.webp", save_all=True, append_images=frames[1:],

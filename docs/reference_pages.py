@@ -12,8 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from check_code import BLOCK
+
 FOLDER = Path(__file__).parent
-_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^# (.+)$", re.MULTILINE)
 _LONGEST = 24  # lines of a block that is shown
 
@@ -26,8 +27,8 @@ def _blocks() -> tuple[tuple[str, str, str, str], ...]:
     for path in pages:
         text = path.read_text(encoding="utf-8")
         title = _HEADING.search(text)
-        for code in _BLOCK.findall(text):
-            if title and path.stem != "api" and code.count("\n") <= _LONGEST:
+        for _, kind, code in BLOCK.findall(text):
+            if title and kind == "python" and code.count("\n") <= _LONGEST:
                 found.append((path.stem, title[1], code, text))
     return tuple(found)
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from .. import patches
 from ..convex.capabilities import energies, energy_named
-from ..core.errors import InputError
 from ..core.numbers import check_choice, check_number
 from ..flows.denoise import denoise
 from ..flows.noise import estimate_noise
@@ -69,9 +68,6 @@ def by_model(task: Task) -> Computation:
     name, data = check_upload(task.args, task.buffers)
     model = decode(data, name) if name.lower().endswith(SUFFIX) else None
     good = None if model else task.second()
-    if good is not None and good.array.shape[2:] != image.array.shape[2:]:
-        kinds = ["in colour" if each.array.ndim == 3 else "grey" for each in (good, image)]
-        raise InputError(f"{name} is {kinds[0]}, and this image is {kinds[1]}")
 
     def work(on_step: Progress) -> Made:
         own = model

@@ -6,7 +6,6 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageOps
 
-from ..core.errors import InputError
 from ..core.numbers import check_number
 from ..io import Image, from_float
 from ..spectral import separate_texture
@@ -26,9 +25,6 @@ def fuse(task: Task) -> Computation:
     """
     time = check_number(task.args.get("time"), "time", positive=True, most=1e6)
     image, second = task.image, task.second()
-    if second.array.shape[2:] != image.array.shape[2:]:
-        kinds = ["in colour" if each.array.ndim == 3 else "grey" for each in (second, image)]
-        raise InputError(f"{second.name} is {kinds[0]}, and this image is {kinds[1]}")
     other = second.array if _size(second) == _size(image) else _fitted(second, image)
 
     def work(on_step: Progress) -> Made:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.arrays import prepare_image
+from ..core.errors import InputError
 from ..io import Image
 from .source import Source, read_upload
 from .wire import to_float16
@@ -37,8 +38,12 @@ class Task:
         return self.source.image
 
     def second(self) -> Image:
-        """Read the image that the page has sent along."""
-        return read_upload(self.args, self.buffers, self.max_pixels)
+        """Read the image that the page has sent along; it must have as many channels."""
+        second = read_upload(self.args, self.buffers, self.max_pixels)
+        if second.array.shape[2:] != self.image.array.shape[2:]:
+            kinds = ["in colour" if e.array.ndim == 3 else "grey" for e in (second, self.image)]
+            raise InputError(f"{second.name} is {kinds[0]}, and this image is {kinds[1]}")
+        return second
 
     def shown(self, result: np.ndarray) -> bytes:
         """Return an image of the kind of this one as float16 (H, W, C)."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from steepest.core.errors import InputError
 from steepest.io import SUFFIXES, base_name, check_kind, image_files
 from steepest.io.outputs import refuse_existing
-from steepest.io.paths import names_a_file, near_file
+from steepest.io.paths import STACKS, names_a_file, near_file
 from steepest.io.store_writing import check_new_store
 from steepest.io.stores import is_store
 
@@ -22,7 +22,6 @@ from .extras import need_figures
 SAMPLE = "sample:"
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # we report errors ourselves
 _MANY = "a folder is needed for the results of several images: give -o FOLDER"
-_OF_STACKS = (".gif", ".dcm", ".nii", ".gz", ".czi", ".lif", ".nd2")  # read, not written
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class Source:
         """The suffix of labels and masks: PNG, or that of a kind of file which holds stacks."""
         if self.suffix.lower() in (".tif", ".tiff", ".npy"):
             return self.suffix
-        return ".tif" if self.suffix.lower() in _OF_STACKS else ".png"
+        return ".tif" if self.name.lower().endswith(STACKS) else ".png"
 
     def file(self, output: str | None, tag: str, ending: str, kind: str = "image") -> Path:
         """Return the file for a single result.

@@ -39,8 +39,7 @@ _CORRELATED = 0.35  # correlation of neighbours in texture, beyond that of the n
 _FINE = 0.1  # share of the highest frequencies in texture, relative to that in white noise
 _WHITE = 0.06, 0.16  # what more of it tells white noise in texture from blurred noise
 
-
-UNKNOWN = math.inf, math.inf
+UNKNOWN = math.inf, math.inf  # the deviations of what is cut off, where nothing shows them
 
 
 def noise_in_blocks(

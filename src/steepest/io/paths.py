@@ -19,9 +19,11 @@ SUFFIXES = {
     **{".tif": "tiff", ".tiff": "tiff", ".npy": "npy"},
 }
 """Formats that can be written, by suffix."""
+STACKS = (".gif", ".dcm", ".nii", ".nii.gz", ".czi", ".lif", ".nd2")
+"""Suffixes of files that can be read but not written, and often hold several planes."""
 READ_ONLY = (
-    *(".bmp", ".gif", ".avif", ".jp2", ".j2k", ".pgm", ".ppm", ".pnm", ".heic", ".heif"),
-    *(".dcm", ".nii", ".nii.gz", ".czi", ".lif", ".nd2"),
+    *(".bmp", ".avif", ".jp2", ".j2k", ".pgm", ".ppm", ".pnm", ".heic", ".heif"),
+    *STACKS,
 )
 """Suffixes of files that can be read but not written."""
 _KINDS = {

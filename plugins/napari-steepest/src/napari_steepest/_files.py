@@ -12,20 +12,20 @@ import numpy as np
 
 from steepest import InputError
 from steepest.io import Image, Metadata, write_image
-from steepest.io.metadata import UNITS, in_unit
+from steepest.io.metadata import SYMBOLS, in_unit
 from steepest.io.stores import open_windows
 
 _OF_PRINTERS = ("inch", "centimeter")  # what photographs state says nothing of their objects
-_SHORT = {name: unit for unit, (_, name) in reversed(UNITS.items())}
 
 
-def adopt_sizes(layers: Sequence[Any]) -> list[str]:
-    """Give layers without a scale the pixel sizes of their files; say which ones.
+def adopt_sizes(layers: Sequence[Any], new: Sequence[Any] | None = None) -> list[str]:
+    """Give the new layers (default: all) without a scale the pixel sizes of their files.
 
-    Other layers of the same shape without a scale, such as Labels painted before, follow.
+    Other layers of the same shape without a scale, such as Labels painted before, follow. Returns
+    a sentence for each layer whose file is followed.
     """
     said = []
-    for layer in layers:
+    for layer in layers if new is None else new:
         found = _sizes(layer) if layer.source.path and _has_no_scale(layer) else None
         if found is None:
             continue
@@ -110,11 +110,10 @@ def _metadata(scale: dict[str, float], units: dict[str, str], path: str) -> Meta
         return Metadata(flavour="ome")
     steps: dict[str, float] = {}
     for axis in (axis for axis in "XYZ" if units.get(axis, "pixel") != "pixel"):
-        short, mine = _SHORT.get(units[axis], units[axis]), _SHORT.get(unit, unit)
-        length = in_unit(abs(float(scale[axis])), short, mine)
+        length = in_unit(abs(float(scale[axis])), *(SYMBOLS.get(u, u) for u in (units[axis], unit)))
         if length is not None:
             steps[axis] = length
-    if unit not in _SHORT or not {"X", "Y"} <= set(steps):
+    if unit not in (*SYMBOLS, "inch") or not {"X", "Y"} <= set(steps):
         raise InputError(f"{path}: units {', '.join(units.values())}; allowed are lengths")
     sizes = (1 / steps["X"], 1 / steps["Y"])
-    return Metadata(sizes, _SHORT[unit], steps.get("Z"), flavour="ome")
+    return Metadata(sizes, SYMBOLS.get(unit, unit), steps.get("Z"), flavour="ome")

@@ -84,9 +84,10 @@ class Panel(Container):
         self._adopt()
         self.native.destroyed.connect(lambda: self._leave())  # a bound method would go with native
 
-    def _adopt(self) -> None:
-        """Pixel sizes that napari has not read from the files of layers."""
-        if said := adopt_sizes(self._viewer.layers):
+    def _adopt(self, event: Any = None) -> None:
+        """Pixel sizes that napari has not read from the files of layers, or of the inserted one."""
+        new = None if event is None else [event.value]
+        if said := adopt_sizes(self._viewer.layers, new):
             self.status.value = " ".join(said)
             self._viewer.reset_view()
 
