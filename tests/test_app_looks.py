@@ -95,7 +95,7 @@ def test_empty_and_error_states(start, theme, tmp_path):
 
 
 def test_busy_and_cancelled_states(start, tmp_path):
-    pixels = np.tile(sample("coffee"), (6, 3, 1))
+    pixels = np.tile(sample("coffee"), (4, 2, 1))
     app = start(Image(pixels, "YXC", format="png", name="coffee.png"), wait=False)
     app.until(lambda: len(app.call("stats")["quality"]) > 2)
     assert app.page.get_by_role("progressbar", name="flow").is_visible()

@@ -150,14 +150,14 @@ def test_both_orders_of_generalised_variation(
 ) -> None:
     """Weights of both orders, as numbers and as maps."""
     image, other = pictures(shape)
-    axis, solver = 0 if len(shape) == 3 else None, steepest.Solver(tol=1e-11, max_num_iter=20000)
+    axis, solver = 0 if len(shape) == 3 else None, steepest.Solver(tol=1e-10, max_num_iter=20000)
 
     def loss(first: Any, second: Any) -> Any:
         energy = energy_named("tgv", alpha1=first, alpha0=second, **options)
         result = steepest.denoise(3 * image, 0.2, energy, channel_axis=axis, solver=solver)
         return (other * result.image).sum()
 
-    agree(loss, [torch.tensor(each, dtype=torch.float64) for each in (alpha1, alpha0)], 4)
+    agree(loss, [torch.tensor(each, dtype=torch.float64) for each in (alpha1, alpha0)], 4, 1e-3)
 
 
 def test_gradcheck_in_the_orders() -> None:

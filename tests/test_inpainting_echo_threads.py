@@ -34,6 +34,11 @@ def thinned(target: int, num_threads: int) -> tuple[Echoes, np.ndarray]:
     return echoes, rank
 
 
+@pytest.fixture(scope="module")
+def expected() -> tuple[Echoes, np.ndarray]:
+    return thinned(4050, 1)
+
+
 def assert_same(found: Echoes, expected: Echoes) -> None:
     for name in set(Echoes._fields) - {"arena"}:
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), name)
@@ -92,8 +97,8 @@ def test_a_removal_changes_nothing_far_away() -> None:
     assert 0 < distance[changed].max() <= thinning.RADIUS + 1
 
 
-def test_same_echoes_for_any_number_of_threads() -> None:
-    expected, ranks = thinned(4050, 1)
+def test_same_echoes_for_any_number_of_threads(expected: Any) -> None:
+    expected, ranks = expected
     for num_threads in (2, 3):
         found, again = thinned(4050, num_threads)
         assert_same(found, expected)
@@ -102,8 +107,10 @@ def test_same_echoes_for_any_number_of_threads() -> None:
         check_heaps(found)
 
 
-def test_order_of_blocks_at_once_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    expected, ranks = thinned(4050, 1)
+def test_order_of_blocks_at_once_does_not_matter(
+    monkeypatch: pytest.MonkeyPatch, expected: Any
+) -> None:
+    expected, ranks = expected
 
     def reverse(shape: tuple[int, ...]) -> list[list[tuple[int, np.ndarray]]]:
         return [blocks[::-1] for blocks in tiles.phases(shape)]
@@ -115,9 +122,9 @@ def test_order_of_blocks_at_once_does_not_matter(monkeypatch: pytest.MonkeyPatch
 
 
 def test_regions_that_grow_while_threads_share_them_change_nothing(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, expected: Any
 ) -> None:
-    expected, ranks = thinned(4050, 1)
+    expected, ranks = expected
     monkeypatch.setattr(state, "_FLOATS_PER_PIXEL", 5)
     monkeypatch.setattr(state, "_LEAST_WINDOWS", 1)
     found, again = thinned(4050, 3)
@@ -129,8 +136,8 @@ def test_regions_that_grow_while_threads_share_them_change_nothing(
     check_heaps(found)
 
 
-def test_error_is_that_of_the_inpainting() -> None:
-    echoes, _ = thinned(4050, 3)
+def test_error_is_that_of_the_inpainting(expected: Any) -> None:
+    echoes, _ = expected
     known = echoes.known > 0
     exact = fill(echoes.image, known, (1.0, 1.0), 1e-7).image - echoes.image
     difference = echoes.error - exact
@@ -142,7 +149,7 @@ def test_error_is_that_of_the_inpainting() -> None:
 def test_masks_and_rankings_are_the_same_and_of_the_right_size() -> None:
     image = picture(HEIGHT, WIDTH, seed=5)
     options: dict[str, Any] = {"channel_axis": 0, "rng": 3}
-    for density in (0.03, 0.41, 0.95):
+    for density in (0.03, 0.6):
         one, three = (masks.echo(image, density, num_threads=n, **options) for n in (1, 3))
         assert np.array_equal(one, three)
         assert one.sum() == round(density * one.size)

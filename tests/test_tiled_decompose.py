@@ -17,8 +17,16 @@ def picture(shape, dtype=np.uint8, seed=0):
     return np.rint(255 * np.clip(u, 0, 1)).astype(dtype) if dtype == np.uint8 else u.astype(dtype)
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
-@pytest.mark.parametrize("shape", [(300, 333), (200, 150, 2), (70, 40, 50)])
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [
+        ((300, 333), np.uint8),
+        ((300, 333), np.float64),
+        ((200, 150, 2), np.float32),
+        ((70, 40, 50), np.uint8),
+        ((70, 40, 50), np.float64),
+    ],
+)
 def test_bands_add_up_to_the_image_and_do_not_depend_on_tiles(shape, dtype):
     image, axis = picture(shape, dtype), -1 if shape[-1] == 2 else None
     options = dict(bands=EDGES, t_max=0.3, steps=12, channel_axis=axis, halo=24)

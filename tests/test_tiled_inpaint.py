@@ -125,7 +125,8 @@ def test_unreached_tolerance_is_reported():
     result = tiled.inpaint(image, known, tol=1e-9, max_num_iter=2, **SMALL)
     assert result.status is Status.MAX_ITERATIONS
     assert result.residual == pytest.approx(residual_of(result.image, image, known, (1, 1)))
-    impossible = tiled.inpaint(image, known, tol=1e-30, max_num_iter=50, **SMALL)
+    part = np.s_[:150, :205]
+    impossible = tiled.inpaint(image[part], known[part], tol=1e-30, max_num_iter=50, **SMALL)
     assert impossible.status is Status.ROUNDING
     with pytest.raises(NotConverged):
         tiled.inpaint(image, known, tol=1e-9, max_num_iter=1, raise_on_failure=True, **SMALL)

@@ -36,12 +36,20 @@ def doubt_of(shape):
     return np.full(shape, 7, np.uint8)
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.uint8])
 @pytest.mark.parametrize(
-    "options", [{}, {"num_classes": 3}, {"thresholds": [0.411, 0.553]}], ids=["2", "3", "fixed"]
+    ("dtype", "options"),
+    [
+        (np.float64, {}),
+        (np.uint8, {}),
+        (np.float32, {"num_classes": 3}),
+        (np.uint8, {"num_classes": 3}),
+        (np.float64, {"thresholds": [0.411, 0.553]}),
+        (np.float32, {"thresholds": [0.411, 0.553]}),
+    ],
+    ids=str,
 )
 def test_labels_and_proofs_are_those_of_one_piece(dtype, options):
-    image = blobs((260, 330), dtype)
+    image = blobs((200, 230), dtype)
     one = threshold_rof(image, 0.2, **options)
     doubt = doubt_of(image.shape)
     many = tiled.threshold_rof(image, 0.2, doubt=doubt, **options, **SMALL)
