@@ -26,8 +26,7 @@ from benchmarks import time_grids
 from benchmarks.tables import line, write
 from steepest.convex.certificate import Bound, step_terms
 from steepest.convex.registry import make_dual
-from steepest.convex.solve import Goal, Momentum, rounding_floor, useful_share
-from steepest.convex.step import solve_step
+from steepest.convex.solve import Goal, Momentum, rounding_floor, solve_step, useful_share
 from steepest.flows.march import NEGLIGIBLE, contrast_energy, limit_momentum
 from steepest.flows.problem import make_problem
 

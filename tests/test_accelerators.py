@@ -23,13 +23,13 @@ from steepest.convex.second_order import SecondOrderTotalVariation
 from steepest.convex.solve import RELAXATION, Momentum
 from steepest.convex.total_variation import TotalVariation, norm_of
 from steepest.core.namespace import is_torch
-from steepest.flows import main_memory
+from steepest.flows import problem as problems
 from steepest.flows import together as batches
 from steepest.flows.problem import make_problem
 
 torch = pytest.importorskip("torch")
 
-from steepest.convex.tensors import choice, dual, together  # noqa: E402
+from steepest.convex.tensors import dual  # noqa: E402
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 PROBLEMS = random_problems()
@@ -55,6 +55,12 @@ def values(*shape: int, seed: int = 0) -> np.ndarray:
 
 def image(*shape: int, dtype: Any = torch.float32, seed: int = 0) -> Any:
     return torch.tensor(2 * values(*shape, seed=seed), dtype=dtype, device=DEVICE)
+
+
+@pytest.fixture(autouse=True)
+def tensors_stay_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those on the CPU, which are solved as arrays otherwise."""
+    monkeypatch.setattr(problems, "in_main_memory", lambda array: False)
 
 
 def prepared(problem: Problem, dtype: str) -> tuple[Any, Any]:
@@ -197,7 +203,7 @@ def test_images_together_are_the_images_alone(with_kernel: bool) -> None:
     weights = values(5, 6)
     energy = TotalVariation(weights=weights).on(images[0], (1.0, 1.0))
     joint = torch.stack(images, 1).flatten(0, 1)
-    batch = kind(joint, together.Together(energy, (0.0, 0.0, 0.0)))
+    batch = kind(joint, dual.Together(energy, (0.0, 0.0, 0.0)))
     alone = [ReferenceDual(f, energy) for f in images]
     (_, *arrays), others = work(batch), [work(solver) for solver in alone]
     for b, (terms, u, p) in enumerate(others):
@@ -215,11 +221,11 @@ def test_the_worst_image_decides_and_flat_ones_do_not() -> None:
     good, bad = solver.measure(), None
     solver.set_flux(solver.p * 0)
     bad = solver.measure()
-    joint = together.joint_terms([good, bad, good], (0.0, 0.0, 0.0), 0.0)
+    joint = dual.joint_terms([good, bad, good], (0.0, 0.0, 0.0), 0.0)
     assert joint.gap / joint.primal == pytest.approx(bad.gap / bad.primal)
-    hidden = together.joint_terms([good, bad], (0.0, bad.gap * 1e9), 0.0)
+    hidden = dual.joint_terms([good, bad], (0.0, bad.gap * 1e9), 0.0)
     assert hidden.gap / hidden.primal == pytest.approx(good.gap / good.primal)
-    resolved = together.joint_terms([good, bad], (good.gap * 1e9, 0.0), bad.gap)
+    resolved = dual.joint_terms([good, bad], (good.gap * 1e9, 0.0), bad.gap)
     assert resolved.gap <= 2 * bad.gap
 
 
@@ -233,10 +239,9 @@ def accelerator(request: Any, monkeypatch: pytest.MonkeyPatch) -> str:
         monkeypatch.setattr(
             module, "on_accelerator", lambda f, energy: is_torch(f) and hasattr(energy, "prox")
         )
-    monkeypatch.setattr(main_memory, "in_main_memory", lambda array: False)
     if request.param == "kernel":
         kind = fused()
-        monkeypatch.setattr(choice, "tensor_dual", kind)
+        monkeypatch.setattr(dual, "tensor_dual", kind)
     return request.param
 
 
@@ -311,8 +316,6 @@ def test_a_batch_reports_every_image_and_stops(accelerator: str) -> None:
 
 
 def test_gradients_of_a_batch(accelerator: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from steepest.flows import implicit
-
     f = image(2, 3, 4, dtype=torch.float64)
     exact: dict[str, Any] = {
         "batch_axis": 0,
@@ -325,7 +328,6 @@ def test_gradients_of_a_batch(accelerator: str, monkeypatch: pytest.MonkeyPatch)
         steepest.tv_flow(leaf, 0.1, **exact).images.square().sum().backward()
         return leaf.grad.cpu()
 
-    monkeypatch.setattr(implicit, "_plain", lambda image: image.detach())
     ours = gradient()
     monkeypatch.undo()
     np.testing.assert_allclose(ours, gradient(), atol=1e-2)
@@ -381,22 +383,22 @@ def test_small_jobs_are_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_kernel_is_checked_before_its_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
     kind = fused()
     device = torch.device(DEVICE)
-    choice.kernel_works.cache_clear()
-    assert choice.kernel_works(device, torch.float32)
-    assert choice.kernel_works(device, torch.float64)
+    dual.kernel_works.cache_clear()
+    assert dual.kernel_works(device, torch.float32)
+    assert dual.kernel_works(device, torch.float64)
     for attribute, replacement in (
         ("_launch", lambda self, count: None),  # wrong
         ("_run", lambda self, count: 1 / 0),  # not possible
     ):
-        choice.kernel_works.cache_clear()
+        dual.kernel_works.cache_clear()
         with monkeypatch.context() as patch:
             patch.setattr(kind, attribute, replacement)
-            assert not choice.kernel_works(device, torch.float32)
-    choice.kernel_works.cache_clear()
+            assert not dual.kernel_works(device, torch.float32)
+    dual.kernel_works.cache_clear()
     with monkeypatch.context() as patch:
-        patch.setattr(choice, "find_spec", lambda name: None)
-        assert not choice.kernel_works(device, torch.float32)
-    choice.kernel_works.cache_clear()
+        patch.setattr(dual, "find_spec", lambda name: None)
+        assert not dual.kernel_works(device, torch.float32)
+    dual.kernel_works.cache_clear()
 
 
 def test_arrays_need_neither_torch_nor_triton() -> None:
@@ -442,8 +444,8 @@ def test_devices_without_double_precision_are_refused() -> None:
 def test_cuda_uses_the_kernel_and_graphs() -> None:
     f = torch.rand(3, 70, 130, device="cuda")
     energy = TotalVariation().on(f, (1.0, 1.0))
-    assert choice.kernel_works(f.device, f.dtype)
-    solver = choice.tensor_dual(f, energy)
+    assert dual.kernel_works(f.device, f.dtype)
+    solver = dual.tensor_dual(f, energy)
     assert type(solver) is fused()
     other = ReferenceDual(f, energy)
     for count in (7, 8, 40, 7, 8):  # launched, recorded, replayed

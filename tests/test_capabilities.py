@@ -8,9 +8,27 @@ import numpy as np
 import pytest
 
 import steepest
-from steepest.convex.capabilities import PLACES, energies, energy_named, markdown, require, row_of
+from steepest.convex.capabilities import PLACES, energies, energy_named, require, row_of
 
 ROWS = energies()
+
+
+def markdown() -> str:
+    """The table for the documentation."""
+    lines = [
+        "| | " + " | ".join(f"`{name}`" for name in ROWS) + " |",
+        "|---" * (len(ROWS) + 1) + "|",
+    ]
+    notes: list[str] = []
+    for place, meaning in PLACES.items():
+        cells = []
+        for row in ROWS.values():
+            why = row.refuses.get(place)
+            if why is not None and why not in notes:
+                notes.append(why)
+            cells.append("yes" if why is None else f"no ({notes.index(why) + 1})")
+        lines.append(f"| {meaning} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", *(f"{i}. {why}" for i, why in enumerate(notes, 1))]) + "\n"
 
 
 def test_every_energy_has_its_row() -> None:

@@ -15,7 +15,9 @@ from steepest import energy_named, spectral
 from steepest.cli.main import main
 from steepest.convex.capabilities import energies
 from steepest.core.solver import limits
-from steepest.spectral.decomposition import nodes_of, problem_of
+from steepest.flows.extinction import check_homogeneous
+from steepest.flows.problem import make_problem
+from steepest.spectral.transform import nodes_of
 
 NAMES = list(energies())
 PHOTO = np.asarray(steepest.io.sample("camera"), np.float32)[192:288, 192:320] / 255
@@ -279,7 +281,7 @@ def test_decompose_by_tiles_finds_its_times(name: str, place: str) -> None:
 
     def times(image: Any, energy: Any, **described: Any) -> Any:
         own = limits(None, tol=1e-2, max_num_iter=1000)
-        return nodes_of([problem_of(image, energy, **described)], None, 3, own)
+        return nodes_of([make_problem(image, check_homogeneous(energy), **described)], None, 3, own)
 
     whole = call(name, place, times, images=LARGE)
     assert tiled.nodes[1] == pytest.approx(whole[1], rel=1e-5)

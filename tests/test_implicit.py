@@ -324,13 +324,12 @@ def test_what_cannot_be_differentiated_is_refused() -> None:
 
 def test_solving_on_tensors_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """The code path of other devices, run on the CPU."""
-    from steepest.flows import implicit, main_memory
+    from steepest.flows import problem
 
     weights = torch.from_numpy(np.linspace(0.5, 1.0, 30).reshape(6, 5))
     gradients = []
-    for plain in (implicit._plain, lambda image: image.detach()):
-        monkeypatch.setattr(implicit, "_plain", plain)
-        monkeypatch.setattr(main_memory, "in_main_memory", lambda array: False)
+    for in_main_memory in (problem.in_main_memory, lambda array: False):
+        monkeypatch.setattr(problem, "in_main_memory", in_main_memory)
         f, t = leaf(2, 6, 5), scalar(0.1)
         flow = steepest.flow(
             f,
@@ -347,7 +346,7 @@ def test_solving_on_tensors_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> N
             energy=steepest.TotalVariation(weights=weights),
             solver=steepest.Solver(tol=1e-14),
         )
-        assert torch.is_tensor(flow.state.parts[0].image)
+        assert torch.is_tensor(flow.images)
         assert torch.is_tensor(strong.flux)
         loss = flow.images.square().sum() + strong.image.square().sum()
         gradients.append(torch.autograd.grad(loss, (f, t)))

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from steepest.convex.certificate import upper_sums
 from steepest.convex.compiled.dual import CompiledDual
-from steepest.convex.compiled.terms import upper_sums
 from steepest.convex.total_variation import TotalVariation
 
 IMAGES = {

@@ -7,7 +7,7 @@ import ast
 import numpy as np
 import pytest
 
-from steepest.tiled.arrays import load
+from steepest.tiled.sealed import load
 from steepest.tiled.workspace import Workspace
 
 

@@ -70,7 +70,7 @@ def test_torch_tensors_give_the_same(
 ) -> None:
     """The array code, as on other devices."""
     torch = pytest.importorskip("torch")
-    monkeypatch.setattr("steepest.flows.main_memory.in_main_memory", lambda array: False)
+    monkeypatch.setattr("steepest.flows.problem.in_main_memory", lambda array: False)
     tol = 1e-4 if dtype == "float32" else 1e-8
     array = problem.image.astype(dtype)
     tensor = torch.from_numpy(array.copy())

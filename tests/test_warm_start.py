@@ -100,8 +100,7 @@ def test_denoising_from_any_flux_meets_its_tolerance(seed: int, size: float) -> 
 def test_the_better_of_two_fluxes_is_kept() -> None:
     """The start with the smaller dual energy is chosen; it can be either."""
     from steepest.convex.registry import make_dual
-    from steepest.convex.solve import Goal, Momentum
-    from steepest.convex.step import try_flux
+    from steepest.convex.solve import Goal, Momentum, try_flux
     from steepest.convex.total_variation import TotalVariation
 
     f = IMAGE[None]

@@ -166,22 +166,3 @@ def require(energy: Any, place: str) -> None:
     row = row_of(energy)
     if row is not None and not row.allows(place):
         raise InputError(f"energy={type(energy).__name__}(): {row.refuses[place]}")
-
-
-def markdown() -> str:
-    """The table for the documentation."""
-    rows = energies()
-    lines = [
-        "| | " + " | ".join(f"`{name}`" for name in rows) + " |",
-        "|---" * (len(rows) + 1) + "|",
-    ]
-    notes: list[str] = []
-    for place, meaning in PLACES.items():
-        cells = []
-        for row in rows.values():
-            why = row.refuses.get(place)
-            if why is not None and why not in notes:
-                notes.append(why)
-            cells.append("yes" if why is None else f"no ({notes.index(why) + 1})")
-        lines.append(f"| {meaning} | " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", *(f"{i}. {why}" for i, why in enumerate(notes, 1))]) + "\n"

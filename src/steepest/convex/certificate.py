@@ -17,6 +17,7 @@ non-expansive, the bound becomes ``E <- sqrt(E^2 + 2 int g) + ||r||``. Proof: do
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,31 +27,18 @@ from ..core.namespace import Array, sum64, to_float64
 from .energy import Energy
 
 _EPS = float(np.finfo(np.float64).eps)
+_SINGLE = 2.0**-24  # unit roundoff of float32
+_TINY = 1e-18  # what a square that underflows may hide
+_MOST_LOST = 0.01  # to rounding in float32, of what is measured
 
 
 @dataclass(frozen=True)
 class StepTerms:
     """The terms of the certificate for one step from ``u0`` to ``u1`` with flux ``p``, in float64.
 
-    Attributes
-    ----------
-    gap : float
-        Duality gap of ``1/2||v - u0||^2 + tau J(v)`` at ``u1 = u0 + tau div p``.
-    primal : float
-        This energy at ``u1``.
-    dual_energy : float
-        ``1/2||u1||^2 + tau R(p)``, which the dual solver minimises.
-    integral : float
-        Upper bound of ``2 int g`` over the step, ``allowance`` included.
-    residual : float
-        Norm of (stored image - ``u1``).
-    value, start_value : float
-        ``J(u1)`` and ``J(u0)``.
-    allowance : float
-        Bound on the rounding errors of the float64 evaluation; not part of ``gap``.
-    excesses : float
-        The squared distance to the minimiser, as a multiple of the gap, at most: 1 if ``u1`` is the
-        primal image of the flux, 2 for any other image.
+    The squared distance of ``u1`` to the minimiser is at most ``excesses`` times the gap: 1 if
+    ``u1`` is the primal image of the flux, 2 for any other image. ``allowance`` bounds the rounding
+    errors of the evaluation; it is part of ``integral``, but not of ``gap``.
     """
 
     gap: float
@@ -67,8 +55,8 @@ class StepTerms:
     def distance(self) -> float:
         """Bound of the distance from the stored image to the minimiser of the step.
 
-        ``||u1 - u*||^2 <= gap``, because the primal and the dual energy are 1-strongly convex, and
-        the gap is the sum of their excesses, each at least half the squared distance.
+        The gap is the sum of the excesses of two 1-strongly convex energies, the primal and the
+        dual.
         """
         return math.sqrt(self.excesses * self.gap + self.allowance) + self.residual
 
@@ -77,8 +65,7 @@ class StepTerms:
 class Bound:
     """A running certificate: ``distance`` bounds ``||u - u*||``.
 
-    ``distance**2`` is the sum of ``solver_share`` (gaps, residuals and rounding) and
-    ``time_share`` (the length of the time steps).
+    Its square is the sum of ``solver_share`` (gaps, residuals, rounding) and ``time_share``.
     """
 
     distance: float = 0.0
@@ -105,10 +92,7 @@ class Bound:
 
 
 def psnr_bound(distance: Any, num_values: int, data_range: float) -> Any:
-    """Guaranteed PSNR in dB, ``10 log10(data_range^2 N / distance^2)``; inf for distance 0.
-
-    A number for a number, an array for an array.
-    """
+    """The PSNR in dB that is guaranteed by distances: ``10 log10(data_range^2 N / distance^2)``."""
     with np.errstate(divide="ignore"):
         loss = 20 * np.log10(np.asarray(distance, float))
     psnr = 20 * math.log10(data_range) + 10 * math.log10(num_values) - loss
@@ -123,20 +107,10 @@ def step_terms(
     tau: float,
     witnesses: tuple[Any, Any, Any] = (None, None, None),
 ) -> StepTerms:
-    """Evaluate the certificate of one step from stored arrays, in float64 (reference code).
+    """Evaluate the certificate of one step from stored images, in float64 (reference code).
 
-    Parameters
-    ----------
-    energy : Energy
-        The energy J.
-    start, stop : arrays (channels, \\*space)
-        The stored images before and after the step.
-    flux : array (components, channels, \\*space)
-        The flux of the step. It is made feasible first.
-    tau : float
-        Length of the step.
-    witnesses : tuple
-        Witnesses for `Energy.slack` of the images at the start, halfway and at the stop.
+    The flux is made feasible first. The witnesses for `Energy.slack` are those of the images at the
+    start, halfway and at the stop.
     """
     u0, stored, p = to_float64(start), to_float64(stop), energy.feasible(flux)
     u1 = u0 - tau * energy.adjoint(p)
@@ -218,9 +192,8 @@ def assemble(
     """The terms of a step from its sums, with allowances for float64 rounding.
 
     ``values`` are J at start and stop; ``squares`` are ``||u1-u0||^2, ||u1||^2, ||u0||^2`` and
-    ``||stored-u1||^2``; ``dual`` is ``R(p)``. The allowance bounds the errors of summation, of
-    numbers that are not negative, and of each pixel: by Cauchy-Schwarz, the L2 norms of the images
-    bound the rounding of the differences.
+    ``||stored-u1||^2``; ``dual`` is ``R(p)``. By Cauchy-Schwarz, the norms of the images bound the
+    rounding of the differences of each pixel.
     """
     change, size, start_size, residual = squares
     norms = math.sqrt(size) + math.sqrt(start_size)
@@ -238,3 +211,99 @@ def assemble(
         start_value=values[0],
         allowance=allowance,
     )
+
+
+def step_sums(
+    energy: Any, start: Array, stop: Array, flux: Array, tau: float, summed: Callable[[Array], Any]
+) -> list[Any]:
+    """The sums that `exact_terms` takes, of a pointwise energy, by array code; the first is 0.
+
+    ``summed`` adds up an array (\\*more, \\*space) in float64, whole or in parts.
+    """
+    u0, stored, p = to_float64(start), to_float64(stop), energy.feasible(flux)
+    u1 = u0 - tau * energy.adjoint(p)
+    v0, v1 = energy.operator(u0), energy.operator(u1)
+    dual = 0.5 * energy.huber * summed(p * p)
+    values = [summed(energy.density(v)) for v in (v0, (v0 + v1) / 2, v1)]
+    along = [summed(v0 * p), summed(v1 * p)]
+    before, after = values[0] - along[0] + dual, values[2] - along[1] + dual
+    bend = before + after - 2 * (values[1] - (along[0] + along[1]) / 2 + dual)
+    squares = [summed(array * array) for array in (u1 - u0, u1, stored - u1)]
+    return [0 * dual, after, before, values[0], values[2], bend, *squares, dual]
+
+
+def exact_terms(
+    energy: Energy, shape: tuple[int, ...], tau: float, total: Sequence[float] | np.ndarray
+) -> StepTerms:
+    """The terms from sums in float64 (see `kernels_measure.measure`)."""
+    return assemble(
+        energy,
+        shape,
+        tau,
+        gap=tau * total[1],
+        integral=2 * tau * (0.5 * (total[1] + total[2]) - 0.25 * total[5]),
+        values=(total[3], total[4]),
+        squares=(total[6], total[7], _start(total), total[8]),
+        dual=total[9],
+    )
+
+
+def single_terms(
+    energy: Energy,
+    shape: tuple[int, ...],
+    tau: float,
+    total: Sequence[float] | np.ndarray,
+    width: int,
+) -> StepTerms | None:
+    """`exact_terms` from sums of ``width`` columns in float32; None if that is too coarse."""
+    norm = float(total[0]) * (1 + 1.3e-7)
+    feasible = (1 - 4 * _EPS) / max(1.0, norm)
+    components = max(len(shape) - 1, 2) * shape[0]
+    upper = upper_sums(norm, feasible, total, width, components, math.prod(shape))
+    if upper is None:
+        return None
+    shrunk = (1 - feasible) * (math.sqrt(total[6]) + math.sqrt(total[8]))
+    residual = (math.sqrt(total[8]) + shrunk) ** 2
+    return assemble(
+        energy,
+        shape,
+        tau,
+        gap=tau * upper[0] + 0.5 * residual,
+        integral=2 * tau * upper[1],
+        values=(total[3], total[4]),
+        squares=(total[6], total[7], _start(total), residual),
+        dual=0.0,
+    )
+
+
+def _start(sums: Sequence[float] | np.ndarray) -> float:
+    """An upper bound of the square of u0 = u1 - (u1 - u0), which only allowances need."""
+    return 1.001 * (math.sqrt(sums[6]) + math.sqrt(sums[7])) ** 2
+
+
+def upper_sums(
+    norm: float,
+    feasible: float,
+    sums: Sequence[float] | np.ndarray,
+    width: int,
+    components: int,
+    num_values: int,
+) -> tuple[float, float] | None:
+    """Upper bounds of s(u1) and of half the segment's integral, for ``feasible`` times the flux.
+
+    None where rounding in float32 is more than a hundredth of them. With unit roundoff e, a
+    summand of m ``components`` is wrong by at most (18 + 3 m) e of the norms it is made of, a row's
+    sum of summands by ``width`` e of itself, and ``(1 - feasible) <p, grad u>`` is at most
+    ``(1 - feasible) |p| J(u)``. docs/certificate has the count.
+    """
+    values, stop = 1.01 * (sums[3] + sums[4]), 1.01 * sums[4]
+    rounding = (18 + 3 * components) * _SINGLE + (1 - feasible) * norm
+    growth, hidden = 4 * width * _SINGLE, _TINY * num_values
+    slack, segment = sums[1], 0.5 * (sums[1] + sums[2]) - 0.25 * sums[5]
+    lost = growth * slack + rounding * stop + hidden
+    lost_along = growth * segment + rounding * values + hidden
+    if not (
+        lost <= _MOST_LOST * slack and lost_along <= _MOST_LOST * segment and math.isfinite(segment)
+    ):
+        return None
+    return slack + lost, segment + lost_along

@@ -38,13 +38,7 @@ _passed: deque[tuple[Any, object]] = deque(maxlen=4)  # energies with the grids 
 
 
 def as_energy(energy: Any) -> Any:
-    """``energy``, if it is an object with the methods of `Energy`.
-
-    Raises
-    ------
-    InputError
-        If a method is missing, or ``energy`` is a class.
-    """
+    """``energy``, if it is an object with the methods of `Energy`; else raise `InputError`."""
     wanted = [name for name in vars(Energy) if not name.startswith("_")]
     missing = [name for name in wanted if getattr_static(energy, name, None) is None]
     if missing or isinstance(energy, type):
@@ -118,10 +112,7 @@ def check_energy(
 
 
 def assure(energy: Any, image: Array) -> None:
-    """`check_energy` on the grid of ``image``, unless the energy is built in or was tested there.
-
-    A subclass of an energy of the package is not built in: it may override anything.
-    """
+    """`check_energy` on the grid of ``image``, unless the energy is built in or tested there."""
     if built_in(energy):
         return
     grid = (tuple(image.shape), namespace(image))

@@ -18,14 +18,12 @@ Warm = tuple[Array, ...]  # the state from which another dual solver can continu
 
 
 class Iterative(Protocol):
-    """What `solve` needs of a dual problem: an iteration, and measurements.
+    """What `solve` needs of a dual problem: an iteration that lowers its energy, and measurements.
 
-    ``iterate`` lowers the dual energy. ``measure`` evaluates gap and certificate. If the gap is
-    near its rounding floor and does not decrease for ``patience`` iterations, the solver stops
-    because of rounding. ``chunk`` is the smallest number of iterations that is worth another
-    measurement. A caller who watches is asked after ``pause`` iterations whether to go on, if there
-    is no measurement before. ``correct`` takes about as long as ``correction_cost`` iterations
-    (infinity: there are no corrections).
+    If the gap is near its rounding floor and does not fall for ``patience`` iterations, the solver
+    stops. ``chunk`` iterations at least are worth another measurement. A caller who watches is
+    asked whether to go on after ``pause`` of them. ``correct`` takes about as long as
+    ``correction_cost`` iterations (infinity: there are no corrections).
     """
 
     patience: int
@@ -62,13 +60,10 @@ def pause_of(f: Array) -> int:
 class Dual(Iterative):
     """The dual problem of one implicit Euler step, with an iteration that solves it.
 
-    ``measure`` sets ``image``; ``write_image`` writes that into an array of any dtype. If that is
-    ``target``, `measure` may have done it already: nothing else may write there. ``advance``
-    makes this image the data of the next step. If the step stands ``alone``, not in a flow, the
-    image may be any with a small gap instead of ``f - tau A* p``. ``warm`` is the state, which can
-    be assigned to another solver for the same image and energy. What is defined here is for solvers
-    with the state flux and extrapolated flux, the measured image in ``_image``, and no coarser
-    grids.
+    ``measure`` sets ``image``, and may have written it into ``target``, where nothing else may
+    write. `advance` makes it the data of the next step. If the step stands ``alone``, it may be any
+    image with a small gap, not only ``f - tau A* p``. ``warm`` is the state, for another solver of
+    the same problem. What is defined here is for the state flux and extrapolated flux.
     """
 
     patience = 400

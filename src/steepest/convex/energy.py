@@ -106,13 +106,7 @@ class ProximalEnergy(Energy, Protocol):
 
 
 def steps_of(energy: Any) -> tuple[float, ...]:
-    """The pixel spacing that an energy was given.
-
-    Raises
-    ------
-    InputError
-        If it is not set.
-    """
+    """The pixel spacing that an energy was given; `InputError` if it is not set."""
     if energy.spacing is None:
         raise InputError("spacing=None: give it, or call .on(image, spacing) first")
     steps: tuple[float, ...] = energy.spacing

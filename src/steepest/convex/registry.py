@@ -47,22 +47,16 @@ def on_accelerator(f: Array, energy: Energy) -> bool:
 
 
 def together(energy: Energy, references: Sequence[float]) -> Any:
-    """The energy of several images on an accelerator (see `tensors.together`)."""
-    from .tensors.together import Together
+    """The energy of several images on an accelerator (see `tensors.dual.Together`)."""
+    from .tensors.dual import Together
 
     return Together(energy, tuple(references))
 
 
 def make_dual(f: Array, energy: Any, num_threads: int | None = None) -> Dual:
-    """The energy's special solver if it accepts this array, else `PrimalDual`.
-
-    Raises
-    ------
-    InputError
-        If the energy has neither a special solver nor a ``prox``.
-    """
+    """The energy's own solver if it takes this array, else `PrimalDual`, which needs ``prox``."""
     if on_accelerator(f, getattr(energy, "each", energy)):
-        from .tensors.choice import tensor_dual
+        from .tensors.dual import tensor_dual
 
         return tensor_dual(f, energy)
     if is_compiled_saddle(f, energy) and not is_torch(f):

@@ -1,4 +1,4 @@
-"""Solve one ROF problem (one implicit Euler step) to a relative duality gap.
+"""Solve one ROF problem (one implicit Euler step) to a relative duality gap, from a good start.
 
 The method is accelerated projected gradient ascent on the dual (FISTA: Beck & Teboulle 2009) with
 three changes, all based on measurements (docs/solver_methods):
@@ -22,7 +22,7 @@ import numpy as np
 from ..core.namespace import Array, epsilon
 from ..core.status import Status
 from .certificate import StepTerms
-from .dual import Iterative
+from .dual import Dual, Iterative
 from .energy import Energy
 
 RELAXATION = 4.0 / 3.0
@@ -35,7 +35,7 @@ _LONG = 50  # iterations between measurements needed to estimate the rate
 _NEAR_FLOOR = 100.0  # a stalled gap below this many rounding floors is attributed to rounding
 _WIDE = 1e15  # limit for scalars in float32, whose squares must stay below 1e38
 _MOST_EXPECTED = 100  # iterations before the gap is first measured, at most
-
+_NEXT_LOOK = 10  # the same after a good start
 
 _UNKNOWN = StepTerms(math.inf, *[1.0] * 7)  # before the first measurement
 
@@ -70,10 +70,10 @@ class Outcome:
 
 
 def useful_share(terms: StepTerms, tau: float, next_tau: float) -> float:
-    """The best multiple a, in [0, 1], of the last flux to start the next step with.
+    """The best multiple a, in [0, 1], of the last flux: it minimises ``||u + next_tau a div p||``.
 
-    It minimises ``||u + next_tau a div p||``. It is below one only if the next step is longer than
-    ``-<u, div p> / ||div p||^2``, the time in which the image would vanish at its present speed.
+    It is below one only if the next step is longer than ``-<u, div p> / ||div p||^2``, the time in
+    which the image would vanish at its present speed.
     """
     speed_squared = 2 * (terms.primal - tau * terms.value) / tau**2
     if speed_squared <= 0:
@@ -82,11 +82,9 @@ def useful_share(terms: StepTerms, tau: float, next_tau: float) -> float:
 
 
 def needs_double(f: Array, energy: Energy, tau: float, size: float) -> bool:
-    """Whether a step in float32 is not accurate enough.
+    """Whether float32 is too coarse for a step; ``size`` is the largest magnitude in the image.
 
-    That is the case if the rounding error of ``tau A* p`` exceeds 1e-6 of f, or if the squares of
-    scalars in the iteration come near the limits of float32. ``size`` is the largest magnitude in
-    the image.
+    It is if rounding of ``tau A* p`` exceeds 1e-6 of f, or squares of scalars may overflow.
     """
     if f.dtype.itemsize != 4:
         return False
@@ -97,10 +95,7 @@ def needs_double(f: Array, energy: Energy, tau: float, size: float) -> bool:
 
 
 def rounding_floor(f: Array, energy: Energy, tau: float, size: float) -> float:
-    """The absolute gap below which rounding in the dtype of ``f`` hides any progress (measured).
-
-    ``size`` is the largest magnitude in the image.
-    """
+    """The absolute gap below which rounding in the dtype of ``f`` hides any progress (measured)."""
     eps, slope = epsilon(f), energy.reach
     noise = slope * eps * (size / 8 + tau * slope / 16)  # of A (f - tau A* p)
     if energy.smoothing > 0:  # the energy is quadratic there, so noise enters squared
@@ -112,9 +107,8 @@ def rounding_floor(f: Array, energy: Energy, tau: float, size: float) -> float:
 class Goal:
     """When a step is solved: at relative gap ``tol`` or absolute ``gap``, within ``max_num_iter``.
 
-    The gap is relative to the energy of the step, or to ``reference`` if that is larger (an energy
-    below which nothing in the image is worth resolving). ``floor`` is the absolute gap below which
-    rounding in the image's dtype hides any progress.
+    The gap is relative to the energy of the step, or to ``reference`` if that is larger. ``floor``
+    is the absolute gap below which rounding hides any progress.
     """
 
     tol: float
@@ -152,15 +146,10 @@ def solve(
     """Iterate on the step of length ``tau`` until the goal is reached.
 
     `Dual.correct` is called after ``dual.correction_cost`` iterations, twice, four times as many
-    ..., while the relative gap is above 5e-3. A step that is expected to take more than 40
-    iterations is measured before the first; it may be solved already. If it is expected to take
-    more than 0.4 times the cost of a correction, it is also corrected. Iterations within a
-    correction are not counted.
-    ``watch(terms, iterations)`` is called at every measurement, and with the last terms after every
-    ``dual.pause`` iterations. It stops the solver by returning True.
-
-    The gap falls about like 1/k^2. This predicts when to measure next, and how many iterations the
-    next step will need.
+    ..., while the relative gap is above 5e-3. A step that is expected to be long is measured, and
+    perhaps corrected, before the first iteration. The gap falls about like 1/k^2, which predicts
+    when to measure next. ``watch(terms, iterations)`` is called at every measurement and after
+    every ``dual.pause`` iterations, and stops the solver by returning True.
     """
     relaxation = momentum.relaxation
     dual.set_step(tau, relaxation)
@@ -211,3 +200,60 @@ def solve(
                 momentum = replace(momentum, t=1.0)
         ahead = done * (math.sqrt(min(excess, 4.0)) - 1) if done else _FIRST_LOOK
         chunk = max(dual.chunk, done // 16, min(round(ahead), 100))
+
+
+def solve_step(
+    dual: Dual,
+    tau: float,
+    goal: Goal,
+    momentum: Momentum,
+    *,
+    guess: Array | None = None,
+    cold: bool = False,
+    watch: Callable[[StepTerms, int], object] | None = None,
+) -> Outcome:
+    """Solve ``argmin_v 1/2||v - f||^2 + tau J(v)`` from the flux of ``dual``, or a better one.
+
+    ``guess`` is a feasible flux. If ``cold``, that of ``dual`` is no useful start: the step starts
+    from coarser grids if there are any.
+    """
+    if guess is not None:
+        momentum, outcome = try_flux(dual, guess, tau, goal, momentum)
+        if outcome is not None:
+            return outcome
+    if cold:
+        dual.set_step(tau, momentum.relaxation)
+        coarse = dual.coarse_flux()
+        if coarse is not None and guess is None:
+            dual.set_flux(coarse)
+        elif coarse is not None:
+            momentum, outcome = try_flux(dual, coarse, tau, goal, momentum)
+            if outcome is not None:
+                return outcome
+    return solve(dual, tau, goal, momentum, watch)
+
+
+def try_flux(
+    dual: Dual, candidate: Array, tau: float, goal: Goal, momentum: Momentum
+) -> tuple[Momentum, Outcome | None]:
+    """Replace the flux of ``dual`` by ``candidate``, in the ball, if its dual energy is smaller.
+
+    Twice the excess of the dual energy bounds the squared distance to the solution. Returns the
+    momentum to go on with, and the outcome if the chosen flux meets the goal already.
+    """
+    dual.set_step(tau, momentum.relaxation)
+    terms, standing = dual.measure(), dual.warm
+    dual.set_flux(candidate)
+    suggested = dual.measure()
+    better = suggested.dual_energy < terms.dual_energy
+    if better:
+        expected = min(momentum.expected, _NEXT_LOOK)
+        terms, momentum = suggested, replace(momentum, t=1.0, expected=expected)
+    else:
+        dual.warm = standing
+    status = goal.reached(terms, 0)
+    if status not in (Status.CONVERGED, Status.ROUNDING):
+        return momentum, None
+    if not better:
+        dual.measure()  # restores the image of the original flux
+    return momentum, Outcome(terms, goal.relative_gap(terms), 0, status, momentum)

@@ -54,10 +54,7 @@ class Layout:
         )
 
     def restore(self, array: Array, leading: int = 0) -> Array:
-        """Convert ``(..., channels, *space)`` to the user's axes and dtype.
-
-        The first ``leading`` axes stay first.
-        """
+        """Convert ``(*leading, channels, *space)`` to the user's axes and dtype."""
         xp = namespace(array)
         array = self.restore_axes(array, leading)
         if self.integer_maximum is not None:
@@ -91,12 +88,8 @@ def prepare_image(
 ) -> tuple[Array, Layout]:
     """Check an image and convert it to ``(channels, *space)`` floats, float64 if ``double``.
 
-    If ``any_size`` is True, the magnitude of the values is not checked; the caller must do so.
-
-    Raises `InputError` if the image is a masked array, is not numeric, is complex or of an
-    unsupported integer type, is empty, holds NaN or infinite values, has a largest magnitude that
-    `check_magnitude` does not allow, or does not have one to three spatial axes, or if
-    ``channel_axis`` is not an axis of the image.
+    Raises `InputError` for what the module does not allow. With ``any_size``, the caller checks the
+    magnitude of the values.
     """
     channel_axis = own_channel_axis(image, channel_axis)
     array = as_array(image, name)
@@ -188,8 +181,7 @@ def _advice(array: Array, name: str) -> str:
 def as_array(values: Any, name: str) -> Array:
     """Return a NumPy array, or a tensor unchanged; every array from a caller passes here.
 
-    Raises `InputError` if ``values`` is a masked array, whose masked pixels would be used as if
-    they were known, or cannot be converted to a NumPy array.
+    Raises `InputError` for a masked array, whose masked pixels would be used, or what is no array.
     """
     if is_torch(values):
         return values
@@ -316,11 +308,7 @@ def check_map(
 
 
 def check_data_range(value: Any, arrays: Sequence[Array], layout: Layout) -> float:
-    """Return the range that the PSNR refers to.
-
-    The default is 1 for integer images, otherwise the range of the values of the images (1 if it is
-    0).
-    """
+    """The range that the PSNR refers to: by default 1 for integers, else that of the values."""
     if value is None:
         value = 1.0
         if layout.integer_maximum is None:

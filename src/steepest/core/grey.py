@@ -32,11 +32,8 @@ def brightness(array: np.ndarray, channel_axis: int | None = None) -> np.ndarray
 def to_grey(array: np.ndarray, name: str = "image") -> np.ndarray:
     """Convert pixels (H, W) or (H, W, 3) to float32 (H, W) in [0, 1].
 
-    uint8 and uint16 are divided by their maximum. Colour is converted to the luma of ITU-R BT.601,
-    ``0.299 R + 0.587 G + 0.114 B``, without rounding. Floats up to 1.0001 are clipped to 1.
-
-    Raises `InputError` if the shape is any other, or floats are outside [0, 1]. The message calls
-    the image ``name``.
+    Integers are divided by their maximum. Colour becomes the luma of ITU-R BT.601 without rounding.
+    Floats up to 1.0001 are clipped to 1. Raises `InputError` for any others.
     """
     values = np.asarray(array)
     scale = np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1
@@ -56,14 +53,9 @@ def to_grey(array: np.ndarray, name: str = "image") -> np.ndarray:
 def to_planes(pixels: np.ndarray, channels: int | None = None, name: str = "image") -> np.ndarray:
     """Convert pixels (H, W) or (H, W, C) to float32 (``channels``, H, W) in [0, 1].
 
-    uint8 and uint16 are divided by their maximum, bool becomes 0 and 1, and floats must lie in
-    [0, 1]. C is 1, 2 (grey), 3 or 4 (RGB). A second or fourth channel is transparency and is
-    dropped.
-
-    ``channels`` 1 converts colour to luma (see `steepest.core.grey.to_grey`), 3 repeats grey, and
-    None keeps the channels of the image. ``name`` is the name of the image in error messages.
-
-    Raises `InputError` if the shape or the type is any other, or floats are outside [0, 1].
+    C is 1, 2 (grey), 3 or 4 (RGB); a second or fourth channel, transparency, is dropped.
+    ``channels`` 1 converts colour to luma, 3 repeats grey, None keeps what there is. Raises
+    `InputError` for other shapes and types, and floats outside [0, 1].
     """
     if channels not in (None, *CHANNELS):
         raise InputError(f"channels={channels!r}; allowed are 1, 3 and None (as the image is)")

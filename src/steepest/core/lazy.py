@@ -22,9 +22,8 @@ def lazily(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return ``__getattr__`` and ``__dir__`` of a package.
 
-    ``where[name]`` is the submodule that defines ``name``; ``modules`` are the submodules available
-    as attributes. Imported names are kept. If an optional dependency is missing, the error names
-    it.
+    ``where[name]`` is the submodule that defines ``name``; ``modules`` are those available as
+    attributes. If an optional dependency is missing, the error names it.
     """
     names = [*where, *modules]
 
@@ -51,8 +50,8 @@ def lazily(
 def import_extra(module: str, what: str, install: str, package: str = "") -> Any:
     """Import a module that is not installed with this package, or say what needs it.
 
-    ``what`` begins the message, as in "DICOM files need", and ``install`` follows "pip install".
-    ``package`` is the name of the package, if it is not that of the module.
+    ``what`` begins the message ("DICOM files need"), ``install`` follows "pip install", and
+    ``package`` is the package's name, if not that of the module.
     """
     try:
         return import_module(module)

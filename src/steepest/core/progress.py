@@ -35,24 +35,13 @@ class Progress:
 
 
 class Pictured:
-    """A report with an image, which is computed by ``gather`` when the callback first reads it.
-
-    ``gather`` is None if there is no image.
-    """
+    """A report with an image (None without ``gather``), made when the callback first reads it."""
 
     gather: Callable[[], Any] | None
 
     @cached_property
     def image(self) -> Any:
-        """The current image; None if there is none. Read it first inside the callback.
-
-        It is a copy, which the caller may keep and change.
-
-        Raises
-        ------
-        InputError
-            If it is read for the first time after the callback has returned.
-        """
+        """A copy of the current image, or None; `InputError` if first read after the callback."""
         return None if self.gather is None else 1 * self.gather()
 
     def close(self) -> None:
@@ -87,8 +76,7 @@ def asks_to_stop(on_step: Callback | None, report: Any) -> bool:
 class Reporter:
     """A sequence of reports, numbered from 1 across all stages of a function.
 
-    ``stopped`` is True once the callback has asked to stop; it is not called again. Raises
-    `InputError` if ``on_step`` is neither callable nor None.
+    ``stopped`` is True once the callback has asked to stop; it is not called again.
     """
 
     def __init__(self, on_step: Callback | None) -> None:
@@ -117,8 +105,7 @@ class Reporter:
     def stage(self) -> Callback | None:
         """The ``on_step`` for one of several stages, or None if no reports are wanted.
 
-        The number of steps is passed on only for a stage with a name, else it is unclear what it
-        counts.
+        Only a stage with a name passes on its number of steps, else it is unclear what that counts.
         """
         if not self.listens:
             return None

@@ -81,11 +81,7 @@ class Limits(Solver):
 def limits(
     solver: Solver | None, tol: float, max_num_iter: int, *, positive: bool = False
 ) -> Limits:
-    """Complete the options of a call by the defaults of a function.
-
-    Raises `InputError` if ``solver`` is not a `Solver` or None, or if ``positive`` and its
-    tolerance is zero.
-    """
+    """Complete the options of a call by the defaults of a function, and check them."""
     given = Solver() if solver is None else solver
     if not isinstance(given, Solver):
         raise InputError(

@@ -49,10 +49,7 @@ def run_all(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
 def share_out(
     worker: Callable[[], Callable[[Any], Any]], items: Any, num_threads: int
 ) -> list[Any]:
-    """Compute ``[worker()(item) for item in items]`` with at most ``num_threads`` threads.
-
-    ``worker`` is called once per thread, whose items share what it creates.
-    """
+    """``[worker()(item) for item in items]``, with one ``worker()`` in each of the threads."""
     count = max(min(num_threads, len(items)), 1)
 
     def share(first: int) -> list[Any]:

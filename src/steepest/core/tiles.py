@@ -116,10 +116,7 @@ def bytes_in(memory: Any) -> int:
 
 
 def works_by_tiles(image: Any, out: Any = None, tiles: Any = None) -> bool:
-    """Whether a function works by tiles: see `Tiles`.
-
-    Raises `InputError` if ``tiles`` is neither None nor a `Tiles`.
-    """
+    """Whether a function works by tiles: see `Tiles`. Raises `InputError` if ``tiles`` is none."""
     if tiles is not None and not isinstance(tiles, Tiles):
         raise InputError(f"tiles={tiles!r} must be a steepest.Tiles, such as Tiles(memory='2GB')")
     if out is not None or tiles is not None:

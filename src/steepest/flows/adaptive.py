@@ -51,8 +51,7 @@ def march_to_accuracy(
 ) -> Record:
     """Run `march` with steps and gaps such that the bound at the last time is below ``target``.
 
-    The image is computed in float64 if rounding in its own dtype would make the bound too large.
-    Raises `TooManySteps` after the pilot run if more than ``max_num_steps`` steps are required.
+    In float64 if rounding would make the bound too large. `TooManySteps` is raised after the pilot.
     """
     span = wanted[-1] - begin
     nodes = _with(wanted, begin + span * np.geomspace(1 / 200, 1.0, _PILOT_STEPS)[:-1], begin)

@@ -15,12 +15,11 @@ from ..core.solver import Solver, limits
 from ..core.status import finished
 from ..core.tiles import Tiles, refuse_by_tiles, works_by_tiles
 from ..tiled.request import TileRequest, energy_by_tiles
-from .channels import each_channel, of_parts
 from .discrepancy import DEFAULT_MAX_ITER, DEFAULT_TOL
 from .flux_guess import feasible_part
 from .options import takes_options_of
 from .parts import collect, make_plan, solve_part
-from .problem import make_problem
+from .problem import each_channel, make_problem, of_parts
 from .result import DenoiseResult
 from .strength import denoise_least_risk
 from .tape import gradient_tape
@@ -120,11 +119,7 @@ def denoise(
     own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
     tape, energy = gradient_tape(image, strength, "strength", energy)
     problem = make_problem(
-        image if tape is None else tape.image,
-        energy,
-        channel_axis=channel_axis,
-        batch_axis=batch_axis,
-        spacing=spacing,
+        image, energy, channel_axis=channel_axis, batch_axis=batch_axis, spacing=spacing
     )
     if tape is not None:
         tape.check(problem)

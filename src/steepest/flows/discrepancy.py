@@ -10,16 +10,14 @@ import numpy as np
 
 from ..convex.energy import Energy
 from ..core.errors import InputError
-from ..core.namespace import is_torch
 from ..core.numbers import check_number
 from ..core.progress import Callback
 from ..core.solver import Solver, limits
 from ..core.status import Status, finished
-from .channels import by_channel, each_channel, of_parts
 from .march import contrast_energy, distance
 from .noise import noise_of
 from .parts import Plan, Solved, collect, make_plan, solve_part
-from .problem import Problem, make_problem
+from .problem import Problem, by_channel, each_channel, make_problem, of_parts
 from .result import DenoiseResult
 
 _MOST_TRIALS = 40
@@ -80,12 +78,7 @@ def denoise_discrepancy(
         ``raise_on_failure=True``.
     """
     rtol = check_number(rtol, "rtol", positive=True)
-    problem = make_problem(
-        image.detach() if is_torch(image) else image,
-        energy,
-        channel_axis=channel_axis,
-        spacing=spacing,
-    )
+    problem = make_problem(image, energy, channel_axis=channel_axis, spacing=spacing)
     own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
     plan, shares = make_plan(own, on_step), None
     if sigma is None:

@@ -88,10 +88,7 @@ def extinction_time(
 
 
 def check_homogeneous(energy: Energy | None) -> Energy:
-    """The energy, if it is one-homogeneous, so that its flow ends after a finite time.
-
-    Raises `InputError` for another energy.
-    """
+    """The energy, if it is one-homogeneous, so that its flow ends; else raise `InputError`."""
     energy = as_energy(TotalVariation() if energy is None else energy)
     require(energy, "decompose")
     if not energy.one_homogeneous:
@@ -115,13 +112,9 @@ def extinction_estimate(
 ) -> float:
     """Estimate the result of `extinction_time` in about a hundredth of its computing time.
 
-    For energies whose extinction takes too long, it is the time until a fifth of the energy is
-    left.
-
-    The estimate is the extinction time of an image of block averages, with at most 64 blocks per
-    axis, plus the time in which the details within the blocks vanish. For total variation, that is
-    an upper bound: details d in blocks of two pixels per axis, with side lengths s, vanish under a
-    flux that does not cross the block boundaries and is at most ``|s| max|d| / 2``.
+    It is that of an image of at most 64 block averages per axis, plus the time in which the details
+    within the blocks vanish: an upper bound for total variation. For energies whose extinction
+    takes too long, it is the time until a fifth of the energy is left.
     """
     _check_weights(problem)
     reporter, times = Reporter(on_step), [0.0]
@@ -151,7 +144,9 @@ def extinction_estimate(
 def details_time(energy: Any, largest: float) -> float:
     """The time in which details up to ``largest`` vanish within blocks of two pixels per axis.
 
-    The pixels of ``energy`` are those blocks. For total variation it is an upper bound.
+    The pixels of ``energy`` are those blocks. For total variation it is an upper bound, because
+    they vanish under a flux within the blocks that is at most half of ``largest`` times their
+    diagonal.
     """
     if isinstance(energy, TotalVariation):
         weight = 1.0 if energy.weights is None else float(energy.weights.mean())
@@ -192,11 +187,7 @@ def pace(energy: Any) -> float:
 
 
 def shortest_of(problem: Problem) -> float:
-    """Return a time before which no structure of the image vanishes.
-
-    It is 1e-3 of the contrast divided by the `pace` of the flow. It is 0 for a constant image, or
-    if the flow does not move.
-    """
+    """A time before which nothing vanishes: 1e-3 of the contrast over the `pace` of the flow."""
     return min(_shortest(problem.energy, part) for part in problem.parts) / problem.scale
 
 

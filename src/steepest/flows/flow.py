@@ -149,11 +149,7 @@ def flow(
         return flow_by_tiles(request, times, energy_by_tiles(energy), grid, batch_axis)
     tape, energy = gradient_tape(image, times, "times", energy)
     problem = make_problem(
-        image if tape is None else tape.image,
-        energy,
-        channel_axis=channel_axis,
-        batch_axis=batch_axis,
-        spacing=spacing,
+        image, energy, channel_axis=channel_axis, batch_axis=batch_axis, spacing=spacing
     )
     state, guess = _begin(start)
     if tape is not None:

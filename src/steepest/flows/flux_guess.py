@@ -18,10 +18,7 @@ Guess = Callable[[int, float, float], Array]  # step, its start and end (scaled)
 def part_guess(
     suggestion: Any, problem: Problem, index: int, num_steps: int | None
 ) -> Guess | None:
-    """The fluxes given as ``start``, as a function that gives that of one part for each step.
-
-    ``num_steps`` is None if the steps are not known beforehand.
-    """
+    """The fluxes of one part given as ``start``; ``num_steps`` is None if not known beforehand."""
     if suggestion is None:
         return None
     if callable(suggestion):
@@ -49,12 +46,7 @@ def part_guess(
 
 
 def feasible_part(flux: Any, problem: Problem, index: int, name: str) -> Array:
-    """Extract one part (components, channels, \\*space) of a flux, and make it feasible.
-
-    The flux has the shape (components, \\*image.shape).
-
-    Raises `InputError` if it is not real floating point, has another shape, or is not finite.
-    """
+    """One part (components, channels, \\*space) of a flux, made feasible."""
     part = problem.parts[index]
     flux = _like(flux, part, name)
     wanted = _wanted_shape(problem)

@@ -10,7 +10,7 @@ elsewhere. The weight of an order of total generalised variation has the sum of 
 A flow is a chain of such steps. The backward pass walks through it in reverse order, using the
 image and the flux stored for every step.
 
-The solver itself runs outside autograd. Tensors on the CPU use the compiled solver.
+The solver itself runs outside autograd.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ from torch.autograd.function import once_differentiable
 
 from ..convex.dual import Warm
 from ..convex.energy import maps_of
-from ..convex.linearized import Derivative, differentiate, linearize
-from ..convex.linearized_saddle import differentiate_saddle
+from ..convex.linearized import Derivative, differentiate, differentiate_saddle, linearize
 from ..convex.pointwise import PointwiseEnergy
 from ..convex.total_generalised_variation import TotalGeneralisedVariation
 from ..core.errors import InputError
@@ -60,10 +59,8 @@ class _Solved:
 class Tape:
     """Record of every step of a computation on a detached image, for its backward pass.
 
-    The methods `denoised` and `flowed` return results whose tensors have a gradient history.
-    ``parameter`` is the strength or the times, and ``name`` says which. ``weights`` are those of
-    the energy that require grad, by the names of its parameters. Raises `InputError` if ``image``
-    is not a tensor.
+    ``parameter`` is the strength or the times, as ``name`` says; ``weights`` are those of the
+    energy that require grad. `denoised` and `flowed` return results with a gradient history.
     """
 
     def __init__(self, image: Any, parameter: Any, name: str, weights: Mapping[str, Any]) -> None:
@@ -75,7 +72,6 @@ class Tape:
         self._source: Tensor = image
         self._parameter = parameter if is_torch(parameter) else None
         self._name, self._weights = name, weights
-        self.image: Array = _plain(image)
         self._steps: dict[int, list[_Solved]] = {}
 
     def check(self, problem: Problem, state: FlowState | None = None) -> None:
@@ -91,10 +87,7 @@ class Tape:
             )
 
     def trace(self, part: int) -> Callable[[int, float, float, Any], None]:
-        """Return the function that `march` calls after each step of a part.
-
-        The function clears the record of the part at step 0.
-        """
+        """Return what `march` calls after each step of a part; step 0 clears its record."""
 
         def remember(index: int, time: float, tau: float, dual: Any) -> None:
             if index == 0:
@@ -104,10 +97,6 @@ class Tape:
 
         return remember
 
-    def tensor(self, array: Array) -> Tensor:
-        """Copy an array to the device of the image. A tensor is returned unchanged."""
-        return array if is_torch(array) else torch.tensor(array, device=self._source.device)
-
     def denoised(self, problem: Problem, result: Any, solved: Sequence[Any], tol: float) -> Any:
         """Return a `DenoiseResult` whose image is differentiable."""
         if result.strength == 0 and self._parameter is not None and self._parameter.requires_grad:
@@ -116,8 +105,7 @@ class Tape:
         steps = [[_Solved(tau, tau, part.image, part.flux, part.warm)] for part in solved]
         wanted = np.array([result.strength])
         chain = _Chain(problem, steps, wanted, wanted, None, tol, tuple(self._weights))
-        image = self._attach(result.image[None], chain)[0]
-        return replace(result, image=image, flux=self.tensor(result.flux))
+        return replace(result, image=self._attach(result.image[None], chain)[0])
 
     def flowed(
         self,
@@ -135,33 +123,18 @@ class Tape:
         steps = [self._steps.get(part, []) for part in range(len(problem.parts))]
         names = tuple(self._weights)
         chain = _Chain(problem, steps, result.times, wanted, grid, tol, names)
-        assert result.state is not None
-        parts = tuple(part.mapped(self.tensor) for part in result.state.parts)
-        on_tensors = replace(
-            result.state.problem,
-            parts=[self.tensor(part) for part in result.state.problem.parts],
-            energy=_on_tensors(problem.energy),
-        )
-        return replace(
-            result,
-            images=self._attach(result.images, chain),
-            flux=self.tensor(result.flux),
-            state=replace(result.state, problem=on_tensors, parts=parts),
-        )
+        return replace(result, images=self._attach(result.images, chain))
 
-    def _attach(self, images: Array, chain: _Chain) -> Tensor:
+    def _attach(self, images: Tensor, chain: _Chain) -> Tensor:
         parameter = torch.zeros(0) if self._parameter is None else self._parameter
         out: Tensor = _Solution.apply(
-            self._source, parameter, self.tensor(images), chain, *self._weights.values()
+            self._source, parameter, images, chain, *self._weights.values()
         )
         return out
 
 
 class _Solution(torch.autograd.Function):
-    """Autograd function from source, strength or times, and weights to images already computed.
-
-    The weights are in the order of ``chain.names``.
-    """
+    """Autograd function from source, strength or times, and weights to images already computed."""
 
     @staticmethod
     def forward(
@@ -212,10 +185,7 @@ class _Chain:
         self._tol = min(max(linear, _TIGHTEST), _LOOSEST)
 
     def pull_back(self, gradient: Tensor) -> tuple[Tensor, np.ndarray, dict[str, Tensor]]:
-        """Gradients with respect to image, wanted times and weights, from those of the frames.
-
-        Those of the weights are maps, also where the weight is one number.
-        """
+        """Gradients in image, wanted times and weights (always maps), from those of the frames."""
         parts = self._problem.split(gradient, leading=1)
         none = torch.zeros_like(parts[0][0, 0], dtype=torch.float64)
         self._of_weights = dict.fromkeys(self.names, none)
@@ -237,10 +207,7 @@ class _Chain:
         return list(groups.values())
 
     def _walk(self, steps: list[list[_Solved]], frames: Tensor) -> tuple[Tensor, np.ndarray]:
-        """Go backwards through the steps of parts that have the same steps.
-
-        ``frames`` holds the gradients (T, parts, channels, \\*space) with respect to the frames.
-        """
+        """Go back through shared steps, from gradients of frames (T, parts, channels, \\*space)."""
         nodes = np.array([step.time for step in steps[0]]) / self._problem.scale
         kept = {int(np.searchsorted(nodes, t)): j for j, t in enumerate(self._times) if t > 0}
         lengths = np.zeros(len(nodes) + 1)
@@ -312,15 +279,6 @@ def _on_tensors(energy: Any) -> Any:
     """Return the energy with its weights, if any, converted to tensors."""
     maps = {name: torch.as_tensor(each) for name, each in maps_of(energy).items()}
     return replace(energy, **maps) if maps else energy
-
-
-def _plain(image: Tensor) -> Array:
-    """Return the image without its gradient history, as a NumPy array if it is on the CPU.
-
-    The compiled solver requires a NumPy array.
-    """
-    image = image.detach()
-    return image.numpy() if image.device.type == "cpu" else image
 
 
 def _stack(arrays: list[Array], axis: int, like: Tensor) -> Tensor:

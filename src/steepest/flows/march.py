@@ -14,12 +14,18 @@ from ..convex.certificate import Bound, StepTerms
 from ..convex.dual import Dual
 from ..convex.energy import Energy
 from ..convex.registry import make_dual
-from ..convex.solve import Goal, Momentum, Outcome, needs_double, rounding_floor, useful_share
-from ..convex.step import solve_step
+from ..convex.solve import (
+    Goal,
+    Momentum,
+    Outcome,
+    needs_double,
+    rounding_floor,
+    solve_step,
+    useful_share,
+)
 from ..core.namespace import Array, cast, is_torch, magnitude, sum64, to_float64
 from ..core.status import Status
 from .flux_guess import Guess
-from .main_memory import tensors_as_arrays
 from .result import PartState
 
 NEGLIGIBLE = 1e-4  # share of the contrast energy below which the energy of a step is not resolved
@@ -29,12 +35,10 @@ NEGLIGIBLE = 1e-4  # share of the contrast energy below which the energy of a st
 class Hooks:
     """Callbacks of a march.
 
-    ``guess(index, start, end)`` returns a feasible flux to start a step with.
-    ``watch(terms, iterations)`` is called after every measurement within a step,
-    ``trace(index, time, tau, dual)`` after each step with the solved dual, and
-    ``after_step(index, time, outcome, bound, image)`` with its outcome. ``watch`` and
-    ``after_step`` return True to stop the march. ``stage(name, num_steps)`` is called before each
-    stage, if there are several.
+    ``guess(index, start, end)`` returns a feasible flux to start a step with, ``watch(terms,
+    iterations)`` is called at every measurement, ``trace(index, time, tau, dual)`` and
+    ``after_step(index, time, outcome, bound, image)`` after each step, ``stage(name, num_steps)``
+    before each of several stages. ``watch`` and ``after_step`` return True to stop the march.
     """
 
     guess: Guess | None = None
@@ -48,8 +52,7 @@ class Hooks:
 class Record:
     """Record of a march: a frame, the largest gap and the bound for every kept time.
 
-    ``frames`` has one more than there will be: the first is for the image at the beginning, that of
-    time ``times[i]`` is ``frames[i + 1]``.
+    ``frames[0]`` is left for the image at the beginning.
     """
 
     frames: Array
@@ -64,15 +67,11 @@ class Record:
 
 
 def fresh_state(image: Array, expected: int | None = None) -> PartState:
-    """Return the state at time zero.
-
-    ``expected`` is the number of iterations before the gap is first measured.
-    """
+    """The state at time zero; the gap is first measured after the ``expected`` iterations."""
     momentum = Momentum() if expected is None else Momentum(expected=expected)
     return PartState(image, None, None, Bound(), momentum)
 
 
-@tensors_as_arrays
 def march(
     energy: Energy,
     state: PartState,
@@ -90,11 +89,10 @@ def march(
 ) -> Record:
     """March through ``nodes`` from time ``begin``, and keep the frames at the nodes in ``keep``.
 
-    ``gap_budget`` is the absolute gap allowed in each step, in addition to the relative tolerance
-    of ``goal``. ``cold``: this is a single step that stands alone, not a flow. Without ``warm``,
-    the last state lacks that of the solver, which is four images. Frames have the given ``dtype``
-    (default: the dtype of the state). If a step is too long for float32 (see `needs_double`), the
-    flow continues in float64, and only the frames are converted.
+    ``gap_budget`` is the absolute gap allowed in each step, besides the relative one of ``goal``.
+    ``cold``: a single step that stands alone. Without ``warm``, the last state lacks that of the
+    solver, which is four images. If a step is too long for float32 (see `needs_double`), the flow
+    goes on in float64, and only the frames have the ``dtype``.
     """
     dtype = state.image.dtype if dtype is None else dtype
     dual = _resume(state, energy, num_threads, cold)

@@ -43,9 +43,7 @@ UNKNOWN = math.inf, math.inf  # the deviations of what is cut off, where nothing
 
 
 def noise_in_blocks(
-    channel: np.ndarray,
-    others: Sequence[np.ndarray] = (),
-    ends: tuple[float, float] | None = None,
+    channel: np.ndarray, others: Sequence[np.ndarray] = (), ends: tuple[float, float] | None = None
 ) -> NoiseModel | None:
     """The noise of a channel; None if blocks do not show whether it has any.
 

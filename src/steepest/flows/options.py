@@ -20,10 +20,8 @@ def takes_options_of(
 ) -> Callable[[F], F]:
     """Show the keyword-only parameters of ``functions`` in place of ``**options``.
 
-    Use this decorator for a function that passes ``**options`` on to ``functions``, all but those
-    ``without`` a meaning for it.
-    `inspect.signature`, editors and ``help`` then list the allowed options, and the list is written
-    only once. Errors about other options name the nearest.
+    `inspect.signature`, editors and ``help`` then list the options that a function passes on, and
+    the list, all but those ``without``, is written once. Errors about others name the nearest.
     """
 
     def decorate(function: F) -> F:

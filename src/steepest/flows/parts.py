@@ -51,8 +51,8 @@ def make_plan(solver: Limits, on_step: Callback | None) -> Plan:
 class Solved:
     """The solution of one part, at its own scale.
 
-    ``rounding`` is the distance between the stored image and the image of the solver, ``warm`` the
-    state of the solver (None where nothing was solved, or it is not wanted).
+    ``rounding`` is the distance between the stored image and that of the solver, ``warm`` its state
+    (None where nothing was solved, or it is not wanted).
     """
 
     image: Array
@@ -74,11 +74,9 @@ def solve_part(
     near: bool = False,
     warm: bool = False,
 ) -> Solved:
-    """Solve one part by a march of one step, without a previous step.
+    """Solve one part by a march of one step, or of one iteration if the callback has asked to stop.
 
-    With ``near``, no coarser grids are solved first: ``start`` is good enough. With ``warm``,
-    the state of the solver is kept. If the callback has asked to stop before, it is a single
-    iteration.
+    With ``near``, ``start`` is so good that no coarser grids are needed; ``warm`` keeps the state.
     """
     f, energy = problem.parts[index], problem.energy
     if strength == 0:

@@ -24,10 +24,7 @@ from .problem import Problem
 
 @dataclass(frozen=True, eq=False)
 class PartState:
-    """Current state of one independent part of a flow (a batch item or a separate channel).
-
-    ``warm`` is the state of the solver. ``flux`` and ``warm`` are None at time zero.
-    """
+    """The state of one part of a flow; ``flux`` and ``warm``, of the solver, begin with None."""
 
     image: Array
     flux: Array | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,28 +21,11 @@ from .flux_guess import part_guess
 from .march import NEGLIGIBLE, Hooks, Record, contrast_energy, fresh_state, march
 from .problem import Problem, rescaled
 from .result import FlowResult, FlowState, PartState, Step
-from .time_grid import (
-    DEFAULT_NUM_STEPS,
-    MOST_STEPS,
-    Accuracy,
-    TimeGrid,
-    check_times,
-    grid_of,
-)
+from .time_grid import DEFAULT_NUM_STEPS, Accuracy, TimeGrid, check_times, grid_of
 from .together import can_march_together, march_together
 
 DEFAULT_TOL, DEFAULT_MAX_ITER = 1e-3, 5000
 Steps = int | TimeGrid | Accuracy | None
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What applies to the march of every part. ``target`` is an L2 distance (scaled), or None."""
-
-    begin: float
-    solver: Limits
-    target: float | None
-    max_num_steps: int
 
 
 def run(
@@ -64,19 +47,15 @@ def run(
     own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
     accuracy = steps if isinstance(steps, Accuracy) else None
     grid = grid_of(None if accuracy else steps, TimeGrid.graded, DEFAULT_NUM_STEPS)
-    if accuracy is None:
-        plan = _Plan(begin, own, None, MOST_STEPS)
-    else:
+    if accuracy is not None:
         if solver is not None and solver.tol is not None:
             raise InputError(f"tol={solver.tol:g}: an accuracy chooses the gaps; give only one")
         problem = replace(problem, data_range=accuracy.data_range or problem.data_range)
-        target = accuracy.distance(problem.size, problem.data_range) * problem.scale
-        plan = _Plan(begin, own, target, accuracy.max_num_steps)
     nodes = grid.through(wanted, begin) if wanted.size else wanted
     problem.check_times(nodes, "steps")
     starts = start.parts if start else tuple(fresh_state(part) for part in problem.parts)
     fixed_steps = len(nodes) if accuracy is None else None
-    reports = None if on_step is None else _Reports(on_step, problem, fixed_steps, tape)
+    reports = None if on_step is None else _Reports(on_step, problem, fixed_steps)
     hooks = [
         Hooks(
             guess=part_guess(guess, problem, index, fixed_steps),
@@ -86,7 +65,7 @@ def run(
         )
         for index in range(len(problem.parts))
     ]
-    records = _run_all(problem, starts, plan, wanted, nodes, hooks)
+    records = _march_all(problem, starts, begin, wanted, nodes, hooks, own, accuracy)
     result = _collect(problem, records, starts, begin, starts_at_zero)
     if tape is not None:
         fixed = accuracy is None
@@ -96,67 +75,55 @@ def run(
     return finished(result, own.raise_on_failure)
 
 
-def _run_all(
+def _march_all(
     problem: Problem,
     starts: tuple[PartState, ...],
-    plan: _Plan,
+    begin: float,
     wanted: np.ndarray,
     nodes: np.ndarray,
     hooks: list[Hooks],
+    solver: Limits,
+    accuracy: Accuracy | None,
 ) -> list[Record]:
     """March every part. If the callback stops one part, all parts end at the time reached."""
-    if plan.target is None and can_march_together(problem, hooks) and wanted.size:
-        goals = [_goal(plan, part) for part in problem.parts]
-        begin, keep = plan.begin * problem.scale, np.isin(nodes, wanted)
-        return march_together(problem, starts, begin, nodes * problem.scale, keep, goals, hooks)
+    parts, scale, energy = problem.parts, problem.scale, problem.energy
+    goals = [
+        Goal(solver.tol, solver.max_num_iter, reference=NEGLIGIBLE * contrast_energy(part))
+        for part in parts
+    ]
+
+    def marched(i: int, wanted: np.ndarray, nodes: np.ndarray, hook: Hooks, given: bool) -> Record:
+        """March one part, at its own scale of values and times."""
+        common: dict[str, Any] = {
+            "dtype": parts[i].dtype, "num_threads": solver.threads, "hooks": hook,
+        }  # fmt: skip
+        if given or accuracy is None or not wanted.size:
+            keep = np.isin(nodes, wanted)
+            return march(energy, starts[i], begin * scale, nodes * scale, keep, goals[i], **common)
+        target = accuracy.distance(problem.size, problem.data_range) * scale
+        return march_to_accuracy(
+            energy, starts[i], begin * scale, wanted * scale,
+            target / math.sqrt(problem.parts_per_item), solver.max_num_iter,
+            accuracy.max_num_steps, **common,
+        )  # fmt: skip
+
+    if accuracy is None and can_march_together(problem, hooks) and wanted.size:
+        keep = np.isin(nodes, wanted)
+        return march_together(problem, starts, begin * scale, nodes * scale, keep, goals, hooks)
     records: list[Record] = []
-    for index, (start, hook) in enumerate(zip(starts, hooks, strict=True)):
-        record = _run(problem, index, start, plan, wanted, nodes, hook)
+    for index, hook in enumerate(hooks):
+        record = marched(index, wanted, nodes, hook, given=False)
         records.append(record)
-        if record.statuses[-1:] == [Status.STOPPED] and len(starts) > 1:
-            end = record.times[-1] / problem.scale
+        if record.statuses[-1:] == [Status.STOPPED] and len(parts) > 1:
+            end = record.times[-1] / scale
             wanted = np.union1d(wanted[wanted < end], [end])
             nodes = np.union1d(nodes[nodes < end], [end])
             silent = [replace(hook, after_step=None, stage=None) for hook in hooks]
-            hurried = replace(plan, target=None)
             return [
-                record if i == index else _run(problem, i, other, hurried, wanted, nodes, quiet)
-                for i, (other, quiet) in enumerate(zip(starts, silent, strict=True))
+                record if i == index else marched(i, wanted, nodes, quiet, given=True)
+                for i, quiet in enumerate(silent)
             ]
     return records
-
-
-def _run(
-    problem: Problem,
-    index: int,
-    start: PartState,
-    plan: _Plan,
-    wanted: np.ndarray,
-    nodes: np.ndarray,
-    hooks: Hooks,
-) -> Record:
-    """March one part, at its own scale of values and times."""
-    part, energy, scale = problem.parts[index], problem.energy, problem.scale
-    common: dict[str, Any] = {
-        "dtype": part.dtype,
-        "num_threads": plan.solver.threads,
-        "hooks": hooks,
-    }
-    begin = plan.begin * scale
-    if plan.target is not None and wanted.size:
-        share = plan.target / math.sqrt(problem.parts_per_item)
-        return march_to_accuracy(
-            energy, start, begin, wanted * scale, share,
-            plan.solver.max_num_iter, plan.max_num_steps,
-            **common,
-        )  # fmt: skip
-    keep = np.isin(nodes, wanted)
-    return march(energy, start, begin, nodes * scale, keep, _goal(plan, part), **common)
-
-
-def _goal(plan: _Plan, part: Array) -> Goal:
-    solver = plan.solver
-    return Goal(solver.tol, solver.max_num_iter, reference=NEGLIGIBLE * contrast_energy(part))
 
 
 def resume(state: FlowState, times: Any, **options: Any) -> FlowResult:
@@ -176,8 +143,8 @@ def _check_wanted_times(times: Any, begin: float) -> tuple[np.ndarray, bool]:
 class _Reports:
     """Passes the steps of the time loop to the user as `Step`, numbered across all parts."""
 
-    def __init__(self, on_step: Callback, problem: Problem, total: int | None, tape: Any) -> None:
-        self._on_step, self._problem, self._tape = on_step, problem, tape
+    def __init__(self, on_step: Callback, problem: Problem, total: int | None) -> None:
+        self._on_step, self._problem = on_step, problem
         self._stage, self._seen, self._total = FLOWING, 0, (total or 0) * len(problem.parts)
 
     def begin(self, stage: str, num_steps: int) -> None:
@@ -186,11 +153,10 @@ class _Reports:
 
     def after_step(self, number: int, time: float, outcome: Any, bound: Bound, image: Any) -> bool:
         """Report one step. Returns True if the callback asks to stop."""
-        scale, tape = self._problem.scale, self._tape
+        problem, scale = self._problem, self._problem.scale
 
         def gather() -> Array:
-            found = self._problem.layout.restore_axes(rescaled(image(), 1 / scale))
-            return found if tape is None else tape.tensor(found)
+            return problem.returned(problem.layout.restore_axes(rescaled(image(), 1 / scale)))
 
         self._seen += 1
         step = Step(

@@ -16,14 +16,13 @@ from ..core.numbers import check_number
 from ..core.progress import Callback
 from ..core.solver import Solver, limits
 from ..core.status import Status, finished
-from .channels import by_channel
 from .discrepancy import DEFAULT_MAX_ITER, DEFAULT_TOL
 from .flat_blocks import constant_in, saturated_in
 from .haar_noise import Noise
 from .noise import ImageNoise, image_noise, level_of
 from .noise_model import NoiseModel
 from .parts import Plan, Solved, collect, make_plan, solve_part
-from .problem import Problem, make_problem
+from .problem import Problem, by_channel, make_problem
 from .result import DenoiseResult
 
 _RATIO = 2.83  # between the first strengths that are tried
@@ -97,11 +96,7 @@ def denoise_least_risk(
     1540-1554 (the divergence by a random step).
     """
     problem = make_problem(
-        image.detach() if is_torch(image) else image,
-        energy,
-        channel_axis=channel_axis,
-        batch_axis=batch_axis,
-        spacing=spacing,
+        image, energy, channel_axis=channel_axis, batch_axis=batch_axis, spacing=spacing
     )
     own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
     plan = make_plan(own, on_step)

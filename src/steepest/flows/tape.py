@@ -13,8 +13,7 @@ from ..core.namespace import detached, follows
 def gradient_tape(image: Any, parameter: Any, name: str, energy: Any) -> tuple[Any, Any]:
     """Return an `implicit.Tape` and the energy, whose weights lose their gradient history.
 
-    The tape is None if autograd tracks none of the image, the strength or times, and the weights,
-    which are those of pixels, or of the orders of total generalised variation.
+    The tape is None if autograd tracks none of image, strength or times, and weights.
     """
     if isinstance(parameter, (list, tuple)) and any(follows(value) for value in parameter):
         raise InputError(f"{name} is a list of tensors that require grad; stack them to one tensor")

@@ -218,10 +218,7 @@ def _graded(begin: float, times: np.ndarray, count: int) -> np.ndarray:
 
 
 def _share_out(lengths: np.ndarray, total: int) -> list[int]:
-    """Number of equal parts of every interval, at least one, that make the longest part shortest.
-
-    The sum is ``total``, or the number of intervals if that is larger.
-    """
+    """How many of ``total`` parts each interval gets, one at least; the longest is shortest."""
     counts = [1] * len(lengths)
     longest = sorted((-float(length), i) for i, length in enumerate(lengths))
     for _ in range(total - len(counts)):

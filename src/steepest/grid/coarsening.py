@@ -17,10 +17,7 @@ from .differences import part
 
 
 def average(u: Array) -> Array:
-    """Average pairs of pixels along every spatial axis of (channels, \\*space).
-
-    If the length of an axis is odd, the last pixel is kept.
-    """
+    """Average pairs of pixels along the axes of (channels, \\*space); an odd last one is kept."""
     for axis in range(1, u.ndim):
         u = _in_pairs(u, axis, _mean)
     return u if is_torch(u) else np.ascontiguousarray(u)

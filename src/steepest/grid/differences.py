@@ -95,8 +95,7 @@ def second_difference(u: Array, axis: int, boundary: str = "neumann") -> Array:
 def laplacian(u: Array, axes: Iterable[int], boundary: str = "neumann") -> Array:
     """``sum_a u_{i+a} - 2 u_i + u_{i-a}``: the 5-point stencil in 2-D, the 7-point stencil in 3-D.
 
-    The operator is symmetric and negative semi-definite, with eigenvalues in ``[-4 d, 0]`` for
-    ``d`` axes. The sum of the result vanishes for "neumann" and "periodic".
+    Symmetric and negative semi-definite, with eigenvalues in ``[-4 d, 0]`` for ``d`` axes.
     """
     return reduce(add, (second_difference(u, axis, boundary) for axis in axes))
 
@@ -155,10 +154,7 @@ def _closed_difference(v: Array, axis: int, boundary: str) -> Array:
 
 
 def gradient_norm_squared(spacing: Sequence[float], shape: Sequence[int]) -> float:
-    """Upper bound of ``||gradient||^2``: the sum of ``4 / h_a^2`` over axes longer than one pixel.
-
-    It holds for both boundaries. Periodic checkerboards with even sizes attain it.
-    """
+    """The sum of ``4 / h_a^2`` over axes longer than one pixel: a bound of ``||gradient||^2``."""
     return sum(4.0 / h**2 for h, n in zip(spacing, shape, strict=True) if n > 1)
 
 

@@ -14,16 +14,11 @@ _WEIGHTS = np.array([7.0, 3.0, 5.0, 1.0, 8.0])
 def dither(importance: np.ndarray, count: int) -> np.ndarray:
     """Return a mask of exactly ``count`` pixels with local density proportional to ``importance``.
 
-    The densities are ``min(1, s * importance)``, with s chosen so that they sum to ``count``. They
-    are rounded to 0 or 1 in turn, row by row in alternating directions. The error of each rounding
-    is passed to the following pixels with the weights of Floyd & Steinberg (Proc. SID 17 (1976)
-    75-77). In a volume, a third of it goes to the next plane. At the boundary, the weights of the
-    existing neighbours are scaled to sum to 1, so that no error is lost. The count is then met
-    except for rare roundings at the end, which are corrected where the decision was closest. The
-    scale takes O(N log N), the rest O(N).
-
-    ``importance``, 1-D to 3-D, is not negative. If fewer than ``count`` pixels are positive, the
-    rest of the count is distributed evenly over the other pixels.
+    The densities ``min(1, s * importance)`` with the sum ``count`` are rounded to 0 or 1 in turn,
+    row by row in alternating directions. The error of each is passed on with the weights of Floyd &
+    Steinberg (Proc. SID 17 (1976) 75-77); in a volume, a third of it goes to the next plane. At the
+    border, weights are scaled to sum to 1. Rare roundings at the end are corrected where the
+    decision was closest. If fewer than ``count`` pixels are positive, the others share the rest.
     """
     density = scale_to(importance.reshape(-1).astype(np.float64), count)
     mask, margin = _diffuse(density.reshape((1, 1, *importance.shape)[-3:]), _WEIGHTS)

@@ -81,11 +81,7 @@ def symmetrised_divergence(
 
 
 def hessian(u: Array, spacing: Sequence[float] | None = None, boundary: str = "neumann") -> Array:
-    """`symmetrised_gradient` of the `gradient`: backward differences of forward differences.
-
-    Maps (\\*batch, \\*space) to (d (d + 1) / 2, \\*batch, \\*space), with the entries of
-    `symmetrised_gradient`.
-    """
+    """`symmetrised_gradient` of the `gradient`: backward differences of forward differences."""
     steps = (1.0,) * u.ndim if spacing is None else spacing
     return symmetrised_gradient(gradient(u, steps, boundary), steps, boundary)
 
@@ -100,8 +96,7 @@ def hessian_adjoint(
 def hessian_norm_squared(spacing: Sequence[float], shape: Sequence[int]) -> float:
     """Upper bound of ``||hessian||^2`` for both boundaries: the square of the gradient's bound.
 
-    That also bounds ``||E||^2``, as ``(x + y)^2 / 2 <= x^2 + y^2``: the squared norm of ``E w`` is
-    at most the sum of the squared norms of all ``d_b w_a``.
+    The latter also bounds ``||E||^2``, as ``(x + y)^2 / 2 <= x^2 + y^2``.
     """
     return gradient_norm_squared(spacing, shape) ** 2
 

@@ -8,11 +8,7 @@ from ..core.errors import InputError
 
 
 def find_device(name: str | torch.device, argument: str = "device") -> torch.device:
-    """The device of this name; for "auto", CUDA if it is available, else the CPU.
-
-    Raises `InputError` if the device cannot be used on this machine; the message names
-    ``argument``.
-    """
+    """The device of this name ("auto": CUDA if available); `InputError` if it cannot be used."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:

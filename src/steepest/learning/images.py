@@ -63,9 +63,8 @@ class Source(Protocol):
 class Collection:
     """Images that are read when they are needed; the last 512 MiB of them stay in memory.
 
-    ``read(index)`` returns image number ``index`` of ``count``. A drawn image is reduced by one of
-    the factors ``scales``, chosen at random. ``weights`` are proportional to the probability of
-    each image (None: all equal).
+    ``read(index)`` returns image number ``index`` of ``count``. It is reduced by one of the factors
+    ``scales``, at random. ``weights`` are proportional to the probability of each image.
     """
 
     name: str
@@ -77,10 +76,7 @@ class Collection:
     _cache: OrderedDict[tuple[int, int], np.ndarray] = field(default_factory=OrderedDict)
 
     def pick(self, rng: np.random.Generator, size: int) -> np.ndarray:
-        """A random image with sides of at least ``size``; smaller ones are skipped.
-
-        Raises `InputError` if none of 200 random images is large enough.
-        """
+        """A random image with sides of at least ``size``; `InputError` if 200 are smaller."""
         chances = None if self.weights is None else np.asarray(self.weights) / np.sum(self.weights)
         for _ in range(_TRIES):
             index = int(rng.choice(self.count, p=chances))
@@ -126,9 +122,8 @@ def random_crop(
 ) -> np.ndarray:
     """A square crop at a random place of a random image: float32 (size, size) or (size, size, 3).
 
-    The crop is mirrored along each axis, transposed and, if ``invert`` is True, inverted
-    (``1 - u``), each with probability 1/2. Inverted images obey the same flows, but do not look
-    like photographs.
+    It is mirrored along each axis, transposed and, if ``invert``, inverted (``1 - u``: the same
+    flows, but no photograph), each with probability 1/2.
     """
     image = source.pick(rng, size)
     row, column = (int(rng.integers(n - size + 1)) for n in image.shape[:2])
@@ -157,15 +152,10 @@ def open_photographs(
 ) -> Collection:
     """Open the images called ``name``, either for training or those held out for validation.
 
-    ``name`` is a folder of PNG, JPEG, TIFF and NPY images, including its subfolders, or "skimage",
-    the freely licensed :data:`PHOTOGRAPHS` of scikit-image. ``others`` are further names that the
-    caller accepts, for the error message.
-
-    Held out are the photograph of Chelsea, or every tenth image of a folder. The only image of a
-    folder is also used for training. With 1 of ``channels``, images are (H, W), and colour is
-    converted to luma; with 3, they are (H, W, 3), and greyscale is repeated.
-
-    Raises `InputError` if there is no such folder, or it contains no readable image.
+    ``name`` is a folder of images, with its subfolders, or "skimage", the freely licensed
+    :data:`PHOTOGRAPHS` of scikit-image; ``others`` are further names for the error message. Held
+    out are Chelsea, or every tenth image of a folder (the only image of a folder is used twice).
+    Images are (H, W), in luma, or (H, W, 3) for 3 ``channels``.
     """
     if name == "skimage":
         return _skimage(held_out, channels)

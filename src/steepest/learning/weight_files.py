@@ -32,21 +32,16 @@ _DTYPES = (torch.bfloat16, torch.float32, torch.float64)
 
 @dataclass(frozen=True)
 class Registry:
-    """The networks that weight files may contain.
+    """The networks that weight files may contain, by name, and the folder of ``shipped`` weights.
 
-    ``networks`` maps the names in weight files to classes. Each class has a method ``config()``
-    that returns its constructor arguments. ``shipped`` is the folder of weights shipped under these
-    names, if any. Packages offer `load` and `save` as functions.
+    Each class has a method ``config()`` that returns its constructor arguments.
     """
 
     networks: Mapping[str, type[nn.Module]]
     shipped: Path | None = None
 
     def network_name(self, network: nn.Module) -> str:
-        """The name of this network's class.
-
-        Raises `InputError` if the class is not in the registry.
-        """
+        """The name of this network's class; `InputError` if it is not in the registry."""
         for name, kind in self.networks.items():
             if type(network) is kind:
                 return name
@@ -56,12 +51,9 @@ class Registry:
         )
 
     def build(self, name: str, config: Any, where: str = "config") -> nn.Module:
-        """A network from its name and constructor arguments.
+        """A network from its name and constructor arguments, without change of the random state.
 
-        The global random state is not changed. Error messages name ``where``.
-
-        Raises `InputError` if the name is unknown, or ``config`` is not a dictionary, has unknown
-        keys or has values that the constructor refuses.
+        Raises `InputError`, which names ``where``, for unknown names, keys or bad values.
         """
         kind = self.networks[check_choice(name, "network", tuple(self.networks))]
         if not isinstance(config, dict):
@@ -79,20 +71,14 @@ class Registry:
         except (TypeError, ValueError, RuntimeError) as error:
             raise InputError(f"{where}: {name} cannot be built from {config}: {error}") from error
 
-    def save(
-        self,
-        network: nn.Module,
-        path: str | os.PathLike[str],
-        metadata: Any = None,
-    ) -> None:
+    def save(self, network: nn.Module, path: str | os.PathLike[str], metadata: Any = None) -> None:
         """Save a network as ``path.safetensors`` and ``path.json``: both complete, or neither.
 
         Parameters
         ----------
         network : nn.Module
-            A network of one of the registry's classes. Its weights must be finite and all bfloat16,
-            float32 or float64; integer buffers (counters) are allowed as well. A file in bfloat16
-            (``network.bfloat16()``) has half the size; `load` returns it in float32.
+            Of a class of the registry, with finite weights, all bfloat16 (`load` returns float32),
+            float32 or float64. Integer buffers (counters) are allowed as well.
         path : path
             With or without the suffix ``.safetensors``. Existing files are replaced.
         metadata : dictionary, optional
@@ -101,8 +87,7 @@ class Registry:
         Raises
         ------
         InputError
-            If the network's class is not in the registry, the weights are NaN, infinite or of mixed
-            or other dtypes, or JSON cannot store the metadata.
+            If the network or the metadata is not of this kind.
         """
         from ..io.outputs import OutputSet  # only saving needs it
 
@@ -136,9 +121,7 @@ class Registry:
         Parameters
         ----------
         name_or_path : str or path
-            A string that is a name in the registry loads the weights shipped under that name, if
-            there are any. Everything else is the path of files that `save` wrote, with or without
-            their suffix.
+            A name of shipped weights, or the path of files that `save` wrote.
         map_location : str or torch.device
             The device to load the network to.
 
@@ -152,11 +135,6 @@ class Registry:
         InputError
             If there is no such name, file or device, or a file is damaged, does not match its
             description, or contains NaN or infinity.
-
-        Notes
-        -----
-        The network is first built without memory, and gets the tensors of the file only if they
-        have the shapes that the description requires.
         """
         device = find_device(map_location, "map_location")
         tensors_path, json_path = self._find(name_or_path)
@@ -182,13 +160,7 @@ class Registry:
         return network.to(device, torch.float64 if double else torch.float32).eval()
 
     def read_description(self, name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
-        """Read and check the JSON file of saved weights: network, config, metadata.
-
-        ``name_or_path`` is as in `load`.
-
-        Raises `InputError` if the file is missing, is not JSON, lacks the network or the config, or
-        has unknown entries.
-        """
+        """Read and check the JSON file of saved weights: network, config, metadata."""
         path = self._find(name_or_path)[1]
         content = self._read(path)
         try:

@@ -17,7 +17,7 @@ _WHERE = {
     "dirichlet_fit": "dirichlet",
     "DirichletFit": "dirichlet",
     "myriad_filter": "myriad",
-    "denoise_cauchy": "patches",
+    "denoise_cauchy": "noise",
     "estimate_cauchy_noise": "noise",
 }
 

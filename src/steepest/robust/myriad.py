@@ -11,7 +11,7 @@ from ..core.arrays import prepare_image
 from ..core.errors import InputError
 from ..core.namespace import is_torch
 from ..core.numbers import check_count, check_number
-from .windows import myriads
+from .kernels import myriads
 
 _WIDEST = 31
 

@@ -212,10 +212,9 @@ def _centered(points: Any, center: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def geometric_median(points: np.ndarray) -> np.ndarray:
-    """Return the point with the least sum of distances from the rows of an (n, d) array.
+    """The point with the least sum of distances from the rows of an (n, d) array.
 
-    Weiszfeld's iteration. At a data point the step is shortened as Vardi and Zhang (2000) showed,
-    so that it stays only where that point is the minimiser.
+    Weiszfeld's iteration, with shorter steps at data points as Vardi and Zhang (2000) showed.
     """
     y = np.median(points, axis=0)
     size = np.abs(points - y).max() or 1.0

@@ -11,8 +11,7 @@ import numpy as np
 from ..convex.certificate import StepTerms
 from ..convex.energy import Energy
 from ..convex.registry import make_dual
-from ..convex.solve import Goal, Momentum, Outcome, needs_double, rounding_floor
-from ..convex.step import solve_step
+from ..convex.solve import Goal, Momentum, Outcome, needs_double, rounding_floor, solve_step
 from ..core.errors import InputError
 from ..core.solver import Limits
 from ..core.status import Status

@@ -13,39 +13,24 @@ al., section 4.2.3). Every filter is a linear combination of the frames.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ..convex.energy import Energy
-from ..core.arrays import as_array, check_spacing
+from ..core.arrays import as_array
 from ..core.errors import InputError
 from ..core.namespace import detached
-from ..core.numbers import check_count, check_number, counted
-from ..core.progress import Callback, Reporter
+from ..core.numbers import check_count, counted
 from ..core.result import ImageResult
-from ..core.solver import Limits
-from ..flows.extinction import (
-    FLAT,
-    becomes_constant,
-    check_homogeneous,
-    contrast,
-    extinction_estimate,
-    shortest_of,
-)
-from ..flows.problem import Problem, make_problem
 from ..flows.result import FlowResult
-from ..flows.run import run
-from ..flows.time_grid import TimeGrid, check_times, geometric, grid_of
+from ..flows.time_grid import check_times
 from .edges import automatic_edges
 
-DEFAULT_NUM_STEPS, DEFAULT_TOL = 60, 1e-2
 _MOST = 1e100  # largest gain
 _PER_TIME = ("images", "times", "gap", "error_bound", "solver_error", "time_error")
-_BEYOND = 1.5  # factor beyond the extinction time, so that nothing moves in the last step
 
 Gains = float | Sequence[float] | np.ndarray | Callable[[np.ndarray], np.ndarray]
 
@@ -277,43 +262,6 @@ class FilteredImage(Bands, ImageResult):
     flow: FlowResult
 
 
-def decompose_array(
-    image: Any,
-    energy: Energy | None,
-    own: Limits,
-    *,
-    bands: int | Sequence[float] | None = None,
-    t_max: float | None = None,
-    steps: int | TimeGrid | None = None,
-    channel_axis: int | None = None,
-    spacing: float | Sequence[float] | None = None,
-    on_step: Callback | None = None,
-) -> Decomposition:
-    """Decompose an array in memory (see `decompose`)."""
-    edges = check_bands(bands)
-    problem = problem_of(image, energy, channel_axis=channel_axis, spacing=spacing).in_floats()
-    values = problem.image()
-    values = values.copy() if np.may_share_memory(values, np.asarray(image)) else values
-    tell, found, last = Reporter(on_step), False, t_max
-    while not found:
-        nodes = nodes_of([problem], last, steps, own, tell.stage)
-        flow = run(
-            problem, nodes, steps=TimeGrid(tuple(nodes[1:])), solver=own,
-            on_step=(lambda _: True) if tell.stopped else tell.stage,
-        )  # fmt: skip
-        given = t_max is not None or (isinstance(steps, TimeGrid) and bool(steps.nodes))
-        given = given or not becomes_constant(problem.energy)
-        left, start = (contrast(planes_of(u, channel_axis)) for u in (flow.images[-1], values))
-        # with too few iterations a longer flow does not get flatter
-        found = given or tell.stopped or left <= FLAT * start or not flow.status.ok
-        last = 2 * float(nodes[-1])
-    return from_flow(
-        values, flow, edges=edges, num_bands=bands if edges is None else None,
-        channel_axis=channel_axis, spacing=check_spacing(spacing, problem.parts[0].ndim - 1),
-        coupled=problem.energy.coupled,
-    )  # fmt: skip
-
-
 def from_flow(
     image: np.ndarray,
     flow: FlowResult,
@@ -326,8 +274,7 @@ def from_flow(
 ) -> Decomposition:
     """The decomposition of ``image`` by its flow, without the edges by those of `automatic_edges`.
 
-    Bands and residual add up to the image for any frames. After a stop at the first step, the
-    residual is the image. Raises `InputError` if the flow has no time after 0.
+    Bands and residual add up to the image for any frames, also after a stop.
     """
     if flow.times.size and flow.times[0] == 0:
         frames = flow.images
@@ -345,44 +292,6 @@ def from_flow(
     if edges is None:
         edges = automatic_edges(nodes, bare.spectrum * bare.durations, num_bands)
     return replace(bare, edges=edges)
-
-
-def problem_of(image: Any, energy: Energy | None, **described: Any) -> Problem:
-    """Check an image and its options; return the problem of its flow."""
-    return make_problem(image, check_homogeneous(energy), **described)
-
-
-def nodes_of(
-    problems: Iterable[Problem],
-    t_max: float | None,
-    steps: int | TimeGrid | None,
-    solver: Limits,
-    on_step: Callback | None = None,
-) -> np.ndarray:
-    """The frame times for one or several images, starting with 0, with at least two steps.
-
-    Without ``t_max``, the last is one at which all images have probably become constant. A
-    logarithmic grid begins at the smallest `shortest_of` of the images.
-    """
-    grid = grid_of(steps, TimeGrid.logarithmic, DEFAULT_NUM_STEPS)
-    end = check_number(t_max, "t_max", positive=True) if t_max is not None else None
-    if end is None and grid.nodes:
-        end = grid.nodes[-1]
-    ends, starts = [], []
-    for problem in problems:
-        ends.append(
-            _BEYOND * extinction_estimate(problem, solver.threads, on_step) if end is None else end
-        )
-        problem.check_times(np.array([ends[-1] or 1.0]), "t_max")
-        starts.append(shortest_of(problem))
-    last = max(ends) or 1.0
-    if grid.rule == "logarithmic" and grid.num_steps > 1:
-        start = min((start for start in starts if start), default=last / 1000)
-        grid = TimeGrid(tuple(geometric(last, grid.num_steps, min(start, last / 10))))
-    nodes = grid.through([last])
-    if nodes.size < 2:
-        raise InputError("steps gives one step; a second derivative needs at least two steps")
-    return np.concatenate([[0.0], nodes])
 
 
 def planes_of(image: np.ndarray, channel_axis: int | None) -> np.ndarray:

@@ -13,20 +13,14 @@ _NOTHING = 1e-4  # masses below this share of the largest mass count as gaps
 def automatic_edges(
     nodes: np.ndarray, masses: np.ndarray, num_bands: int | None = None
 ) -> np.ndarray:
-    """Choose the edges of ``num_bands`` bands, or of at most 6, between inner nodes.
+    """Choose the edges of ``num_bands`` bands, or of at most 6, from 0 to infinity.
 
-    The first edge is 0, and the last is infinite.
-
-    Gaps in the spectrum are chosen first, in order of decreasing width. Quantiles of the square
-    root of the L1 mass follow. (The square root is used because coarse structures hold most of the
-    mass and would otherwise take all bands.) Each quantile is moved to the deepest valley within a
-    third of the way to its neighbours. Each edge is the geometric mean of two nodes, so that no
-    node lies on an edge.
-
-    ``nodes`` (N + 1,) are the times of the frames, starting with 0, and ``masses`` (N - 1,) the L1
-    masses of the transform at the inner nodes. With ``num_bands``, there are as many bands if there
-    are as many nodes, even if some are almost empty. By default, bands with less than 1e-3 of the
-    mass are merged into the next.
+    ``nodes`` (N + 1,) are the times of the frames, ``masses`` (N - 1,) the L1 masses at the inner
+    ones. Gaps in the spectrum are chosen first, the widest before. Quantiles of the square root of
+    the mass follow (coarse structures hold most of the mass and would take all bands), each moved
+    to the deepest valley within a third of the way to its neighbours. An edge is the geometric mean
+    of two nodes, so none lies on it. With ``num_bands``, some may be almost empty; by default,
+    bands with less than 1e-3 of the mass are merged into the next.
     """
     exact = num_bands is not None
     num_bands = num_bands or DEFAULT_NUM_BANDS

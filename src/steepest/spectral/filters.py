@@ -23,9 +23,9 @@ from ..core.tiles import Tiles, works_by_tiles
 from ..flows.run import DEFAULT_MAX_ITER
 from ..flows.time_grid import TimeGrid
 from ..tiled.request import TileRequest
-from .decomposition import DEFAULT_TOL, Decomposition, FilteredImage
+from .decomposition import Decomposition, FilteredImage
 from .tiles import filter_by_tiles
-from .transform import decompose
+from .transform import DEFAULT_TOL, decompose
 
 
 def low_pass(decomposition: Decomposition, time: float) -> np.ndarray:

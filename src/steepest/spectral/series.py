@@ -15,22 +15,15 @@ from ..core.errors import InputError
 from ..core.progress import Callback, asks_to_stop, check_callback
 from ..core.solver import limits
 from ..core.status import Status
+from ..flows.extinction import check_homogeneous
 from ..flows.options import takes_options_of
+from ..flows.problem import make_problem
 from ..flows.result import Step
 from ..flows.run import DEFAULT_MAX_ITER
 from ..flows.time_grid import TimeGrid
-from .decomposition import (
-    DEFAULT_TOL,
-    Decomposition,
-    check_bands,
-    check_edges,
-    nodes_of,
-    problem_of,
-)
+from .decomposition import Decomposition, check_bands, check_edges
 from .edges import automatic_edges
-from .transform import decompose
-
-_PROBLEM = ("energy", "spacing", "channel_axis")
+from .transform import DEFAULT_TOL, decompose, nodes_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,14 +128,15 @@ def decompose_series(
         ) from None
     if total == 0:
         raise InputError("pages is empty; at least one image is needed")
-    chosen, options = check_bands(bands), {"energy": energy, **options}
-    described = {name: options.get(name) for name in _PROBLEM}
+    chosen, own_energy = check_bands(bands), check_homogeneous(energy)
+    options = {"energy": energy, **options}
+    described = {name: options.get(name) for name in ("spacing", "channel_axis")}
     own = limits(options.get("solver"), tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
 
     def problems() -> Iterator[Any]:
         for index in range(total):
             with _naming_page(index, total):
-                yield problem_of(pages[index], **described)
+                yield make_problem(pages[index], own_energy, **described)
 
     check_callback(options.get("on_step"))
     nodes = nodes_of(problems(), t_max, steps, own)

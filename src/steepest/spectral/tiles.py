@@ -20,8 +20,8 @@ from ..core.numbers import check_number
 from ..core.solver import Solver, limits
 from ..core.status import finished
 from ..flows.extinction import check_homogeneous, details_time, pace
+from ..flows.problem import make_problem
 from ..flows.result import FlowResult
-from ..flows.run import DEFAULT_MAX_ITER
 from ..flows.tiles.flow import TiledMarch
 from ..flows.time_grid import TimeGrid, grid_of
 from ..tiled.image import PER_STEP, Statistics, TiledImage
@@ -33,18 +33,9 @@ from ..tiled.request import TileRequest, energy_by_tiles
 from ..tiled.sample import sample
 from ..tiled.windows import Window
 from ..tiled.workspace import digest
-from .decomposition import (
-    DEFAULT_NUM_STEPS,
-    DEFAULT_TOL,
-    Decomposition,
-    FilteredImage,
-    StoredDecomposition,
-    check_bands,
-    decompose_array,
-    nodes_of,
-    problem_of,
-)
+from .decomposition import Decomposition, FilteredImage, StoredDecomposition, check_bands
 from .edges import DEFAULT_NUM_BANDS
+from .transform import DEFAULT_NUM_STEPS, DEFAULT_TOL, decompose, nodes_of
 
 WHOLE = np.array([0.0, np.inf])
 _PATCHES = 4  # of the sample, along each axis
@@ -52,10 +43,9 @@ _PATCHES = 4  # of the sample, along each axis
 
 @dataclass(frozen=True)
 class Combination:
-    """What is written: linear combinations of the frames, whose coefficients ``parts`` finds.
+    """Linear combinations of the frames, as ``parts`` finds them of unit vectors.
 
-    ``parts`` takes a decomposition of unit vectors. ``lead`` is the shape of the combinations,
-    ``count`` the number of bands, whose edges are ``given`` or chosen.
+    ``lead`` is their shape, ``count`` the number of bands, whose edges are ``given`` or chosen.
     """
 
     parts: Callable[[Decomposition], np.ndarray]
@@ -198,7 +188,7 @@ def _nodes(
     energy = tiled.coarse_energy(levels)
     solver = limits(Solver(num_threads=tiled.num_workers), tol=DEFAULT_TOL, max_num_iter=1)
     if end is None and not grid.nodes:
-        coarse = problem_of(means, energy, channel_axis=0, spacing=energy.spacing)
+        coarse = make_problem(means, energy, channel_axis=0, spacing=energy.spacing)
         report = tiled.report
         last = nodes_of([coarse], None, TimeGrid.uniform(2), solver, report.stage)[-1]
         if report.stopped:
@@ -207,7 +197,7 @@ def _nodes(
         end = float(last) + 2 * details_time(energy, facts.deviation)
     # two pixels with total variation, of which nothing vanishes sooner than of the image
     pair = np.array([-facts.deviation, facts.deviation])
-    like = problem_of(pair, None, spacing=1 / (pace(tiled.energy) or 1.0))
+    like = make_problem(pair, None, spacing=1 / (pace(tiled.energy) or 1.0))
     return nodes_of([like], end, grid, solver)
 
 
@@ -219,10 +209,10 @@ def _edges(tiled: TiledImage, nodes: np.ndarray, count: int, tol: float) -> np.n
     shares = None
     if weights is not None:
         shares = sample(picture.space, lambda window: read_weights(weights, window), side, _PATCHES)
-    page = decompose_array(
+    page = decompose(
         sample(picture.space, picture.read, side, _PATCHES),
         replace(tiled.energy, spacing=None, weights=shares),
-        limits(Solver(num_threads=tiled.num_workers), tol=tol, max_num_iter=DEFAULT_MAX_ITER),
+        solver=Solver(tol, num_threads=tiled.num_workers),
         bands=count,
         steps=TimeGrid(tuple(nodes[1:])),
         channel_axis=0,

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..convex.certificate import step_sums
 from ..convex.compiled.dual import CompiledDual
 from ..convex.pointwise import PointwiseEnergy
 from ..convex.reference import ReferenceDual
 from ..convex.registry import is_compiled
+from ..core.namespace import sum64
 
 _WIDE = 17  # pixels of the grid on which the reach is found
 
@@ -34,26 +36,12 @@ class ArrayDual(ReferenceDual):
         self._norm = energy.norm_squared(space)
 
     def sums_within(self, window: Sequence[tuple[int, int]], feasible: float | None) -> list[float]:
-        """The sums of `exact_terms` over a part of the window, in float64; the first is 0."""
-        energy, tau = self.energy, self.tau
-        self._image = self.f - tau * energy.adjoint(self.p)
+        """The sums of `exact_terms` over a part of the window."""
+        self._image = self.f - self.tau * self.energy.adjoint(self.p)
         core: Any = (..., *(slice(*ends) for ends in window))
-        p = energy.feasible(self.p)
-        u0 = self.f.astype(np.float64)
-        u1 = u0 - tau * energy.adjoint(p)
-        conjugate = energy.conjugate(p[core])
-        values, slacks = [], []
-        for u in (u0, (u0 + u1) / 2, u1):
-            v = energy.operator(u)
-            values.append(_sum(energy.density(v)[core]))
-            slacks.append(_sum((v * p)[core]))
-        at_start, halfway, at_stop = (
-            a - b + conjugate for a, b in zip(values, slacks, strict=True)
+        return step_sums(
+            self.energy, self.f, self._image, self.p, self.tau, lambda array: sum64(array[core])
         )
-        stored = self._image[core].astype(np.float64)
-        squares = [_sum(each * each) for each in ((u1 - u0)[core], u1[core], stored - u1[core])]
-        both = at_start + at_stop - 2 * halfway
-        return [0.0, at_stop, at_start, values[0], values[2], both, *squares, conjugate]
 
     def warm_parts(self, cut: Any) -> Iterator[np.ndarray]:
         """The components of the flux and of the extrapolated one, cut."""
@@ -65,10 +53,6 @@ class ArrayDual(ReferenceDual):
         for target, part in zip(fields.reshape(-1, *self.f.shape), parts, strict=True):
             target[:] = part
         self.warm = (fields[0], fields[1])
-
-
-def _sum(values: np.ndarray) -> float:
-    return float(values.sum(dtype=np.float64))
 
 
 def reach_of(energy: Any, steps: tuple[float, ...]) -> int:

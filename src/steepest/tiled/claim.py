@@ -24,11 +24,7 @@ _LOCK = "steepest-work.lock"  # not the mark: on Windows, nobody can read a lock
 
 @dataclass(frozen=True)
 class Mark:
-    """The content of the mark.
-
-    ``of`` is the signature of the work, "" if it is finished or none. ``facts`` were decided once,
-    for all who continue the work. ``dropped`` are the names of arrays that are no longer needed.
-    """
+    """The mark: whose work it is ("": nobody's), what was decided, and names of dropped arrays."""
 
     of: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
@@ -55,12 +51,10 @@ class Mark:
 
 @contextmanager
 def claim(folder: Path, signature: str, keep: bool = False) -> Iterator[None]:
-    """Own a folder, which is new or holds earlier work of this signature.
+    """Own a folder, which is new or holds earlier work of this signature, as one process at a time.
 
-    Only one process at a time may do so. At the end, the folder is removed; after an exception, and
-    if ``keep``, it is kept. If the removal is interrupted, what is left counts as a new folder.
-
-    Raises `InputError` if the folder cannot be used, is in use, or holds something else.
+    At the end it is removed; after an exception, and if ``keep``, it is kept. If the removal is
+    interrupted, what is left counts as a new folder. `InputError` if it cannot be used.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..convex.certificate import StepTerms
+from ..convex.certificate import StepTerms, exact_terms, single_terms
 from ..convex.compiled.dual import SMOOTHING
 from ..convex.compiled.kernels_measure import MOST_COMPONENTS, WIDEST
-from ..convex.compiled.terms import exact_terms, single_terms
 from ..convex.dual import NO_PAUSE
 from ..convex.registry import is_compiled
 from ..convex.solve import Momentum
@@ -94,8 +93,8 @@ class TiledDual:
     def correct(self, energy: float) -> bool:
         """Correct the flux, just measured, on coarser grids, and reset the momentum.
 
-        If the next pass finds that the dual ``energy`` has not fallen, it halves the correction,
-        then omits it.
+        If the dual ``energy`` has not fallen in the next pass, the correction is halved, then
+        omitted.
         """
         if self._passes.correction_grid is None:
             return False
@@ -127,10 +126,7 @@ class TiledDual:
     def measure_pieces(
         self, pieces: tuple[Iterations, ...], accepts: Accepts | None = None
     ) -> Terms:
-        """Do what was collected and then ``pieces``, in one pass; the terms of every measurement.
-
-        What ``accepts`` returns False for is forgotten.
-        """
+        """Do what was collected and ``pieces`` in one pass; forget what ``accepts`` refuses."""
         *before, last = split_into_passes(self._pending, self._halo) or [()]
         if halo_of((*last, *pieces)) > self._halo:
             before, last = [*before, last], ()
@@ -198,8 +194,7 @@ class TiledDual:
 def refining_of(levels: int, halo: int) -> tuple[int, ...]:
     """How often tiles iterate on the grids between that of a correction and the image.
 
-    On as many as the ``halo`` allows, if possible with all iterations of a step after the
-    correction.
+    On as many as the ``halo`` allows, if possible with a step's iterations after the correction.
     """
     for count, after in product(range(levels - 1, 0, -1), (_AFTER, SMOOTHING + 2)):
         most = (halo - after) // (2 ** (count + 1) - 2) - 2

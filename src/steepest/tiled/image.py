@@ -17,8 +17,7 @@ from .. import __version__
 from ..convex.capabilities import require
 from ..convex.check import assure
 from ..convex.registry import is_compiled, make_dual
-from ..convex.solve import Goal, Momentum
-from ..convex.step import solve_step
+from ..convex.solve import Goal, Momentum, solve_step
 from ..convex.total_variation import TotalVariation
 from ..core.arrays import check_magnitude, check_spacing, scale_of
 from ..core.errors import InputError
@@ -83,12 +82,11 @@ class ShapeAndDtype:
 class TiledImage:
     """An image with its tiles and, within ``with``, the workers and the workspace.
 
-    Leaving ``with`` ends the workers and removes the workspace; `Stopped` is caught. The weights of
-    ``energy`` are read by windows. ``signature`` says what is computed: a folder of interrupted
-    work must have the same. ``iterations`` are those expected, ``results`` the images kept at the
-    end, ``fields`` the numbers kept per value between passes (default: data and flux with
-    momentum), and ``itemsize`` the bytes per value as if of the solver of flows. ``alone``: one
-    tile must fit in memory, so that its size does not depend on the number of workers.
+    The weights of ``energy`` are read by windows. Interrupted work goes on if its ``signature`` is
+    the same. ``iterations`` are those expected, ``results`` the images kept at the end, ``fields``
+    the numbers kept per value between passes (default: data and flux with momentum), and
+    ``itemsize`` the bytes per value as if of the solver of flows. ``alone``: one tile must fit in
+    memory, so that its size does not depend on the number of workers.
     """
 
     def __init__(
@@ -172,11 +170,7 @@ class TiledImage:
         return kind is Stopped
 
     def _choose(self, counts: Sequence[int]) -> None:
-        """Choose halo, tiles and number of workers: the fastest that fit in memory.
-
-        Few large tiles, on each of which several threads iterate, compete with many small ones. Of
-        too few tiles for all workers, slabs are cut.
-        """
+        """Choose halo, tiles and number of workers: the fastest that fit in memory."""
         picture, found, share = self.picture, [], share_of(self.budget)
         error: InputError | None = None
         halos = _HALOS if self._given_halo is None else [self._given_halo]

@@ -32,11 +32,7 @@ def one_by_one(
     batch_axis: int | None,
     floats: bool = False,
 ) -> Any:
-    """The results of ``compute`` for each image of a batch and each separate channel, as one
-    result.
-
-    A new ``out`` is floating point if ``floats``.
-    """
+    """The results of ``compute`` for each image and separate channel, as one result."""
     image, out, channel_axis = request.image, request.out, request.channel_axis
     shape = tuple(getattr(image, "shape", ()))
     batch = normalize_axis(batch_axis, len(shape), "batch_axis")

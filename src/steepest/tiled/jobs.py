@@ -20,11 +20,7 @@ class Stopped(Exception):
 
 @dataclass(frozen=True)
 class TileJob:
-    """One tile and what is to be done with it, by `run`.
-
-    What `run` returns is kept under the name ``journal`` (unless that is empty), and not computed
-    again by continued work.
-    """
+    """One tile and what `run` does with it, which is kept under the name ``journal``, if any."""
 
     tile: Tile
     tiling: Tiling

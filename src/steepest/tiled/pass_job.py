@@ -30,10 +30,10 @@ from .workspace import Workspace, digest, read
 class Iterations:
     """Some iterations of one time step.
 
-    ``restart`` resets the momentum before them. After them, ``measure`` evaluates the sums of the
-    certificate, ``keep`` stores the image as a frame of this number, ``advance`` makes it the data
-    of the next step, and ``blocks`` stores what a correction needs. The first of a pass may refine
-    a correction: by ``refining`` iterations on each grid between, the finest first.
+    ``restart`` resets the momentum before. Afterwards, ``measure`` evaluates the certificate,
+    ``keep`` stores the image as a frame, ``advance`` makes it the data of the next step, and
+    ``blocks`` stores what a correction needs. The first of a pass may refine a correction: by
+    ``refining`` iterations on each grid between, the finest first.
     """
 
     tau: float
@@ -112,10 +112,7 @@ class FieldNames:
 
 @dataclass(frozen=True)
 class PassJob(TileJob):
-    """One tile of one pass of the dual iteration: read it with its halo, iterate, put its core.
-
-    The journal holds the sums (measurements, NUM_SUMS) of the core.
-    """
+    """One tile of a pass of the dual iteration; its journal: sums (measurements, NUM_SUMS)."""
 
     picture: Picture
     weights: Picture | None

@@ -28,11 +28,7 @@ class CorrectionGrid:
 
 
 class Passes:
-    """Data and flux of an image on tiles, and passes over them.
-
-    The journal holds the sums of every tile of every pass, so continued work goes through the same
-    passes.
-    """
+    """Data and flux of an image on tiles, and passes over them; their sums are journaled."""
 
     def __init__(
         self,
@@ -55,10 +51,7 @@ class Passes:
         self._fields = self._next = FieldNames(coarse=start)
 
     def run(self, pieces: tuple[Iterations, ...], feasible: float | None) -> np.ndarray:
-        """Do ``pieces`` on every tile; the sums of the measurements, one row for each.
-
-        Data and flux change only by `commit`.
-        """
+        """Do ``pieces`` on every tile; the sums of the measurements. `commit` takes it over."""
         self._drop(self._next, self._fields)
         if self._blocks != self._fields.blocks:
             self._store.drop(self._blocks)
@@ -108,11 +101,7 @@ class Passes:
         self._fields = replace(self._fields, share=share)
 
     def _change(self, grid: CorrectionGrid, tau: float) -> np.ndarray:
-        levels, picture, space = (
-            grid.levels,
-            self.picture,
-            self.tiling.halved(grid.levels).space,
-        )
+        levels, picture, space = (grid.levels, self.picture, self.tiling.halved(grid.levels).space)
         axes = 1 if self.energy.isotropic else len(space)
         mean, room = (np.empty((n, *space), picture.dtype) for n in (picture.channels, axes))
         parts = mean, np.empty((len(space), *mean.shape), picture.dtype), room

@@ -19,10 +19,7 @@ from ..core.tiles import Tiles
 
 @dataclass(frozen=True, eq=False)
 class TileRequest:
-    """The arguments of a function by tiles: an image, where the result goes, and how to work.
-
-    ``own`` are the tolerance and limits of the call.
-    """
+    """The arguments of a function by tiles; ``own`` are the tolerance and limits of the call."""
 
     image: Any
     out: Any
@@ -43,10 +40,7 @@ class TileRequest:
 
 
 def energy_by_tiles(energy: Any) -> Any:
-    """An energy (default: `TotalVariation`) that is a sum over pixels and not periodic.
-
-    Raises `InputError` for others: a tile does not see the opposite border.
-    """
+    """An energy (default: `TotalVariation`) that is a sum over pixels and not periodic."""
     energy = as_energy(TotalVariation() if energy is None else energy)
     require(energy, "tiles")
     if not isinstance(energy, PointwiseEnergy):

@@ -18,11 +18,7 @@ def sample(
     most: int = 8192,
     patches: int = _PATCHES,
 ) -> np.ndarray:
-    r"""A mosaic (\*lead, \*mosaic) of patches from all over the grid, of at most ``most`` pixels
-    per axis.
-
-    The more ``patches`` along each axis, the smaller they are.
-    """
+    """A mosaic of ``patches`` along each axis from all over the grid, at most ``most`` wide."""
     ndim = len(space)
     side = max(min(_PATCH[ndim] * _PATCHES // patches, most), 1)
     starts = [

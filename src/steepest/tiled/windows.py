@@ -68,10 +68,7 @@ class Tiling:
 
 
 def grow(core: Window, halo: int, space: Sequence[int], align: int = 16) -> Window:
-    """The window with ``halo`` more pixels on every side, within the grid.
-
-    Along the last axis, the halo is rounded up to a multiple of ``align``.
-    """
+    """The window with ``halo`` more pixels around, a multiple of ``align`` along the last axis."""
     around = [halo] * (len(space) - 1) + [-(-halo // align) * align]
     return tuple(
         slice(max(c.start - h, 0), min(c.stop + h, n))
@@ -82,10 +79,7 @@ def grow(core: Window, halo: int, space: Sequence[int], align: int = 16) -> Wind
 def make_tiling(
     space: tuple[int, ...], channels: int, itemsize: float, halo: int, memory: int, workers: int
 ) -> Tiling:
-    """The largest tiles with which ``workers`` stay within ``memory`` bytes.
-
-    Raises `InputError` if the smallest tiles need more.
-    """
+    """The largest tiles with which ``workers`` stay within ``memory`` bytes, or `InputError`."""
 
     def tiling(size: int) -> Tiling:
         # tiles of equal size: none that is a narrow remainder

@@ -20,9 +20,8 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import InputError
-from .arrays import load
 from .claim import MARK, Mark, claim
-from .sealed import UNFINISHED, is_sound, write_file
+from .sealed import UNFINISHED, is_sound, load, write_file
 from .windows import Tiling, Window
 
 WRITING = "writing the result"  # the name of the fact that this has begun
@@ -162,10 +161,7 @@ class Workspace:
 def open_workspace(
     work: str | Path | None, beside: Path | None, signature: str, keep: bool = False
 ) -> Iterator[Workspace]:
-    """The given folder, or a new one in ``beside``, for work of this signature and one process.
-
-    It is deleted at the end; a given folder is kept after an exception, and if ``keep``.
-    """
+    """The given folder, or a new one in ``beside``, which is deleted at the end, for this work."""
     folder = _new_folder(beside) if work is None else Path(work).absolute()
     try:
         with claim(folder, signature, keep):

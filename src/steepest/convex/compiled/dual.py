@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..certificate import StepTerms
+from ..certificate import StepTerms, exact_terms, single_terms
 from ..solve import Momentum
 from ..total_variation import TotalVariation
 from .kernels import NUM_ORDERS, work_on
@@ -18,7 +18,6 @@ from .kernels_measure import MOST_COMPONENTS, NUM_SUMS, WIDEST, measure
 from .multilevel import coarse_flux, correction
 from .strip_dual import AT_ONCE, StripDual, shares
 from .team import run_together
-from .terms import exact_terms, single_terms
 from .vectors import LANES
 
 _SWEEPS = 6  # iterations per wavefront: enough to amortise a load, few enough to stay in cache
@@ -233,7 +232,7 @@ class CompiledDual(StripDual):
     def correct(self, energy: float) -> bool:
         """Correct the flux, just measured, on all coarser grids and reset the momentum.
 
-        Returns False, and keeps the flux, if that does not lower its dual ``energy``, and where
+        False, with the flux as before, if that does not lower its dual ``energy``, and where
         weights vanish: coarser grids do not see walls.
         """
         weights = self.energy.weights

@@ -32,10 +32,7 @@ Solver = Callable[[np.ndarray, TotalVariation], Dual]  # how to solve on a coars
 def coarse_flux(
     f: np.ndarray, energy: TotalVariation, strength: float, solver: Solver
 ) -> np.ndarray | None:
-    """A flux for ``1/2||v-f||^2 + strength J(v)`` from the next coarser grid.
-
-    None if the image is too small.
-    """
+    """A flux for the step ``strength`` from the next coarser grid; None for tiny images."""
     if max(f.shape[1:]) < 2 * _SMALLEST:
         return None
     shape, coarse, weights = f.shape, average(f), energy.weights

@@ -126,10 +126,7 @@ class CompiledSaddle(Planes, SaddleDual):
 
 
 class CompiledPrimalDual(Planes, PrimalDual):
-    """The state and methods of `PrimalDual` for a NumPy array (channels, height, width).
-
-    The norm is isotropic, without weights and Huber smoothing.
-    """
+    """`PrimalDual` for an array (channels, height, width): isotropic, no weights, no Huber."""
 
     energy: SecondOrderTotalVariation | CombinedTotalVariation
 

@@ -1,36 +1,43 @@
 """The array code of `reference` for tensors on an accelerator, where every operation is a launch.
 
 The iteration is fused by ``torch.compile`` once that pays, and a measurement waits for the device
-once instead of ten times. Several images of one shape are solved together (see `together`).
+once instead of ten times. Several images of one shape are solved as one problem (`Together`): they
+share steps, iterations and momentum.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
 
 import torch
 
 from ...core.namespace import Array
-from ..certificate import StepTerms, assemble
-from ..dual import NO_PAUSE, Warm
+from ..certificate import StepTerms, exact_terms, step_sums
+from ..dual import NO_PAUSE, Dual, Warm
 from ..reference import ReferenceDual
-from ..solve import rounding_floor
-from .together import Together, joint_terms
+from ..solve import RELAXATION, Momentum, rounding_floor
+from ..total_variation import TotalVariation
 
 # An iteration without compilation takes as long as 2e6 pixels, or longer for more pixels.
 # Compilation takes seconds. It begins after as much work as about two seconds of a large GPU.
 _LAUNCHES = 2e6
 _WORTH = 2e10
 _MOST_KINDS = 6  # torch compiles a function eight times and then warns
+_MOST_CHANNELS = 16  # that the kernel holds at a time
+_MOST_ROWS, _MOST_PIXELS = 65535, 2**31 - 1  # of its grid, and of its indices within an image
+_CLOSE = 1e-4  # flux after 21 iterations, in float32
 
 
 class Fusion:
     """An iteration in array code that is compiled for a kind of problem after enough work on it.
 
-    The compiled iteration gives the same result to rounding. Without a working compiler, and for
-    more than a few kinds of problems, the array code stays in use.
+    Without a working compiler, and for more than a few kinds, the array code stays in use.
     """
 
     def __init__(self, worth: float = _WORTH) -> None:
@@ -123,48 +130,86 @@ class TensorDual(ReferenceDual):
     def measure(self) -> StepTerms:
         self._image = self.f - self.tau * self.energy.adjoint(self.p)
         shape = (self._inner[0], *self._inner[2:])
-        rows = step_sums(self.energy, self.f, self._image, self.p, self.tau).tolist()
-        self.items = [self._assembled(shape, row) for row in rows]
+        sums = step_sums(self.energy, self.f, self._image, self.p, self.tau, self._summed)
+        rows = torch.stack(sums, 1).tolist()  # waits for the device
+        self.items = [exact_terms(self._bounds, shape, self.tau, row) for row in rows]
         if len(self.items) == 1:
             return self.items[0]
         floor = rounding_floor(self.f[:, 0], self.energy, self.tau, self._size)
         return joint_terms(self.items, self._references, floor)
 
-    def _assembled(self, shape: tuple[int, ...], row: list[float]) -> StepTerms:
-        before, halfway, after, *values, dual, change, stop, start, residual = row
-        return assemble(
-            self._bounds,
-            shape,
-            self.tau,
-            gap=self.tau * after,
-            integral=0.5 * self.tau * (before + 2 * halfway + after),
-            values=(values[0], values[1]),
-            squares=(change, stop, start, residual),
-            dual=dual,
-        )
+    def _summed(self, array: Array) -> Array:
+        """The sums of each image, (images,)."""
+        return array.movedim(1 - len(self._inner), 0).flatten(1).sum(1)
 
 
-def step_sums(energy: Any, start: Array, stop: Array, flux: Array, tau: float) -> Array:
-    """The sums of `certificate.step_terms` for every image, (images, 10), in float64.
+@dataclass(frozen=True, eq=False)
+class Together:
+    """The energy of ``len(references)`` images of one shape, the sum of the energy of ``each``.
 
-    The arrays are as in `TensorDual`. The sums are the slacks at start, halfway and stop, J at
-    start and stop, R(p), and the squares for `certificate.assemble`.
+    Their arrays are ``(channels * images, *space)``: image b has the channels b, b + images, ...
+    ``references`` are the energies of the images below which nothing is resolved (see `Goal`).
     """
-    axes = start.ndim - 2
 
-    def summed(array: Array) -> Array:
-        return array.movedim(-1 - axes, 0).flatten(1).sum(1)
+    each: Any
+    references: tuple[float, ...]
+    one_homogeneous = False  # the flux cannot be shrunk for one image alone
 
-    u0, stored, p = start.double(), stop.double(), energy.feasible(flux)
-    u1 = u0 - tau * energy.adjoint(p)
-    v0, v1 = energy.operator(u0), energy.operator(u1)
-    dual = 0.5 * energy.huber * summed(p * p)
-    values = [summed(energy.density(v)) for v in (v0, (v0 + v1) / 2, v1)]
-    along = [summed(v0 * p), summed(v1 * p)]
-    slacks = [
-        values[0] - along[0] + dual,
-        values[1] - (along[0] + along[1]) / 2 + dual,
-        values[2] - along[1] + dual,
-    ]
-    squares = [summed(array**2) for array in (u1 - u0, u1, u0, stored - u1)]
-    return torch.stack([*slacks, values[0], values[2], dual, *squares], 1)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.each, name)
+
+
+def joint_terms(items: Sequence[StepTerms], references: Sequence[float], floor: float) -> StepTerms:
+    """The terms by which the solver decides: as if all images were like the worst of them.
+
+    That has the largest gap relative to its energy or reference, among those above ``floor``. The
+    other terms are sums: a certificate for all images as one.
+    """
+    scales = [max(terms.primal, least) for terms, least in zip(items, references, strict=True)]
+    gaps, count = [terms.gap for terms in items], len(items)
+    moving = [b for b in range(count) if gaps[b] > floor] or range(count)
+    worst = max(moving, key=lambda b: gaps[b] / scales[b] if scales[b] > 0 else gaps[b])
+    return StepTerms(
+        gap=count * gaps[worst],
+        primal=count * scales[worst],
+        dual_energy=sum(terms.dual_energy for terms in items),
+        integral=sum(terms.integral for terms in items),
+        residual=math.sqrt(sum(terms.residual**2 for terms in items)),
+        value=sum(terms.value for terms in items),
+        start_value=sum(terms.start_value for terms in items),
+        allowance=sum(terms.allowance for terms in items),
+    )
+
+
+def tensor_dual(f: Array, energy: Any) -> Dual:
+    """`fused.FusedDual` where it takes the problem and works, else `TensorDual`."""
+    each = getattr(energy, "each", energy)
+    images = len(getattr(energy, "references", (0,)))
+    planar = f.ndim == 3 and f.shape[0] // images <= _MOST_CHANNELS
+    fits = planar and f.shape[1] <= _MOST_ROWS and f[0].numel() <= _MOST_PIXELS
+    total_variation = type(each) is TotalVariation and each.boundary == "neumann"
+    if f.is_cuda and fits and total_variation and kernel_works(f.device, f.dtype):
+        from .fused import FusedDual
+
+        return FusedDual(f, energy)
+    return TensorDual(f, energy)
+
+
+@lru_cache
+def kernel_works(device: Any, dtype: Any) -> bool:
+    """Whether the Triton kernel works on this device, where a compiler may be missing."""
+    if find_spec("triton") is None:
+        return False
+    try:
+        from .fused import FusedDual
+
+        f = torch.linspace(-1, 2, 7 * 9, dtype=dtype, device=device).sin().reshape(1, 7, 9)
+        energy = TotalVariation().on(f, (1.0, 1.0))
+        duals = (TensorDual(f, energy), FusedDual(f, energy))
+        for dual in duals:
+            dual.set_step(0.1, RELAXATION)
+            for _ in range(3):  # compiled, recorded, replayed
+                dual.iterate(Momentum().factors(7)[0])
+        return float(abs(duals[0].flux - duals[1].flux).max()) < _CLOSE
+    except Exception:  # whatever it is, the array code works
+        return False

@@ -22,10 +22,7 @@ _FIXED = 5  # numbers before the momentum factors
 
 
 class FusedDual(TensorDual):
-    """`TensorDual` for total variation of 2-D images, with a compiled iteration.
-
-    ``f`` is float32 or float64.
-    """
+    """`TensorDual` for total variation of 2-D images, with a compiled iteration."""
 
     def __init__(self, f: Array, energy: Any) -> None:
         super().__init__(f, energy)

@@ -29,11 +29,7 @@ _SAMPLE_TOL = 1e-3
 def denoise_by_tiles(
     request: TileRequest, strength: Any, energy: Any, batch_axis: int | None
 ) -> DenoiseResult:
-    """Compute `steepest.denoise` tile by tile.
-
-    The iteration is that of the solver in memory: step size, restarts, momentum and corrections are
-    decided for the whole image.
-    """
+    """Compute `steepest.denoise` tile by tile, with all decisions made for the whole image."""
     if strength is not None:
         strength = check_number(strength, "strength", positive=True)
     elif getattr(energy, "weights", None) is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,16 +16,17 @@ from ...core.status import Status, finished
 from ...tiled.dual import TiledDual
 from ...tiled.image import PER_STEP, Statistics, TiledImage
 from ...tiled.items import one_by_one
-from ...tiled.pass_job import Iterations, halo_of
+from ...tiled.pass_job import Iterations, halo_of, read_weights
 from ...tiled.passes import Passes
-from ...tiled.picture import check_out
+from ...tiled.picture import Picture, check_out
 from ...tiled.request import TileRequest
-from ..march import NEGLIGIBLE
+from ...tiled.sample import sample
+from ..march import NEGLIGIBLE, Hooks, contrast_energy, fresh_state, march
 from ..result import FlowResult
 from ..time_grid import TimeGrid, check_times
-from .plan import count_iterations, pieces_of
 
 _LONG = 40  # iterations; longer steps begin with a correction
+_MARGIN = 1.1  # doing a pass again costs more than some iterations too many
 
 
 def flow_by_tiles(
@@ -32,8 +34,8 @@ def flow_by_tiles(
 ) -> FlowResult:
     """Compute `steepest.flow` tile by tile.
 
-    How many iterations each step will need is found out on a sample of the image; a pass in which a
-    step misses the tolerance is done again with more.
+    A sample of the image tells how many iterations each step will need; a pass in which a step
+    misses the tolerance is done again with more.
     """
     wanted, own = check_times(times), request.own
     nodes = grid.through(wanted)
@@ -201,3 +203,47 @@ class TiledMarch:
 def _halo_for(counts: Sequence[int]) -> int:
     """The halo that steps of so many iterations need in one pass."""
     return halo_of(tuple(Iterations(1.0, 1.0, (0.0,) * count, advance=True) for count in counts))
+
+
+def count_iterations(
+    picture: Picture,
+    weights: Picture | None,
+    energy: Any,
+    nodes: np.ndarray,
+    goal: Goal,
+    num_threads: int,
+) -> list[int]:
+    """The iterations that each step takes on a sample."""
+    counts: list[int] = []
+
+    def note(index: int, time: float, outcome: Any, bound: Any, image: Any) -> None:
+        counts.append(max(round(_MARGIN * outcome.iterations), 2))
+
+    part = sample(picture.space, picture.read)
+    if weights is not None:
+        shares = sample(picture.space, lambda window: read_weights(weights, window))
+        energy = replace(energy, weights=shares).on(part, energy.steps)
+    local = Goal(goal.tol, goal.max_num_iter, reference=NEGLIGIBLE * contrast_energy(part))
+    nothing = np.zeros(len(nodes), bool)
+    march(
+        energy, fresh_state(part), 0.0, nodes, nothing, local,
+        num_threads=num_threads, hooks=Hooks(after_step=note),
+    )  # fmt: skip
+    return counts
+
+
+def pieces_of(
+    taus: Sequence[float], counts: Sequence[int], frames: Sequence[int | None], momentum: Momentum
+) -> tuple[tuple[Iterations, ...], Momentum]:
+    """The pieces of consecutive steps, and the momentum after them."""
+    pieces = []
+    for tau, count, frame in zip(taus, counts, frames, strict=True):
+        short = Momentum(min(momentum.t, float(count)))
+        betas, t = short.factors(count)
+        pieces.append(
+            Iterations(
+                tau, momentum.relaxation, tuple(betas), measure=True, keep=frame, advance=True
+            )
+        )
+        momentum = Momentum(t, momentum.expected, momentum.relaxation)
+    return tuple(pieces), momentum

@@ -12,6 +12,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise, tee
 
 import torch
 from torch import Tensor, nn
@@ -107,8 +109,8 @@ def _certify_one(
     """The bound of one image's prediction, and its distance from the certified curve."""
     bound, curve = Bound(), u0[0].double()
     if t > 0:
-        nodes = graded_nodes(t, num_nodes)
-        *_, (bound, curve, _) = walk(u0, nodes, segment_fluxes(module, u0, nodes))
+        *_, last = follow(module, u0, graded_nodes(t, num_nodes))
+        bound, curve = last.bound, last.curve
     away = distance(predicted, curve)
     return bound.moved(away), away
 
@@ -118,48 +120,68 @@ def graded_nodes(t: float, num_nodes: int) -> list[float]:
     return [t * (k / num_nodes) ** _GRADING for k in range(num_nodes + 1)]
 
 
-def walk(
-    u0: Tensor, nodes: Sequence[float], fluxes: Iterable[Tensor]
-) -> Iterator[tuple[Bound, Tensor, Tensor]]:
-    """Follow the certified curve of one image ``(1, 1, H, W)`` through the nodes.
+@dataclass(frozen=True, eq=False)
+class Node:
+    """The certified curve of one image at a time: image (1, H, W) and bound, in float64.
 
-    The first node is 0. ``fluxes`` has one feasible flux per segment. At every later node, yields
-    the bound, the curve's image ``(1, H, W)`` and the flux of the segment before it, in float64.
+    ``flux`` (2, H, W) is that of the segment before; ``predict`` returns the network's own image.
     """
+
+    curve: Tensor
+    flux: Tensor
+    bound: Bound
+    predict: Callable[[], Tensor]
+
+
+@torch.no_grad()
+def follow(module: nn.Module, u0: Tensor, nodes: Sequence[float]) -> Iterator[Node]:
+    """Follow the certified curve of one image ``(1, 1, H, W)`` through nodes that begin at 0."""
     curve, bound = u0[0].double(), Bound()
     functional = TotalVariation(spacing=(1.0, 1.0))
-    for flux, begin, end in zip(fluxes, nodes, nodes[1:], strict=False):
+    predicted, fluxes = _segments(module, u0, nodes)
+    for predict, flux, begin, end in zip(predicted, fluxes, nodes, nodes[1:], strict=False):
         stop = curve + (end - begin) * divergence(flux[None])[0]
         terms = step_terms(functional, curve, stop, flux[:, None], end - begin)
         bound, curve = bound.after(terms), stop
-        yield bound, curve, flux
+        yield Node(curve, flux, bound, predict)
 
 
 def segment_fluxes(module: nn.Module, u0: Tensor, nodes: Sequence[float]) -> Iterator[Tensor]:
-    """A feasible flux ``(2, H, W)`` in float64 of one image for every segment between ``nodes``.
+    """A feasible flux ``(2, H, W)`` in float64 of one image for every segment between ``nodes``."""
+    return _segments(module, u0, nodes)[1]
 
-    The network sees the image in its own dtype. NaN and infinity in its output are replaced by
-    zero, which is also feasible.
+
+def _segments(
+    module: nn.Module, u0: Tensor, nodes: Sequence[float]
+) -> tuple[Iterator[Callable[[], Tensor]], Iterator[Tensor]]:
+    """Functions that return the network's image at each later node, and the fluxes between nodes.
+
+    Both come from the same mean fluxes, if the network has them.
     """
-    if not hasattr(module, "mean_flux"):
-        middle = [(a + b) / 2 for a, b in zip(nodes, nodes[1:], strict=False)]
-        own = for_network(module, u0)
-        for flux in _evaluate(lambda u, t: module(u, t)[1], own, middle):
-            yield _feasible(flux.to(u0.device).double())
-        return
-    means = mean_fluxes(module, for_network(module, u0), nodes[1:])
-    yield from (flux.to(u0.device) for flux in chords(means, nodes))
+    own = for_network(module, u0)
+    if hasattr(module, "mean_flux"):
+        means, again = tee(_evaluate(module.mean_flux, own, nodes[1:]))  # type: ignore[arg-type]
+        moves = (partial(_move, own[0], t, mean) for t, mean in zip(nodes[1:], again, strict=True))
+        return moves, (flux.to(u0.device) for flux in _chords(means, nodes))
+
+    def solve(time: float) -> Tensor:
+        image: Tensor = module.solve(own, own.new_tensor([time]))[0]  # type: ignore[operator]
+        return image
+
+    middle = [(a + b) / 2 for a, b in pairwise(nodes)]
+    fluxes = _evaluate(lambda u, t: module(u, t)[1], own, middle)
+    solves = (partial(solve, t) for t in nodes[1:])
+    return solves, (_feasible(flux.to(u0.device).double()) for flux in fluxes)
 
 
-def mean_fluxes(module: nn.Module, u0: Tensor, times: Sequence[float]) -> Iterator[Tensor]:
-    """``Phi(t)``, ``(2, H, W)``, of one image in the network's dtype, for every time."""
-    return _evaluate(module.mean_flux, u0, times)  # type: ignore[arg-type]
+def _move(image: Tensor, time: float, mean: Tensor) -> Tensor:
+    return image + time * divergence(mean[None])[0]
 
 
-def chords(means: Iterable[Tensor], nodes: Sequence[float]) -> Iterator[Tensor]:
+def _chords(means: Iterable[Tensor], nodes: Sequence[float]) -> Iterator[Tensor]:
     """The feasible flux of every segment, float64, from the mean fluxes at ``nodes[1:]``."""
     before = torch.zeros((), dtype=torch.float64)
-    for mean, begin, end in zip(means, nodes, nodes[1:], strict=False):
+    for mean, (begin, end) in zip(means, pairwise(nodes), strict=True):
         moved = end * mean.double()
         yield _feasible((moved - before) / (end - begin))
         before = moved
@@ -175,6 +197,7 @@ def _evaluate(
 
 
 def _feasible(flux: Tensor) -> Tensor:
+    """The projection to the unit ball; NaN and infinity become zero, which is feasible, too."""
     return project(torch.nan_to_num(flux, nan=0.0, posinf=0.0, neginf=0.0)[None])[0]
 
 

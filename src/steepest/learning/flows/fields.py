@@ -64,12 +64,7 @@ def drop_unused(p: Tensor) -> Tensor:
 
 
 def times_of(t: Any, u0: Any) -> Any:
-    """``t`` as one time per image, (N,): a number or a tensor without axes is that of all images.
-
-    Anything else is left to `check_inputs`. Tensors keep their history.
-
-    Raises `InputError` for a number that is not finite or is negative.
-    """
+    """``t`` as one time per image, (N,), where it is one number for all of them."""
     if not isinstance(u0, Tensor) or u0.ndim != 4:
         return t
     if isinstance(t, Tensor):
@@ -80,11 +75,7 @@ def times_of(t: Any, u0: Any) -> Any:
 
 
 def check_inputs(u0: Tensor, t: Tensor, dtype: torch.dtype | None = None) -> None:
-    """Check images and times for a network of the given ``dtype`` (None: any).
-
-    Raises `InputError` if ``u0`` is not a finite floating-point tensor (N, 1, H, W) without empty
-    sides, or ``t`` is not a finite tensor (N,) of non-negative times of the same dtype and device.
-    """
+    """Refuse all but finite images (N, 1, H, W) and times (N,) of a dtype (None: any)."""
     if not isinstance(u0, Tensor) or u0.ndim != 4 or u0.shape[1] != 1:
         given = tuple(u0.shape) if isinstance(u0, Tensor) else type(u0).__name__
         raise InputError(f"u0 must be a tensor of shape (N, 1, H, W), not {given}")

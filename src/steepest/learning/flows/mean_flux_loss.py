@@ -42,10 +42,7 @@ def chord_gap(
 
 
 def gap_loss(
-    network: torch.nn.Module,
-    u0: Tensor,
-    t: Tensor,
-    generator: torch.Generator | None = None,
+    network: torch.nn.Module, u0: Tensor, t: Tensor, generator: torch.Generator | None = None
 ) -> dict[str, Tensor]:
     """Objective of the mean-flux network: mean of ``sqrt(t (gap + excess / 2))``.
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from itertools import tee
+from functools import lru_cache
 from os import PathLike
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ...convex.certificate import Bound
 from ...convex.total_variation import TotalVariation
@@ -25,17 +24,8 @@ from ...core.status import Status
 from ...flows.flow import flow
 from ...flows.result import FlowResult, Step
 from ...flows.time_grid import Accuracy, check_times
-from .certificate import (
-    DEFAULT_NUM_NODES,
-    chords,
-    distance,
-    for_network,
-    graded_nodes,
-    mean_fluxes,
-    segment_fluxes,
-    walk,
-)
-from .fields import divergence, total_variation
+from .certificate import DEFAULT_NUM_NODES, Node, distance, follow, graded_nodes, segment_fluxes
+from .fields import total_variation
 from .weights import load
 
 _CACHED_BYTES = 1 << 28
@@ -162,18 +152,22 @@ def _predict(
 ) -> tuple[list[_Frame], np.ndarray]:
     """The network's images at the wanted times, and the last flux (2, C, H, W).
 
-    The network runs in its own dtype, but the certificate refers to ``channels`` as given. If
-    ``reporter`` stops the flow, the last time is the one reached.
+    The network runs in its own dtype, the certificate refers to ``channels`` as given. A stop makes
+    the last time the one reached.
     """
     last = float(wanted[-1])
     nodes = [*graded_nodes(last, num_nodes), (1 - _FLUX_SPAN) * last]
     nodes = np.union1d(nodes, wanted).tolist()
     kept, needed = [], set(wanted.tolist())
-    walks = [_walk(module, channel, nodes) for channel in channels]
+    exact = [torch.from_numpy(channel)[None, None] for channel in channels]
+    initial = [float(total_variation(image.double())[0]) or 1.0 for image in exact]
+    walks = [follow(module, image, nodes) for image in exact]
     for time, *seen in zip(nodes[1:], *walks, strict=True):
-        gap, bounds = max(each.gap for each in seen), [each.bound for each in seen]
+        bounds = [each.bound for each in seen]
+        shares = zip(bounds, initial, strict=True)
+        gap = max(bound.solver_share / (2 * time * size) for bound, size in shares)
 
-        def gather(seen: list[_Node] = seen) -> np.ndarray:
+        def gather(seen: list[Node] = seen) -> np.ndarray:
             images = torch.stack([each.curve[0] for each in seen]).numpy()
             return np.asarray(layout.restore_axes(images.astype(channels.dtype)))
 
@@ -193,58 +187,12 @@ def _predict(
     return kept, flux.astype(channels.dtype)
 
 
-@dataclass(frozen=True)
-class _Node:
-    """One channel at one node: the certified curve (1, H, W), the flux of the segment before it
-    (2, H, W), and a function that returns the network's own image (1, H, W)."""
-
-    curve: Tensor
-    flux: Tensor
-    bound: Bound
-    gap: float
-    predict: Callable[[], Tensor]
-
-
-@torch.no_grad()
-def _walk(module: nn.Module, channel: np.ndarray, nodes: list[float]) -> Iterator[_Node]:
-    exact = torch.from_numpy(channel)[None, None]
-    predicted, fluxes = _evaluate(module, for_network(module, exact), nodes)
-    initial = float(total_variation(exact.double())[0]) or 1.0
-    steps = walk(exact, nodes, (flux.to(exact.device) for flux in fluxes))
-    for node, predict, (bound, curve, flux) in zip(nodes[1:], predicted, steps, strict=True):
-        yield _Node(curve, flux, bound, bound.solver_share / (2 * node * initial), predict)
-
-
-def _evaluate(
-    module: nn.Module, u0: Tensor, nodes: list[float]
-) -> tuple[Iterator[Callable[[], Tensor]], Iterator[Tensor]]:
-    """Functions that return the image at each node, and the flux of each segment.
-
-    Both come from the same mean flux, if the network has one.
-    """
-    if hasattr(module, "mean_flux"):
-        means, again = tee(mean_fluxes(module, u0, nodes[1:]))
-        later = zip(nodes[1:], again, strict=True)
-        return (partial(_move, u0[0], t, mean) for t, mean in later), chords(means, nodes)
-
-    def solve(time: float) -> Tensor:
-        image: Tensor = module.solve(u0, u0.new_tensor([time]))[0]  # type: ignore[operator]
-        return image
-
-    return (partial(solve, t) for t in nodes[1:]), segment_fluxes(module, u0, nodes)
-
-
-def _move(image: Tensor, time: float, mean: Tensor) -> Tensor:
-    return image + time * divergence(mean[None])[0]
-
-
 def _guess(
     module: nn.Module, channels: np.ndarray, layout: Layout
 ) -> Callable[[float, float], np.ndarray]:
     """A ``start`` for `flow`: the chord of the mean flux over a step ``(start, stop)``.
 
-    `flow` solves one channel after the other but asks for all channels each time, so results
-    are cached, up to 256 MiB.
+    `flow` solves one channel after the other but asks for all, so up to 256 MiB are cached.
     """
     images = torch.from_numpy(channels)[:, None, None]
     few = max(2, _CACHED_BYTES // (2 * channels.nbytes))

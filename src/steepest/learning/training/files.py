@@ -40,10 +40,7 @@ def write_log(folder: Path, rows: Sequence[Mapping[str, float]]) -> None:
 
 
 def save_checkpoint(folder: Path, learner: Learner) -> None:
-    """Save a checkpoint, with everything that the next step depends on, and the best weights.
-
-    Raises `NotConverged` if the loss or the weights are not finite.
-    """
+    """Save all that the next step depends on, and the best weights, if they are finite."""
     learner.check_finite()
     header = {"config": learner.config.as_json(), "numbers": learner.numbers()}
     text = {name: json.dumps(value) for name, value in header.items()}
@@ -76,21 +73,14 @@ def has_checkpoint(folder: Path) -> bool:
 
 
 def read_settings(folder: Path, kind: type[S]) -> S:
-    """The settings of the training in this folder, of the class ``kind``.
-
-    Raises `InputError` if there is none, it is damaged, or it is another kind of training.
-    """
+    """The settings of the training in this folder; `InputError` if none is of this kind."""
     if not has_checkpoint(folder):
         raise InputError(f"{folder}: holds no training to resume")
     return kind.from_json(_header(folder)["config"])
 
 
 def can_resume(folder: Path, config: Settings) -> bool:
-    """Whether there is a checkpoint to continue from; False to start a new training.
-
-    Raises `InputError` if the checkpoint is damaged or has other settings, there are weights but no
-    checkpoint, or ``folder`` is a file.
-    """
+    """Whether there is a checkpoint to continue from; `InputError` if it does not fit."""
     if folder.is_file():
         raise InputError(f"{folder}: is a file, a folder is needed")
     if not has_checkpoint(folder):
@@ -111,10 +101,7 @@ def can_resume(folder: Path, config: Settings) -> bool:
 
 
 def load_checkpoint(folder: Path, learner: Learner) -> None:
-    """Restore the stored state of a learner, bit for bit.
-
-    Raises `InputError` if the checkpoint is damaged, or belongs to another network.
-    """
+    """Restore the stored state of a learner, bit for bit; `InputError` if it does not fit."""
     path = folder / _CHECKPOINT
     try:
         content = path.read_bytes()  # to map the file would lock it

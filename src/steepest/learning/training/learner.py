@@ -48,10 +48,7 @@ class Learner:
         return self.network if self.average is None else self.average
 
     def best_network(self) -> nn.Module:
-        """A copy of the best network so far (before the first validation, of the present one).
-
-        It is on the CPU and in evaluation mode.
-        """
+        """A copy of the best network so far, or of the present one, on the CPU, to evaluate."""
         with torch.random.fork_rng(devices=[]):
             network = self.task.build()
         network.load_state_dict(self.best or self.candidate.state_dict())
@@ -88,10 +85,7 @@ class Learner:
                 mean.copy_(values[name])
 
     def end_epoch(self) -> dict[str, float]:
-        """The row of the log: means over the epoch and, if it is due, the validation.
-
-        Raises `NotConverged` if the loss or the weights are NaN or infinite.
-        """
+        """The row of the log: means over the epoch and, if it is due, the validation."""
         self.check_finite()
         recipe = self.recipe
         epoch = self.step // recipe.steps_per_epoch
@@ -138,10 +132,7 @@ class Learner:
         return {"sums": sums, **{name: getattr(self, name) for name in _NUMBERS}}
 
     def load_state(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
-        """The inverse of `tensors` and `numbers`, bit for bit.
-
-        Raises `RuntimeError`, `KeyError`, `ValueError` or `TypeError` if they do not fit.
-        """
+        """The inverse of `tensors` and `numbers`, bit for bit; torch raises if they do not fit."""
         self.network.load_state_dict(_with_prefix(tensors, "network."))
         if self.average is not None:
             self.average.load_state_dict(_with_prefix(tensors, "average."))

@@ -179,9 +179,8 @@ def _run(
 ) -> str:
     """Train until the end or a request to stop; return "finished", or why it stopped.
 
-    ``signals`` fills up with the signals received; ``limit`` is the most time that the run may
-    take, and ``interval`` that between checkpoints, in seconds. If the loss or the weights are no
-    longer finite, the last checkpoint and the best weights are kept.
+    ``signals`` fills up with those received; ``limit`` of the run and ``interval`` between
+    checkpoints are in seconds.
     """
     recipe = learner.config.recipe
     started = saved = time.monotonic()

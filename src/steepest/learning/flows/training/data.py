@@ -67,10 +67,9 @@ def crop_size(config: TrainingConfig, seed: int, kind: int, step: int) -> int:
 def draw_batch(
     source: Source, config: TrainingConfig, seed: int, kind: int, step: int, indices: Sequence[int]
 ) -> tuple[Tensor, Tensor]:
-    """Draw the images ``indices`` of a step, each repeated for its T times.
+    """Draw the images ``indices`` of a step, each repeated for its T times, and the times.
 
-    Returns ``u0`` (len(indices) * T, 1, size, size) and ``t`` (len(indices) * T,), float32
-    on the CPU. ``kind``, TRAINING or VALIDATION, selects different random numbers.
+    ``kind``, TRAINING or VALIDATION, selects different random numbers.
     """
     size = crop_size(config, seed, kind, step)
     crops, times = [], []

@@ -28,10 +28,7 @@ _MOST_BATCHES = 32  # to validate on; not more than an epoch has
 
 @dataclass(frozen=True, eq=False)
 class FlowTask(Task):
-    """The task of flow networks: images, an objective, and fixed batches ``(u0, t)``.
-
-    The batches are for validation, and from images that are not used for training.
-    """
+    """The task of flow networks: images, an objective, and ``(u0, t)`` to validate on."""
 
     config: TrainingConfig
     device: torch.device
@@ -44,10 +41,7 @@ class FlowTask(Task):
         return self.registry.build(self.config.network_name, dict(self.config.network_config))
 
     def prepare(self, network: nn.Module, *, begin: bool) -> nn.Module:
-        """The network with the configured initial weights, if there are any.
-
-        Raises `InputError` if they belong to another network.
-        """
+        """The network with initial weights; `InputError` if they are of another network."""
         initial = self.config.initial
         if begin and initial is not None:
             first = self.registry.load(initial)
@@ -62,10 +56,7 @@ class FlowTask(Task):
     def objective(
         self, network: nn.Module, u0: Tensor, t: Tensor, generator: Generator
     ) -> Mapping[str, Tensor]:
-        """``"total"``, to be minimised, and its terms, for images (N, 1, H, W) at times (N,).
-
-        ``generator`` is the only source of randomness.
-        """
+        """``"total"``, to be minimised, and its terms, for images (N, 1, H, W) at times (N,)."""
         return gap_loss(network, u0, t, generator)
 
     def loss(self, network: nn.Module, step: int) -> Mapping[str, Tensor]:
@@ -95,10 +86,7 @@ class FlowTask(Task):
 def make_task(
     config: TrainingConfig, device: torch.device, kind: type[FlowTask] = FlowTask
 ) -> FlowTask:
-    """Open the images and draw the validation batches of a task of this ``kind``.
-
-    Raises `InputError` if the network or the data are unknown, or an option of the network is.
-    """
+    """Check the network, open the images and draw the validation batches of a task."""
     with torch.device("meta"):  # checks the settings before minutes are spent on images
         kind.registry.build(config.network_name, dict(config.network_config))
     seed, largest = config.recipe.seed, config.crop_range[1]
