@@ -4,8 +4,6 @@ The command line, the app, the plugin, the errors and the tests read it. A new e
 in this package with a class below `register`, and its module's name in `_MODULES`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from importlib import import_module

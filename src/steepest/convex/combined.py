@@ -1,7 +1,5 @@
 """Total variation of first and second order in one energy."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Total variation along eight directions: contours cost nearly their Euclidean length."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass

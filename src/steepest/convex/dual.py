@@ -1,7 +1,5 @@
 """The interface of the solvers of one implicit Euler step."""
 
-from __future__ import annotations
-
 import math
 from abc import abstractmethod
 from collections.abc import Sequence

@@ -12,8 +12,6 @@ An energy provides A, its adjoint and its norm, the proximal map of R on K, and 
 *slack*, from which all certificates of the library follow.
 """
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from typing import Any, Protocol, Self
 

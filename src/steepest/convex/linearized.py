@@ -25,8 +25,6 @@ with the derivatives of both projections in their place. It converges as the ite
 close to the solution. The limit of ``du`` is ``S g``, with the same symmetric S.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The common part of energies that sum a norm of ``A u`` over the pixels."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 

@@ -13,8 +13,6 @@ long ones, therefore have a larger a, which falls with the iterations that they 
 is v - f, and A f: the small changes at late times would be lost in v by rounding.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -4,8 +4,6 @@ It is the reference for tests of the compiled path, the solver for torch tensors
 device), and the solver for every energy without a compiled path.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from ..core.namespace import Array, namespace

@@ -4,8 +4,6 @@ Compiled solvers and those for tensors are imported on first use, so that the ar
 neither a compiler nor torch.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, cast
 

@@ -17,8 +17,6 @@ converges for ``tau c (a |grad|^2 + 9 b) <= 1`` and ``tau d 9/8 b |E|^2 <= 1``, 
 ``|E* q| <= alpha1``: that is where an iterate is far from feasible, at a percent of the pixels.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Second-order total variation: the norm of the Hessian."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from ..core.namespace import Array

@@ -11,8 +11,6 @@ three changes, all based on measurements (docs/solver_methods):
   the gap falls more slowly than 1/k.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace

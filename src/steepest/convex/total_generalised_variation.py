@@ -1,7 +1,5 @@
 """Total generalised variation of second order: an energy whose dual set is not pointwise."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any, Self
 

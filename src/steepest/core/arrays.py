@@ -8,8 +8,6 @@ back. Booleans become 0 and 1 in float32. Byte order, memory order and read-only
 matter. Any other dtype is rejected with advice on how to convert it.
 """
 
-from __future__ import annotations
-
 import math
 import sys
 import warnings

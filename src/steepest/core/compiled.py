@@ -4,8 +4,6 @@ A helper becomes part of the kernels that call it. It gets neither an entry poin
 file in the cache, which were a third of the compile time; called from Python it runs uncompiled.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Intervals from samples, and the factor that makes them hold what they promise."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

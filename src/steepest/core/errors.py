@@ -1,7 +1,5 @@
 """The exceptions of the library."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager

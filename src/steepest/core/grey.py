@@ -1,7 +1,5 @@
 """Conversion of a photograph to one grey image, or to the planes that a network takes."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .errors import InputError

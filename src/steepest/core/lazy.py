@@ -1,7 +1,5 @@
 """Packages that show their public names only, and that import them on first use."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module

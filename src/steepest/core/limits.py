@@ -1,7 +1,5 @@
 """Limits on the number of pixels that a file may request."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from math import prod
 

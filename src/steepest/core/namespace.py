@@ -1,7 +1,5 @@
 """Dispatch between NumPy and torch by the type of an array, without importing torch."""
 
-from __future__ import annotations
-
 import sys
 from types import ModuleType
 from typing import Any

@@ -4,8 +4,6 @@ They return a finite Python float or int. The number and its square lie in the r
 precision. Anything else raises an `InputError` that names the argument.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from difflib import get_close_matches

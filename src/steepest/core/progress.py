@@ -7,8 +7,6 @@ that stage. If the callback returns True, the function stops and returns the bes
 Results with a status then have `Status.STOPPED`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property

@@ -1,7 +1,5 @@
 """What solvers return: one base for all results, and results that stand for their image."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

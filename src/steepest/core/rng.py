@@ -1,7 +1,5 @@
 """The argument ``rng`` of everything that draws random numbers."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .errors import InputError

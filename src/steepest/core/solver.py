@@ -1,7 +1,5 @@
 """How hard an iteration tries: one set of options for everything that is solved."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -7,8 +7,6 @@ Householder reflections and the QL iterations with implicit shifts of EISPACK (t
 Martin, Reinsch & Wilkinson, Numer. Math. 11 (1968) 293-306), as in NIST's JAMA (public domain).
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -4,8 +4,6 @@ The compiled kernels release the GIL, so threads suffice. No OpenMP runtime is s
 safe, and the thread pools of other libraries are not affected.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """How an image larger than memory is worked: tile by tile."""
 
-from __future__ import annotations
-
 import math
 import re
 from concurrent.futures import Executor

@@ -1,7 +1,5 @@
 """Views of arrays that may be anything with ``shape``, ``dtype`` and slicing."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -8,8 +8,6 @@ The number of steps is therefore known before they are taken. Each run is certif
 serves as the next pilot if its bound misses the target.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from time import perf_counter

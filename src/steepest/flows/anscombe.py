@@ -1,7 +1,5 @@
 """The generalised Anscombe transform: turn photon noise into Gaussian noise, and back."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

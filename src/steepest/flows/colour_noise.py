@@ -4,8 +4,6 @@ JPEG stores luminance and two colour differences, the differences usually with h
 and larger steps. So noise that was independent in red, green and blue is not so afterwards.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Counts of few photons, recognised by their few values, all multiples of one photon."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.ndimage import uniform_filter
 

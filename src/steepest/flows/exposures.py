@@ -1,7 +1,5 @@
 """The noise of repeated exposures: variances of pixels, on a line over their means."""
 
-from __future__ import annotations
-
 import numpy as np
 
 _STEPS = 30

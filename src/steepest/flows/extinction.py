@@ -1,7 +1,5 @@
 """Extinction time: the time after which a flow is constant."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import is_dataclass, replace
 from functools import partial

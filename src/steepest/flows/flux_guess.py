@@ -1,7 +1,5 @@
 """Initial fluxes that the caller suggests: check them, and make them feasible."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

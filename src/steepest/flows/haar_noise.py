@@ -10,8 +10,6 @@ of these are flat or saturated. If less than 5 % of the image remains, all of it
 more than a quarter is flat, no noise is found.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -7,8 +7,6 @@ blocks are compared with those of white noise that is rounded in the same way. O
 this is done with the luminance, which JPEG rounds like a grey image.
 """
 
-from __future__ import annotations
-
 import math
 from functools import cache
 

@@ -1,7 +1,5 @@
 """The time loop: implicit Euler steps of one image, with the certificate updated in every step."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The noise that the flat blocks of an image show: white, blurred, or of a camera."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

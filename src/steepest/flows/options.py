@@ -1,7 +1,5 @@
 """Options that several functions share, and that one function lists, documents and checks."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Collection
 from functools import wraps

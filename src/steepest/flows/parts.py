@@ -1,7 +1,5 @@
 """Solve a problem part by part, each by a march of one step, for denoising and its searches."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any

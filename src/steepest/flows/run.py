@@ -1,7 +1,5 @@
 """Compute the flow of a prepared problem: march every part, and combine the records."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from typing import Any

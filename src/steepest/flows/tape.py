@@ -1,7 +1,5 @@
 """Detect whether autograd tracks a call. Torch is imported only if it does."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Tell fine texture from blurred noise, which has the same correlations of neighbours."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

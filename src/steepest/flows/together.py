@@ -4,8 +4,6 @@ They share steps, iterations and momentum: a step is solved when every image mee
 Every image has its own certificate.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace

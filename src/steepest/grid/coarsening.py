@@ -5,8 +5,6 @@ the cell. The divergence of the result is then constant on the blocks that `aver
 The functions accept NumPy arrays and torch tensors.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from itertools import product
 

@@ -10,8 +10,6 @@ thousands of times; `steepest.gradient` and `steepest.divergence` are the checke
 (`checked`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from functools import reduce
 from operator import add

@@ -1,7 +1,5 @@
 """Error diffusion: turn a density map into a mask with exactly the requested number of pixels."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..core.compiled import exact_kernel

@@ -14,8 +14,6 @@ Backward differences of forward differences are usual for total generalised vari
 Kunisch & Pock, SIAM J. Imaging Sci. 3 (2010) 492-526, for the functional).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import reduce
 from operator import add

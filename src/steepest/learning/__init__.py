@@ -8,8 +8,6 @@
 Everything is imported on first use.
 """
 
-from __future__ import annotations
-
 from ..core.lazy import lazily
 
 _WHERE = {

@@ -1,7 +1,5 @@
 """The device on which networks run."""
 
-from __future__ import annotations
-
 import torch
 
 from ..core.errors import InputError

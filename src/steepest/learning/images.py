@@ -1,7 +1,5 @@
 """Images to train on: photographs of scikit-image, folders, mixtures, and random crops of them."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ The JSON file is ``{"network": "unet", "config": {..}, "metadata": {..}}``: the 
 `Registry`, its constructor arguments, and metadata given when saving (a model card).
 """
 
-from __future__ import annotations
-
 import inspect
 import json
 import os

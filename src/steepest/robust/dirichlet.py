@@ -1,7 +1,5 @@
 """Maximum likelihood parameters of a Dirichlet distribution."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

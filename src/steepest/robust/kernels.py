@@ -1,7 +1,5 @@
 """Compiled maximum likelihood fits of one sample, of windows, and of groups of patches."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..core.compiled import exact_kernel

@@ -1,7 +1,5 @@
 """Choose band edges from a spectrum."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import numpy as np

@@ -5,8 +5,6 @@ to a decomposition whose "frames" are the unit vectors therefore returns its coe
 which frames are needed at all: a band needs the two frames around each of its ends.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -4,8 +4,6 @@ Everything is decided globally, by the same code as in memory (`convex.solve`): 
 momentum, and when the gap is measured.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product

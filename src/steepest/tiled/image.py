@@ -1,7 +1,5 @@
 """An image that is worked tile by tile: its tiles, workers, workspace and statistics."""
 
-from __future__ import annotations
-
 import math
 import sys
 from collections.abc import Callable, Sequence

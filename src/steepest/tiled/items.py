@@ -1,7 +1,5 @@
 """Time series, stacks and separate channels: images that are computed one by one."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress

@@ -1,7 +1,5 @@
 """Jobs, one for each tile; the workers that do them; and the journal of what they found."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait

@@ -4,8 +4,6 @@ The dual iteration reaches one pixel further each time. k iterations on a tile w
 pixels are therefore the same, in the core, as k iterations on the whole image, to the last bit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product

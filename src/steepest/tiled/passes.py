@@ -1,7 +1,5 @@
 """Passes of the dual iteration over all tiles: their state, and the sums of all tiles."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any

@@ -1,7 +1,5 @@
 """An image that is read by windows, and results that are written by windows."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A sample of an image: patches from all over it, in one mosaic."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

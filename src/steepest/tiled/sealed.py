@@ -6,8 +6,6 @@ meanwhile, both may raise "SystemError: AST constructor recursion depth mismatch
 (github.com/python/cpython/issues/106905).
 """
 
-from __future__ import annotations
-
 import os
 import re
 import zlib

@@ -3,8 +3,6 @@
 A pass reads one set of files and writes another, so that a tile can be done again at any time.
 """
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence

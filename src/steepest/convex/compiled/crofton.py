@@ -1,7 +1,5 @@
 """The solver of `CroftonTotalVariation`, compiled, for images with one channel."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

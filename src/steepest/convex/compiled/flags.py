@@ -1,7 +1,5 @@
 """Flags by which threads wait for each other within compiled code (see `team`)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The kernel that Python calls. Its threads stay in compiled code while there is more to do."""
 
-from __future__ import annotations
-
 from ...core.compiled import lean_kernel as kernel
 from .flags import begin, stay
 from .kernels_measure import measure

@@ -5,8 +5,6 @@ taken of the stored images in the dtype of ``rows`` (float32: fast, with the all
 `upper_sums`), or, where ``rows`` is float64 and the image is not, of the exact ones.
 """
 
-from __future__ import annotations
-
 from ...core.compiled import lean_helper as helper
 from ...core.compiled import lean_kernel as kernel
 from .flags import begin, stay

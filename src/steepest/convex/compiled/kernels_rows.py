@@ -13,8 +13,6 @@ extrapolated u and w. The loops never load at j - 1 what they stored at j: waiti
 longer than the arithmetic.
 """
 
-from __future__ import annotations
-
 from ...core.compiled import lean_helper as helper
 from .flags import announce, begin, stay, wait_for
 from .vectors import LANES, convert, inverse_root, load, maximum, store, where_less

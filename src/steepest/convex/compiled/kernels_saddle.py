@@ -6,8 +6,6 @@ state, the certificate is in float64. Norms are over all channels; with several,
 is computed twice.
 """
 
-from __future__ import annotations
-
 from ...core.compiled import lean_helper as helper
 from ...core.compiled import lean_kernel as kernel
 from .kernels_rows import (

@@ -10,8 +10,6 @@ number of rows of a plane, and works ``reach`` rows behind the iteration before 
 loaded once and stays in cache for all iterations. All arithmetic is in the dtype of the strip.
 """
 
-from __future__ import annotations
-
 from ...core.compiled import lean_helper as helper
 from .vectors import LANES, convert, fill, inverse_root, load, maximum, minimum, store, where_less
 

@@ -9,8 +9,6 @@ what c moves. Q may turn and shrink freely, and grow by the room that p leaves i
 weights are ``|c| + min(w - |p|)``. Corrections matter at late times, when large regions are flat.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 

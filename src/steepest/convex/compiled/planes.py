@@ -4,8 +4,6 @@ The kernels' fields p and q include the weights of the first and the second orde
 ``alpha1`` and ``alpha0`` in length.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

@@ -6,8 +6,6 @@ The iteration, the repair and the certificate are those of `steepest.convex.sadd
 evaluated on one thread.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

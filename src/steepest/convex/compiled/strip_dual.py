@@ -1,7 +1,5 @@
 """A flux on strips of an image: what the compiled solvers of different energies have in common."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any

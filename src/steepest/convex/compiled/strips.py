@@ -1,7 +1,5 @@
 """Divide an image into strips of rows, one per thread, with overlapping halos."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -14,8 +14,6 @@ as many each time a worker is late again.
 These are plain Python threads: no OpenMP runtime is started, and forking stays safe.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 from collections import deque

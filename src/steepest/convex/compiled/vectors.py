@@ -9,8 +9,6 @@ machine, whatever their width.
 There is no bounds check: a position must have 16 values after it.
 """
 
-from __future__ import annotations
-
 import operator
 from functools import partial
 from typing import Any

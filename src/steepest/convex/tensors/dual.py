@@ -5,8 +5,6 @@ once instead of ten times. Several images of one shape are solved as one problem
 share steps, iterations and momentum.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Several iterations are recorded as a CUDA graph, which the device runs without w
 The arrays therefore stay where they are, and the methods write to them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any

@@ -1,7 +1,5 @@
 """The dual iteration of total variation in two dimensions as one Triton kernel."""
 
-from __future__ import annotations
-
 import triton
 import triton.language as tl
 

@@ -1,7 +1,5 @@
 """Denoising of images larger than memory."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from typing import Any

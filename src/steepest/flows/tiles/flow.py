@@ -1,7 +1,5 @@
 """The flow of an image larger than memory: as many steps in one pass as the halo allows."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Export networks as ONNX files, for programs without torch."""
 
-from __future__ import annotations
-
 import copy
 import os
 import tempfile

@@ -6,8 +6,6 @@ along axis 0. All functions support reverse-mode and forward-mode differentiatio
 device, and have finite derivatives at zero.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

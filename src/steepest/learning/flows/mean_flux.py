@@ -5,8 +5,6 @@
 of the image that the present flux gives, and so what remains to be changed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

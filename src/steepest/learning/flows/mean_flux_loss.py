@@ -11,8 +11,6 @@ most ``sum (|p| - 1)_+ (|grad u| + |grad u*|)``, so only a weight of 2 sqrt 2 wo
 bound for images in [0, 1]. (`certify` gives a bound for any network.)
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn.functional import relu

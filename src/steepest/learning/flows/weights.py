@@ -5,8 +5,6 @@
 (N,) in the solver's units; it returns ``(u, flux)``.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from ..weight_files import Registry

@@ -7,8 +7,6 @@ optimiser, averaged weights, checkpoints, the log and bit-for-bit resuming.
 Everything is imported on first use.
 """
 
-from __future__ import annotations
-
 from ...core.lazy import lazily
 
 _WHERE = {

@@ -4,8 +4,6 @@ The header of the checkpoint has the settings and counters as JSON. The file is 
 so a complete one is there whenever the program is stopped.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import json

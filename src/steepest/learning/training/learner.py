@@ -1,7 +1,5 @@
 """The state of a training, and its steps."""
 
-from __future__ import annotations
-
 import copy
 import math
 from collections.abc import Mapping

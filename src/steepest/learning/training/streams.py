@@ -5,8 +5,6 @@ step, the image within the step, ...), so that no random state needs to be store
 training.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -1,7 +1,5 @@
 """The interface of a training task."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path

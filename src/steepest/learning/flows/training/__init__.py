@@ -6,8 +6,6 @@
 On the command line: ``steepest learn photos/ -o runs/flux``. Everything is imported on first use.
 """
 
-from __future__ import annotations
-
 from ....core.lazy import lazily
 
 _WHERE = {

@@ -1,7 +1,5 @@
 """All settings of the training of a flow network."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """The images of a training, and the crops and times of each step (from counters alone)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

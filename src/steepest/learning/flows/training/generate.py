@@ -1,7 +1,5 @@
 """Random images for training: dead leaves, disks, textures."""
 
-from __future__ import annotations
-
 import numpy as np
 
 _SMALLEST_RADIUS = 1.5

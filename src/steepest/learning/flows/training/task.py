@@ -1,7 +1,5 @@
 """Train networks of the total variation flow."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
