@@ -5,8 +5,10 @@ import math
 import os
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,7 +25,7 @@ from steepest.core.progress import Reporter
 from steepest.core.tiles import bytes_in
 from steepest.grid.coarsening import prolong
 from steepest.tiled.dual import TiledDual
-from steepest.tiled.jobs import start_workers
+from steepest.tiled.jobs import run_on_tiles, start_workers
 from steepest.tiled.pass_job import CoarseFlux, Iterations
 from steepest.tiled.passes import CorrectionGrid, Passes
 from steepest.tiled.picture import check_picture
@@ -41,13 +43,21 @@ def noisy(shape, dtype=np.float64, seed=0):
     return u.astype(dtype)
 
 
+def engine(picture, energy, tiling, store, team):
+    """What passes need of a `TiledImage`."""
+    return SimpleNamespace(
+        picture=picture, energy=energy, tiling=tiling, workspace=store, weights=None, reach=1,
+        run=partial(run_on_tiles, team, store, tiling),
+    )  # fmt: skip
+
+
 def run_tiled(image, energy, size, pieces, channel_axis=None, workers=2):
     """Sums, flux and image after some pieces on tiles of this size."""
     picture = check_picture(image, channel_axis)
     tiling = Tiling(picture.space, (size,) * len(picture.space))
     with TemporaryDirectory() as folder, start_workers(None, workers, 1, Reporter(None)) as team:
         store = Workspace(Path(folder))
-        passes = Passes(picture, energy, tiling, store, team)
+        passes = Passes(engine(picture, energy, tiling, store, team))
         total = passes.run(pieces, FEASIBLE[picture.dtype.type])
         passes.commit()
         whole = tuple(slice(0, n) for n in picture.space)
@@ -102,9 +112,8 @@ def corrected(folder, image, energy, size, levels, halo=100):
     folder.mkdir()
     with start_workers(None, 2, 1, Reporter(None)) as team:
         store, picture = Workspace(folder), check_picture(image, None)
-        passes = Passes(
-            picture, energy, tiling, store, team, correction_grid=CorrectionGrid(levels, coarser, 1)
-        )
+        tiled = engine(picture, energy, tiling, store, team)
+        passes = Passes(tiled, grid=CorrectionGrid(levels, coarser, 1))
         dual = TiledDual(passes, halo)
         dual.set_step(2.0, 4 / 3)
         dual.iterate(Momentum().factors(20)[0])
@@ -204,7 +213,7 @@ def test_certificate_on_tiles_equals_that_in_one_piece(tmp_path):
         with start_workers(None, 3, 1, Reporter(None)) as team:
             store = Workspace(tmp_path / str(size))
             store.folder.mkdir()
-            passes = Passes(check_picture(image, None), energy, tiling, store, team)
+            passes = Passes(engine(check_picture(image, None), energy, tiling, store, team))
             many = TiledDual(passes, 20)
             many.set_step(0.1, 4 / 3)
             many.iterate(betas)

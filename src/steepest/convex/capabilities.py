@@ -123,11 +123,6 @@ def energy_named(name: str, **options: Any) -> Any:
     -------
     Energy
 
-    Raises
-    ------
-    InputError
-        If there is no such energy, it does not take an option, or for a bad value.
-
     Examples
     --------
     >>> import steepest

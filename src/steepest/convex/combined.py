@@ -40,11 +40,6 @@ class CombinedTotalVariation(PointwiseEnergy):
     huber : float
         Half-width of the quadratic zone of ``alpha |grad u|`` and of ``beta |H u|``.
 
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
-
     References
     ----------
     Papafitsoros & Schoenlieb, A combined first and second order variational approach for image

@@ -60,13 +60,7 @@ class CroftonTotalVariation(PointwiseEnergy):
             )
 
     def faces(self, ndim: int) -> tuple[np.ndarray, np.ndarray]:
-        """Offsets (4, 3) along z, y, x and shares (4,), as `TotalVariation.faces`.
-
-        Raises
-        ------
-        InputError
-            If the image is not 2-D.
-        """
+        """Offsets (4, 3) along z, y, x and shares (4,), as `TotalVariation.faces`."""
         if ndim != 2:
             raise InputError(f"the image has {ndim} spatial axes; 8 neighbours are those of 2-D")
         height, width = self.steps

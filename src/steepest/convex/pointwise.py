@@ -38,11 +38,6 @@ class PointwiseEnergy(ProximalEnergy):
         The boundary condition of ``A``.
     spacing : tuple of floats, optional
         Pixel spacing, one number per spatial axis. Functions that take an image set it.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
 
     norm: str = "isotropic"

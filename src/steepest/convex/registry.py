@@ -4,7 +4,6 @@ Compiled solvers and those for tensors are imported on first use, so that the ar
 neither a compiler nor torch.
 """
 
-from collections.abc import Sequence
 from typing import Any, cast
 
 from ..core.errors import InputError
@@ -42,13 +41,6 @@ def on_accelerator(f: Array, energy: Energy) -> bool:
     """Whether the solvers for tensors on an accelerator take this array and energy."""
     pointwise = type(energy) in (TotalVariation, SecondOrderTotalVariation)
     return pointwise and is_torch(f) and f.device.type != "cpu"
-
-
-def together(energy: Energy, references: Sequence[float]) -> Any:
-    """The energy of several images on an accelerator (see `tensors.dual.Together`)."""
-    from .tensors.dual import Together
-
-    return Together(energy, tuple(references))
 
 
 def make_dual(f: Array, energy: Any, num_threads: int | None = None) -> Dual:

@@ -9,15 +9,10 @@ from ..core.arrays import check_map
 from ..core.namespace import Array, follows, namespace, sum64, to_float64
 from ..core.numbers import check_choice, check_flag, check_number
 from ..grid.differences import FLUX_BOUNDARIES, divergence, gradient, gradient_norm_squared
-from ..grid.second_order import (
-    hessian,
-    hessian_adjoint,
-    hessian_norm_squared,
-    symmetrised_divergence,
-    symmetrised_gradient,
-)
+from ..grid.second_order import symmetrised_divergence, symmetrised_gradient
 from .capabilities import ARRAY_CODE, LATE, register
 from .energy import Energy, maps_of, own_spacing, steps_of
+from .second_order import OfHessian
 from .solve import Momentum
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -37,7 +32,7 @@ REPAIRS = 12  # steps of a repair
     },
 )
 @dataclass(frozen=True, kw_only=True)
-class TotalGeneralisedVariation(Energy):
+class TotalGeneralisedVariation(OfHessian, Energy):
     """``J(u) = min over w of alpha1 sum |grad u - w| + alpha0 sum |E w|``.
 
     E is the symmetrised gradient. Affine images have J = 0, and edges cost as much as in total
@@ -62,11 +57,6 @@ class TotalGeneralisedVariation(Energy):
         The boundary condition.
     spacing : tuple of floats, optional
         Pixel spacing, one number per spatial axis. Functions that take an image set it.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
 
     References
     ----------
@@ -107,22 +97,6 @@ class TotalGeneralisedVariation(Energy):
     def typical(self) -> tuple[float, float]:
         """The means of ``alpha1`` and ``alpha0``."""
         return _reduced(self.alpha1, "mean"), _reduced(self.alpha0, "mean")
-
-    def num_components(self, ndim: int) -> int:
-        """The number of entries of a symmetric tensor, ``d (d + 1) / 2``."""
-        return ndim * (ndim + 1) // 2
-
-    def operator(self, u: Array) -> Array:
-        """The Hessian."""
-        return hessian(u, self.steps, self.boundary)
-
-    def adjoint(self, p: Array) -> Array:
-        """The exact adjoint of the Hessian."""
-        return hessian_adjoint(p, self.steps, self.boundary)
-
-    def norm_squared(self, space: tuple[int, ...]) -> float:
-        """Upper bound of the squared norm of the Hessian."""
-        return hessian_norm_squared(self.steps, space) or 1.0
 
     def gradient(self, u: Array) -> Array:
         """The gradient of u."""

@@ -101,11 +101,6 @@ def total_variation(
     -------
     float
         The total variation, evaluated in float64.
-
-    Raises
-    ------
-    InputError
-        If the image, the weights, the spacing or another argument are not valid.
     """
     array, _ = prepare_image(image, channel_axis)
     steps = check_spacing(spacing, array.ndim - 1)

@@ -26,12 +26,6 @@ class Solver:
         Whether to raise `NotConverged` if a tolerance is not met. By default, the result is
         returned, and its ``status`` describes the problem.
 
-    Raises
-    ------
-    InputError
-        If ``tol`` is negative or not a number, ``max_num_iter`` or ``num_threads`` is not a
-        positive integer, or ``raise_on_failure`` is not True or False.
-
     Examples
     --------
     >>> import numpy as np, steepest

@@ -59,11 +59,6 @@ class Tiles:
         Do not delete the folder ``work`` at the end. The same call then writes its result again
         without computing it.
 
-    Raises
-    ------
-    InputError
-        If a number or the memory is out of range, or ``keep`` is True without ``work``.
-
     Examples
     --------
     >>> import numpy as np, steepest

@@ -46,7 +46,8 @@ def denoise_discrepancy(
     image : array
         As in `denoise`, but without batches and gradients.
     sigma : float, or array (channels,), optional
-        Standard deviation of the Gaussian noise, on the [0, 1] scale for uint8 and uint16 images.
+        Standard deviation of the Gaussian noise, on the [0, 1] scale for uint8 and uint16 images;
+        below that of the image.
         If channels are separate, a single number applies to every channel, and an array gives one
         value per channel. By default it is estimated as by `estimate_noise`, for each channel if
         they are separate, and only the regions with noise count in N.
@@ -66,14 +67,6 @@ def denoise_discrepancy(
         noise, if that was estimated. For ``sigma == 0``, and if no noise is found, the strength is
         0, and the status is ``Status.NOTHING_REMOVED``. If no strength removes this amount of
         noise, ``converged`` is False.
-
-    Raises
-    ------
-    InputError
-        If ``sigma`` is not below the standard deviation of the image, or for bad options.
-    NotConverged
-        If the search or its last trial does not converge and the solver has
-        ``raise_on_failure=True``.
     """
     rtol = check_number(rtol, "rtol", positive=True)
     problem = make_problem(image, energy, channel_axis=channel_axis, spacing=spacing)

@@ -105,12 +105,10 @@ def flow(
 
     Notes
     -----
-    Total variation with a Neumann boundary has compiled kernels for NumPy arrays and tensors on the
-    CPU. An iteration then costs about 30 operations per pixel. Other energies use the array code.
-    For tensors on another device, see docs/solver_methods; there, the images of a batch (and
-    channels that are not coupled) share their iterations, which end when every image meets ``tol``.
     The flow needs memory for about 12 images, plus the returned frames. The certificate bounds the
-    distance to the flow that is exact in time (docs/certificate).
+    distance to the flow that is exact in time (docs/certificate). For tensors on an accelerator,
+    the images of a batch (and channels that are not coupled) share their iterations, which end when
+    every image meets ``tol`` (docs/solver_methods).
 
     Gradients with respect to ``image`` and ``times`` (docs/gradients) are computed by implicit
     differentiation of each implicit Euler step. When a requested time changes, the other steps move

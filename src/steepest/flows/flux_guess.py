@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import as_array
+from ..core.arrays import as_array, dtype_name
 from ..core.errors import InputError
-from ..core.namespace import Array, cast, is_torch, namespace
+from ..core.namespace import Array, cast, detached, is_torch, namespace, to_float64
 from .problem import Problem
 
 Guess = Callable[[int, float, float], Array]  # step, its start and end (scaled) -> feasible flux
@@ -69,17 +69,12 @@ def _wanted_shape(problem: Problem) -> tuple[int, ...]:
 
 def _like(flux: Any, part: Array, name: str) -> Array:
     """Convert the flux to the array library, the device and the dtype of the image."""
-    if is_torch(flux):
-        flux = flux.detach()
-        kind = "f" if flux.is_floating_point() else "other"
-    else:
-        flux = as_array(flux, name)
-        kind = flux.dtype.kind
-    if kind != "f":
+    flux = as_array(flux, name)
+    if not dtype_name(flux).startswith(("float", "bfloat")):
         raise InputError(f"{name} has dtype {flux.dtype}; allowed are floating-point types")
     if is_torch(part):
+        flux = flux.detach() if is_torch(flux) else flux
         return namespace(part).as_tensor(flux, dtype=part.dtype, device=part.device)
-    if is_torch(flux):
-        flux = flux.double().cpu().numpy()
+    flux = detached(to_float64(flux)) if is_torch(flux) else flux  # bfloat16, too
     with np.errstate(over="ignore"):  # the caller refuses infinite values
         return cast(flux, part.dtype)

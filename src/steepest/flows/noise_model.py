@@ -29,11 +29,6 @@ class NoiseModel:
         this correlation. It is 0 for white noise.
     share : float
         Share of the image that is flat enough to show the noise. It is 0 if no noise was found.
-
-    Raises
-    ------
-    InputError
-        If a value is not a number, or the variance or blur is negative.
     """
 
     variance: float

@@ -144,13 +144,6 @@ class FlowResult(Result):
         -------
         FlowResult
             The flow at the new times. Its bounds hold for the whole flow from time 0.
-
-        Raises
-        ------
-        InputError
-            Bad times or options, or if a network computed this result, which then has no state.
-        TooManySteps, NotConverged
-            As in `steepest.flow`.
         """
         if self.state is None:
             raise InputError(

@@ -63,7 +63,8 @@ def denoise_least_risk(
         As in `denoise`, but without gradients.
     noise : NoiseModel or float, or one for each channel, optional
         The noise, or its standard deviation if it is white, on the [0, 1] scale for uint8 and
-        uint16 images. By default it is estimated in each channel as by `estimate_noise_model`.
+        uint16 images, at most twice that of the image. By default it is estimated in each channel
+        as by `estimate_noise_model`.
     energy, channel_axis, batch_axis, spacing, solver, on_step
         As in `denoise`. ``on_step`` is called in all trials. If it stops the search, the result is
         the current trial with its strength.
@@ -74,13 +75,6 @@ def denoise_least_risk(
         ``strength`` is the strength found, ``noise`` the noise it was found for, and ``sigma`` its
         root mean square over the image. If there is no noise, the strength is 0, and the status is
         `Status.NOTHING_REMOVED`.
-
-    Raises
-    ------
-    InputError
-        Bad image or options, or noise that is larger than the image can hold.
-    NotConverged
-        If the last solution does not converge and the solver has ``raise_on_failure=True``.
 
     Notes
     -----

@@ -133,11 +133,6 @@ class Accuracy:
         Largest number of steps allowed. A short pilot run estimates the number required. If it is
         larger, `TooManySteps` is raised, and its message gives the number of steps and the time
         that they would take.
-
-    Raises
-    ------
-    InputError
-        If not exactly one of ``db`` and ``error`` is given, or a number is not positive.
     """
 
     db: float | None = None

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..convex.certificate import Bound, StepTerms
 from ..convex.dual import Dual
-from ..convex.registry import on_accelerator, together
+from ..convex.registry import on_accelerator
 from ..convex.solve import Goal, Outcome
 from ..core.namespace import Array, cast, namespace
 from ..core.status import Status
@@ -40,7 +40,9 @@ def march_together(
     hooks: Sequence[Hooks],
 ) -> list[Record]:
     """`march` all parts through the same nodes. A callback that stops one of them stops all."""
-    energy = together(problem.energy, [goal.reference for goal in goals])
+    from ..convex.tensors.dual import Together
+
+    energy: Any = Together(problem.energy, tuple(goal.reference for goal in goals))
     ledger = _Ledger(starts, goals, hooks, keep, problem.parts[0].dtype)
     joint = march(
         energy, _stacked(starts), begin, nodes, keep, replace(goals[0], reference=0.0),

@@ -101,11 +101,6 @@ def student_t_fit(x: Any, dof: float, axis: int | None = None, *, weights: Any =
     -------
     Fit
 
-    Raises
-    ------
-    InputError
-        As in `cauchy_fit`, or if ``dof`` is out of range.
-
     References
     ----------
     Kent & Tyler, *Redescending M-estimates of multivariate location and scatter*, Annals of

@@ -88,11 +88,6 @@ def apply_filter(
     Returns
     -------
     FilteredImage
-
-    Raises
-    ------
-    InputError, NotConverged
-        As `decompose`.
     """
     if works_by_tiles(image, out, tiles):
         own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)

@@ -35,11 +35,6 @@ def scale_map(
         The map. It is 0 where nothing ever changes (a constant image). Coupled channels are
         combined by their Euclidean norm. For separate channels, the channel with the largest
         response determines the value.
-
-    Raises
-    ------
-    InputError
-        If ``quantity`` is neither "time" nor "length".
     """
     check_choice(quantity, "quantity", ("time", "length"))
     axis = decomposition.channel_axis

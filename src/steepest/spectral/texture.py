@@ -38,11 +38,6 @@ def separate_texture(
     Returns
     -------
     structure, texture : floating-point arrays that add up to the image
-
-    Raises
-    ------
-    InputError
-        Bad image, time or options.
     """
     time = check_number(time, "time", positive=True)
     try:
@@ -76,11 +71,6 @@ def fuse(structure_of: Any, texture_of: Any, time: float, **options: Any) -> np.
     Returns
     -------
     array, floating point
-
-    Raises
-    ------
-    InputError
-        If the shapes of the images differ, or for bad arguments.
     """
     channel_axis = options.get("channel_axis")
     first, _ = prepare_image(structure_of, channel_axis, "structure_of")

@@ -152,7 +152,7 @@ def _write_combinations(
         frames[0] = lambda window: tiled.picture.restored(tiled.picture.read(window))
         for k, row in enumerate(rows):
             write_result(out, (k,) if lead else (), tiled.picture, _sum_of(row, frames))
-        tiled.release(passes)
+        passes.release()
         march.finished = True
     flow = march.result(tiled, nodes[1:], range(nodes.size - 1), None)
     return StoredDecomposition(out, nodes, edges, finished(flow, own.raise_on_failure))

@@ -43,15 +43,15 @@ class TiledDual:
     def __init__(
         self, passes: Passes, depth: int, keep: int | None = None, exact: bool = False
     ) -> None:
-        picture = passes.picture
+        picture, tiled = passes.picture, passes.tiled
         self._passes, self._halo, self._keep = passes, depth, keep
         self._shape = (picture.channels, *picture.space)
         few = picture.channels * len(picture.space) <= MOST_COMPONENTS
-        self._width = min(passes.tiling.size[-1], self._shape[-1])
-        plain = is_compiled(passes.energy) and passes.energy.huber == 0
+        self._width = min(tiled.tiling.size[-1], self._shape[-1])
+        plain = is_compiled(tiled.energy) and tiled.energy.huber == 0
         self._single = (
             plain
-            and passes.weights is None
+            and tiled.weights is None
             and not exact
             and few
             and picture.dtype == np.float32
@@ -157,7 +157,7 @@ class TiledDual:
         return found[1:]
 
     def _evaluate(self, pieces: tuple[Iterations, ...]) -> Terms:
-        energy, shape = self._passes.energy, self._shape
+        energy, shape = self._passes.tiled.energy, self._shape
         steps = [piece.tau for piece in pieces if piece.measure]
         if not steps:
             self._passes.run(pieces, self._feasible)

@@ -1,11 +1,11 @@
 """An image that is worked tile by tile: its tiles, workers, workspace and statistics."""
 
 import math
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from typing import Any, Self
 
@@ -21,7 +21,7 @@ from ..core.arrays import check_magnitude, check_spacing, scale_of
 from ..core.errors import InputError
 from ..core.progress import Reporter
 from .array_dual import reach_of
-from .jobs import Stopped, TileJob, run_on_tiles, start_workers
+from .jobs import Stopped, run_on_tiles, start_workers
 from .pass_job import CoarseFlux, SurveyJob
 from .passes import CorrectionGrid, Passes
 from .picture import (
@@ -30,8 +30,6 @@ from .picture import (
     WorkspaceArray,
     check_picture,
     folder_of,
-    frame_reader,
-    write_result,
 )
 from .request import TileRequest
 from .windows import (
@@ -45,7 +43,7 @@ from .windows import (
     share_of,
     slabs,
 )
-from .workspace import WRITING, open_workspace
+from .workspace import open_workspace
 
 _HALOS = (144, 96, 80, 64, 48, 32, 24, 16)
 USUAL = 72  # iterations that many images need
@@ -101,7 +99,7 @@ class TiledImage:
         itemsize: float | None = None,
         alone: bool = False,
     ) -> None:
-        how = request.tiles
+        self.how = how = request.tiles
         picture = check_picture(request.image, request.channel_axis)
         picture = replace(picture, floats=floats, double=double)
         require(energy, f"{len(picture.space)}-D")
@@ -120,19 +118,18 @@ class TiledImage:
             )
         self._flux, components = fields is None, energy.num_components(len(picture.space))
         self._fields = 2 * components + 1 if fields is None else fields
-        self._reach, self._cost = 1, 1.0  # pixels of an iteration; memory, of that of a flow's
+        self.reach, self._cost = 1, 1.0  # pixels of an iteration; memory, of that of a flow's
         if self._flux and not is_compiled(energy):
             size = (min(n, _SMALL) for n in picture.space)
             assure(energy, np.zeros((picture.channels if energy.coupled else 1, *size)))
-            self._reach = reach_of(energy, self.steps)
+            self.reach = reach_of(energy, self.steps)
             self._cost = (14 * components + 10) / bytes_per_value(len(picture.space), 1)
         self._results = results
-        self._given_halo = how.halo
         self.data_range = 1.0
         threads = request.own.threads
         self.num_workers = threads if how.num_workers is None else how.num_workers
         self.budget = how.num_bytes
-        self._executor, self._threads, self._solvers = how.executor, threads, self.num_workers
+        self._threads, self._solvers = threads, self.num_workers
         self._iterations = iterations
         self._unused = PER_STEP if iterations > USUAL else 0  # a pass takes whole steps only
         self._itemsize = itemsize
@@ -140,27 +137,24 @@ class TiledImage:
         self._choose([self.num_workers] if how.executor else counts)
         described = (picture.shape, str(picture.array.dtype), request.channel_axis, self.steps)
         self.signature = f"steepest {__version__} {signature} {described} {how.halo}"
-        self._how, self._beside = how, folder_of(request.out, request.image)
+        self._beside = folder_of(request.out, request.image)
         self.report = Reporter(request.on_step)
-        self._stack, self._largest, self._mean_weights = ExitStack(), 0.0, None
+        self._largest, self._mean_weights = 0.0, None
 
     def __enter__(self) -> Self:
-        enter = self._stack.enter_context
-        try:
-            how = self._how
-            folder = open_workspace(how.work, self._beside, self.signature, how.keep)
-            self.workspace = enter(folder)
+        how = self.how
+        with ExitStack() as stack:  # which is left again if anything fails
+            opened = open_workspace(how.work, self._beside, self.signature, how.keep)
+            self.workspace = stack.enter_context(opened)
             self._resume_tiling()
             self.check_space(self._results)
-            if self._executor is not None:
+            if how.executor is not None:
                 self.picture = self.share(self.picture, "image")
                 if self.weights is not None:
                     self.weights = self.share(self.weights, "weights")
-            team = start_workers(self._executor, self.num_workers, self._threads, self.report)
-            self.workers = enter(team)
-        except BaseException:
-            self._stack.__exit__(*sys.exc_info())
-            raise
+            team = start_workers(how.executor, self.num_workers, self._threads, self.report)
+            self.workers = stack.enter_context(team)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *error: Any) -> bool:
@@ -171,7 +165,7 @@ class TiledImage:
         """Choose halo, tiles and number of workers: the fastest that fit in memory."""
         picture, found, share = self.picture, [], share_of(self.budget)
         error: InputError | None = None
-        halos = _HALOS if self._given_halo is None else [self._given_halo]
+        halos = _HALOS if self.how.halo is None else [self.how.halo]
         for halo, workers in product(halos, reversed(counts)):
             try:
                 item = self._cost * (self._itemsize or picture.dtype.itemsize)
@@ -179,7 +173,7 @@ class TiledImage:
             except InputError as refused:
                 error = refused
                 continue
-            depth = halo // self._reach - 2 - self._unused
+            depth = halo // self.reach - 2 - self._unused
             passes = math.ceil(self._iterations / max(depth, 1))
             few = self._flux and len(tiling) < workers
             for tiles in (tiling, slabs(tiling, workers)) if few else (tiling,):
@@ -192,7 +186,7 @@ class TiledImage:
             raise error
         _, self.halo, negative, self.tiling = min(found, key=lambda each: each[:3])
         self.num_workers = -negative
-        if self._executor is None:
+        if self.how.executor is None:
             self._threads = self._solvers // self.num_workers
 
     def _resume_tiling(self) -> None:
@@ -210,19 +204,10 @@ class TiledImage:
             )
         self.num_workers = min(self.num_workers, fitting)
 
-    def run(
-        self,
-        kind: Callable[..., TileJob],
-        halo: int,
-        journal: str,
-        stage: str,
-        writes: Sequence[str] = (),
-        **needs: Any,
-    ) -> list[Any]:
-        """What the job of this kind finds in each tile (see `run_on_tiles`)."""
-        return run_on_tiles(
-            self.workers, self.workspace, self.tiling, kind, halo, journal, stage, writes, **needs
-        )
+    @property
+    def run(self) -> Callable[..., list[Any]]:
+        """`run_on_tiles`, without the workers, the workspace and the tiles."""
+        return partial(run_on_tiles, self.workers, self.workspace, self.tiling)
 
     def check_space(self, frames: int) -> None:
         """Check that the disk has room for two states, and for the frames."""
@@ -235,7 +220,7 @@ class TiledImage:
         array = picture.array
         if isinstance(array, Floats):
             return replace(picture, array=Floats(self.share(array.picture, name)))
-        if not isinstance(array, np.ndarray) or isinstance(self._executor, ThreadPoolExecutor):
+        if not isinstance(array, np.ndarray) or isinstance(self.how.executor, ThreadPoolExecutor):
             return picture
         self.workspace.put(name, 0, array)
         return replace(
@@ -245,7 +230,7 @@ class TiledImage:
     @property
     def depth(self) -> int:
         """The halo in units of what one iteration reaches."""
-        return max(self.halo // self._reach, 4)
+        return max(self.halo // self.reach, 4)
 
     @property
     def like(self) -> ShapeAndDtype:
@@ -259,24 +244,7 @@ class TiledImage:
         if plain and max(self.tiling.space) >= 64:
             levels = self.coarse_levels("correction", 2)
             grid = CorrectionGrid(levels, self.coarse_energy(levels), self._solvers)
-        return Passes(
-            self.picture, self.energy, self.tiling, self.workspace, self.workers, start,
-            self.weights, grid, self._reach,
-        )  # fmt: skip
-
-    def write(self, out: Any, passes: Passes) -> None:
-        """Write the frames into ``out``: the frame of number k into ``out[k]``, or the only one."""
-        self.workspace.once(WRITING, True)
-        for frame, name in passes.frames.items():
-            lead = (frame,) if len(out.shape) > len(self.picture.shape) else ()
-            values = frame_reader(self.workspace, name, self.tiling, self.picture)
-            write_result(out, lead, self.picture, values)
-        self.release(passes)
-
-    def release(self, passes: Passes) -> None:
-        """After the end, keep only what is needed to write the result again, if at all."""
-        if self._how.keep:
-            passes.release()
+        return Passes(self, start, grid)
 
     @property
     def rounding(self) -> float:

@@ -9,11 +9,9 @@ import numpy as np
 from ..convex.compiled.dual import CompiledDual
 from ..convex.compiled.multilevel import coarse_change, halved
 from ..convex.total_variation import TotalVariation
-from .jobs import Workers, run_on_tiles
 from .pass_job import CoarseFlux, FieldNames, Iterations, PassJob, halo_of, read_blocks
-from .picture import Picture
-from .windows import Tiling
-from .workspace import Workspace
+from .picture import frame_reader, write_result
+from .workspace import WRITING, Workspace
 
 
 @dataclass(frozen=True)
@@ -29,23 +27,12 @@ class Passes:
     """Data and flux of an image on tiles, and passes over them; their sums are journaled."""
 
     def __init__(
-        self,
-        picture: Picture,
-        energy: Any,
-        tiling: Tiling,
-        workspace: Workspace,
-        workers: Workers,
-        start: CoarseFlux | None = None,
-        weights: Picture | None = None,
-        correction_grid: CorrectionGrid | None = None,
-        reach: int = 1,
+        self, tiled: Any, start: CoarseFlux | None = None, grid: CorrectionGrid | None = None
     ) -> None:
-        self.picture, self.energy, self.tiling = picture, energy, tiling
-        self.correction_grid, self._reach = correction_grid, reach
-        self.weights = weights
+        self.tiled, self.picture, self.correction_grid = tiled, tiled.picture, grid
         self.num_passes = 0
         self.frames: dict[int, str] = {}  # the names under which images were kept last
-        self._store, self._workers = workspace, workers
+        self._store: Workspace = tiled.workspace
         self._fields = self._next = FieldNames(coarse=start)
 
     def run(self, pieces: tuple[Iterations, ...], feasible: float | None) -> np.ndarray:
@@ -54,7 +41,7 @@ class Passes:
         if self._blocks != self._fields.blocks:
             self._store.drop(self._blocks)
         self.num_passes += 1
-        halo = self._reach * halo_of(pieces)
+        halo = self.tiled.reach * halo_of(pieces)
         block = 2 ** len(pieces[0].refining)  # windows of coarser grids begin where blocks do
         # names are never used again: a worker that was given up for dead may still write
         advance = any(piece.advance for piece in pieces)
@@ -70,12 +57,11 @@ class Passes:
         changed = {self._next.data, self._next.flux} - {self._fields.data, self._fields.flux}
         writes = [*map(str, changed), *frames.values()]
         writes += [self._blocks] if any(piece.blocks for piece in pieces) else []
-        rows = run_on_tiles(
-            self._workers, self._store, self.tiling, PassJob, -(-halo // block) * block,
-            f"sums-{self.num_passes}", f"pass {self.num_passes}", writes,
-            picture=self.picture, weights=self.weights, energy=self.energy, pieces=pieces,
-            source=self._fields, target=self._next, frames=frames, blocks=self._blocks,
-            feasible=feasible,
+        rows = self.tiled.run(
+            PassJob, -(-halo // block) * block, f"sums-{self.num_passes}",
+            f"pass {self.num_passes}", writes, picture=self.picture, weights=self.tiled.weights,
+            energy=self.tiled.energy, pieces=pieces, source=self._fields, target=self._next,
+            frames=frames, blocks=self._blocks, feasible=feasible,
         )  # fmt: skip
         for keep in frames.keys() & self.frames.keys():
             self._store.drop(self.frames[keep])
@@ -99,13 +85,14 @@ class Passes:
         self._fields = replace(self._fields, share=share)
 
     def _change(self, grid: CorrectionGrid, tau: float) -> np.ndarray:
-        levels, picture, space = (grid.levels, self.picture, self.tiling.halved(grid.levels).space)
-        axes = 1 if self.energy.isotropic else len(space)
+        levels, picture, tiling = grid.levels, self.picture, self.tiled.tiling
+        space = tiling.halved(levels).space
+        axes = 1 if self.tiled.energy.isotropic else len(space)
         mean, room = (np.empty((n, *space), picture.dtype) for n in (picture.channels, axes))
         parts = mean, np.empty((len(space), *mean.shape), picture.dtype), room
-        for tile in self.tiling.tiles(0):
+        for tile in tiling.tiles(0):
             own = tuple(slice(c.start // 2, -(-c.stop // 2)) for c in tile.core)
-            found = read_blocks(self._store, self._blocks, self.tiling, own, picture, axes)
+            found = read_blocks(self._store, self._blocks, tiling, own, picture, axes)
             for _ in range(levels - 1):
                 found = halved(*found)
             at: Any = (..., *(slice(c.start >> levels, -(-c.stop >> levels)) for c in tile.core))
@@ -135,10 +122,19 @@ class Passes:
             self._store.drop(self._fields.blocks)
         self._fields = self._next
 
+    def write(self, out: Any) -> None:
+        """Write the frames into ``out``: the frame of number k into ``out[k]``, or the only one."""
+        tiled, picture = self.tiled, self.tiled.picture
+        self._store.once(WRITING, True)
+        for frame, name in self.frames.items():
+            lead = (frame,) if len(out.shape) > len(picture.shape) else ()
+            write_result(out, lead, picture, frame_reader(self._store, name, tiled.tiling, picture))
+        self.release()
+
     def release(self) -> None:
-        """Delete data and flux, after the last pass."""
-        for name in {self._fields.data, self._fields.flux} - {None}:
-            self._store.drop(str(name))
+        """After the end, keep only what is needed to write the result again, if at all."""
+        if self.tiled.how.keep:
+            self._drop(self._fields, FieldNames())
 
     def _drop(self, old: FieldNames, kept: FieldNames) -> None:
         for name in {old.data, old.flux} - {kept.data, kept.flux, None}:

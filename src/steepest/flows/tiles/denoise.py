@@ -108,7 +108,7 @@ def _denoise(request: TileRequest, strength: float, energy: Any) -> DenoiseResul
         floor = rounding_floor(tiled.like, tiled.energy, tau, facts.largest)
         goal = Goal(own.tol, own.max_num_iter, floor=floor)
         solved = solve(dual, tau, goal, Momentum(expected=USUAL))
-        tiled.write(out, passes)
+        passes.write(out)
         outcome, rounding = solved, tiled.rounding
     result = DenoiseResult(
         image=out,

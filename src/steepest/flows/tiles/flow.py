@@ -51,7 +51,7 @@ def flow_by_tiles(
             levels = tiled.coarse_levels()
             survey = tiled.survey(levels)
             passes = march.run(tiled, *survey, nodes, keep, own.tol, own.max_num_iter)
-            tiled.write(out, passes)
+            passes.write(out)
             march.finished = True
         ends = [i for i, frame in enumerate(keep) if frame is not None]
         return finished(march.result(tiled, nodes, ends, out), own.raise_on_failure)

@@ -78,12 +78,6 @@ def learned_flow(
         ``status`` is LEARNED without an `Accuracy`.
         ``iterations`` is 0 and ``state`` is None unless
         the solver ran.
-
-    Raises
-    ------
-    InputError
-        If the image is a torch tensor or does not have two spatial axes, or the times, the network
-        or another argument are not valid.
     """
     if is_torch(image):
         raise InputError("image is a torch tensor: call the network itself, or pass image.numpy()")

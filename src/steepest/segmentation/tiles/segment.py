@@ -123,7 +123,7 @@ class TiledSegmentation:
             found = run(rof)
             painted = self._write_labels(found)
             if rof.passes is not None:
-                tiled.release(rof.passes)
+                rof.passes.release()
             found = replace(found, values=found.values * divisor + shift)
             result = self._result(found, shift, divisor, *painted)
         return finished(result, self.inputs.limits.raise_on_failure)

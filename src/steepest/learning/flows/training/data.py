@@ -32,11 +32,6 @@ def open_data(name: str, *, held_out: bool, largest_crop: int, seed: int = 0) ->
         Generated images have sides a quarter longer than this, and at least 160 pixels.
     seed : int
         Seed of the generated images.
-
-    Raises
-    ------
-    InputError
-        If there is no such folder, or it contains no readable image.
     """
     if name == "generated":
         return _generated(held_out, largest_crop, seed)
