@@ -120,17 +120,14 @@ class TotalGeneralisedVariation(OfHessian, Energy):
         Twelve of Nesterov's gradient steps on half the squared distance of ``E* q`` to the ball of
         radius ``alpha1 (1 - margin)``. A field in K with that margin does not change.
         """
-        aim, length = self.alpha1 * (1 - margin), self._bend_norm(q) or 1.0
+        aim = self.alpha1 * (1 - margin)
+        length = gradient_norm_squared(self.steps, q.shape[2:]) or 1.0  # bounds ||E||^2
         y = old = shorten(q, self.alpha0)
         for beta in Momentum().factors(REPAIRS)[0]:
             r = self.unbend(y)
             new = shorten(y - self.bend(r - shorten(r, aim)) / length, self.alpha0)
             y, old = new + beta * (new - old), new
         return old
-
-    def _bend_norm(self, q: Array) -> float:
-        """Upper bound of ``||E||^2`` on the grid of a field."""
-        return gradient_norm_squared(self.steps, q.shape[2:])
 
     def feasible(self, p: Array) -> Array:
         """``p`` in float64, projected to ``|p| <= alpha0`` and scaled to ``|E* p| <= alpha1``."""

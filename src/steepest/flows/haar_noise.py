@@ -40,13 +40,9 @@ class Noise:
 
 def haar_noise(channel: np.ndarray) -> Noise:
     r"""Measure the noise of an array (\*space) with values near one."""
-    return Noise(*_measure(channel))
-
-
-def _measure(channel: np.ndarray) -> tuple[float, float, float]:
     values = to_float64(channel)
     if values.size == 1:
-        return 0.0, 0.0, 0.0
+        return Noise(0.0, 0.0, 0.0)
     low, high = float(values.min()), float(values.max())
     details = np.abs(_by_pairs(values, lambda even, odd: (even - odd) / math.sqrt(2)))
     # What is as small as the rounding of float32 is not noise, whatever the type now is.
@@ -58,11 +54,11 @@ def _measure(channel: np.ndarray) -> tuple[float, float, float]:
         used[...] = flat.mean() <= _MOST_LOST
     sigma = float(np.median(details[used])) / _MAD_TO_SIGMA if used.any() else 0.0
     if sigma <= rounding:
-        return 0.0, 0.0, 0.0
+        return Noise(0.0, 0.0, 0.0)
     share, other = float(used.mean()), ~used & ~flat
     rest = float(np.median(details[other])) / _MAD_TO_SIGMA if other.any() else 0.0
     total = share * sigma**2 + float(other.mean()) * min(rest, sigma) ** 2
-    return sigma, share, math.sqrt(total)
+    return Noise(sigma, share, math.sqrt(total))
 
 
 def _by_pairs(values: np.ndarray, join: Callable[..., np.ndarray]) -> np.ndarray:

@@ -3,14 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, cast
 
 import numpy as np
 
 from ..convex.energy import Energy
 from ..core.errors import InputError
-from ..core.progress import Callback, asks_to_stop, check_callback
+from ..core.progress import asks_to_stop, check_callback
 from ..core.solver import limits
 from ..core.status import Status
 from ..flows.extinction import check_homogeneous
@@ -63,11 +62,15 @@ class DecompositionSeries:
 
     def _page(self, index: int, edges: np.ndarray, before: int) -> Decomposition:
         """Decompose one page, and report its steps as those of the page after ``before`` others."""
-        options = dict(self.options)
+        options, every = dict(self.options), len(self.edge_pages) + len(self.pages)
         on_step = options.pop("on_step", None)
+
+        def report(step: Step) -> bool:
+            done, total = before * step.num_steps, every * step.num_steps
+            return asks_to_stop(on_step, replace(step, step=done + step.step, num_steps=total))
+
         if on_step is not None:
-            every = len(self.edge_pages) + len(self.pages)
-            options["on_step"] = partial(_report, on_step, before, every)
+            options["on_step"] = report
         grid = TimeGrid(tuple(self.nodes[1:]))
         with _naming_page(index, len(self.pages)):
             return decompose(self.pages[index], bands=edges.tolist(), steps=grid, **options)
@@ -150,14 +153,6 @@ def decompose_series(
         masses += page.spectrum * page.durations
     found = automatic_edges(nodes, masses, cast(int | None, bands))
     return replace(series, edges=found)
-
-
-def _report(on_step: Callback, before: int, every: int, step: Step) -> bool:
-    """Report a step, numbered among those of all ``every`` pages; True if the callback asks to
-    stop.
-    """
-    done, total = before * step.num_steps, every * step.num_steps
-    return asks_to_stop(on_step, replace(step, step=done + step.step, num_steps=total))
 
 
 @contextmanager

@@ -1,7 +1,5 @@
 """The array code's iteration on a window, for energies without a compiled solver."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -15,15 +13,6 @@ from ..convex.registry import is_compiled
 from ..core.namespace import sum64
 
 _WIDE = 17  # pixels of the grid on which the reach is found
-
-
-def window_dual(
-    f: np.ndarray, energy: Any, space: tuple[int, ...], num_threads: int
-) -> CompiledDual | ArrayDual:
-    """The solver of a window of an image of ``space`` pixels."""
-    if is_compiled(energy):
-        return CompiledDual(f, energy, num_threads)
-    return ArrayDual(f, energy, space)
 
 
 class ArrayDual(ReferenceDual):
@@ -53,6 +42,15 @@ class ArrayDual(ReferenceDual):
         for target, part in zip(fields.reshape(-1, *self.f.shape), parts, strict=True):
             target[:] = part
         self.warm = (fields[0], fields[1])
+
+
+def window_dual(
+    f: np.ndarray, energy: Any, space: tuple[int, ...], num_threads: int
+) -> CompiledDual | ArrayDual:
+    """The solver of a window of an image of ``space`` pixels."""
+    if is_compiled(energy):
+        return CompiledDual(f, energy, num_threads)
+    return ArrayDual(f, energy, space)
 
 
 def reach_of(energy: Any, steps: tuple[float, ...]) -> int:

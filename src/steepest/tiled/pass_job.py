@@ -6,6 +6,7 @@ pixels are therefore the same, in the core, as k iterations on the whole image, 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -14,7 +15,6 @@ import numpy as np
 from ..convex.compiled.dual import CompiledDual
 from ..convex.compiled.kernels_measure import NUM_SUMS
 from ..convex.compiled.multilevel import Blocks, doubled, halved, refined, room_in
-from ..convex.total_variation import TotalVariation
 from ..core.arrays import check_weights
 from ..grid.coarsening import average, prolong
 from .array_dual import window_dual
@@ -204,10 +204,7 @@ def _correction(job: PassJob, coarse: CoarseFlux, window: Window) -> np.ndarray:
         below.append(parts)
         for _ in range(levels - 1):
             below.append(halved(*below[-1]))
-
-    def solver(f: np.ndarray, energy: TotalVariation) -> CompiledDual:
-        return CompiledDual(f, energy, job.num_threads)
-
+    solver = partial(CompiledDual, num_threads=job.num_threads)
     for level in range(levels, 0, -1):
         parts = below[level - 1]
         change = refined(parts, grids[level], job.pieces[0].tau, solver, change, counts[level - 1])

@@ -99,9 +99,7 @@ class Passes:
             for whole, part in zip(parts, found, strict=True):
                 whole[at] = part
 
-        def solver(f: np.ndarray, energy: TotalVariation) -> CompiledDual:
-            return CompiledDual(f, energy, grid.num_threads)
-
+        solver = partial(CompiledDual, num_threads=grid.num_threads)
         return coarse_change(parts, grid.energy, tau, solver)
 
     @property

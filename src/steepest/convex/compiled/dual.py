@@ -1,10 +1,9 @@
 """The compiled solver of total variation, for NumPy arrays: `reference.ReferenceDual` on strips."""
 
-from __future__ import annotations
-
 import math
 import operator
 from collections.abc import Sequence
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -67,6 +66,7 @@ class CompiledDual(StripDual):
         # the frame that was measured into: workers know its address and must keep it alive
         self._written: list[np.ndarray | None] = [None]
         self._key, self._jobs = next(_KEYS), list[tuple[Any, ...]]()
+        self._coarser = partial(CompiledDual, num_threads=num_threads)
         self.set_step(1.0)
 
     def set_step(self, tau: float, relaxation: float = 1.0) -> None:
@@ -212,9 +212,6 @@ class CompiledDual(StripDual):
         self._images, self._stored = self._stored, self._images
         self._order[3] = 1 - self._order[3]
         self._exchange_images()
-
-    def _coarser(self, f: np.ndarray, energy: TotalVariation) -> CompiledDual:
-        return CompiledDual(f, energy, self._num_threads)
 
     def _start(self) -> np.ndarray:
         """The image at the start of the step."""

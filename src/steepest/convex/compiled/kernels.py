@@ -19,21 +19,12 @@ def work_on(
     The first thread returns when all have done it. The others wait for the next ticket, and do that
     one, too, if it has the same ``key``: all arguments are then the same, up to what they contain.
 
-    Parameters
-    ----------
-    image, stored, state, work, edge, radius, volume, separate, counted, tau, step, betas
-        See `sweep`.
-    rows, huber, exact, exact_tau, gradient, window, sums, place
-        See `measure`; ``exact_tau`` is its ``tau``.
-    first, last : int
-        The strip's own rows.
-    order : (7,), float64
-        The number of iterations; the stretch from .. to, as shares, which is of a single wavefront;
-        whether ``image`` and ``stored`` have changed places; what Huber's term shrinks a step by;
-        the share of the flux to measure, or 0 for iterations only; the address of the frame (below
-        2**53).
-    key, flags, member, ticket
-        See `team`.
+    The arguments are those of `sweep` and `measure`, whose ``tau`` is ``exact_tau``; ``first`` and
+    ``last`` are the strip's own rows, ``flags``, ``member`` and ``ticket`` as in `team`. ``order``
+    (7,) has the number of iterations; the stretch from .. to, as shares, which is of a single
+    wavefront; whether ``image`` and ``stored`` have changed places; what Huber's term shrinks a
+    step by; the share of the flux to measure, or 0 for iterations only; the address of the frame
+    (below 2**53).
     """
     while True:
         begin(flags, member, ticket)
