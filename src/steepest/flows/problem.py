@@ -96,8 +96,9 @@ class Problem:
             item = own[0] if per_item == 1 else xp.concatenate(own, leading)
             restore = self.layout.restore if integers else self.layout.restore_axes
             items.append(restore(item, leading))
-        batched = self.batch_axis is not None
-        return self.returned(xp.stack(items, leading + self.batch_axis) if batched else items[0])
+        if self.batch_axis is None:
+            return self.returned(items[0])
+        return self.returned(xp.stack(items, leading + self.batch_axis))
 
     def returned(self, array: Array) -> Array:
         """An array as the library of the image has it: as a tensor if ``of_tensor``."""
