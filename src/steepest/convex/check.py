@@ -10,6 +10,8 @@ The q that come close to equality are `Energy.feasible` of large multiples of A 
 wrong boundary or a field outside of K therefore violates one of the three.
 """
 
+from __future__ import annotations
+
 import math
 from collections import deque
 from collections.abc import Sequence

@@ -1,5 +1,7 @@
 """Total variation and its variants: Huber, weighted, vectorial, anisotropic, periodic."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,5 +1,7 @@
 """The generalised Anscombe transform: turn photon noise into Gaussian noise, and back."""
 
+from __future__ import annotations
+
 import math
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Certified denoising: ``argmin_v 1/2||v - f||^2 + strength J(v)``, one step of the flow of J."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Choose the strength of denoising by the discrepancy principle: remove just the noise."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import replace
 from typing import Any

@@ -1,5 +1,7 @@
 """Extinction time: the time after which a flow is constant."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import is_dataclass, replace
 from functools import partial

@@ -1,5 +1,7 @@
 """Gradient flow of a convex energy: ``du/dt in -dJ(u), u(0) = image``, with a certificate."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Estimate the noise of one image: its variance for each grey value, and its correlation."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

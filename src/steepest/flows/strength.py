@@ -1,5 +1,7 @@
 """Choose the strength of denoising by Stein's unbiased estimate of the risk."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

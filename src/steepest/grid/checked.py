@@ -1,5 +1,7 @@
 """`steepest.gradient` and `steepest.divergence`: the operators of `differences`, with checks."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Maximum likelihood parameters of a Dirichlet distribution."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Maximum likelihood location and scale of Cauchy and Student-t distributions."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,5 +1,7 @@
 """The generalised myriad filter."""
 
+from __future__ import annotations
+
 from itertools import product
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Cauchy noise in images: its scale, and nonlocal denoising."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

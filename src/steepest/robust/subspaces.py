@@ -1,5 +1,7 @@
 """Lines and subspaces with the least sum of distances from points: robust principal components."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 

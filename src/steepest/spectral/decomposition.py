@@ -11,6 +11,8 @@ so the masses and the residual reproduce the image exactly (Gilboa 2014; residua
 al., section 4.2.3). Every filter is a linear combination of the frames.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property

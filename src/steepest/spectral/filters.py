@@ -5,6 +5,8 @@ literature, a "low-pass" filter keeps the coarse structures. Filters that keep t
 keep the residual (the mean). Edges are resolved to one step of the time grid of the decomposition.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace

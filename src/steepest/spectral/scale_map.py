@@ -1,5 +1,7 @@
 """Map the scale of the structure that each pixel belongs to."""
 
+from __future__ import annotations
+
 from typing import Literal
 
 import numpy as np

@@ -1,5 +1,7 @@
 """Decompose a series of images, such as a film, with the same bands on every page."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace

@@ -1,5 +1,7 @@
 """Separate structure and texture, and fuse the structure and texture of two images."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from typing import Any
 

@@ -1,5 +1,7 @@
 """The spectral transform of an image, in memory or by tiles."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from typing import Any
 

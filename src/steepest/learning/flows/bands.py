@@ -4,6 +4,8 @@ The band of the times ``[a, b]`` is ``int_a^b t u_tt dt = [t u_t - u]_a^b`` (int
 so one forward-mode derivative in time gives the band of the network's output exactly.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any
 

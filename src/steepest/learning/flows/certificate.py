@@ -7,6 +7,8 @@ distance from the exact flow u*, and ``||u - u*|| <= bound of v + ||u - v||``, w
 is computed (docs/learning_methods).
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass

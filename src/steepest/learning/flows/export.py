@@ -1,5 +1,7 @@
 """Export networks as ONNX files, for programs without torch."""
 
+from __future__ import annotations
+
 import copy
 import os
 import tempfile

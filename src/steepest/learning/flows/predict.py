@@ -1,5 +1,7 @@
 """The flow of a NumPy image by a network, with the solver as fallback."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

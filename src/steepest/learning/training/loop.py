@@ -1,5 +1,7 @@
 """Run a training from the first step, or from a checkpoint, to the weights on disk."""
 
+from __future__ import annotations
+
 import math
 import os
 import signal
