@@ -50,8 +50,7 @@ def measure(
 ) -> tuple[float, float, float] | None:
     """Return time, contrast and radius (in pixels) of the strongest structure at a pixel.
 
-    Masses are averaged over 3 x 3 pixels; the contrast is the Euclidean norm over the channels.
-    The result is None if the contrast is below ``least``.
+    Masses are averaged over 3 x 3 pixels; contrasts below ``least`` are None.
     """
     if len(nodes) < 3:
         return None

@@ -14,10 +14,7 @@ _GONE = 30.0  # seconds after a tab has been closed, in which it may be loaded a
 
 
 class Tabs:
-    """The sessions of the tabs that show the page, each made by ``make``.
-
-    The first is made at once, so that the flow runs while the browser starts.
-    """
+    """The sessions of the tabs that show the page; the first is made before the browser asks."""
 
     def __init__(self, make: Callable[[], Session]) -> None:
         self._lock = threading.Lock()

@@ -55,8 +55,7 @@ class Task:
 class Made:
     """What a computation has made: an answer for the page, and the image that it can download.
 
-    ``image(args)`` is the image, and ``what`` describes it in the name of its file. ``code(args)``
-    are fields with Python code, and perhaps a command, that compute it.
+    ``what`` describes the image in the name of its file; ``code(args)`` computes it.
     """
 
     fields: dict[str, Any] = field(default_factory=dict)

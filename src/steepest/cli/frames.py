@@ -28,10 +28,7 @@ def names_of(images: tuple[str, ...]) -> list[str]:
 def read_frames(
     item: Item, reading: choices.FileReading, names: list[str], *, colour: bool = False
 ) -> tuple[Image, list[np.ndarray]]:
-    """The first file, and the frames of all files, in grey unless ``colour``.
-
-    Raises `InputError` if there are fewer than two.
-    """
+    """The first file, and the frames of all files, at least two, in grey unless ``colour``."""
 
     def prepare(image: Image) -> Image:
         return series_of(image) if colour else grey_pages(image)
@@ -44,10 +41,7 @@ def read_frames(
 
 
 def series_of(image: Image) -> Image:
-    """A 2-D image or a series of them, in grey or RGB.
-
-    Raises `InputError` for others.
-    """
+    """A 2-D image or a series of them, in grey or RGB; `InputError` for others."""
     image = image.without_copies()
     axes = image.axes.replace("Z", "T")
     if axes.endswith("C") and image.array.shape[-1] != 3:
@@ -60,10 +54,7 @@ def series_of(image: Image) -> Image:
 
 
 def grey_pages(image: Image) -> Image:
-    """A 2-D image or a series of them, in grey.
-
-    Raises `InputError` for 1-D signals.
-    """
+    """A 2-D image or a series of them, in grey; `InputError` for others."""
     image = series_of(image)
     if not image.axes.endswith("C"):
         return image

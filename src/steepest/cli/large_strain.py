@@ -78,10 +78,7 @@ def _lengths(item: Item, image: StoredImage, pixel_size: str | None) -> Lengths:
 
 
 def _plane(image: StoredImage) -> Part:
-    """The only page of a grey image.
-
-    Raises `InputError` if there are several, or channels.
-    """
+    """The only page of a grey image; `InputError` if there are several, or channels."""
     sizes = zip(image.axes, image.array.shape, strict=True)
     if image.axes[-2:] != "yx" or any(n > 1 for axis, n in sizes if axis not in "yx"):
         raise InputError(

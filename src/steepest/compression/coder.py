@@ -19,12 +19,7 @@ _PRECISION, _HALF, _LEAST = np.uint64(24), np.uint64(32), np.uint64(1 << 32)
 
 
 def encode_bits(bits: np.ndarray, probabilities: np.ndarray) -> bytes:
-    """Encode bits (0 or 1), given the probability that each is 1, in units of 1/65536.
-
-    Trailing zero bytes are omitted; the decoder restores them.
-
-    Raises `ModuleNotFoundError` if ``constriction`` is missing: install ``steepest[compression]``.
-    """
+    """Encode bits, given the probabilities of 1 in units of 1/65536, without zeros at the end."""
     try:
         from constriction import stream
     except ModuleNotFoundError as error:

@@ -46,10 +46,7 @@ def _find(numbers, before, near, square):  # type: ignore[no-untyped-def]
 
 
 def nearest(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest known pixels before each of the n known pixels of a 2-D mask.
-
-    Returns their indices in raster order (-1: none) and squared distances, int32 (n, NEAREST) each.
-    """
+    """The known pixels nearest before each known one: indices (or -1) and squared distances."""
     numbers = np.full(mask.shape, -1, np.int32)
     count = int(mask.sum())
     numbers[mask] = np.arange(count, dtype=np.int32)

@@ -112,10 +112,7 @@ def tonal(
 
 
 def _optimise(matrix: EchoMatrix, f: np.ndarray, tol: float, max_num_iter: int) -> Iteration:
-    """Solve the least-squares problem by conjugate gradients, and update the inpainting ``u``.
-
-    Returns u, and whether the tolerance was met.
-    """
+    """Solve the least-squares problem by conjugate gradients; the inpainting, and if it is done."""
     inner = max(_INNER * tol, 1e-12)
     u = matrix.apply(f, max(_FIRST * tol, 1e-12))
     r = f - u

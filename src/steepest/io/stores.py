@@ -206,13 +206,7 @@ def _codecs(metadata: Mapping[str, Any]) -> Iterator[str]:
 
 @contextmanager
 def open_windows(path: str | os.PathLike[str]) -> Iterator[StoredImage]:
-    """An image that is read by windows: that of a Zarr store, or the first of a TIFF file.
-
-    Raises
-    ------
-    InputError
-        As `open_store`, and if a TIFF file cannot be read by windows.
-    """
+    """An image that is read by windows: that of a Zarr store, or the first of a TIFF file."""
     if is_store(path):
         yield open_store(path)
         return

@@ -90,7 +90,7 @@ def _flat(problem: Problem, solution: Solution) -> tuple[float, float]:
 
 
 def _hadamard(problem: Problem, solution: Solution) -> tuple[Linearisation, float]:
-    """Join pixels between which the flux is inside its ball, and find the shortest subgradient.
+    """Join pixels whose flux is inside its ball, and find the shortest subgradient.
 
     ``v = -log f + B^T phi``, where phi is radius r/|r| at groups that jump and anything in the ball
     where all differences are 0. With ``huber``, the gradient is the only one.

@@ -127,8 +127,7 @@ def denoise(
 
 
 def start_of(problem: Problem) -> np.ndarray:
-    """Where to start: the data or, for phases, which have wraps to choose, an image with less
-    noise.
+    """Where to start: the data or, for phases, which have wraps to choose, a smoother image.
 
     That is the mean over 3 x 3 pixels in the embedding or, for second order, the embedded solution
     of half the strength (measured: lower energies than from the data).

@@ -32,10 +32,7 @@ from .result import ManifoldResult
 def denoise_embedded(
     problem: Problem, own: Limits, on_step: Callback | None
 ) -> tuple[np.ndarray, DenoiseResult | ManifoldResult]:
-    """Solve a problem in the embedding, from its data: the projected points, and the result there.
-
-    Raises `InputError` if the manifold has no embedding (`Rotations` with a symmetry).
-    """
+    """Solve a problem in the embedding, from its data: projected points, and the result there."""
     manifold, space = problem.manifold, problem.space
     ambient = np.ascontiguousarray(manifold.embed(problem.data).reshape(problem.num_pixels, -1))
     found: DenoiseResult | ManifoldResult

@@ -67,10 +67,7 @@ def warp_forward(image: Any, displacement: Any, *, channel_axis: int | None = No
 
 
 def spread(values: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """The function that is values[:, x] at places[:, x], on the grid.
-
-    Also returns where it is known (elsewhere the values stay) and the number of folds.
-    """
+    """The function that is values[:, x] at places[:, x], where it is known, and the folds."""
     out, covered = values.copy(), np.zeros(values.shape[1:], bool)
     folds = draw_triangles(values, places, out, covered)
     return out, covered, int(folds)

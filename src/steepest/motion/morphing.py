@@ -237,10 +237,7 @@ def _improve(
 
 
 def _halved(image: np.ndarray) -> np.ndarray:
-    """Half as many pixels along each axis, rounded up.
-
-    Means of pairs, as in `grid.coarsening`, lost 3.1, 1.3 and 0.5 dB in `benchmarks.morph`.
-    """
+    """Half as many pixels along each axis (means of pairs lost 0.5 to 3 dB: `benchmarks.morph`)."""
     smooth = ndimage.gaussian_filter(image, (0, 0.7, 0.7), mode="nearest")
     return _resampled(smooth, tuple(-(-n // 2) for n in image.shape[1:]))
 

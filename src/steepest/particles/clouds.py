@@ -185,10 +185,7 @@ def flow(
 def _march(
     times: np.ndarray, counts: list[int], step: Callable[[float], np.ndarray], report: Reporter
 ) -> Iterator[float]:
-    """Take equal steps between the times, and yield when they are reached or the flow is ended.
-
-    ``step(tau)`` returns how the points have moved; its root mean square is the residual.
-    """
+    """Take equal steps between the times; yield when they are reached, or the flow is ended."""
     now, total = 0.0, sum(counts)
     for moment, count in zip(times, counts, strict=True):
         for left in range(count, 0, -1):
@@ -217,10 +214,7 @@ def _points(values: Any, name: str) -> np.ndarray:
 
 
 class Sums:
-    """The energy distance to points with masses that sum to 1: exact, or along the rows of axes.
-
-    Without smoothing, many points in the plane or in space are summed by a mesh, to 1e-9.
-    """
+    """The energy distance to points with masses: exact, by a mesh (1e-9), or along axes."""
 
     def __init__(
         self,
@@ -239,10 +233,7 @@ class Sums:
             self.bend = slicing_constant(target.shape[1]) * float(spread) / smoothing
 
     def __call__(self, points: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        """Return F, N times its gradient (N, d), and M times that for equal masses of the target.
-
-        The latter is empty if all pairs are summed.
-        """
+        """Return F, N times its gradient, and, unless summed by pairs, M times the target's."""
         n = len(points)
         places = np.concatenate([points, self._target])
         charges = np.concatenate([np.full(n, -1 / n), self._mass])

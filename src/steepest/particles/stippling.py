@@ -82,10 +82,7 @@ def make_dots(
     solver: Solver | None = None,
     on_step: Callback | None = None,
 ) -> Dots:
-    """Minimise F for a density (n,), (H, W) or (D, H, W).
-
-    The areas of the dots (volumes of balls) give ``tone``, of the same shape, where 1 is black.
-    """
+    """Minimise F for a density; the areas (volumes) of the dots give ``tone``, where 1 is black."""
     own = limits(solver, tol=_TOL, max_num_iter=_MAX_NUM_ITER)
     most = _MOST_PIXELS if ink.ndim == 1 else _MOST_PIXELS // 16
     count = check_count(num_points, "num_points", most=most)

@@ -172,8 +172,7 @@ def minimise(
 def first_image(problem: Problem, model: PatchModel, flat: np.ndarray, own: Limits) -> np.ndarray:
     """Restore by one Gaussian, then by the model with less and less noise added to its patches.
 
-    The Gaussian has the mean and covariance of the model. Noise makes the energy closer to convex,
-    so that its minimum is a better start than any image (graduated non-convexity).
+    Noise makes the energy closer to convex, so that its minimum is a better start than any image.
     """
     old = problem.prior
     prior = Prior.of(gaussian(model), old.grid, old.threads)
@@ -345,8 +344,7 @@ def solve(
 def check_adjoint(forward: Map, adjoint: Map, data: np.ndarray, grid: Patches) -> np.ndarray:
     """Test that the maps are transposes; estimate the spectrum of A^T A, as of a convolution.
 
-    For a random image x with the Fourier transform X, and Y that of A^T A x, it is the ratio of
-    conj(X) Y and ``|X|^2``, both averaged over neighbouring frequencies.
+    For random x, it is conj(X) Y over ``|X|^2``, averaged over neighbouring frequencies.
     """
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal(grid.size), rng.standard_normal(data.shape)

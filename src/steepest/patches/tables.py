@@ -19,11 +19,7 @@ from .model import PatchModel, log_constants, log_sum
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """Numbers of the log-densities ``constant - inverse |x|^2 + linear x + |rows x|^2``.
-
-    ``rows`` (K, 2m, 4n) is filled up with zeros; ``counts`` says how many are used. ``linear`` has
-    no columns if all means are 0.
-    """
+    """Numbers of the log-densities ``constant - inverse |x|^2 + linear x + |rows x|^2``."""
 
     group: int
     rows: np.ndarray

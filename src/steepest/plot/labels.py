@@ -188,10 +188,7 @@ def _outlines(labels: np.ndarray) -> list[Any]:
 
 
 def _lines(labels: np.ndarray, sure: np.ndarray, wanted: Callable[..., np.ndarray]) -> list[Any]:
-    """The edges (n, 2, 2) between those neighbours that are ``wanted(first, second, both sure)``.
-
-    Points are (x, y), where the first pixel is from 0 to 1.
-    """
+    """The edges (n, 2, 2), as (x, y), between neighbours ``wanted(first, second, both sure)``."""
     lines = []
     for axis in range(2):
         here, ahead = range(labels.shape[axis] - 1), range(1, labels.shape[axis])

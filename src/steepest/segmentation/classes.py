@@ -15,13 +15,8 @@ _MOST_ROUNDS = 1000  # of T-ROF; measured: 6 to 52
 def kmeans(values: np.ndarray, num_classes: int, exact: bool = True) -> np.ndarray:
     """The centres of the best k-means clustering of numbers, by dynamic programming.
 
-    No other centres have a smaller ``sum of min_k (value - centre_k)^2``. There are fewer than
-    ``num_classes`` if there are fewer different values. ``exact=False`` takes only classes that
-    consist of whole bins, of 4096.
-
-    References
-    ----------
-    Wang & Song, Ckmeans.1d.dp, The R Journal 3 (2011) 29-33; divide and conquer over the splits.
+    There are fewer than ``num_classes`` if there are fewer different values. ``exact=False`` takes
+    only classes of whole bins, of 4096. (Wang & Song, Ckmeans.1d.dp, The R Journal 3 (2011) 29-33.)
     """
     low, high = float(values.min()), float(values.max())
     if not high > low:
@@ -46,10 +41,9 @@ def kmeans_centres(
     num_classes: int,
     chosen: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray] | None] | None,
 ) -> np.ndarray:
-    """The centres of `kmeans` from the moments of the bins.
+    """The centres of `kmeans` from the moments of the bins; without ``chosen``, of whole bins.
 
-    ``chosen(split)`` returns the different values in the bins where ``split``, and their numbers,
-    or None; without it, classes consist of whole bins.
+    ``chosen(split)`` returns the different values in the bins where ``split``, and their numbers.
     """
     used = np.flatnonzero(moments[0])
     sums = _sums(moments[:, used])
@@ -83,10 +77,7 @@ def _best(sums: np.ndarray, num_classes: int) -> np.ndarray:
 
 
 def _may_be_split(sums: np.ndarray, num_classes: int) -> np.ndarray:
-    """The bins, among those with values, that the best classes may split.
-
-    Classes that get a bin for nothing cost too little, classes of whole bins too much.
-    """
+    """The bins that the best classes may split: whole bins cost too much, free ones too little."""
     size = sums.shape[1] - 1
     if size <= num_classes:
         return np.arange(size)
@@ -109,12 +100,7 @@ def between(values: np.ndarray) -> np.ndarray:
 def iterate_means(
     f: np.ndarray, u: np.ndarray, thresholds: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Means of f and thresholds between them where the iteration of T-ROF comes to rest.
-
-    References
-    ----------
-    Cai, Chan, Schoenlieb, Steidl & Zeng, SIAM J. Sci. Comput. 41 (2019) B1310-B1340.
-    """
+    """Means of f and thresholds between them where the iteration T-ROF comes to rest."""
     order = np.argsort(u, axis=None, kind="stable")
     sums = np.concatenate([[0.0], np.cumsum(f.ravel()[order])])
     sorted_u = u.ravel()[order]

@@ -13,9 +13,8 @@ _BELOW = 1 - 1e-12  # share of the capacity that is used, for rounding
 def flow_to_mean(f: np.ndarray, faces: Faces) -> np.ndarray | None:
     """A feasible flow (A, z, y, x) with ``f + div q`` constant, or None if this one is too large.
 
-    It is that of a resistor network, ``q = c (phi(next) - phi)`` with the capacities c and ``-div q
-    = f - mean`` (a Poisson problem, by cosine transforms). If it fits, the strength is beyond the
-    extinction time; just above that (for "camera", up to 1.7 times) it does not fit.
+    It is that of a resistor network, ``q = c (phi(next) - phi)`` with the capacities c (a Poisson
+    problem). It fits if the strength is well beyond the extinction time (for "camera", 1.7 times).
     """
     level = f - f.mean()
     weights = faces.weights if faces.weights.size else np.ones((1, 1, 1))

@@ -64,8 +64,7 @@ def least_set(
 ) -> tuple[Rof, Level, Status]:
     """Solve the problem of `cut`, from the flux of ``rof`` if there is one.
 
-    Costs up to ``error``, which bounds their error, count as zero; those beyond what can flow to a
-    pixel are cut off.
+    Costs up to ``error`` count as zero; those beyond what can flow to a pixel are cut off.
     """
     faces = Faces.of(inputs.energy, inputs.space, length)
     enough = 2 * faces.largest + 8 * error

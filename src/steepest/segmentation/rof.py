@@ -50,8 +50,7 @@ class Rof(Attempts):
     """The problem ``argmin 1/2||u - f||^2 + strength J(u)`` for one f and any number of strengths.
 
     The iteration runs on an image shifted and scaled to magnitude one, in float32 as long as that
-    helps. The proof is not affected: it needs no more than a feasible flux, and evaluates ``u``
-    from ``f`` in float64. The energy has a coarea formula, and is ``on`` the image.
+    helps; the proof takes any feasible flux, and evaluates ``u`` from ``f`` in float64.
     """
 
     def __init__(self, f: np.ndarray, energy: Energy, limits: Limits) -> None:
@@ -73,11 +72,9 @@ class Rof(Attempts):
         self._centred = ((f - middle) * self._scale)[None]
 
     def solve(self, strength: float, look: Callable[[State, float], bool]) -> Status:
-        """Solve from the last flux until ``look(state, gap)`` returns True; ``gap`` is the relative
-        one.
+        """Solve from the last flux until ``look(state, relative gap)`` returns True.
 
-        The last look is at the flux where the iteration ended. If a flow to the mean proves that
-        the solution is constant, nothing is solved. CONVERGED: by ``look``, or a gap of zero.
+        Nothing is solved if a flow to the mean proves that the solution is constant.
         """
         faces = Faces.of(self._energy, self._data.shape, strength)
         tau = scaled_strength(strength, self._scale)
@@ -137,10 +134,7 @@ def solve_and_look(
     goal: Goal,
     look_at: Callable[[float, float], bool],
 ) -> tuple[Status, int]:
-    """Run a solver and call ``look_at(gap, effort)`` less and less often; status and iterations.
-
-    The solver ends when that returns True. ``effort`` grows with the iterations (`State`).
-    """
+    """Run a solver until ``look_at(gap, effort)``, called less and less often, returns True."""
     looked, proven = 0, False
 
     def watch(terms: StepTerms, iterations: int) -> bool:

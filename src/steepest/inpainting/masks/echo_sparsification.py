@@ -24,11 +24,7 @@ from .checks import MaskStep, count_of, exponent
 
 @dataclass(frozen=True, eq=False)
 class _Setup:
-    """The checked arguments of the methods with echoes.
-
-    ``values`` are the image as (C, H, W) float32 from -1 to 1, in units of ``scale``; ``jitter``
-    (N,) breaks ties.
-    """
+    """The checked arguments of methods with echoes; ``values`` (C, H, W) are in units of ``scale``."""
 
     values: np.ndarray
     scale: float
@@ -65,11 +61,7 @@ def check_setup(
     norm: str = "l1",
     num_threads: int | None = None,
 ) -> _Setup:
-    """Check the arguments that the methods with echoes share.
-
-    A constant, on which no mask depends, is subtracted from each channel so that float32 represents
-    the rest more accurately.
-    """
+    """Check the arguments that methods with echoes share, and centre each channel for float32."""
     reporter, absolute, random = Reporter(on_step), exponent(norm) == 1, generator(rng)
     image, layout = prepare_numpy(image, channel_axis, any_size=True)
     if image.ndim != 3:
