@@ -50,11 +50,6 @@ def set_scale(network: nn.Module, scale: float) -> int:
     -------
     int
         The number of layers found.
-
-    Raises
-    ------
-    InputError
-        If ``scale`` is out of range, or ``network`` is not a module or has no inverse layer.
     """
     value = check_number(scale, "scale", most=1)
     check_module(network, "network")

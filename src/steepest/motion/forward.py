@@ -48,11 +48,6 @@ def warp_forward(image: Any, displacement: Any, *, channel_axis: int | None = No
     -------
     result : ForwardWarp
 
-    Raises
-    ------
-    InputError
-        If an argument is invalid.
-
     References
     ----------
     Flotho, Heiss, Steidl & Strauss, Lagrangian motion magnification with double sparse optical flow

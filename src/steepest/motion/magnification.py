@@ -78,11 +78,6 @@ def magnify(
     -------
     result : Magnified
 
-    Raises
-    ------
-    InputError
-        If an argument is invalid.
-
     References
     ----------
     Flotho, Heiss, Steidl & Strauss, Lagrangian motion magnification with double sparse optical flow

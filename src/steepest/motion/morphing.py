@@ -96,11 +96,6 @@ def morph(
     -------
     result : Morph
 
-    Raises
-    ------
-    InputError
-        If an argument is invalid, or the images differ in shape.
-
     Notes
     -----
     The energy is not convex: the path is a local minimum, and things that move by more than their

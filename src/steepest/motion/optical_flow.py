@@ -145,11 +145,6 @@ def displacement(
     Balle et al., Strain analysis by a total generalized variation regularized optical flow model,
     Inverse Probl. Sci. Eng. 27 (2019) 540-564. They have the absolute value for h.
 
-    Raises
-    ------
-    InputError
-        If an argument is invalid, the images differ in shape, or one of them is constant.
-
     Examples
     --------
     >>> import numpy as np

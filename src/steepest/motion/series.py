@@ -50,11 +50,6 @@ def follow(
     -------
     results : list of `Displacement`
         One for each frame but the first.
-
-    Raises
-    ------
-    InputError
-        If an argument is invalid.
     """
     check_choice(against, "against", AGAINST)
     settings = Settings(measure=measure, **options)

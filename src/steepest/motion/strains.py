@@ -38,11 +38,6 @@ def strain(
     Returns
     -------
     strain : (2, 2, H, W) array of the same dtype
-
-    Raises
-    ------
-    InputError
-        If an argument is invalid.
     """
     field = check_field(displacement, "displacement")
     check_choice(measure, "measure", MEASURES)

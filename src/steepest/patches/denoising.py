@@ -67,11 +67,6 @@ def denoise(
     -------
     array of the shape and dtype of the image; ``out`` if it was given
 
-    Raises
-    ------
-    InputError
-        If the image is invalid or does not fit the model, or ``sigma`` is negative.
-
     Notes
     -----
     A pass takes O(n K s d) for n pixels. float32 images are computed in float32, which is twice as

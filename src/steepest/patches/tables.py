@@ -108,11 +108,6 @@ def log_likelihood(
     -------
     float64 array (\*space); ``out`` if it was given
 
-    Raises
-    ------
-    InputError
-        If the image is invalid or does not fit the model, or the noise is negative.
-
     Examples
     --------
     >>> import numpy as np

@@ -53,11 +53,6 @@ def label_overlay(
         Texts above the picture, left and right.
     ax : Axes, optional
         Where to draw. Default: in a new figure of pyplot.
-
-    Raises
-    ------
-    InputError
-        If the image cannot be shown, or if the shapes do not fit together.
     """
     picture, space = picture_of(image, channel_axis, "image"), _space(image, channel_axis)
     numbers = _plane(labels, "labels", space)
@@ -99,20 +94,10 @@ def object_overlay(
 
     Parameters
     ----------
-    image : array, 2-D or 3-D, plus an optional channel axis
     objects : steepest.segmentation.Regions
         The result of `steepest.segmentation.find_objects` for this image.
-    channel_axis : int, optional
-        Axis of the channels of ``image``.
-    title, note : str
-        Texts above the picture, left and right.
-    ax : Axes, optional
-        Where to draw. Default: in a new figure of pyplot.
-
-    Raises
-    ------
-    InputError
-        If the image cannot be shown, or if the shapes do not fit together.
+    image, channel_axis, title, note, ax
+        As in `label_overlay`.
     """
     picture = picture_of(image, channel_axis, "image")
     numbers = _plane(objects.labels, "objects", _space(image, channel_axis))

@@ -44,11 +44,6 @@ def scalar_map(
         Text above the map.
     ax
         Where to draw. Default: in a new figure of pyplot.
-
-    Raises
-    ------
-    InputError
-        If an argument is invalid.
     """
     array = np.asarray(values)
     if array.ndim != 2 or array.dtype.kind not in "fiu" or not np.isfinite(array).any():

@@ -77,11 +77,6 @@ def bias_corrected(
         ``values`` are those of ``corrected``. ``thresholds`` are 0, and ``image`` is what `cut`
         compares with it.
 
-    Raises
-    ------
-    InputError, NotConverged
-        As in `threshold_rof`.
-
     References
     ----------
     The energy is that of variational bias correction with total variation, minimised there by PALM;

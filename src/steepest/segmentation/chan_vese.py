@@ -58,11 +58,6 @@ def chan_vese(
         are on the scale of the image. With channels, ``image`` is the brightness along the line
         through both values.
 
-    Raises
-    ------
-    InputError, NotConverged
-        As in `threshold_rof`.
-
     References
     ----------
     Chan & Vese, IEEE Trans. Image Process. 10 (2001) 266-277.

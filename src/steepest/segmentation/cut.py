@@ -40,11 +40,6 @@ def cut(unary: Any, length: float, energy: Any = None, **options: Any) -> Segmen
     -------
     Segmentation
         ``labels`` are 1 in E and 0 elsewhere, and ``values`` the mean of ``-unary`` in each class.
-
-    Raises
-    ------
-    InputError, NotConverged
-        As in `threshold_rof`.
     """
     inputs = check_inputs(unary, energy, name="unary", **options)
     length = check_number(length, "length")

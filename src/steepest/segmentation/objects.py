@@ -100,11 +100,6 @@ def find_objects(
         centroid : float (ndim,)
             Mean position in pixels, counted from 0.
 
-    Raises
-    ------
-    InputError
-        Bad image, of one spatial axis for example, or bad options.
-
     Notes
     -----
     The time is proportional to the number of pixels, n log n in the worst case; the memory is some

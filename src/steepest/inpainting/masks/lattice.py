@@ -35,11 +35,6 @@ def random(image: Any, density: float, **options: Any) -> np.ndarray:
     -------
     Boolean array of the spatial shape
         True at the pixels to keep.
-
-    Raises
-    ------
-    InputError
-        If an argument is invalid.
     """
     request = check_request(image, density, **options)
     mask = np.zeros(request.space, dtype=bool)
