@@ -24,7 +24,7 @@ from .checks import MaskStep, count_of, exponent
 
 @dataclass(frozen=True, eq=False)
 class _Setup:
-    """The checked arguments of methods with echoes; ``values`` (C, H, W) are in units of ``scale``."""
+    """The checked arguments of methods with echoes; ``values`` (C, H, W) are in units of `scale`."""
 
     values: np.ndarray
     scale: float
