@@ -1,7 +1,5 @@
 """Denoising: by an energy, or by a patch model that is given or learned from a good image."""
 
-from __future__ import annotations
-
 import shlex
 from pathlib import PurePath
 from typing import Any

@@ -1,7 +1,5 @@
 """Images from a few of their pixels: what compression is built on."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

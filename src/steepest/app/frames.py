@@ -13,8 +13,6 @@ The flow separates contrast and size. A disc of contrast c and radius r vanishes
 a pixel peaks at time t with height c, the radius is therefore about ``2 t / |c|``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Computations besides the flow, in threads, with progress and cancellation."""
 
-from __future__ import annotations
-
 import logging
 import threading
 from concurrent.futures import Future

@@ -1,7 +1,5 @@
 """Regions, with proof, and objects: the labels that the page draws over the image."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

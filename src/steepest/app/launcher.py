@@ -4,8 +4,6 @@ It is a text file: a desktop entry on Linux, a command file in the Applications 
 a batch file in the start menu on Windows. The program runs in a window, and ends with it.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shlex

@@ -1,7 +1,5 @@
 """Run the equaliser in the browser, on this machine."""
 
-from __future__ import annotations
-
 import html
 import os
 import secrets

@@ -5,8 +5,6 @@ rebinding) and Origin, and requests to the session for a secret token, which is 
 that the user opens, behind the ``#``. There are no cookies.
 """
 
-from __future__ import annotations
-
 import hmac
 import logging
 from collections.abc import Sequence

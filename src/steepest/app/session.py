@@ -3,8 +3,6 @@
 `Session.handle` answers the same requests whether they come from a browser or from a notebook.
 """
 
-from __future__ import annotations
-
 import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence

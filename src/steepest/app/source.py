@@ -1,7 +1,5 @@
 """The image that is open, repaired or not, the code that reads it, and the files of results."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

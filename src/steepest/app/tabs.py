@@ -1,7 +1,5 @@
 """A session for each tab of the browser."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable

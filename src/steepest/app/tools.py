@@ -1,7 +1,5 @@
 """What a tool of the page is: it checks what the page asks for, and returns a computation."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """The flow of the image that is open: first a preview, then the bands as frames arrive."""
 
-from __future__ import annotations
-
 import logging
 import os
 import threading

@@ -1,7 +1,5 @@
 """Run the ``steepest`` command with ``python -m steepest.cli``."""
 
-from __future__ import annotations
-
 import os
 import sys
 from types import FrameType

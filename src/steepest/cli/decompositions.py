@@ -1,7 +1,5 @@
 """Decompose images page by page; shared by the spectral commands."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path

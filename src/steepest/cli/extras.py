@@ -1,7 +1,5 @@
 """Check for packages that only some commands need."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any

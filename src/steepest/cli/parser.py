@@ -1,7 +1,5 @@
 """Make programs of typed functions: parser, help, errors in one line, exit codes."""
 
-from __future__ import annotations
-
 import inspect
 import os
 import re

@@ -1,7 +1,5 @@
 """Process the images of a command in turn, and report on them in words or as JSON."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -1,7 +1,5 @@
 """Lengths in pixels or in physical units, for the commands that measure sizes."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any

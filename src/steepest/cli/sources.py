@@ -1,7 +1,5 @@
 """The images given on the command line, and the names of the files with their results."""
 
-from __future__ import annotations
-
 import glob
 import logging
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """Shared parts of the commands that train networks: options, progress, report."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence

@@ -5,8 +5,6 @@ which it rounds to multiples of 2**-24. The decoder is compiled here with the sa
 needs no function call per bit, and it detects when the code is used up.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..core.compiled import exact_kernel

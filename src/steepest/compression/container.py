@@ -16,8 +16,6 @@ A varint has seven bits per byte, the lowest first; bit 7 is set if another byte
 numbers of several bytes are little-endian.
 """
 
-from __future__ import annotations
-
 import zlib
 from dataclasses import dataclass
 from math import isfinite, prod

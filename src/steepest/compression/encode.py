@@ -1,7 +1,5 @@
 """Compression: from an image to bytes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import exp, inf, log, log10, sqrt

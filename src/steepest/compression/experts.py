@@ -11,8 +11,6 @@ separate histogram for each context:
 All arithmetic is in integers.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numba.extending import register_jitable
 

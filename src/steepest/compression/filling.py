@@ -1,7 +1,5 @@
 """Masks, values and inpainting for compression, from `steepest.inpainting`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from math import inf
 from typing import Any

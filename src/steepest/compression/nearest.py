@@ -1,7 +1,5 @@
 """For each known pixel of a mask, the nearest known pixels before it in raster order."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Encode mask and values as one stream of bits, and decode them."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .coder import encode_bits, invalid, start, used_up

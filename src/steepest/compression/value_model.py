@@ -7,8 +7,6 @@ weights that follow the gradient of the code length (Mahoney's PAQ); each depth 
 own weights. All arithmetic is in integers.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numba.extending import register_jitable
 

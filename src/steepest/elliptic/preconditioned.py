@@ -1,7 +1,5 @@
 """Conjugate gradients for operators other than `Operator`, preconditioned by multigrid cycles."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Solve ``(excess - div(weights grad)) u = right`` for any number of right-hand sides."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

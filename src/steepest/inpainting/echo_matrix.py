@@ -1,7 +1,5 @@
 """The linear map from values at a mask to their inpainting; its columns are the echoes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -8,8 +8,6 @@ pixels beyond them do not matter. Where the box ends at the image border, the eq
 too.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -13,8 +13,6 @@ with m held at zero where c = 1. The two equations give ``c a = g - L m`` and
 gradients hold for every c in [0, 1], including the ends.
 """
 
-from __future__ import annotations
-
 import warnings
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Conversion of the user's image and mask to arrays, and back."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

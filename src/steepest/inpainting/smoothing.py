@@ -1,7 +1,5 @@
 """Gaussian smoothing of a spatial map."""
 
-from __future__ import annotations
-
 from math import ceil
 
 import numpy as np

@@ -1,7 +1,5 @@
 """`inpaint`: fill in the unknown pixels of images by any method."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The equation of diffusion inpainting on prepared arrays, and its solution."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

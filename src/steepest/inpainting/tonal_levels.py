@@ -1,7 +1,5 @@
 """Optimised values on a grid of levels: rounding, and compensation by the other values."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

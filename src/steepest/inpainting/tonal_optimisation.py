@@ -1,7 +1,5 @@
 """Tonal optimisation: values for a mask whose inpainting is closest to the image."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Read the XML of OME-TIFF files, describe it in words, and update it for another file."""
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Open files with Pillow, checking the header before any pixels are decoded."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from importlib import import_module

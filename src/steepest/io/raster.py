@@ -4,8 +4,6 @@ Of PNG files with 16 bits per sample, Pillow supports only grey ones without alp
 read, and all are written, here.
 """
 
-from __future__ import annotations
-
 import math
 import struct
 import zlib

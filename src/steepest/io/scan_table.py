@@ -3,8 +3,6 @@
 Both have a header, and a table with one line for each point of the scan.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

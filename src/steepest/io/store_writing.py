@@ -1,7 +1,5 @@
 """Write images that are read by windows: as OME-Zarr with a pyramid, or as tiled TIFF files."""
 
-from __future__ import annotations
-
 import math
 import os
 import shutil

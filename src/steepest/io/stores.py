@@ -1,7 +1,5 @@
 """Open images that are read by windows: OME-Zarr 0.4 and 0.5, arrays of Zarr, and TIFF files."""
 
-from __future__ import annotations
-
 import math
 import os
 from collections.abc import Iterator, Mapping

@@ -5,8 +5,6 @@ share one long list of values, or a strip that decompresses to gigabytes; tifffi
 that was cut short declares more pages than it holds.
 """
 
-from __future__ import annotations
-
 import json
 import lzma
 import os

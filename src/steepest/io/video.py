@@ -1,7 +1,5 @@
 """Read and write video files, by ffmpeg through the package ``imageio-ffmpeg``."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory

@@ -11,8 +11,6 @@ matrices are accurate to rounding at any size. Matrix products replace FFTs: the
 numbers, every exporter supports them, and they are as fast at the usual sizes of logits.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """Derivatives in one direction, without the warnings of torch's own code."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Change the strength of inverse layers during training."""
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 

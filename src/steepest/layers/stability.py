@@ -1,7 +1,5 @@
 """Estimate by power iteration how much a layer amplifies, and advise what to change."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any

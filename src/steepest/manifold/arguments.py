@@ -1,7 +1,5 @@
 """Check the arguments of `denoise`, and make a problem of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

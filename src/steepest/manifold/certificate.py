@@ -1,7 +1,5 @@
 """Minimise the energy, and bound its gap and the distance to the minimiser."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 

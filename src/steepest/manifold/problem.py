@@ -9,8 +9,6 @@ norm over the differences of a pixel (isotropic) or their sum. With ``huber`` = 
 `steepest.TotalVariation`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property

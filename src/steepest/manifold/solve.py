@@ -1,7 +1,5 @@
 """Prox-linear steps: solve the model in the tangent spaces, move along it, and check the energy."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

@@ -6,8 +6,6 @@ x, y, z the difference is ``2 log_y c(x, z)``, which is ``x - 2 y + z`` in R^d; 
 (`midpoint_differential`).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A first guess of large displacements: whole pixels, by correlation of blocks."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import ndimage
 from scipy.signal import fftconvolve

@@ -1,7 +1,5 @@
 """Registration of pairs of images by linear elasticity."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

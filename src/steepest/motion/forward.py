@@ -1,7 +1,5 @@
 """Forward warping: the grid of the image, moved and drawn as triangles."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Magnified motion."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Images between two images: time-discrete geodesics."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Displacement and strain between two images, by optical flow with total generalised variation."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Displacements of the frames of a series."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Generated speckle patterns whose deformation is known exactly."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Strain of a displacement field."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

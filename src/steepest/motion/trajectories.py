@@ -1,7 +1,5 @@
 """The best images of a discrete path, for given displacements from each image to the next."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

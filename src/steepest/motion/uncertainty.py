@@ -1,7 +1,5 @@
 """Standard deviations of displacement and strain, from the residual and the image gradient."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

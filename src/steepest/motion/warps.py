@@ -1,7 +1,5 @@
 """The warps: a linearisation of the data term after the other, each solved by `variational`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -13,8 +13,6 @@ Sci. Comput. 41 (2019) C479-C504, and Liang, Lu, Barnett, Greengard & Jiang, *Ac
 Ewald summation with prolates* (2025), are about such windows.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

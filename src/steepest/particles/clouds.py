@@ -6,8 +6,6 @@ first order in tau, and F never grows for any tau. A target point at the same pl
 holds it with its mass: v is shortened by it.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Convolution with a kernel of the distance on a grid, by padded Fourier transforms."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -8,8 +8,6 @@ splines, so that its gradient is exact for the computed sum. The rest is summed 
 Each point sums its own pairs in a fixed order, so the result does not depend on the threads.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

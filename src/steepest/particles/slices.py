@@ -3,8 +3,6 @@
 ``|x| = c_d E|<u, x>|`` for a random direction u. On a line, N sums take one sort.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 

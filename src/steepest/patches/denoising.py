@@ -1,7 +1,5 @@
 """Denoising by a patch model."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

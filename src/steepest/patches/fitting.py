@@ -1,7 +1,5 @@
 """Learn a patch model from images."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any

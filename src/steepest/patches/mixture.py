@@ -1,7 +1,5 @@
 """Expectation-maximisation for mixtures of Gaussians of low rank, with an M-step in closed form."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Restoration with common measurements: coarse, blurred and incomplete images."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

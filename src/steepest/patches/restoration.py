@@ -1,7 +1,5 @@
 """Restoration of any linear measurement by a patch model: majorise-minimise."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """A model as the compiled loops use it, and densities of the patches of an image."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Shared building blocks of plots: colours, panels with captions, pictures, PNG output."""
 
-from __future__ import annotations
-
 import math
 from io import BytesIO
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """Pictures of phases, directions, orientations and tensors, with the key to their colours."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from functools import partial

@@ -1,7 +1,5 @@
 """Show a segmentation on its image, with the labels that are not certain; and objects."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Maps of numbers, with a colour bar and a scale in length."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

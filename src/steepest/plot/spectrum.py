@@ -1,7 +1,5 @@
 """Plot spectra and their bands."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Two classes under a smooth, unknown illumination."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

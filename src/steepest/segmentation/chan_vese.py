@@ -1,7 +1,5 @@
 """Two classes with free means: the piecewise constant model of Chan and Vese."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Classes of the grey values of an image: exact 1-D k-means, and the iteration of T-ROF."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -5,8 +5,6 @@ padded by one pixel on all sides, where ``levels`` is -1; ``steps`` are the dist
 the next pixel along each axis. Nodes are numbered from the root, so that parents come first.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..core.compiled import exact_helper, exact_kernel

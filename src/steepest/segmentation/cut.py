@@ -1,7 +1,5 @@
 """One set of least length and cost: any two-class problem with a cost per pixel."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

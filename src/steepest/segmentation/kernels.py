@@ -5,8 +5,6 @@ Arrays are (z, y, x). The flow ``q[a]`` runs through the faces between the pixel
 ``u[i] = f[i] + sum over a of (q[a, i] - q[a, i - offsets[a]])``. Everything is in float64.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..core.compiled import exact_helper, exact_kernel

@@ -1,7 +1,5 @@
 """Objects: the disjoint components of an image with the most evidence of edges around them."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Iterator, Sequence

@@ -5,8 +5,6 @@ pixels should have ``u >= level``, the others ``u <= level``. Direction k of a p
 offset ``k // 2``, backwards if k is odd.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..core.compiled import exact_helper, exact_kernel

@@ -1,7 +1,5 @@
 """The result of every segmentation."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Denoise by total variation and threshold: any number of classes, each contour with a proof."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

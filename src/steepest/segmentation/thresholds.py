@@ -1,7 +1,5 @@
 """The thresholds of a denoised image, and the classes between them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

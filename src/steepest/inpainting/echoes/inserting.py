@@ -1,7 +1,5 @@
 """Echoes that are computed one by one, and their relaxation."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

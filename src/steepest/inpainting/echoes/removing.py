@@ -1,7 +1,5 @@
 """Removal of known pixels, starting with the least harmful."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ...core.compiled import kernel, lean_helper

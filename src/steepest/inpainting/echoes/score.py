@@ -1,7 +1,5 @@
 """The effect of a change of one known pixel on the error."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ...core.compiled import kernel, lean_helper

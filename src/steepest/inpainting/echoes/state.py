@@ -7,8 +7,6 @@ tile's own region, each in a block with some space to grow. When the region runs
 use are moved down over the abandoned ones.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

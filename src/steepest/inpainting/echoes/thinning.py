@@ -1,7 +1,5 @@
 """Nested masks of an image: remove all pixels but a few, in rounds."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -6,8 +6,6 @@ block reads what another writes if ``3 radius + 1`` is at most two tiles, and no
 into the same tile if ``radius + 1`` is at most one tile.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Windows in the arena: reading, moving and adding them."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ...core.compiled import lean_helper

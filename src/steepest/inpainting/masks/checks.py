@@ -1,7 +1,5 @@
 """Arguments that the mask methods share, and their progress reports."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Densification: add pixels where the inpainting is worst."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

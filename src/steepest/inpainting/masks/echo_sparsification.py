@@ -1,7 +1,5 @@
 """Echo sparsification: score the effect of every removal on the whole image without a solve."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -24,7 +22,7 @@ from .checks import MaskStep, count_of, exponent
 
 @dataclass(frozen=True, eq=False)
 class _Setup:
-    """The checked arguments of methods with echoes; ``values`` (C, H, W) are in units of `scale`."""
+    """The checked arguments of methods with echoes: ``values`` (C, H, W) in units of ``scale``."""
 
     values: np.ndarray
     scale: float

@@ -1,7 +1,5 @@
 """Masks that depend on the shape of the image only: random pixels and lattices."""
 
-from __future__ import annotations
-
 from math import ceil, prod
 from typing import Any
 

@@ -3,8 +3,6 @@
 Each step solves a linear problem with the coefficients of the last image.
 """
 
-from __future__ import annotations
-
 import math
 from abc import abstractmethod
 from collections.abc import Callable

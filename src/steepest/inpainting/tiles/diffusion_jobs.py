@@ -1,7 +1,5 @@
 """Diffusion inpainting on one tile: solve it, and what its residual and correction need."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Quality of a mask tile by tile: the errors are sums over the whole image."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Echo sparsification tile by tile: how one tile is thinned, and the limit, the same for all."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

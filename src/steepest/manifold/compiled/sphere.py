@@ -5,8 +5,6 @@ pole s e, where e is the last axis and the sign s keeps the two apart. Then H x 
 coordinates of the tangential part of u are all but the last of H u.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ...core.compiled import exact_helper, exact_kernel

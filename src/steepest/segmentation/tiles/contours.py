@@ -4,8 +4,6 @@ All is evaluated in float64 by the code that proves labels in memory
 (`steepest.segmentation.proof`), in bands, which need little memory.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace

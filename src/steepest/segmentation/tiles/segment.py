@@ -1,7 +1,5 @@
 """`threshold_rof` and `chan_vese` tile by tile."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
