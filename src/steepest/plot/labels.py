@@ -104,7 +104,7 @@ def object_overlay(
     dark = np.concatenate([[False], objects.table["contrast"] < 0])[numbers] & (numbers > 0)
     bright = (numbers > 0) & ~dark
     for own, colour in ((bright, _BRIGHT), (dark, _DARK)):
-        lines = _outlines(np.where(own, numbers, 0))
+        lines = _lines(np.where(own, numbers, 0), own, lambda first, second, _: first != second)
         for shade, width in (("black", 2.0), (colour, 1.0)):
             axes.add_collection(LineCollection(lines, colors=[shade], linewidths=width))
     seen, black = np.unique(numbers), [withStroke(linewidth=1.5, foreground="black")]
@@ -163,11 +163,6 @@ def _edges(labels: np.ndarray, sure: np.ndarray, k: int, certain: bool) -> list[
         return (first != second) & (np.maximum(first, second) == k) & (both == certain)
 
     return _lines(labels, sure, wanted)
-
-
-def _outlines(labels: np.ndarray) -> list[Any]:
-    """The pixel edges (n, 2, 2) between different labels."""
-    return _lines(labels, np.ones(labels.shape, bool), lambda first, second, _: first != second)
 
 
 def _lines(labels: np.ndarray, sure: np.ndarray, wanted: Callable[..., np.ndarray]) -> list[Any]:
