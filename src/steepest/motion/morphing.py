@@ -67,10 +67,8 @@ def morph(
         sum_k 1/2 |I_k(x + v_k) - I_{k-1}|^2 + stiffness (|grad v_k|^2 + 2 |div v_k|^2) / 2
 
     with v_k = 0 at the boundary. There the second term is that of linear elasticity with equal Lamé
-    constants. Images and displacements are improved in turn. For given displacements, the best
-    images follow from a tridiagonal system along each trajectory; for given images, each v_k does
-    Gauss-Newton steps, whose linear systems are solved by conjugate gradients, preconditioned by
-    multigrid. Both work from coarse to fine grids.
+    constants. From coarse to fine grids, images and displacements are improved in turn: by a
+    tridiagonal system along each trajectory, and by Gauss-Newton steps.
 
     Parameters
     ----------

@@ -89,11 +89,9 @@ def flow(
     times : float or increasing array (T,)
         Times from 0 to 1e100.
     smoothing : float
-        Width e > 0 within which the distance is smoothed. F then has a Lipschitz gradient. On a
-        line ``|s|`` becomes ``s^2 / (2 e) + e / 2`` for ``|s| < e``. Above, ``|x|`` becomes the
-        mean of that over the directions, times the slicing constant: in 3-D ``r^2 / (3 e) + e``
-        within e and ``r + e^2 / (3 r)`` outside. The smoothed F ignores details finer than e. For
-        some of them it is slightly negative, so it is not a squared distance.
+        Width e > 0 within which the distance is smoothed, so that F ignores finer details and has
+        a Lipschitz gradient: on a line ``|s|`` becomes ``s^2 / (2 e) + e / 2`` for ``|s| < e``,
+        and above its mean over the directions, times the slicing constant (docs/particles).
     weights : array (M,), optional
         Masses of the target points, not negative (default: all equal). Only ratios matter.
     num_steps : int, optional
@@ -103,9 +101,8 @@ def flow(
     num_directions : int, optional
         Sum the distances above one dimension by slicing, along this number of random directions, in
         O((N + M) log (N + M)) for each. F is that of these directions. It cannot grow if
-        ``smoothing`` is positive (steps longer than about ``smoothing`` are then divided, also on a
-        line); otherwise points at rest jitter by the length of a step. By default all pairs are
-        summed, which above three dimensions is possible only without smoothing.
+        ``smoothing`` is positive; otherwise points at rest jitter by the length of a step. By
+        default all pairs are summed, above three dimensions only without smoothing.
     rng : int, numpy.random.Generator or None
         Draws the directions.
     num_threads : int, optional

@@ -79,9 +79,8 @@ def fit(
 
     Notes
     -----
-    Each step takes O(n K s d) for n patches of d values, and O(d^3) for each component. The
-    log-likelihood never falls, except if an empty component is started again at the patches that
-    are explained worst.
+    The log-likelihood never falls, except if an empty component is started again at the patches
+    that are explained worst.
 
     References
     ----------

@@ -239,11 +239,9 @@ def restore(
     noise : float
         Standard deviation of the white noise in the data.
     weight : float, optional
-        Weight of the prior. Each pixel is in as many patches as a patch has pixels, so 1 / pixels
-        would count it once. Patches that overlap are not independent: the default is 0.3 / pixels.
+        Weight of the prior; the default is 0.3 over the number of pixels of a patch.
     start : array, optional
-        First image. By default, the energy is first minimised with noise added to the model, which
-        is then taken away in three stages: this finds better minima.
+        First image. By default, noise is first added to the model, and taken away in three stages.
     channel_axis : int, optional
         Axis of the channels of the image.
     solver : Solver, optional

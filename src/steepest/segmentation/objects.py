@@ -100,11 +100,10 @@ def find_objects(
 
     Notes
     -----
-    The time is proportional to the number of pixels, n log n in the worst case; the memory is some
-    150 bytes per pixel. Objects are not nested. Long and branched structures, such as vessels, are
-    not objects, and objects that touch without a neck stay together. The slope that makes an edge
-    is one for the whole image: dim objects beside much brighter ones may be missed. Noise that is
-    correlated over several pixels looks like small objects; raise ``min_score`` there.
+    It takes some 150 bytes of memory per pixel. Objects are not nested. Long and branched
+    structures, such as vessels, are not objects, and objects that touch without a neck stay
+    together. The slope that makes an edge is one for the whole image: dim objects beside much
+    brighter ones may be missed. Correlated noise looks like small objects; raise ``min_score``.
     """
     min_score = check_number(min_score, "min_score", positive=True)
     check_choice(polarity, "polarity", ("both", "bright", "dark"))

@@ -110,18 +110,14 @@ def echo(
     norm : {"l1", "l2"}
         Error to minimise: the sum of its magnitudes or squares over pixels and channels.
     num_threads : int, optional
-        Number of threads that share the tiles of an image (default: all processors). Up to
-        256 x 256 pixels, one thread does all removals. The mask does not depend on the number of
-        threads.
+        As in `steepest.Solver`; the mask does not depend on it.
     out : array-like of the spatial shape, bool or uint8, optional
         Where the mask is written tile by tile: True, or 255, at the pixels to keep; see
         `steepest.Tiles`.
     tiles : Tiles, optional
-        How to work on an image that does not fit in memory. The default of ``halo`` is then 32. The
-        mask depends on the tiles, and therefore on ``memory`` and, with an ``executor``, on
-        ``num_workers``; otherwise not on the number of workers or threads. Tiles take about 400
-        bytes per pixel, one at a time, which all threads share. If ``on_step`` stops the work, the
-        mask is not written.
+        How to work on an image that does not fit in memory, with a default ``halo`` of 32. The mask
+        depends on the tiles, and therefore on ``memory`` and, with an ``executor``, on
+        ``num_workers``. If ``on_step`` stops the work, the mask is not written.
 
     Returns
     -------
