@@ -1,10 +1,7 @@
 """Frames of a motion: several images, the pages of one file, or a video; in grey or in colour."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,9 +12,7 @@ from steepest.core.status import Status
 from steepest.io import Image
 
 from . import choices
-
-if TYPE_CHECKING:
-    from .runner import Item
+from .runner import Item
 
 
 def names_of(images: tuple[str, ...]) -> list[str]:

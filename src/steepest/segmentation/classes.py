@@ -150,8 +150,7 @@ def _cost(weight, first, second, i, j):
 def _layers(weight, first, second, num_classes, skipped):
     """The least cost of the first j items in k + 1 classes, and where the last class begins.
 
-    All but the first class begin ``skipped`` items late, which cost nothing. If none are skipped,
-    only two layers of costs are kept, k odd and even.
+    All but the first class begin ``skipped`` items late; if that is 0, two layers are kept.
     """
     n = weight.size - 1
     kept = num_classes if skipped else 2

@@ -34,8 +34,7 @@ def _reflect(x, u):
 
 @exact_helper
 def _towards(x, y, t):
-    """The angle; ``t`` becomes the coordinates of the unit vector at ``x`` towards ``y``, 0 if
-    equal.
+    """The angle; ``t`` becomes the unit vector at ``x`` towards ``y``, 0 if equal.
 
     Only the difference of near and the sum of nearly opposite points is reflected, for accuracy.
     """
