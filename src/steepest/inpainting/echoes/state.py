@@ -60,7 +60,7 @@ class Echoes(NamedTuple):
 
 
 class Buffers(NamedTuple):
-    """The buffers of one thread: the largest window, its rows and columns (2, side), blocks, ..."""
+    """The buffers of one thread; ``found`` and ``shares`` hold the neighbours of a pixel."""
 
     window: np.ndarray
     extent: np.ndarray
