@@ -10,7 +10,7 @@ import pytest
 import steepest
 from steepest import CombinedTotalVariation, Solver
 from steepest.core.solver import Limits
-from steepest.manifold import SPD, Circle, Euclidean, Rotations, Sphere, embedded
+from steepest.manifold import SPD, Circle, Euclidean, Rotations, Sphere, denoising
 from steepest.manifold.arguments import prepare
 from tests.manifold_points import near_points
 
@@ -27,7 +27,7 @@ def denoise_embedded(
 ) -> tuple[np.ndarray, Any]:
     energy = CombinedTotalVariation(alpha=first, beta=second, **options)
     problem, shaped = prepare(image, 1.0, manifold, energy)
-    points, found = embedded.denoise_embedded(problem, Limits(tol, 20000), None)
+    points, found = denoising.denoise_embedded(problem, Limits(tol, 20000), None)
     return shaped(points), found
 
 

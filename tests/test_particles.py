@@ -14,9 +14,9 @@ from steepest import InputError, NotConverged, Solver, Status, io, particles
 from steepest.particles.attraction import HEXAGONAL, attract
 from steepest.particles.charges import ChargeMesh
 from steepest.particles.clouds import Sums
-from steepest.particles.curve import along_curve
 from steepest.particles.descent import Functional
 from steepest.particles.mesh import Mesh
+from steepest.particles.stippling import along_curve
 from steepest.particles.volumes import CENTRED
 
 

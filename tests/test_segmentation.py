@@ -17,10 +17,9 @@ from steepest import CroftonTotalVariation, InputError, NotConverged, Status, To
 from steepest.core.solver import Limits
 from steepest.segmentation import chan_vese, cut, regions, threshold_rof
 from steepest.segmentation.classes import kmeans
-from steepest.segmentation.constant import flow_to_mean
 from steepest.segmentation.inputs import check_inputs
 from steepest.segmentation.proof import THOROUGH, Faces, State
-from steepest.segmentation.rof import Rof
+from steepest.segmentation.rof import Rof, flow_to_mean
 
 LENGTHS = [TotalVariation(norm="anisotropic"), CroftonTotalVariation()]
 

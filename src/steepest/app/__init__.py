@@ -1,7 +1,5 @@
 """An equaliser for images, in the browser (``steepest app``) and in notebooks (`equaliser`)."""
 
-from __future__ import annotations
-
 from ..core.lazy import lazily
 
 _WHERE = {"Session": "session", "equaliser": "notebook", "serve": "local"}

@@ -1,7 +1,5 @@
 """Denoising: by an energy, or by a patch model that is given or learned from a good image."""
 
-from __future__ import annotations
-
 import shlex
 from pathlib import PurePath
 from typing import Any
@@ -22,10 +20,7 @@ _MOST = 16.0  # times the automatic strength
 
 
 def by_energy(task: Task) -> Computation:
-    """Denoise with the ``energy``, at ``amount`` times the strength of the least estimated error.
-
-    The buffer of the answer is the denoised image as float16 (H, W, C).
-    """
+    """Denoise with the ``energy``, at ``amount`` times the strength of the least risk."""
     name = check_choice(task.args.get("energy"), "energy", tuple(energies()))
     amount = check_number(task.args.get("amount", 1), "amount", positive=True, most=_MOST)
     image, source = task.image, task.source
@@ -60,10 +55,7 @@ def by_energy(task: Task) -> Computation:
 
 
 def by_model(task: Task) -> Computation:
-    """Denoise by the model that is sent along, or by one of the good image that is sent along.
-
-    The buffer of the answer is the denoised image as float16 (H, W, C).
-    """
+    """Denoise by the model that is sent along, or by one of the good image that is sent along."""
     image, axis = task.image, task.image.channel_axis
     name, data = check_upload(task.args, task.buffers)
     model = decode(data, name) if name.lower().endswith(SUFFIX) else None

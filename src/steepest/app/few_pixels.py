@@ -1,7 +1,5 @@
 """Images from a few of their pixels: what compression is built on."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -17,10 +15,9 @@ _RANKING: dict[str, Any] = {"density": 0.005, "rng": 0}
 
 
 def thin(task: Task) -> Computation:
-    """An image from the share ``density`` of its pixels.
+    """An image from the share ``density`` of its pixels, float16, and the mask (H, W), uint8.
 
-    They come from the ranking, or from `laplacian_dither` as long as there is none. The buffers of
-    the answer are the image as float16 (H, W, C), and the mask (H, W), uint8.
+    They come from the ranking, or from `laplacian_dither` as long as there is none.
     """
     density = check_fraction(task.args.get("density"), "density")
     ranking, limits = task.ranking, task.limits
@@ -47,10 +44,7 @@ def thin(task: Task) -> Computation:
 
 
 def ranking(image: Image) -> Computation:
-    """Return the computation of the masks of all densities.
-
-    The buffer of the answer has one int32 for each pixel: the k best pixels have ranks below k.
-    """
+    """The masks of all densities: one int32 for each pixel, below k for the k best."""
 
     def work(on_step: Progress) -> Made:
         ranks = masks.echo_ranking(

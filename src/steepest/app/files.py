@@ -1,7 +1,5 @@
 """The files of the page. The equaliser is several files, read as one ES module."""
 
-from __future__ import annotations
-
 import json
 from importlib import resources
 

@@ -13,8 +13,6 @@ The flow separates contrast and size. A disc of contrast c and radius r vanishes
 a pixel peaks at time t with height c, the radius is therefore about ``2 t / |c|``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -50,8 +48,7 @@ def measure(
 ) -> tuple[float, float, float] | None:
     """Return time, contrast and radius (in pixels) of the strongest structure at a pixel.
 
-    Masses are averaged over 3 x 3 pixels; the contrast is the Euclidean norm over the channels.
-    The result is None if the contrast is below ``least``.
+    Masses are averaged over 3 x 3 pixels; contrasts below ``least`` are None.
     """
     if len(nodes) < 3:
         return None

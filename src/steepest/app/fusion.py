@@ -1,7 +1,5 @@
 """The texture of a second image on this one."""
 
-from __future__ import annotations
-
 import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageOps

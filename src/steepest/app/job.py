@@ -1,7 +1,5 @@
 """Computations besides the flow, in threads, with progress and cancellation."""
 
-from __future__ import annotations
-
 import logging
 import threading
 from concurrent.futures import Future
@@ -20,11 +18,7 @@ Answer = tuple[dict[str, Any], list[bytes]]
 
 
 class Job:
-    """Run a computation in a thread.
-
-    A job that is stopped still answers, with the best result so far, as all functions that take
-    ``on_step`` do; but not if a ``partial`` result is of no use.
-    """
+    """Run a computation in a thread; stopped, it has a ``partial`` result if that is of use."""
 
     def __init__(self, work: Computation, *, partial: bool = True) -> None:
         self._partial, self._stop = partial, threading.Event()
@@ -43,13 +37,7 @@ class Job:
         return self._future.result() if done else None
 
     def poll(self) -> Answer:
-        """Return ``{"status": "busy" or "done", "fraction": ..}``, with the answer when done.
-
-        Raises
-        ------
-        InputError
-            If the computation has failed.
-        """
+        """Return ``{"status": "busy" or "done", "fraction": ..}``, with the answer when done."""
         if not self._future.done():
             return {"status": "busy", "fraction": self._fraction}, []
         made = self._future.result()
@@ -102,10 +90,7 @@ class Jobs:
         return {}, []
 
     def made(self, args: Args, limits: tuple[float, float]) -> Answer:
-        """Return the image that was made last as a file, and the code that computes it.
-
-        ``{"code": true}``: the code only.
-        """
+        """Return the image made last as a file, and its code; only that with ``{"code": true}``."""
         made = self._running.made if self._running is not None else None
         if made is None or made.image is None:
             raise InputError("no image has been made yet")

@@ -1,7 +1,5 @@
 """Regions, with proof, and objects: the labels that the page draws over the image."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -44,10 +42,7 @@ def regions(task: Task) -> Computation:
 
 
 def objects(task: Task) -> Computation:
-    """Compact objects, as `find_objects` finds them.
-
-    The buffer of the answer are the labels (H, W), int32; ``rows`` has one row for each of them.
-    """
+    """Compact objects, as `find_objects` finds them: labels (H, W), int32, and ``rows``."""
     least = check_number(task.args.get("min_score"), "min_score", positive=True)
     polarity: Any = check_choice(task.args.get("polarity"), "polarity", ("both", "bright", "dark"))
     source, axis = task.source, task.image.channel_axis

@@ -4,8 +4,6 @@ It is a text file: a desktop entry on Linux, a command file in the Applications 
 a batch file in the start menu on Windows. The program runs in a window, and ends with it.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shlex
@@ -20,15 +18,7 @@ _MODULE = ("-m", "steepest.cli", "app")
 
 
 def install_launcher(home: Path | None = None, *, system: str = sys.platform) -> Path:
-    """Write the entry of this Python environment, and return its path; an older one is replaced.
-
-    Parameters
-    ----------
-    home : Path, optional
-        The home folder of the user.
-    system : str
-        As in `sys.platform`: "win32", "darwin", or another one, which is taken for Linux.
-    """
+    """Write the entry of this Python environment, and return its path; an older one is replaced."""
     home = Path.home() if home is None else home
     command = [sys.executable, *_MODULE]
     if system == "win32":

@@ -1,7 +1,5 @@
 """Run the equaliser in the browser, on this machine."""
 
-from __future__ import annotations
-
 import html
 import os
 import secrets
@@ -127,10 +125,9 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 
 @contextmanager
 def _redirect(url: str) -> Iterator[Path]:
-    """A file that only the user can read and that leads to the URL.
+    """A file that only the user can read, until the end, and that leads to the URL.
 
-    The list of processes, which everybody can read, then shows the name of this file and not the
-    token. The file disappears at the end.
+    The list of processes, which everybody can read, then does not show the token.
     """
     number, name = tempfile.mkstemp(prefix="steepest-", suffix=".html")
     with os.fdopen(number, "w", encoding="utf-8") as file:  # mode 0600

@@ -1,7 +1,5 @@
 """Strokes of the brush, and the pixels below them, filled while the strokes are drawn."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

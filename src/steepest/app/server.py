@@ -5,8 +5,6 @@ rebinding) and Origin, and requests to the session for a secret token, which is 
 that the user opens, behind the ``#``. There are no cookies.
 """
 
-from __future__ import annotations
-
 import hmac
 import logging
 from collections.abc import Sequence
@@ -45,19 +43,7 @@ _HEADERS = {
 def make_server(
     tabs: Tabs, token: str, hosts: Sequence[str], *, max_body: int = MAX_BODY
 ) -> ASGIApp:
-    """Return the ASGI application.
-
-    Parameters
-    ----------
-    tabs : Tabs
-        Their sessions answer the requests. The header ``X-Steepest-Tab`` names the tab.
-    token : str
-        The secret that requests carry in the header ``X-Steepest-Token``.
-    hosts : sequence of str
-        The values of the Host header to answer to, such as "127.0.0.1:8123".
-    max_body : int
-        The largest request, in bytes.
-    """
+    """The application: answers of ``tabs`` to requests with the ``token``, for these ``hosts``."""
 
     async def api(request: Request) -> Response:
         given = request.headers.get("x-steepest-token", "")

@@ -3,8 +3,6 @@
 `Session.handle` answers the same requests whether they come from a browser or from a notebook.
 """
 
-from __future__ import annotations
-
 import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -180,11 +178,7 @@ class Session:
         }
 
     def _layers(self, args: Args, buffers: Buffers) -> Answer:
-        """Low-pass images at some times as float16; the last time null: the residual.
-
-        ``quality`` of each is as in `best_low_pass`. Previews have 1 / ``factor`` of the pixels
-        along each axis, rounded up.
-        """
+        """Low-pass images at some times as float16, smaller by ``factor``; null: the residual."""
         work = self._open_work()
         times = args.get("times")
         if not isinstance(times, list) or not 0 < len(times) <= MOST_BANDS + 1:
@@ -216,10 +210,7 @@ class Session:
         return self._state({}, ())
 
     def _export(self, args: Args, buffers: Buffers) -> Answer:
-        """The result as a file at full depth, with alpha and metadata.
-
-        If the page shows a smaller copy, this is a computation of its own at full size.
-        """
+        """The result as a file at full depth and size, with alpha and metadata."""
         work, recipe = self._open_work(), Recipe.from_request(args)
         image = work.source.image
 

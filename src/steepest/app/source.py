@@ -1,7 +1,5 @@
 """The image that is open, repaired or not, the code that reads it, and the files of results."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,10 +21,7 @@ FORMATS = ("as opened", ".png", ".tif", ".jpg", ".webp")  # of results
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """``image`` is what everything is computed from.
-
-    With a ``mask``, it has been filled there by the ``method``, one of the names of `METHODS`.
-    """
+    """The ``image`` that is worked on; with a ``mask``, it has been filled by the ``method``."""
 
     image: Image
     mask: np.ndarray | None = None
@@ -116,8 +111,8 @@ def result_file(
 ) -> tuple[str, bytes]:
     """Return the name and the contents of the file of a result, in the ``format`` asked for.
 
-    PNG, JPEG and WebP files of floats, and JPEG and WebP files of 16 bits, hold what the page
-    shows: ``limits`` become black and white. JPEG has no transparency.
+    Pictures of floats, and JPEG and WebP files of 16 bits, hold what the page shows: ``limits``
+    become black and white.
     """
     wanted = check_choice(args.get("format", FORMATS[0]), "format", FORMATS)
     suffix = "" if wanted == FORMATS[0] else wanted

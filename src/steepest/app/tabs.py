@@ -1,7 +1,5 @@
 """A session for each tab of the browser."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable
@@ -14,10 +12,7 @@ _GONE = 30.0  # seconds after a tab has been closed, in which it may be loaded a
 
 
 class Tabs:
-    """The sessions of the tabs that show the page, each made by ``make``.
-
-    The first is made at once, so that the flow runs while the browser starts.
-    """
+    """The sessions of the tabs that show the page; the first is made before the browser asks."""
 
     def __init__(self, make: Callable[[], Session]) -> None:
         self._lock = threading.Lock()

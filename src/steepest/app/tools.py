@@ -1,7 +1,5 @@
 """What a tool of the page is: it checks what the page asks for, and returns a computation."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,8 +53,7 @@ class Task:
 class Made:
     """What a computation has made: an answer for the page, and the image that it can download.
 
-    ``image(args)`` is the image, and ``what`` describes it in the name of its file. ``code(args)``
-    are fields with Python code, and perhaps a command, that compute it.
+    ``what`` describes the image in the name of its file; ``code(args)`` computes it.
     """
 
     fields: dict[str, Any] = field(default_factory=dict)

@@ -4,8 +4,6 @@ The length is four bytes, little-endian. ``sizes`` in the JSON object gives the 
 buffers that follow.
 """
 
-from __future__ import annotations
-
 import json
 import struct
 from collections.abc import Mapping, Sequence

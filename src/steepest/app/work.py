@@ -1,7 +1,5 @@
 """The flow of the image that is open: first a preview, then the bands as frames arrive."""
 
-from __future__ import annotations
-
 import logging
 import os
 import threading
@@ -174,10 +172,7 @@ def _describe(work: Work, found: Decomposition, area: int) -> None:
 
 
 def best_low_pass(work: Work, time: float) -> tuple[np.ndarray, int, str]:
-    """Return the best low-pass image (h, w, C) so far, its pixels per pixel, and what it is.
-
-    It is "final", "preview" (with fewer pixels) or "missing" (another one takes its place).
-    """
+    """Return the best low-pass image, its pixels per pixel, and "final", "preview" or "missing"."""
     if time <= 0:
         return work.values, 1, "final"
     full = work.full

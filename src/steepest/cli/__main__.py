@@ -1,7 +1,5 @@
 """Run the ``steepest`` command with ``python -m steepest.cli``."""
 
-from __future__ import annotations
-
 import os
 import sys
 from types import FrameType
@@ -26,11 +24,7 @@ def program() -> NoReturn:
 
 
 def _pass_on(unraisable: Any) -> None:
-    """Raise Ctrl-C again if it arrived where Python ignores it (a destructor or C callback).
-
-    An exception raised in this hook would be ignored as well. KeyboardInterrupt is therefore raised
-    at the next call or return of a Python function.
-    """
+    """Raise Ctrl-C again, at the next call of a function, if it arrived where Python ignores it."""
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
         sys.setprofile(_raise)
     else:

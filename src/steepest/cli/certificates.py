@@ -4,8 +4,6 @@ Each function takes results of one kind, and returns the words of the report and
 JSON. `Item.certify` adds the effort and the status.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from types import SimpleNamespace

@@ -3,8 +3,6 @@
 A command takes the dataclasses that apply to it, and the parser shows their fields as options.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields

@@ -1,7 +1,5 @@
 """Decompose images page by page; shared by the spectral commands."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,11 +18,7 @@ from .runner import Item
 
 
 class Decompositions:
-    """An iterable over the decompositions of the pages of an image; iterate over it only once.
-
-    Only the decomposition of one page is in memory at a time. An image that is not a series has one
-    page. ``choices`` are the options of the grey values, the energy, the solver and the spacing.
-    """
+    """The decompositions of the pages of an image, one at a time; iterate over it only once."""
 
     def __init__(
         self,
@@ -106,10 +100,7 @@ def bands_in_words(edges: Sequence[float]) -> str:
 
 
 class Stack:
-    """The pages of one result, added one by one.
-
-    Those of a series are in a temporary file next to the result, and not all in memory.
-    """
+    """The pages of one result, added one by one; those of a series are in a temporary file."""
 
     def __init__(self, image: Image, dtype: Any, folder: Path) -> None:
         self._series, self._filled = image.axes.startswith("T"), 0

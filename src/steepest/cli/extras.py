@@ -1,7 +1,5 @@
 """Check for packages that only some commands need."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
@@ -40,10 +38,7 @@ def new_figure(**options: Any) -> Any:
 def draw_figure(
     plot: str | Callable[..., Any], *arguments: Any, size: Any = None, **options: Any
 ) -> Any:
-    """The figure that a function draws, or the one of `steepest.plot` with this name.
-
-    A function that draws into axes needs the ``size`` of the figure in inches.
-    """
+    """The figure that a function draws, or `steepest.plot`'s; into axes, if it has a ``size``."""
     draw = getattr(import_module("steepest.plot"), plot) if isinstance(plot, str) else plot
     figure = new_figure(figsize=size, layout="constrained" if size else None)
     draw(*arguments, **({"ax": figure.subplots()} if size else {"figure": figure}), **options)

@@ -1,10 +1,7 @@
 """Frames of a motion: several images, the pages of one file, or a video; in grey or in colour."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,9 +12,7 @@ from steepest.core.status import Status
 from steepest.io import Image
 
 from . import choices
-
-if TYPE_CHECKING:
-    from .runner import Item
+from .runner import Item
 
 
 def names_of(images: tuple[str, ...]) -> list[str]:
@@ -28,10 +23,7 @@ def names_of(images: tuple[str, ...]) -> list[str]:
 def read_frames(
     item: Item, reading: choices.FileReading, names: list[str], *, colour: bool = False
 ) -> tuple[Image, list[np.ndarray]]:
-    """The first file, and the frames of all files, in grey unless ``colour``.
-
-    Raises `InputError` if there are fewer than two.
-    """
+    """The first file, and the frames of all files, at least two, in grey unless ``colour``."""
 
     def prepare(image: Image) -> Image:
         return series_of(image) if colour else grey_pages(image)
@@ -44,10 +36,7 @@ def read_frames(
 
 
 def series_of(image: Image) -> Image:
-    """A 2-D image or a series of them, in grey or RGB.
-
-    Raises `InputError` for others.
-    """
+    """A 2-D image or a series of them, in grey or RGB; `InputError` for others."""
     image = image.without_copies()
     axes = image.axes.replace("Z", "T")
     if axes.endswith("C") and image.array.shape[-1] != 3:
@@ -60,10 +49,7 @@ def series_of(image: Image) -> Image:
 
 
 def grey_pages(image: Image) -> Image:
-    """A 2-D image or a series of them, in grey.
-
-    Raises `InputError` for 1-D signals.
-    """
+    """A 2-D image or a series of them, in grey; `InputError` for others."""
     image = series_of(image)
     if not image.axes.endswith("C"):
         return image

@@ -63,9 +63,9 @@ class Values:
     """The meaning of grey values; by default, they are those of the file.
 
     ``limits`` are the grey values that stand for 0 and 1; others are not clipped. A ``camera``
-    (gain, read noise, offset) says that they are photon counts, which are converted to Gaussian
-    noise by the Anscombe transform; if ``unknown``, it is still to be estimated. With ``floats``,
-    results are in floating point, on the scale of computations but for photon counts.
+    (gain, read noise, offset) says that they are photon counts; if ``unknown``, it is to be
+    estimated. With ``floats``, results are in floating point, on the scale of computations but for
+    photon counts.
     """
 
     limits: tuple[float, float] | None = None
@@ -74,10 +74,7 @@ class Values:
     unknown: bool = False
 
     def of_image(self, image: Image) -> Values:
-        """The same values with the camera that is estimated from an image, if it is unknown.
-
-        It is None if the noise does not grow with the grey value in all channels.
-        """
+        """The same with the camera of an image, if it is unknown and the noise grows with grey."""
         if not self.unknown:
             return self
         page = image.parts[len(image.parts) // 2]

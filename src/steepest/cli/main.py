@@ -1,7 +1,5 @@
 """The ``steepest`` program: its commands and its help."""
 
-from __future__ import annotations
-
 import logging
 import sys
 from collections.abc import Sequence

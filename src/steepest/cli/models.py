@@ -57,10 +57,7 @@ class Model:
         return Model(name, patches.load(name))
 
     def suited(self, image: Image) -> Image:
-        """The image as the model takes it: grey that was saved as colour becomes grey.
-
-        Raises `InputError` for volumes, if the model is one of images.
-        """
+        """The image as the model takes it, in grey if saved as colour; `InputError` for volumes."""
         axes = len(self.model.patch_shape)
         if len(image.space) != axes:
             hint = " (try --pages)" if "Z" in image.axes and axes == 2 else ""
@@ -163,11 +160,7 @@ class ModelRestoration:
         restore: Callable[[np.ndarray, float, dict[str, Any]], Any],
         change: Change = Image.with_parts,
     ) -> Batch:  # fmt: skip
-        """A batch that writes NAME_kind for each image.
-
-        ``restore(part, sigma, keywords)`` calls the library, and ``change`` makes the result of the
-        image and of its new pages.
-        """
+        """A batch that writes NAME_kind, ``change(image, pages)`` of what ``restore`` returns."""
         values = values_of(self.grey, floats=self.writing.float)
 
         def work(item: Item) -> None:

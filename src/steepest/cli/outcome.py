@@ -1,7 +1,5 @@
 """Exit codes and one-line error messages."""
 
-from __future__ import annotations
-
 import sys
 
 from steepest.core.errors import InputError, NotConverged

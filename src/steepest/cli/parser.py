@@ -1,7 +1,5 @@
 """Make programs of typed functions: parser, help, errors in one line, exit codes."""
 
-from __future__ import annotations
-
 import inspect
 import os
 import re
@@ -45,8 +43,7 @@ def make_program(
 
     A command is a function whose docstring is the help, and whose keywords are the options: their
     types say how they are parsed, and dataclasses are groups of options. It returns a `Batch` to
-    process, an exit code, or None. ``text`` describes a program of several commands, in the form
-    of a docstring.
+    process, an exit code, or None. ``text`` is the docstring of a program of several commands.
     """
     if callable(commands):
         app = _app(name, commands.__doc__ or "", **options)
@@ -87,11 +84,7 @@ def _reflow(text: str) -> str:
 
 
 def run(app: App, argv: Sequence[str] | None = None) -> int:
-    """Run a program and return the exit code.
-
-    The exit code is 0 on success, 1 if something failed, 2 for wrong usage or input, and 130 after
-    Ctrl-C.
-    """
+    """Run a program and return the exit code: 0, 1 (failed), 2 (usage or input), 130 (Ctrl-C)."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]

@@ -1,7 +1,5 @@
 """Process the images of a command in turn, and report on them in words or as JSON."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json
@@ -39,9 +37,8 @@ Files = Mapping[str, Path]
 class Item:
     """One image of a batch, its results, and the report on them.
 
-    ``files`` are the files to be written, by the names that the command gives them. They appear
-    together when the command is done with the image. ``resources`` are open until then. ``seconds``
-    is the time spent computing.
+    ``files`` are those to be written, by the names that the command gives them. They appear
+    together when the command is done with the image; ``resources`` are open until then.
     """
 
     source: Source
@@ -76,8 +73,8 @@ class Item:
         """Read the image, or open it if it is large, and report what it is.
 
         ``values`` is the meaning of its grey values, and ``prepare`` changes it. ``like`` returns
-        what the results will be like, by name, so that files that cannot hold them are refused
-        now. If ``kept`` is True, metadata that the first file cannot hold will be reported.
+        what results will be like, by name, so that files that cannot hold them are refused now. If
+        ``kept``, metadata that the first file cannot hold will be reported.
         """
         if self.source.large:
             store = self.resources.enter_context(open_windows(self.source.name))
@@ -106,8 +103,7 @@ class Item:
     ) -> list[Any]:
         """Return ``compute(page, keywords)`` of all pages, and write the images that it keeps.
 
-        ``keywords`` are those of the library for the options in ``choices``. ``tiled`` are the
-        arguments of `solve_large`, which computes images that are read by windows.
+        ``keywords`` are those for the options in ``choices``; ``tiled`` those of `solve_large`.
         """
         if self.source.large:
             return solve_large(self, image, compute, choices, **tiled)
@@ -126,10 +122,7 @@ class Item:
         return results
 
     def keep(self, names: Sequence[str], arrays: Sequence[np.ndarray]) -> None:
-        """Keep a page of each of these images, in the grey values and the dtype of the file.
-
-        Tiles are written already.
-        """
+        """Keep a page of each of these images, as in the file; tiles are written already."""
         for name, array in zip(names, () if self.source.large else arrays, strict=False):
             self._pages.setdefault(name, []).append(self.grey.back(array, self._dtype))
 
@@ -168,11 +161,7 @@ class Item:
             note(self, self.stores, results, name)
 
     def write(self, place: str | Path, content: Any) -> None:
-        """Write an image, the rows of a table, bytes, or a figure of matplotlib.
-
-        ``place`` is a path, or the name of one of ``files``; if that is not wanted, nothing is
-        written.
-        """
+        """Write an image, rows, bytes or a figure to a path, or to the file of a name if wanted."""
         path = self.files.get(place) if isinstance(place, str) else place
         if path is None:
             return
@@ -223,10 +212,9 @@ def describe(image: Image) -> str:
 
 @dataclass(frozen=True)
 class Batch:
-    """What a command does: ``work(item)`` for each of its sources.
+    """What a command does: ``work(item)`` for each source, and ``after(item)`` with its ``files``.
 
-    ``files(source)`` names the files that are going to be written, and ``after(item)`` is called
-    once they are. ``extra`` is added to the JSON document, and ``footer`` printed at the end.
+    ``extra`` is added to the JSON document, and ``footer`` printed at the end.
     """
 
     sources: Sequence[Source]
@@ -241,8 +229,8 @@ class Batch:
 def run_batch(batch: Batch, reporting: Reporting, command: str) -> int:
     """Process all images, print the reports and return the exit code.
 
-    An error in one image does not stop the others. The exit code is 0 if all images were processed,
-    1 if an image failed or, with --strict, did not converge, and 2 if no image could be used.
+    An error in one image does not stop the others: 1 if one failed or, with --strict, did not
+    converge, 2 if none could be used.
     """
     files = {source: batch.files(source) for source in batch.sources}
     check_targets([path for each in files.values() for path in each.values()], batch.overwrite)

@@ -1,7 +1,5 @@
 """Lengths in pixels or in physical units, for the commands that measure sizes."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -29,11 +27,7 @@ PixelSize = Annotated[
 
 @dataclass(frozen=True)
 class Lengths:
-    """The pixel spacing used in computations, and its physical unit.
-
-    ``spacing`` is relative to the pixel size along the last axis, so that times agree with those of
-    the other commands. One unit of ``spacing`` is ``pixel_size`` in ``unit``.
-    """
+    """The pixel spacing, relative to the last axis, where it is ``pixel_size`` in ``unit``."""
 
     spacing: tuple[float, ...] | None
     pixel_size: float
@@ -55,10 +49,7 @@ class Lengths:
 
 
 def lengths_of(item: Item, image: Any, pixel_size: str | None, choice: Spacing) -> Lengths:
-    """Determine and report the pixel size from the options and the file.
-
-    Resolutions in inches are not used, because they specify the size of the printed image.
-    """
+    """Determine and report the pixel size; resolutions in inches are those of printed images."""
     lengths = _lengths(image, pixel_size, choice)
     lengths.report(item)
     return lengths

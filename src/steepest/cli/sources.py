@@ -1,7 +1,5 @@
 """The images given on the command line, and the names of the files with their results."""
 
-from __future__ import annotations
-
 import glob
 import logging
 from collections.abc import Iterable, Sequence
@@ -28,8 +26,7 @@ _MANY = "a folder is needed for the results of several images: give -o FOLDER"
 class Source:
     """An image file or store; ``below`` is the path to its folder from the one that was searched.
 
-    ``several`` says whether it is one of several, whose results need a folder. If ``large`` is
-    True, it is computed by tiles, and its results are Zarr stores.
+    The results of ``several`` need a folder; those of a ``large`` one are Zarr stores.
     """
 
     name: str
@@ -60,11 +57,7 @@ class Source:
         return ".tif" if self.name.lower().endswith(STACKS) else ".png"
 
     def file(self, output: str | None, tag: str, ending: str, kind: str = "image") -> Path:
-        """Return the file for a single result.
-
-        This is ``output`` (a file or a folder) or, by default, ``stem_tag`` with this ``ending`` in
-        the current folder.
-        """
+        """Return the file for one result: ``output``, a file in it, or ``stem_tag`` here."""
         if output is not None:
             return self.file_at(output, ending, kind)
         if self.several:
@@ -72,10 +65,7 @@ class Source:
         return self._check(Path(f"{self.stem}_{tag}{self._ending(ending)}"), kind)
 
     def file_at(self, output: str, ending: str, kind: str = "image") -> Path:
-        """Return ``output`` if it names a file, or else a file in it with the name of the image.
-
-        Results of images in subfolders are placed in subfolders of the same name.
-        """
+        """Return ``output`` if it names a file, or else a file in it with the name of the image."""
         path = Path(output)
         if self.names_a_result(output):
             if self.several:
@@ -91,11 +81,7 @@ class Source:
         return {name: self.file_at(str(output), *rest) for name, (output, *rest) in given.items()}
 
     def folder(self, output: str | None, tag: str, *, own: bool) -> Path:
-        """Return the folder for several results.
-
-        This is ``output`` or, if there are several images and each has its ``own``, a folder in it
-        with the name of the image.
-        """
+        """Return the folder for several results: ``output``, or its ``own`` for each image."""
         if output is None:
             if self.several:
                 raise InputError(_MANY)

@@ -45,11 +45,10 @@ def solve_large(
 ) -> list[Any]:
     """Return ``compute(page, keywords)`` of all time points (and of all channels, if separate).
 
-    ``keywords`` are those of the library for the options in ``choices``, with ``tiles``, and with
-    ``out``: the new store of ``item.files``, or a tuple of them, or if ``stacked``, a single array
-    with an axis for the ``names`` of the results. There may be one file for all of these. ``kind``
-    says what the results are: images like the input, bands (floats), labels (uint8 numbers that
-    must not be averaged), or masks (labels that all channels share).
+    ``keywords`` are those for the options in ``choices``, with ``tiles``, and with ``out``: the new
+    store of ``item.files``, or a tuple of them, or if ``stacked``, a single array with an axis for
+    the ``names`` of the results. ``kind`` says what these are: images like the input, bands
+    (floats), labels (uint8 numbers that must not be averaged), or masks (labels of all channels).
     """
     separate = separate or any(getattr(each, "separate_channels", False) for each in choices)
     if tiles.scheduler is not None and not is_store(item.source.name):
@@ -133,10 +132,7 @@ def _workers(tiles: TilesChoice) -> Iterator[tuple[steepest.Tiles, int | None]]:
 
 
 def note(item: Item, stores: Results, results: Sequence[Any], name: str) -> None:
-    """Note in the new stores how they were made, with the certificate of that name in the report.
-
-    Where results have bounds, each store has its own.
-    """
+    """Note in the new stores how they were made, with the certificate of that name."""
     noted = {key: item.values[key] for key in _NOTED if key in item.values}
     own, common = hasattr(results[0], "psnr_bound"), finite(item.values[name])
     stores.note(

@@ -1,7 +1,5 @@
 """Shared parts of the commands that train networks: options, progress, report."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -86,9 +84,8 @@ def run(
 ) -> int:
     """Train the network, report the result and return the exit code.
 
-    ``command`` is what the user typed, without options. ``measures(row)`` describes the validation
-    in a row of the log, ``best(row)`` that of the best epoch. ``summary(result)`` returns
-    additional values for JSON, ``advice(result)`` a last line to print, or "".
+    ``measures(row)`` describes the validation in a row of the log, ``best(row)`` that of the best
+    epoch. ``summary(result)`` are values for JSON, ``advice(result)`` a last line to print, or "".
     """
     import torch
 

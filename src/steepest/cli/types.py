@@ -1,7 +1,5 @@
 """Types of option values: how words of the command line are parsed, and what is allowed."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Callable, Sequence

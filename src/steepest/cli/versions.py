@@ -1,7 +1,5 @@
 """The versions of steepest and of the packages it uses."""
 
-from __future__ import annotations
-
 import platform
 import subprocess
 from contextlib import suppress

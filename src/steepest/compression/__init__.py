@@ -4,8 +4,6 @@ Everything is imported on first use. Compressing needs the package ``constrictio
 does not.
 """
 
-from __future__ import annotations
-
 from ..core.lazy import lazily
 
 _WHERE = {

@@ -5,8 +5,6 @@ which it rounds to multiples of 2**-24. The decoder is compiled here with the sa
 needs no function call per bit, and it detects when the code is used up.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..core.compiled import exact_kernel
@@ -19,12 +17,7 @@ _PRECISION, _HALF, _LEAST = np.uint64(24), np.uint64(32), np.uint64(1 << 32)
 
 
 def encode_bits(bits: np.ndarray, probabilities: np.ndarray) -> bytes:
-    """Encode bits (0 or 1), given the probability that each is 1, in units of 1/65536.
-
-    Trailing zero bytes are omitted; the decoder restores them.
-
-    Raises `ModuleNotFoundError` if ``constriction`` is missing: install ``steepest[compression]``.
-    """
+    """Encode bits, given the probabilities of 1 in units of 1/65536, without zeros at the end."""
     try:
         from constriction import stream
     except ModuleNotFoundError as error:

@@ -16,8 +16,6 @@ A varint has seven bits per byte, the lowest first; bit 7 is set if another byte
 numbers of several bytes are little-endian.
 """
 
-from __future__ import annotations
-
 import zlib
 from dataclasses import dataclass
 from math import isfinite, prod
@@ -113,11 +111,7 @@ def write(header: Header, code: bytes) -> bytes:
 
 
 def read(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[Header, bytes]:
-    """Header and entropy code of a file; all limits are checked before memory is allocated.
-
-    Raises `InputError` if the data are not such a file, have another version, are truncated or
-    altered, or the image has more than ``max_pixels`` pixels times channels.
-    """
+    """Header and entropy code of a file; all limits are checked before memory is allocated."""
     if not data.startswith(MAGIC):
         raise InputError(
             "data is not a compressed image of steepest (it does not begin with 8B STP)"

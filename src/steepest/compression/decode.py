@@ -1,7 +1,5 @@
 """Decompression: from bytes to an image."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Compression: from an image to bytes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import exp, inf, log, log10, sqrt
@@ -193,8 +191,8 @@ def _search(
 ) -> Compressed:
     """Return the densest trial of at most ``value`` bytes, or the sparsest with at least this PSNR.
 
-    PSNR and the logarithm of the size are about linear in the logarithm of the density: a bracket
-    on this scale, from ``fewest`` to 1, is narrowed by interpolation in its inner four fifths.
+    PSNR and the logarithm of the size are about linear in the logarithm of the density: a bracket,
+    from ``fewest`` to 1, is narrowed by interpolation in its inner four fifths.
     """
     by_size = goal == "max_bytes"
 

@@ -11,8 +11,6 @@ separate histogram for each context:
 All arithmetic is in integers.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numba.extending import register_jitable
 
@@ -23,10 +21,7 @@ _GAIN = 128  # added to the entry of a value; neighbouring entries get less
 
 
 def new_histograms(alphabet: int, typical: int) -> np.ndarray:
-    """Histograms before the first value: peaks of width ``typical`` at difference 0.
-
-    Returns int64 (EXPERTS, contexts, 2 alphabet - 1); entry ``alphabet - 1`` is difference 0.
-    """
+    """Histograms (EXPERTS, contexts, 2 alphabet - 1), peaks ``typical`` wide at difference 0."""
     histograms = np.zeros((EXPERTS, _CONTEXTS, 2 * alphabet - 1), np.int64)
     difference = np.abs(np.arange(2 * alphabet - 1) - (alphabet - 1))
     histograms[:] = 8 + 256 * typical // (typical + difference)

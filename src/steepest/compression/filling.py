@@ -1,7 +1,5 @@
 """Masks, values and inpainting for compression, from `steepest.inpainting`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from math import inf
 from typing import Any
@@ -26,13 +24,7 @@ _FURTHER = 4  # if a lower density is requested, rank down to this fraction of i
 
 
 def mask_chooser(image: np.ndarray, method: str, **options: Any) -> Callable[[float], np.ndarray]:
-    """A function from density to mask for an image (channels, \\*space); see `choose_mask`.
-
-    The method "echo" ranks all pixels once, and again only for a density lower than any before. Its
-    masks are nested, and all but the first cost nothing.
-
-    Raises `InputError` if the method is unknown.
-    """
+    """A function from density to mask; "echo" ranks all pixels once for nested masks."""
     if _checked(method) != "echo":
         return lambda density: choose_mask(image, density, method, **options)
     ranking, lowest = np.zeros(image.shape[1:], np.int32), inf
@@ -49,12 +41,7 @@ def mask_chooser(image: np.ndarray, method: str, **options: Any) -> Callable[[fl
 
 
 def choose_mask(image: np.ndarray, density: float, method: str, **options: Any) -> np.ndarray:
-    """A mask for an image (channels, \\*space) by the named method.
-
-    ``options`` are the method's ``rng`` and ``on_step``.
-
-    Raises `InputError` if the method is unknown, or the density or an option is not valid.
-    """
+    """A mask for an image (channels, *space) by the named method, with its ``options``."""
     mask = getattr(masks, _checked(method))(image, density, channel_axis=0, **options)
     return np.asarray(mask, bool)
 
@@ -85,11 +72,7 @@ def choose_levels(
     tonal: bool,
     reporter: Reporter,
 ) -> np.ndarray:
-    """The level, 0 ... levels - 1, of each known pixel: (channels, known pixels).
-
-    By default the level nearest to the value. With ``tonal``, levels are chosen jointly, so that
-    other pixels compensate for the rounding error of each.
-    """
+    """The level of each known pixel (channels, known): the nearest, or if ``tonal``, the best."""
     if tonal and not reporter.stopped:
         matrix = echo_matrix(mask)
         f, start = (a.reshape(-1, *matrix.held.shape).astype(float) for a in (image, values))

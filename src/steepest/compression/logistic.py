@@ -4,8 +4,6 @@ Logits are in units of 1/256 nat, probabilities in units of 1/65536. The tables 
 correctly rounded decimal arithmetic, so decoding does not depend on a floating-point library.
 """
 
-from __future__ import annotations
-
 from decimal import Decimal, localcontext
 from functools import lru_cache
 

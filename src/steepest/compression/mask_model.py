@@ -10,8 +10,6 @@ earlier waves. The probabilities of a wave are computed from the weights before 
 around a pixel do not contain a known pixel yet, its neighbours are skipped.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from math import isqrt
 

@@ -1,7 +1,5 @@
 """For each known pixel of a mask, the nearest known pixels before it in raster order."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np
@@ -46,10 +44,7 @@ def _find(numbers, before, near, square):  # type: ignore[no-untyped-def]
 
 
 def nearest(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest known pixels before each of the n known pixels of a 2-D mask.
-
-    Returns their indices in raster order (-1: none) and squared distances, int32 (n, NEAREST) each.
-    """
+    """The known pixels nearest before each known one: indices (or -1) and squared distances."""
     numbers = np.full(mask.shape, -1, np.int32)
     count = int(mask.sum())
     numbers[mask] = np.arange(count, dtype=np.int32)

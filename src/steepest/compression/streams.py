@@ -1,7 +1,5 @@
 """Encode mask and values as one stream of bits, and decode them."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .coder import encode_bits, invalid, start, used_up
@@ -80,11 +78,9 @@ def _kind(number: int, channels: int, levels: int) -> tuple[int, int, int]:
 
 
 def separate(values: np.ndarray) -> np.ndarray:
-    """Convert three channels to Y, Co, Cg (YCoCg-R, Malvar and Sullivan 2003).
+    """Convert three channels to Y, Co, Cg (YCoCg-R, Malvar and Sullivan 2003), exactly.
 
-    Y keeps the range 0 … levels - 1; Co and Cg lie in ±(levels - 1). The conversion is in integer
-    arithmetic, and :func:`join` inverts it exactly. Other numbers of channels are returned
-    unchanged.
+    Y keeps the range 0 … levels - 1; Co and Cg lie in ±(levels - 1).
     """
     if len(values) != 3:
         return values

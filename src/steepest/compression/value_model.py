@@ -7,8 +7,6 @@ weights that follow the gradient of the code length (Mahoney's PAQ); each depth 
 own weights. All arithmetic is in integers.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numba.extending import register_jitable
 
@@ -23,10 +21,7 @@ _RATE = 6  # learning rate
 
 
 def new_state(alphabet: int, typical: int) -> tuple[np.ndarray, ...]:
-    """The ``state`` of the kernels before the first value of a channel: the model and work arrays.
-
-    ``typical`` is the typical difference of neighbours.
-    """
+    """The ``state`` of the kernels before the first value of a channel."""
     squash, stretch = tables()
     weights = np.full((DEPTH, EXPERTS), (1 << _SHIFT) * 3 // 10, np.int64)
     sums = np.zeros((EXPERTS, alphabet + 1), np.int64)
@@ -46,10 +41,7 @@ def power(alphabet: int) -> int:
 
 @register_jitable
 def _node(state, depth, low, size):  # type: ignore[no-untyped-def]
-    """The probability of "right" at a node, or 0 if there is no choice; stores the experts' logits.
-
-    It is a multiple of 16, because the first decoder had one model for each multiple.
-    """
+    """The probability of "right" at a node, a multiple of 16; 0 if there is no choice."""
     _, weights, sums, _, _, inputs, stretch, squash = state
     alphabet = sums.shape[1] - 1
     middle, high = low + size // 2, min(low + size, alphabet)
@@ -106,10 +98,7 @@ def all_values(values, other, near, square, state, bits, out):  # type: ignore[n
 
 @exact_kernel
 def decode_values(state, words, values, other, near, square, arrays):  # type: ignore[no-untyped-def]
-    """Decode into ``values``, each predicted from those before it; False if the data are invalid.
-
-    ``values`` must be 0 on entry: they remain so once the code is used up.
-    """
+    """Decode into ``values``, 0 on entry; False if the data are invalid."""
     bits, out = np.zeros(DEPTH, np.uint8), np.zeros(DEPTH, np.int32)
     for s in range(values.size):
         if used_up(state, words):

@@ -10,8 +10,6 @@ coarse correction, at the nodes of the Chebyshev polynomial on the upper three q
 spectrum. The order of the nodes is reversed afterwards, which makes the cycle symmetric.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

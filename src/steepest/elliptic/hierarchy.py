@@ -1,7 +1,5 @@
 """The coarse grids of an operator in flat buffers, built once for all right-hand sides."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Preconditioned conjugate gradients in float64, in compiled pieces, for one right-hand side."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from typing import Any

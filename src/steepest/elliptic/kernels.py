@@ -8,8 +8,6 @@ means the same numbers ``along`` everywhere. At inactive pixels, ``diagonal``, `
 images are zero.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..core.compiled import helper

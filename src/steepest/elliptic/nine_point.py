@@ -15,8 +15,6 @@ negative; it changes inpainting from random pixels by -0.1 to 0.05 dB and reduce
 slanted edges across holes by 11 to 27 %.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

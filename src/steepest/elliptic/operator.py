@@ -1,7 +1,5 @@
 """The operator of the equation ``(excess - div(weights grad)) u = b`` on a grid."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Conjugate gradients for operators other than `Operator`, preconditioned by multigrid cycles."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -33,10 +31,7 @@ def compiled_operator(hierarchy: Hierarchy) -> Map:
 
 
 def one_cycle(hierarchy: Hierarchy) -> Map:
-    r"""``r -> M r`` for (\*space), one cycle from zero: linear, symmetric positive definite.
-
-    Use it in one thread only. r is scaled, as the cycle is in float32.
-    """
+    """``r -> M r``, one cycle from zero for one thread: linear, symmetric positive definite."""
     levels = hierarchy.levels
     work = np.zeros((3, hierarchy.coefficients.shape[1]), np.float32)
     total = np.zeros(int(levels[:, 1].max()) + 2, np.float32)
@@ -62,10 +57,10 @@ def one_cycle(hierarchy: Hierarchy) -> Map:
 
 @dataclass(frozen=True, eq=False)
 class System:
-    """``A u = 0`` at the ``active`` pixels (\\*space), with u given at the others.
+    """``A u = 0`` at the ``active`` pixels (*space), with u given at the others.
 
-    ``maps()`` returns two functions for use in one thread: ``u -> A u``, which is linear, and
-    symmetric positive definite on images that vanish at inactive pixels; and a preconditioner.
+    ``maps()`` returns ``u -> A u`` and a preconditioner, for use in one thread; A is symmetric
+    positive definite on images that vanish at inactive pixels.
     """
 
     maps: Callable[[], tuple[Map, Map]]
@@ -80,11 +75,9 @@ def solve_all(
     num_threads: int,
     watch: Watch | None = None,
 ) -> list[Solution]:
-    r"""Solve each system for its images (C, \*space), in threads.
+    """Solve each system for its images (C, *space), in threads, from ``start``.
 
-    ``start`` has the given values and the first guess. The residual is ``|A u| / |b|``, recomputed
-    from u, where b is the contribution of the given values to A u. ``watch`` is as in
-    `steepest.elliptic.solve.solve`.
+    The residual is ``|A u| / |b|``, where b is the contribution of the given values to A u.
     """
 
     def worker() -> Callable[[tuple[int, int]], Iteration]:
@@ -154,10 +147,7 @@ def _iterate(
     tol: float,
     max_num_iter: int,
 ) -> Iteration:
-    """Conjugate gradients from zero until the updated residual is at most ``tol``.
-
-    Returns the correction, the iterations, and whether a stop was requested.
-    """
+    """Conjugate gradients from zero: correction, iterations, and whether a stop was requested."""
     multiply, precondition = maps
     x, r, direction = np.zeros_like(right), right.copy(), np.zeros_like(right)
     before = 1.0

@@ -1,7 +1,5 @@
 """Solve ``(excess - div(weights grad)) u = right`` for any number of right-hand sides."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,10 +15,9 @@ _RESTARTS = 4
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """The solutions u (C, \\*space) of `solve`, in float64, and how good each of them is (C,).
+    """The solutions u (C, *space) of `solve`, in float64, and how good each of them is (C,).
 
-    ``left`` is ``|right - A u|``, recomputed from u, and ``reference`` is
-    ``|right + couplings to held values|``.
+    ``left`` is ``|right - A u|``, and ``reference`` is ``|right + couplings to held values|``.
     """
 
     image: np.ndarray
@@ -121,10 +118,7 @@ def _solve_one(
     tol: float,
     max_num_iter: int,
 ) -> Iteration:
-    """Solve for one image; yields its relative residual after every iteration.
-
-    Returns image, norms of its residual and of the reference, and iterations.
-    """
+    """Solve for one image: its image, norms of residual and reference; yields its residual."""
     levels = hierarchy.levels
     volume = hierarchy.volume
     plane = None if volume is None else int(levels[0, 3])

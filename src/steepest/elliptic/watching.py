@@ -7,8 +7,6 @@ then does not depend on the number of threads, all right-hand sides stop togethe
 called in the caller's thread.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Generator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The linear map from values at a mask to their inpainting; its columns are the echoes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +12,9 @@ from .problem import grid_of
 
 @dataclass(frozen=True, eq=False)
 class EchoMatrix:
-    """B and its adjoint, each applied by one multigrid solve without computing echoes.
+    """B and its adjoint on float64 arrays like ``held``, each by one multigrid solve.
 
-    Threads may share an instance. Values and images are float64 arrays of the shape of ``held``,
-    the grid of the elliptic solver. Values are zero outside ``held``. ``accuracy`` is the relative
-    residual of the solve.
+    Values are zero outside ``held``; ``accuracy`` is the relative residual of the solve.
     """
 
     hierarchy: Hierarchy

@@ -8,8 +8,6 @@ pixels beyond them do not matter. Where the box ends at the image border, the eq
 too.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,10 +23,7 @@ _EACH_BOX = 30  # the same for a box
 
 @dataclass(frozen=True, eq=False)
 class HoleGroup:
-    """Holes in boxes of one shape, joined along the first axis: an image with its own equation.
-
-    ``own`` is True at the unknown pixels to solve for.
-    """
+    """Holes in boxes of one shape, joined along the first axis; ``own`` is True where to solve."""
 
     boxes: tuple[Box, ...]
     own: np.ndarray
@@ -52,10 +47,7 @@ def one_group(unknown: np.ndarray) -> list[HoleGroup]:
 
 
 def group_holes(unknown: np.ndarray, radius: int) -> list[HoleGroup]:
-    """Return groups that hold all ``unknown`` pixels (\\*grid), or the image as a whole.
-
-    ``radius`` is the distance, along every axis, up to which the equation of a pixel reads others.
-    """
+    """Return groups of all ``unknown`` pixels, whose equations read up to ``radius`` away."""
     most = _SHARE * unknown.size
     if not 0 < np.count_nonzero(unknown) <= most:
         return one_group(unknown)
@@ -81,10 +73,7 @@ def group_holes(unknown: np.ndarray, radius: int) -> list[HoleGroup]:
 
 
 def _components(unknown: np.ndarray, radius: int) -> tuple[np.ndarray, np.ndarray]:
-    """Label the holes from 1 in (\\*grid), and return their boxes extended by ``radius`` pixels.
-
-    Boxes are (K, 2, axes): the first pixel and the one after the last.
-    """
+    """Label the holes from 1, and return their boxes (K, 2, axes) with ``radius`` pixels around."""
     places = np.unravel_index(np.flatnonzero(unknown), unknown.shape)  # faster than np.nonzero
     window = tuple(slice(place.min(), place.max() + 1) for place in places)
     grown = unknown[window].copy()  # each unknown pixel becomes a cube of radius + 1 pixels a side

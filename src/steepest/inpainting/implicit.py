@@ -13,8 +13,6 @@ with m held at zero where c = 1. The two equations give ``c a = g - L m`` and
 gradients hold for every c in [0, 1], including the ends.
 """
 
-from __future__ import annotations
-
 import warnings
 from typing import Any
 
@@ -37,11 +35,9 @@ from .steady_state import equation, fill
 def diffuse(
     problem: Problem, limits: Limits, watch: Watch | None = None
 ) -> tuple[Tensor, Solution]:
-    """Fill (C, \\*space) and keep what its gradient needs.
+    """Fill (C, *space) and keep what its gradient needs.
 
     The adjoint equation is solved completely even if ``watch`` has stopped the forward solve.
-
-    Raises `InputError` if known requires grad and the image is not finite everywhere.
     """
     tracked = problem.tracked
     if tracked is not None and problem.missing is not None and problem.missing.any():
@@ -102,10 +98,7 @@ def _adjoint(
 
 
 def _solve_adjoint(operator: Operator, right: np.ndarray, limits: Limits) -> np.ndarray:
-    """Solve the adjoint equation; warn if the tolerance is not met.
-
-    Channels whose right-hand side is not finite are NaN, for which the solver would return zero.
-    """
+    """Solve the adjoint equation, NaN where it is not finite; warn if the tolerance is not met."""
     unit = unit_of(right)
     solution = solve(build(operator), np.zeros_like(right), right / unit, **limits.options)
     residual, count = float(solution.residual.max()), int(solution.iterations.max())

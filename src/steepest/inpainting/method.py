@@ -23,11 +23,7 @@ _FIRST_GUESS = 1e-3  # relative residual of homogeneous diffusion as a first gue
 
 
 class Filled(NamedTuple):
-    """The image (C, \\*space) that solves an equation, and how well.
-
-    The image has the dtype of the values of the problem, and its known pixels. ``residual`` and
-    ``iterations`` are the largest over all channels.
-    """
+    """The image (C, *space) that solves an equation, and how well: the worst of all channels."""
 
     image: Array
     residual: float
@@ -62,11 +58,7 @@ class Method(ABC):
 
     @abstractmethod
     def fill(self, problem: Problem, limits: Limits, reporter: Reporter) -> Filled:
-        """Solve the equation.
-
-        If ``reporter`` asks to stop, return the best image so far. It may have stopped before the
-        start; then take as few steps as possible.
-        """
+        """Solve the equation; the best image so far if ``reporter`` asks to stop, even before."""
 
     def _set(self, **parameters: Any) -> None:
         """Set checked parameters of a frozen dataclass."""
@@ -75,21 +67,15 @@ class Method(ABC):
 
 
 def check_scale(value: Any, name: str) -> float:
-    """Check a parameter of an equation for values of range 1.
-
-    float32 can represent the square and the inverse of the parameter.
-
-    Raises `InputError` if ``value`` is not a number from 1e-12 to 1e12.
-    """
+    """Check a parameter for values of range 1, whose square and inverse float32 must hold."""
     return check_number(value, name, positive=True, least=1e-12, most=1e12)
 
 
 @dataclass(frozen=True, eq=False)
 class Normalised:
-    """An inpainting problem whose known values span [-1/2, 1/2].
+    """A problem whose known values span [-1/2, 1/2], on a grid of at least two axes.
 
-    ``values`` (C, \\*grid) are float64 and zero at unknown pixels, ``known`` (\\*grid) is Boolean,
-    and ``spacing`` has one number per axis of the grid. 1-D images have a grid (1, n).
+    ``values`` (C, *grid) are float64 and zero at unknown pixels, ``known`` (*grid) is Boolean.
     """
 
     problem: Problem
@@ -112,10 +98,10 @@ class Normalised:
 
 
 def normalise(problem: Problem) -> Normalised:
-    """Scale the known values to [-1/2, 1/2].
+    """Scale the known values to [-1/2, 1/2], all channels alike.
 
-    All channels share one scale. Inpainting therefore commutes with changes of brightness and
-    contrast, and parameters are fractions of the range of the known values.
+    Inpainting therefore commutes with changes of brightness and contrast, and parameters are
+    fractions of the range of the known values.
     """
     values, known = np.asarray(problem.values, np.float64), problem.known
     low, high = float(values[:, known].min()), float(values[:, known].max())

@@ -1,7 +1,5 @@
 """Conversion of the user's image and mask to arrays, and back."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,11 +25,9 @@ _LARGEST = 1e150  # squares of larger values would overflow
 class Problem:
     """An image with known and unknown pixels.
 
-    ``values`` (C, \\*space) are float32 or float64, NumPy or torch; finite, zero where the image
-    was missing. ``confidence`` (\\*space) is Boolean, or float64 in [0, 1]. ``layout`` is how the
-    image was given. ``spacing`` has one number per spatial axis. ``missing`` (\\*space) is True
-    where the image was masked or NaN, or infinite if a mask was given; None for plain integer
-    images. ``tracked`` are the confidences as given, if autograd follows them.
+    ``values`` (C, *space) are float32 or float64, zero where the image was ``missing``.
+    ``confidence`` (*space) is Boolean, or float64 in [0, 1]; ``tracked`` is as given, if autograd
+    follows it.
     """
 
     values: Array
@@ -61,15 +57,7 @@ def prepare(
     *,
     part: bool = False,
 ) -> Problem:
-    """Check an image, its known pixels and the other arguments, which are those of `inpaint`.
-
-    If ``known`` and ``unknown`` are both None, the pixels that are neither NaN nor masked in any
-    channel are known. A ``part`` of an image may have no known pixel, and any values.
-
-    Raises `InputError` if the image is invalid, if both ``known`` and ``unknown`` are given, or if
-    the mask has the wrong shape or type, is out of range, has no known pixel, or marks pixels as
-    known where the image is NaN, infinite or masked.
-    """
+    """Check the arguments of `inpaint`; a ``part`` may have no known pixel, and any values."""
     if known is not None and unknown is not None:
         raise InputError("known and unknown are both given; allowed is one of them")
     tracked = known if follows(known) else None
@@ -137,10 +125,7 @@ def prepare_numpy(
 
 
 def unit_of(values: np.ndarray, known: np.ndarray | bool = True) -> float:
-    """Return a power of two, mostly 1, that scales (C, \\*space) safely.
-
-    Divided by it, no value has a square that overflows or underflows.
-    """
+    """Return a power of two, mostly 1, divided by which no square of (C, *space) overflows."""
     largest = float(np.abs(values).max(initial=0, where=known))
     if largest == 0 or 1e-100 < largest < 1e100:
         return 1.0
@@ -153,11 +138,7 @@ def grid_of(space: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def check_known(known: Any, space: tuple[int, ...]) -> np.ndarray:
-    """Return a Boolean mask, or float64 confidences of which some are neither 0 nor 1.
-
-    Raises `InputError` if ``known`` does not have the spatial shape, is neither Boolean nor
-    floating-point, or has confidences outside [0, 1].
-    """
+    """Return a Boolean mask, or float64 confidences, some of which are neither 0 nor 1."""
     array = _check_spatial(known, "known", space)
     kind = dtype_name(array) if is_torch(array) else array.dtype.name
     if kind not in ("bool", "float16", "float32", "float64"):
@@ -178,10 +159,7 @@ def check_known(known: Any, space: tuple[int, ...]) -> np.ndarray:
 
 
 def _to_fill(unknown: Any, space: tuple[int, ...]) -> np.ndarray:
-    """Return the pixels to fill, as a Boolean array, from a mask with at most one nonzero value.
-
-    scikit-image and OpenCV take such masks: Booleans, 0 and 1, or 0 and 255.
-    """
+    """Return the pixels to fill, from a mask with at most one nonzero value."""
     array = _check_spatial(unknown, "unknown", space)
     if dtype_name(array).lstrip("u").rstrip("0123456789") not in ("int", "float", "bool"):
         raise InputError(f"unknown has dtype {array.dtype}; allowed are Booleans and real numbers")

@@ -1,7 +1,5 @@
 """Quality of a mask: inpaint from it and compare the result with the image."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The result of `inpaint`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

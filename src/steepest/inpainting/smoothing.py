@@ -1,7 +1,5 @@
 """Gaussian smoothing of a spatial map."""
 
-from __future__ import annotations
-
 from math import ceil
 
 import numpy as np
@@ -17,10 +15,9 @@ def kernel_radius(sigma: float) -> int:
 
 
 def gaussian(array: np.ndarray, sigma: float) -> np.ndarray:
-    """Convolve with a Gaussian along every axis, truncated at 4 sigma, with reflecting boundary.
+    """Convolve with a Gaussian along every axis, up to 4 sigma, with reflecting boundary.
 
-    Constants and sums are preserved. Below a sigma of 0.1 pixels, where the neighbours' weights are
-    below rounding, the array itself is returned. The cost is O(sigma) per pixel.
+    Below a sigma of 0.1 pixels, where neighbours weigh less than rounding, nothing changes.
     """
     cut = kernel_radius(sigma)
     return gaussian_filter(array, sigma, radius=cut) if cut else array

@@ -1,7 +1,5 @@
 """`inpaint`: fill in the unknown pixels of images by any method."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -73,10 +71,7 @@ def inpaint(
         How to work on an image that does not fit in memory, with ``Diffusion`` only and without
         ``batch_axis``. Masks are read by windows like the image; they hold 0 and one other number.
         ``max_num_iter`` is then the number of passes over the image (default 50): one or two are
-        enough for small holes, or where a few per cent of the pixels are known; holes of several
-        tiles take more. The result depends on the tiles within the tolerance, and therefore on
-        ``memory`` and, if memory is short, on ``executor`` and ``num_workers``; for the same tiles,
-        up to rounding.
+        enough for small holes. The result depends on the tiles within the tolerance.
 
     Returns
     -------

@@ -1,7 +1,5 @@
 """The equation of diffusion inpainting on prepared arrays, and its solution."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,9 +17,8 @@ def equation(
 ) -> tuple[Operator, np.ndarray | None, np.ndarray | None]:
     """Return the operator of diffusion inpainting, its excess where finite, and 1 - c.
 
-    Divided by ``1 - c``, the equation is the symmetric ``(d - Laplacian) u = d f`` with
-    ``d = c / (1 - c)``. Multiplying the residual by ``1 - c`` gives the residual of the original
-    equation. Both arrays are None for Boolean masks, where d is zero or infinite.
+    Divided by ``1 - c``, the equation is the symmetric ``(d - Laplacian) u = d f`` with ``d = c /
+    (1 - c)``. Both arrays are None for Boolean masks, where d is zero or infinite.
     """
     weights = tuple(1 / h**2 for h in spacing)
     if confidence.dtype == bool:
@@ -42,12 +39,10 @@ def fill(
     start: np.ndarray | None = None,
     watch: Watch | None = None,
 ) -> Solution:
-    """Run `inpaint` on prepared arrays.
+    """Run `inpaint` on prepared arrays, in float64; ``watch`` is that of `elliptic.solve.solve`.
 
-    ``values`` is (C, \\*space), and ``confidence`` (\\*space) is Boolean or float64. ``start``
-    (C, \\*space) is a first guess at unknown pixels. The default is the mean of the known values,
-    which is close to the solution where confidences are tiny. The solution is in float64.
-    ``watch`` is as in `steepest.elliptic.solve.solve`.
+    ``start`` (C, *space) is a first guess at unknown pixels, by default the mean of the known
+    values: that is close to the solution where confidences are tiny.
     """
     given = np.asarray(values, np.float64)
     unit = unit_of(given, confidence > 0)

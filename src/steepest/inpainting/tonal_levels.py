@@ -1,7 +1,5 @@
 """Optimised values on a grid of levels: rounding, and compensation by the other values."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,19 +40,12 @@ def round_values(
     num_threads: int,
     reporter: Reporter,
 ) -> np.ndarray:
-    """Find values on the levels whose inpainting is close to the image.
+    """Find values on the levels (C, *grid), zero outside the mask, inpainted close to ``image``.
 
     Starts from the levels nearest to ``values`` and decreases ``|B g - f|^2`` by one step in each
-    block S of the mask: ``g_S`` is replaced by the levels nearest to
-    ``g_S + D^-1 B_S^T (f - B g)``, where D are the row sums of ``B_S^T B_S``. No step can increase
-    the error, apart from the tolerance of the solves (docs/inpainting_methods).
-
-    ``image``, f, and the starting ``values``, which are read at the mask only, are float64
-    (C, \\*grid). ``num_threads`` threads share the channels and the blocks. If ``reporter`` asks to
-    stop, the values after the steps so far are returned, in any case rounded. Returns float64
-    (C, \\*grid): levels at the mask, zero elsewhere.
-
-    The blocks take 16 solves, shared by all channels. Each channel takes another 17.
+    block S of the mask: ``g_S`` is replaced by the levels nearest to ``g_S + D^-1 B_S^T (f - B
+    g)``, where D are the row sums of ``B_S^T B_S``. No step can increase the error
+    (docs/inpainting_methods). The blocks take 16 solves; each channel takes another 17.
     """
     blocks = [] if reporter.stopped else _blocks(matrix, num_threads)
     if reporter.residual(None):

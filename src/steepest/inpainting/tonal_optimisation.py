@@ -1,7 +1,5 @@
 """Tonal optimisation: values for a mask whose inpainting is closest to the image."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -40,10 +38,8 @@ def tonal(
     """Optimise the values at the pixels of a mask for homogeneous diffusion inpainting.
 
     Finds the values g on the mask that minimise ``|B g - image|^2``, where ``B g`` is the
-    inpainting from g. The columns of B are the echoes. The solver applies conjugate gradients to
-    ``B^T B g = B^T image``, starting from the image's own values and preconditioned by the sums of
-    the echoes, ``B^T 1``. Each application of B or its adjoint is one multigrid solve, so no echo
-    is computed explicitly.
+    inpainting from g, by conjugate gradients preconditioned by ``B^T 1``. Each application of B or
+    its adjoint is one multigrid solve.
 
     Parameters
     ----------
@@ -79,9 +75,8 @@ def tonal(
 
     Notes
     -----
-    Each iteration takes two solves of O(pixels), and about 5 iterations are usual. With ``levels``,
-    the optimised values are rounded first, and then improved in eight steps: another 16 solves,
-    plus 18 per channel (docs/inpainting_methods).
+    About 5 iterations of two solves are usual. With ``levels``, the optimised values are rounded
+    first, and then improved: another 16 solves, plus 18 per channel (docs/inpainting_methods).
 
     References
     ----------
@@ -112,10 +107,7 @@ def tonal(
 
 
 def _optimise(matrix: EchoMatrix, f: np.ndarray, tol: float, max_num_iter: int) -> Iteration:
-    """Solve the least-squares problem by conjugate gradients, and update the inpainting ``u``.
-
-    Returns u, and whether the tolerance was met.
-    """
+    """Solve the least-squares problem by conjugate gradients; the inpainting, and if it is done."""
     inner = max(_INNER * tol, 1e-12)
     u = matrix.apply(f, max(_FIRST * tol, 1e-12))
     r = f - u

@@ -1,7 +1,5 @@
 """Describe the metadata of a file in words, and list those that another file cannot store."""
 
-from __future__ import annotations
-
 import os
 from typing import Any
 

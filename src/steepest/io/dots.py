@@ -1,7 +1,5 @@
 """Write dots as vector graphics (SVG, PDF), a picture (PNG) or numbers (CSV, NPY)."""
 
-from __future__ import annotations
-
 import math
 import os
 import zlib

@@ -3,8 +3,6 @@
 When a file is read, its format is detected from its first bytes, not from its name.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

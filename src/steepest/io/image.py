@@ -225,11 +225,7 @@ def file_axes(stored: str, stack: str, name: str) -> str:
 def label_axes(
     shape: tuple[int, ...], stack: str, channel_axis: int | str | None, name: str
 ) -> str:
-    """Return letters for the axes of a plain array, such as the contents of an NPY file.
-
-    With ``channel_axis="auto"``, the last of three or four axes holds colours if its length is 3
-    or 4, the two axes before it are longer than 4, and ``stack`` is not "volume".
-    """
+    """Return letters for the axes of a plain array; "auto" takes a short last axis for colours."""
     ndim = len(shape)
     if channel_axis == "auto":
         colour = (

@@ -1,7 +1,5 @@
 """Masks and label images (one number per pixel) in the formats written by other programs."""
 
-from __future__ import annotations
-
 import os
 from typing import Any, BinaryIO
 

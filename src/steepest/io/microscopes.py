@@ -3,8 +3,6 @@
 Pixel sizes are kept. Other metadata, such as the names of patients, are not.
 """
 
-from __future__ import annotations
-
 import gzip
 import math
 import re

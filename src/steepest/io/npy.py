@@ -1,7 +1,5 @@
 """NPY files: plain arrays, never pickled objects."""
 
-from __future__ import annotations
-
 import os
 from typing import BinaryIO
 

@@ -1,7 +1,5 @@
 """Read the XML of OME-TIFF files, describe it in words, and update it for another file."""
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Iterator
@@ -38,8 +36,7 @@ def _first(element: Any, tag: str) -> Any:
 def count_declared(xml: str, samples: int) -> tuple[float, int]:
     """Return the numbers of pixels (or planes or steps) and pages that the XML declares.
 
-    ``samples`` are the samples of a pixel, which OME counts as channels. The pages are 0 if they
-    are unknown, or if the file is part of a set, whose XML also describes other files.
+    Pages are 0 if unknown, or in a set of files. OME counts ``samples`` of a pixel as channels.
     """
     pixels = pages = 0
     counts, files = [0.0], set()
@@ -130,10 +127,7 @@ def _channel(channel: Any) -> str:
 
 
 def for_file(metadata: Metadata, array: np.ndarray, axes: str) -> bytes | None:
-    """Update sizes, type and order of planes in the XML; None if it describes another image.
-
-    ``axes`` are the axes of the file, with "S" for the samples of a pixel.
-    """
+    """Update sizes, type and order of planes in the XML; None if it describes another image."""
     root = parse(str(metadata.extra.get("xml", "")))
     if root is None or len(list(_all(root, "Pixels"))) != 1:
         return None

@@ -1,7 +1,5 @@
 """Orientation maps of electron backscatter diffraction (EBSD): .ctf and .ang text files."""
 
-from __future__ import annotations
-
 import gzip
 import os
 from dataclasses import dataclass, field

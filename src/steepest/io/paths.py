@@ -5,8 +5,6 @@ A kind is "image", "series of images", "mask", "figure", "table", "compressed im
 Names are checked, so that a file of another kind is not overwritten.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Open files with Pillow, checking the header before any pixels are decoded."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from importlib import import_module
@@ -57,9 +55,8 @@ def num_frames(picture: ImageFile.ImageFile) -> int:
 def open_picture(file: BinaryIO, name: str, max_pixels: int) -> ImageFile.ImageFile:
     """Open a picture or a TIFF file that is whole and not too large, without decoding it.
 
-    ``Image.open`` is not used, because it applies a process-wide limit on the number of pixels and
-    warns below that limit. The end of the file is checked here, because Pillow fills missing pixels
-    with grey if any package has set ``LOAD_TRUNCATED_IMAGES``.
+    Unlike ``Image.open``, this has no process-wide limit and no warning; Pillow would fill what is
+    missing at the end with grey if any package has set ``LOAD_TRUNCATED_IMAGES``.
     """
     file.seek(0)
     kind = picture_kind(file.read(12))

@@ -4,8 +4,6 @@ Of PNG files with 16 bits per sample, Pillow supports only grey ones without alp
 read, and all are written, here.
 """
 
-from __future__ import annotations
-
 import math
 import struct
 import zlib
@@ -126,10 +124,7 @@ def _samples(picture: Pillow.Image, file: BinaryIO, name: str) -> np.ndarray:
 
 
 def _colour16(file: BinaryIO, count: int) -> np.ndarray:
-    """Decode a 16-bit PNG with 2, 3 or 4 samples per pixel, of which Pillow keeps one byte each.
-
-    It is decoded as big-endian and as little-endian, to obtain the high and the low bytes.
-    """
+    """Decode a 16-bit PNG of 2 to 4 samples twice: Pillow keeps the high bytes, or the low ones."""
     if count == 2:  # grey + alpha: the four bytes of a pixel are decoded as RGBA
         raw = _decode(file, "RGBA", "RGBA")
         high, low = raw[..., 0::2], raw[..., 1::2]

@@ -1,7 +1,5 @@
 """Photographs and measurements bundled with the library."""
 
-from __future__ import annotations
-
 from importlib import resources
 from io import BytesIO
 

@@ -3,8 +3,6 @@
 Both have a header, and a table with one line for each point of the scan.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -51,12 +49,7 @@ class Table:
 
 
 def parse(source: bytes, name: str, max_pixels: int) -> Table:
-    """Parse the contents of a .ctf or .ang file.
-
-    Raises `InputError`, before anything is allocated, if the header states what cannot be, or more
-    points than ``max_pixels``, or if lines are missing; or else if a value is none, or if the
-    points are not those of a grid, stored row by row.
-    """
+    """Parse a .ctf or .ang file; what its header states is checked before memory is allocated."""
     if source.lstrip(b"\xef\xbb\xbf").startswith(b"Channel Text File"):
         return _parse_ctf(source.splitlines(), name, max_pixels)
     if source.startswith(b"#"):
@@ -172,11 +165,7 @@ def _read_table(
     lines: Sequence[bytes], columns: Sequence[int], stated: Mapping[str, str], keys: Sequence[str],
     limit: int, name: str,
 ) -> tuple[np.ndarray, tuple[float, float]]:  # fmt: skip
-    """Return columns of a table as float64 (H, W, k), and the steps along rows and columns.
-
-    The first five columns hold the places x and y and the Euler angles. ``keys`` are the names, in
-    the header, of the numbers of rows and columns and of the steps in y and x.
-    """
+    """Return columns of a table (H, W, k), places and angles first, and the steps in y and x."""
     try:
         rows, across = (int(stated[key.lower()]) for key in keys[:2])
         down, right = (float(stated[key.lower()].replace(",", ".")) for key in keys[2:])

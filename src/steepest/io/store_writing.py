@@ -1,7 +1,5 @@
 """Write images that are read by windows: as OME-Zarr with a pyramid, or as tiled TIFF files."""
 
-from __future__ import annotations
-
 import math
 import os
 import shutil
@@ -186,10 +184,7 @@ def _multiscales(like: StoredImage, levels: int, old: bool, labels: bool) -> dic
 
 
 def write_tiles(file: BinaryIO, image: StoredImage) -> None:
-    """Write a tiled BigTIFF file with OME metadata: the pixel sizes, if their unit is known.
-
-    No more than a row of tiles is in memory at a time.
-    """
+    """Write a tiled BigTIFF file with pixel sizes, with a row of tiles in memory at a time."""
     axes, metadata = image.axes.upper(), dict[str, Any]()
     for axis, size, unit in zip(axes, image.scale, image.units, strict=True):
         if unit in SYMBOLS and axis in "XYZ":

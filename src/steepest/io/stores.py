@@ -1,7 +1,5 @@
 """Open images that are read by windows: OME-Zarr 0.4 and 0.5, arrays of Zarr, and TIFF files."""
 
-from __future__ import annotations
-
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -206,13 +204,7 @@ def _codecs(metadata: Mapping[str, Any]) -> Iterator[str]:
 
 @contextmanager
 def open_windows(path: str | os.PathLike[str]) -> Iterator[StoredImage]:
-    """An image that is read by windows: that of a Zarr store, or the first of a TIFF file.
-
-    Raises
-    ------
-    InputError
-        As `open_store`, and if a TIFF file cannot be read by windows.
-    """
+    """An image that is read by windows: that of a Zarr store, or the first of a TIFF file."""
     if is_store(path):
         yield open_store(path)
         return

@@ -1,7 +1,5 @@
 """Read and write TIFF files with tifffile: single images, volumes, ImageJ and OME files."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace

@@ -5,8 +5,6 @@ share one long list of values, or a strip that decompresses to gigabytes; tifffi
 that was cut short declares more pages than it holds.
 """
 
-from __future__ import annotations
-
 import json
 import lzma
 import os
@@ -143,8 +141,7 @@ class _Tables:
 def check_page_count(tif: Any, declared: Declared, name: str) -> None:
     """Refuse files with fewer or more pages than OME, ImageJ or tifffile describe.
 
-    OME-XML that describes more pixels than the file holds is ignored from then on: planes that are
-    missing, or in other files, would be read as zeros.
+    OME-XML of more pixels than there are is ignored: missing planes would be read as zeros.
     """
     first, held = tif.pages[0], declared.pages
     pixels, described = _read_description(tif, first)

@@ -1,7 +1,5 @@
 """Metadata of TIFF files (ImageJ, OME and tags), and the axes in which pixels are written."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from math import isfinite

@@ -1,7 +1,5 @@
 """The orientation of a camera (EXIF, TIFF): images are turned upright when they are read."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Read and write video files, by ffmpeg through the package ``imageio-ffmpeg``."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -41,12 +39,6 @@ def read_video(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     """Read the frames of a video as RGB images (axes TYXC) of uint8.
 
     The frames per second are in ``metadata.extra["fps"]``, as ImageJ has them.
-
-    Raises
-    ------
-    InputError
-        If imageio-ffmpeg is not installed, or if the file is damaged, or has more than
-        ``max_pixels`` pixels times channels in all frames.
     """
     name = check_path(path)
     ffmpeg, frames, held = _ffmpeg(name), [], 0
@@ -71,16 +63,9 @@ def read_video(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
 
 
 def encode_video(image: Image) -> bytes:
-    """The contents of an MP4 file (H.264) of a series of grey or RGB frames.
+    """The contents of an MP4 file (H.264) of a series of grey or RGB frames, in 8 bits.
 
-    Values are rounded to 8 bits; floats are 0 to 1. Sides of an odd number of pixels get one more,
-    because the codec needs even ones. A loss of quality is hardly visible, but this is no format
-    for data.
-
-    Raises
-    ------
-    InputError
-        If imageio-ffmpeg is not installed, or the image is no series.
+    Sides of an odd number of pixels get one more, because the codec needs even ones.
     """
     if image.axes not in ("TYX", "TYXC") or image.array.shape[3:] not in ((), (3,)):
         raise InputError(f"{image.name}: axes {image.axes}; videos hold series, grey or RGB")

@@ -9,8 +9,6 @@ They need the ``torch`` extra.
 Everything is imported on first use.
 """
 
-from __future__ import annotations
-
 from ..core.lazy import lazily
 
 _WHERE = {

@@ -223,11 +223,7 @@ def finite_or_inf(gain: float) -> float:
 
 
 def _largest_image(u: Tensor) -> Tensor:
-    """The item of largest norm, as a batch of one; NaN counts as largest.
-
-    Most nonlinear layers have their largest gain there. Layers that amplify most where the image
-    is flat, such as Huber-TV, do not; `check_gain` also tries flat images.
-    """
+    """The item of largest norm (or NaN), where most layers have their largest gain."""
     norms = torch.linalg.vector_norm(u.flatten(1), dim=1)
     return u.index_select(0, norms.argmax(0, keepdim=True))
 

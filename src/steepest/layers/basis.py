@@ -11,8 +11,6 @@ matrices are accurate to rounding at any size. Matrix products replace FFTs: the
 numbers, every exporter supports them, and they are as fast at the usual sizes of logits.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
@@ -20,11 +18,7 @@ from torch import Tensor
 def laplace_basis(
     size: int, boundary: str, dtype: torch.dtype, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Eigenvectors and eigenvalues of the negative second difference.
-
-    Returns the orthonormal eigenvectors as rows, (size, size), and the eigenvalues (size,), between
-    0 and 4.
-    """
+    """Orthonormal eigenvectors, as rows, and eigenvalues of the negative second difference."""
     index = torch.arange(size, device=device)
     if boundary == "neumann":
         basis = _cosine(torch.outer(index, 2 * index + 1), 4 * size, dtype)

@@ -1,7 +1,5 @@
 """The inverse evolution layer of any evolution ``u_t = F(u)``."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from torch import Tensor, nn

@@ -1,7 +1,5 @@
 """Derivatives in one direction, without the warnings of torch's own code."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 from functools import lru_cache
@@ -11,11 +9,7 @@ import torch
 
 
 def jvp(function: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any:
-    """`torch.func.jvp`: the values of a function, and its derivative in one direction.
-
-    The first derivative in a process makes torch compile formulas with its own `torch.jit.script`,
-    which is deprecated. That warning is no concern of whoever calls us.
-    """
+    """`torch.func.jvp`, without the deprecation warning of torch's own code the first time."""
     if not torch.compiler.is_compiling():
         _load_formulas()
     return torch.func.jvp(function, primals, tangents)

@@ -1,7 +1,5 @@
 """Check before training whether the inverse layers of a network amplify too much."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """Inverse heat diffusion: one spectral multiplier for all steps."""
 
-from __future__ import annotations
-
 import math
 
 from torch import Tensor

@@ -1,7 +1,5 @@
 """Attach inverse layers to the output of a network, or of any module inside it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

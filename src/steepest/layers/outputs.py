@@ -1,7 +1,5 @@
 """Find the logits in the output of a segmentation network and replace them."""
 
-from __future__ import annotations
-
 import copy
 import dataclasses
 from collections.abc import Callable, Hashable, Mapping, MutableMapping, Sequence

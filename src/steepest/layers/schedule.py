@@ -1,7 +1,5 @@
 """Change the strength of inverse layers during training."""
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 
@@ -50,11 +48,6 @@ def set_scale(network: nn.Module, scale: float) -> int:
     -------
     int
         The number of layers found.
-
-    Raises
-    ------
-    InputError
-        If ``scale`` is out of range, or ``network`` is not a module or has no inverse layer.
     """
     value = check_number(scale, "scale", most=1)
     check_module(network, "network")

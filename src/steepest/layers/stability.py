@@ -1,7 +1,5 @@
 """Estimate by power iteration how much a layer amplifies, and advise what to change."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any
@@ -99,19 +97,13 @@ def _unit(x: Tensor) -> Tensor:
 
 
 def longest_step(gain: float, limit: float, steps: int, dt: float) -> float:
-    """The ``dt`` at which the gain is ``limit``, given that it is ``gain`` at the present ``dt``.
-
-    Assumes that one step amplifies ``1 + dt * rate`` times: exact for heat, an estimate otherwise.
-    """
+    """The ``dt`` at which the gain is ``limit``, if one step amplifies ``1 + dt * rate`` times."""
     rate = math.expm1(math.log(gain) / steps) / dt
     return math.expm1(math.log(limit) / steps) / rate
 
 
 def advice(layer: Any, gain: float, limit: float, spatial_ndim: int, skip: str) -> str:
-    """A message that says how much an inverse layer amplifies and what to set instead.
-
-    ``skip`` says how to accept the gain; it is left out if the gain can be capped.
-    """
+    """A message that says how much a layer amplifies and what to set, or to ``skip``, instead."""
     remedies = [layer.cap] if layer.cap else []
     if math.isfinite(gain) and gain > limit > 1:
         dt = longest_step(gain, limit, layer.steps, layer.dt)

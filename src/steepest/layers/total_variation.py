@@ -1,7 +1,5 @@
 """Total variation flow with Huber regularisation."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from torch import Tensor

@@ -1,7 +1,5 @@
 """Images of phases, directions, rotations and tensors. All names are imported on first use."""
 
-from __future__ import annotations
-
 from ..core.lazy import lazily
 
 _WHERE = {

@@ -1,7 +1,5 @@
 """Check the arguments of `denoise`, and make a problem of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -35,10 +33,7 @@ def prepare(
     image: Any, strength: Any, manifold: Any, energy: Any = None, *, known: Any = None,
     spacing: Any = None, num_threads: int = 1,
 ) -> tuple[Problem, Callable[[np.ndarray], Any]]:  # fmt: skip
-    """The problem, and a function that returns points as an array like ``image``.
-
-    Pixels without data start from the point of the nearest pixel with data.
-    """
+    """The problem, and a function that returns points as an array like ``image``."""
     energy = TotalVariation() if energy is None else energy
     _check_energy(energy)
     given = as_array(image, "image")

@@ -1,8 +1,6 @@
 """Minimise the energy, and bound its gap and the distance to the minimiser."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,18 +22,10 @@ _LOOKS, _BETWEEN = 20, 20  # looks at the bound, and iterations between them
 _WORTHWHILE = 0.95  # a look that does not improve the bound by this factor is the last
 
 
-@dataclass(frozen=True, eq=False)
-class Proof:
-    """The final point, with its gap and error bound where there are any."""
-
-    linear: Linearisation
-    gap: float | None
-    error_bound: float | None
-    status: Status
-
-
-def certify(problem: Problem, solution: Solution, tol: float) -> Proof:
-    """Bound the energy or the distance to the minimiser, as the manifold allows.
+def certify(
+    problem: Problem, solution: Solution, tol: float
+) -> tuple[Linearisation, float | None, float | None, Status]:
+    """The final point, its gap and the distance to the minimiser, as far as they have bounds.
 
     Flat: the energy with fixed wraps is convex, and its dual value bounds its minimum. By the
     strong convexity of both, the distance is at most ``step / 2 + sqrt(gap - step^2 / 4)``, with
@@ -50,20 +40,20 @@ def certify(problem: Problem, solution: Solution, tol: float) -> Proof:
     curved_slopes = not problem.is_flat and (problem.beta > 0 or problem.num_tangents > 1)
     stationary = Status.STATIONARY if status is Status.CONVERGED else status
     if problem.known is not None or curved_slopes:
-        return Proof(linear, None, None, stationary)
+        return linear, None, None, stationary
     if problem.is_flat:
         gap, bound = _flat(problem, solution)
         if status is Status.CONVERGED and gap > tol * linear.energy:
             status = Status.WIDER_GAP
         elif status is Status.CONVERGED and _has_wraps(problem.manifold):
             status = Status.THESE_WRAPS
-        return Proof(linear, gap / linear.energy if linear.energy > 0 else 0.0, bound, status)
+        return linear, gap / linear.energy if linear.energy > 0 else 0.0, bound, status
     if not problem.terms:  # the result is the image
-        return Proof(linear, None, 0.0, status)
+        return linear, None, 0.0, status
     if problem.manifold.curvature == "nonpositive" and not _has_wraps(problem.manifold):
         found, bound = _hadamard(problem, solution)
-        return Proof(found, None, bound, status)
-    return Proof(linear, None, None, stationary)
+        return found, None, bound, status
+    return linear, None, None, stationary
 
 
 def _has_wraps(manifold: Any) -> bool:
@@ -90,7 +80,7 @@ def _flat(problem: Problem, solution: Solution) -> tuple[float, float]:
 
 
 def _hadamard(problem: Problem, solution: Solution) -> tuple[Linearisation, float]:
-    """Join pixels between which the flux is inside its ball, and find the shortest subgradient.
+    """Join pixels whose flux is inside its ball, and find the shortest subgradient.
 
     ``v = -log f + B^T phi``, where phi is radius r/|r| at groups that jump and anything in the ball
     where all differences are 0. With ``huber``, the gradient is the only one.
@@ -191,15 +181,15 @@ def minimise(
 
     listener = watch if reporter.listens else None
     solution = solve(problem, start, own.tol, own.max_num_iter, listener)
-    proof = certify(problem, solution, own.tol)
-    energy = proof.linear.energy
+    linear, gap, error_bound, status = certify(problem, solution, own.tol)
+    energy = linear.energy
     return ManifoldResult(
-        image=to_image(problem.points(proof.linear.x)),
+        image=to_image(problem.points(linear.x)),
         energy=energy,
-        gap=proof.gap,
-        error_bound=proof.error_bound,
+        gap=gap,
+        error_bound=error_bound,
         model_gap=solution.model_gap / energy if energy > 0 else 0.0,
         largest_step=solution.largest_step,
         iterations=solution.iterations,
-        status=proof.status,
+        status=status,
     )

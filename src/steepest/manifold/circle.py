@@ -1,7 +1,5 @@
 """Phases: angles in radians, of which only the value up to multiples of 2 pi matters."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, ClassVar
 

@@ -1,7 +1,5 @@
 """Denoising of manifold-valued images by total variation and its generalisations."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,14 +8,17 @@ import numpy as np
 from scipy.ndimage import correlate1d
 
 from ..convex.energy import Energy
+from ..convex.total_variation import TotalVariation
 from ..core.errors import InputError
 from ..core.numbers import check_flag
 from ..core.progress import Callback, Reporter
 from ..core.solver import Limits, Solver, limits
 from ..core.status import Status, finished
+from ..flows.denoise import denoise as denoise_vectors
+from ..flows.result import DenoiseResult
 from .arguments import prepare
 from .certificate import minimise
-from .embedded import denoise_embedded
+from .euclidean import Euclidean
 from .problem import Problem, linearise
 from .result import ManifoldResult
 
@@ -127,8 +128,7 @@ def denoise(
 
 
 def start_of(problem: Problem) -> np.ndarray:
-    """Where to start: the data or, for phases, which have wraps to choose, an image with less
-    noise.
+    """Where to start: the data or, for phases, which have wraps to choose, a smoother image.
 
     That is the mean over 3 x 3 pixels in the embedding or, for second order, the embedded solution
     of half the strength (measured: lower energies than from the data).
@@ -157,3 +157,28 @@ def _by_embedding(
         model_gap=float(gap), largest_step=float("nan"), iterations=found.iterations,
         status=status,
     )  # fmt: skip
+
+
+def denoise_embedded(
+    problem: Problem, own: Limits, on_step: Callback | None
+) -> tuple[np.ndarray, DenoiseResult | ManifoldResult]:
+    """Solve a problem in the embedding, from its data: projected points, and the result there."""
+    manifold, space = problem.manifold, problem.space
+    ambient = np.ascontiguousarray(manifold.embed(problem.data).reshape(problem.num_pixels, -1))
+    found: DenoiseResult | ManifoldResult
+    if problem.beta == 0 and problem.known is None:  # the fastest solver of this case
+        energy = TotalVariation(
+            norm="isotropic" if problem.isotropic else "anisotropic",
+            huber=problem.huber[0],
+            weights=None if problem.weights is None else problem.weights.reshape(space),
+        )
+        found = denoise_vectors(
+            ambient.reshape(*space, -1), problem.alpha, energy, channel_axis=-1,
+            spacing=problem.spacing, solver=replace(own, raise_on_failure=False), on_step=on_step,
+        )  # fmt: skip
+    else:
+        flat = replace(problem, manifold=Euclidean(ambient.shape[1]), data=ambient)
+        shape = (*space, -1)
+        found = minimise(flat, ambient, own, Reporter(on_step), lambda x: x.reshape(shape))
+    vectors = np.ascontiguousarray(found.image).reshape(-1, *manifold.embedding_shape)
+    return np.asarray(manifold.project(vectors)), found

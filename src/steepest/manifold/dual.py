@@ -22,10 +22,7 @@ _STRIP = 8192  # coordinates for which a thread is worth it
 
 @dataclass(frozen=True)
 class Measured:
-    """The model at the primal point of a flux, without damping, and its lower bound ``dual``.
-
-    ``gap`` is the duality gap with damping, ``merit`` what the iterations increase.
-    """
+    """The model at the primal point, undamped, and its bound ``dual``; the damped ``gap``."""
 
     model: float
     dual: float
@@ -35,10 +32,7 @@ class Measured:
 
 
 class Dual:
-    """Accelerated projected ascent for the duals of successive linearised problems.
-
-    ``phi`` and ``y`` (T, d, n) are the flux and its extrapolation, ``xi`` the primal point.
-    """
+    """Accelerated ascent for successive problems: flux ``phi``, extrapolation ``y`` (T, d, n)."""
 
     def __init__(self, problem: Problem, dtype: Any) -> None:
         self.problem, self.dtype = problem, np.dtype(dtype)
@@ -195,11 +189,7 @@ def feasible(problem: Problem, flux: np.ndarray) -> np.ndarray:
 
 
 def balance(dual: Dual) -> None:
-    """Turn a measured flux into one with a finite dual value.
-
-    Slopes have no data, so their part of ``B^T phi`` must be 0: it is subtracted from the flux of
-    first order, and all is scaled back into the balls.
-    """
+    """Make the dual value of a flux finite: subtract what pulls at slopes, which have no data."""
     problem, terms = dual.problem, dual.problem.terms
     d = problem.manifold.dimension
     for t, term in enumerate(terms):
@@ -213,10 +203,7 @@ def balance(dual: Dual) -> None:
 
 
 def _steps(problem: Problem, linear: Linearisation, inverse: np.ndarray) -> np.ndarray:
-    """(T, n): dual steps with ``|S^1/2 B V^1/2| <= 1``, equal within a ball; 0 at invalid rows.
-
-    By Cauchy and Schwarz, ``1 / sum_k |B_k| v_k C_k`` with the column sums ``C = sum |B|``.
-    """
+    """(T, n): dual steps ``1 / sum_k |B_k| v_k C_k``, C = sum |B|; 0 at invalid rows."""
     n = problem.num_pixels
     columns = np.zeros((problem.num_tangents, n))
     for term, norms in zip(problem.terms, linear.norms, strict=True):

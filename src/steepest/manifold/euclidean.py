@@ -1,7 +1,5 @@
 """Vectors: the flat case, for comparison and as a part of products."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, ClassVar
 

@@ -143,7 +143,9 @@ class GeneralisedProblem(Problem):
                     slopes += [(block, inside), (-block, inside)]
                 continue
             log = self.pointwise(manifold.log, x.points, there)
-            weight, _ = jacobi(manifold, log)(_half_tan, _half_tanh, 0.5)
+            weight, _ = jacobi(manifold, log)(
+                lambda s: np.tan(s / 2) / s, lambda s: np.tanh(s / 2) / s, 0.5
+            )
             pull = inside[:, None, None] * (manifold.curvature_operator(log, turned) @ weight)
             bound = np.sqrt(np.sum(pull**2, axis=(1, 2)))
             own += pull
@@ -159,14 +161,6 @@ class GeneralisedTerm(Term):
     """A term with the axes of its slopes."""
 
     axes: tuple[int, ...]
-
-
-def _half_tan(s: np.ndarray) -> np.ndarray:
-    return np.asarray(np.tan(s / 2) / s)
-
-
-def _half_tanh(s: np.ndarray) -> np.ndarray:
-    return np.asarray(np.tanh(s / 2) / s)
 
 
 def jacobi(manifold: Any, log: np.ndarray) -> Callable[..., tuple[np.ndarray, np.ndarray]]:

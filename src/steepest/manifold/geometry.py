@@ -1,7 +1,5 @@
 """The interface of manifolds, manifolds by name, and checks of points."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, Literal, Protocol, runtime_checkable

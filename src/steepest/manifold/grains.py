@@ -3,8 +3,6 @@
 Every crystal phase is an image of its own, with its own symmetry.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any

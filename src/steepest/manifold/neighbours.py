@@ -1,7 +1,5 @@
 """Neighbouring points of a manifold-valued image."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Denoising by groups of similar patches and the covariance within each group."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import product
 from typing import Any

@@ -1,7 +1,5 @@
 """Images of phases in the units of a file, with any period, and what is counted in them."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -9,8 +9,6 @@ norm over the differences of a pixel (isotropic) or their sum. With ``huber`` = 
 `steepest.TotalVariation`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,11 +26,10 @@ _SHARE = 8192  # coordinates for which a thread is worth starting; phases are to
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    r"""The energy F of images (\*space) of n points, given by the noisy points ``data``.
+    """The energy F of images (*space) of n points, given by the noisy points ``data``.
 
-    Points are (n, \*point_shape); ``known`` and ``weights`` (n,) or None. ``alpha`` and ``beta``
-    are the weights of both orders, ``huber`` the half-widths of their quadratic zones. Lengths are
-    in units of the smallest spacing, so that nothing depends on the caller's unit.
+    ``alpha`` and ``beta`` are the weights of both orders, ``huber`` the half-widths of their
+    quadratic zones; lengths are in units of the smallest spacing.
     """
 
     manifold: Any
@@ -180,10 +177,7 @@ class Problem:
     def difference(
         self, term: Term, x: Any, blocks: bool = False
     ) -> tuple[np.ndarray, Sequence[Any]]:
-        """The vectors of a term (n, d) and, if wanted, their derivatives by the points it takes.
-
-        A derivative is a number, or a pair of blocks (n, d, d) and a bound of their norms.
-        """
+        """The vectors of a term (n, d) and, if wanted, derivatives: numbers, or (block, bound)."""
         if self.is_flat:  # logarithms of equal points are exactly 0, so also at invalid rows
             return flat_difference(self, term, x), term.coefficients
         if term.kind != EDGE:

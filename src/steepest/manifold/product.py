@@ -1,7 +1,5 @@
 """Several manifolds in every pixel, for example phase and magnitude."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate

@@ -1,7 +1,5 @@
 """The result of denoising a manifold-valued image."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 

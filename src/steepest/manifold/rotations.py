@@ -1,7 +1,5 @@
 """Rotations, and orientations of crystals, which are rotations up to the crystal's symmetry."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, ClassVar
 

@@ -1,7 +1,5 @@
 """Prox-linear steps: solve the model in the tangent spaces, move along it, and check the energy."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -119,10 +117,7 @@ def solve(
 def _try_step(
     problem: Problem, dual: Dual, promised: float, damping: np.ndarray
 ) -> tuple[Linearisation, np.ndarray, Status | None]:
-    """Move to the minimiser of the model if the energy falls, else damp the pixels to blame.
-
-    Returns linearisation, damping, and the status if no step can lower the energy.
-    """
+    """Move if the energy falls, else damp the pixels to blame; a status if nothing helps."""
     linear = dual.linear
     step = np.ascontiguousarray(dual.xi.T, dtype=np.float64)
     step[damping >= _LARGEST_DAMPING] = 0

@@ -1,7 +1,5 @@
 """Symmetric positive definite matrices, such as diffusion and structure tensors."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Directions: unit vectors."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, ClassVar
 

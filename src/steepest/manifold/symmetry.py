@@ -1,7 +1,5 @@
 """The rotations that leave a crystal as it is, by the names of its point group."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

@@ -6,8 +6,6 @@ x, y, z the difference is ``2 log_y c(x, z)``, which is ``x - 2 y + z`` in R^d; 
 (`midpoint_differential`).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +19,9 @@ SLOPE, BEND = "slope", "bend"  # of total generalised variation
 class Term:
     """One difference of K points per pixel i, divided by powers of the spacing.
 
-    ``kind`` is EDGE for ``x_j - x_i``, LINE for ``x_(i-1) - 2 x_i + x_(i+1)`` and SQUARE for
-    ``x_00 + x_11 - x_01 - x_10``. ``pixels`` (K, n) are the pixels of these points; where one would
-    lie beyond the image, ``valid`` (n,) is False and all are i. ``offsets`` are the pixels minus i,
-    and ``coefficients`` the factors of the points on a flat manifold. ``tangents`` say which of
-    the unknown tangent vectors of a pixel is meant: 0 for the step of the point, then its slopes.
+    ``pixels`` (K, n) are those of the points; where one would lie beyond the image, ``valid`` (n,)
+    is False and all are i. ``offsets`` are the pixels minus i, and ``coefficients`` the factors on
+    a flat manifold. ``tangents`` are 0 for the step of the point, then for its slopes.
     """
 
     kind: str

@@ -1,7 +1,5 @@
 """A first guess of large displacements: whole pixels, by correlation of blocks."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import ndimage
 from scipy.signal import fftconvolve
@@ -14,9 +12,8 @@ _ALIKE = 0.5  # least correlation of a block that counts
 def block_shifts(first: np.ndarray, second: np.ndarray, most: int) -> np.ndarray:
     """The displacement (2, H, W) from one normalised image to another, of up to ``most`` pixels.
 
-    Each block of the first image is searched for in the second one. The median of nine neighbours
-    is interpolated linearly; blocks that are not found, such as those without texture, take the
-    displacement of the nearest one that is. Takes ``O(H W (most + 16)^2 log(most) / 24^2)``.
+    The median of nine blocks is interpolated linearly; blocks that are not found, such as those
+    without texture, take the displacement of the nearest one that is.
     """
     shape = first.shape
     around = np.pad(second, _HALF + most)

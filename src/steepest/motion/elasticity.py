@@ -1,7 +1,5 @@
 """Registration of pairs of images by linear elasticity."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -58,11 +56,7 @@ class Registration:
     def improve(
         self, target: Sequence[Spline], there: Sequence[Spline], v: np.ndarray
     ) -> np.ndarray:
-        """One Gauss-Newton step from v, shortened until the energy is not larger.
-
-        ``target`` and ``there`` are the splines of f_0 and f_1. The gradient is the mean of those
-        of both images.
-        """
+        """One Gauss-Newton step from v, by the mean gradient, shortened until the energy falls."""
         here = np.stack([each.at(0 * v) for each in target])
         moved = np.stack([each.at(v) for each in there])
         residual, g = moved[:, 0] - here[:, 0], (moved[:, 1:] + here[:, 1:]) / 2

@@ -1,7 +1,5 @@
 """Forward warping: the grid of the image, moved and drawn as triangles."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,11 +46,6 @@ def warp_forward(image: Any, displacement: Any, *, channel_axis: int | None = No
     -------
     result : ForwardWarp
 
-    Raises
-    ------
-    InputError
-        If an argument is invalid.
-
     References
     ----------
     Flotho, Heiss, Steidl & Strauss, Lagrangian motion magnification with double sparse optical flow
@@ -67,10 +60,7 @@ def warp_forward(image: Any, displacement: Any, *, channel_axis: int | None = No
 
 
 def spread(values: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """The function that is values[:, x] at places[:, x], on the grid.
-
-    Also returns where it is known (elsewhere the values stay) and the number of folds.
-    """
+    """The function that is values[:, x] at places[:, x], where it is known, and the folds."""
     out, covered = values.copy(), np.zeros(values.shape[1:], bool)
     folds = draw_triangles(values, places, out, covered)
     return out, covered, int(folds)

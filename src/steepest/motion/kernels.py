@@ -4,8 +4,6 @@ The two components of the displacement are its two channels. They have norms of 
 couples them is the data term ``weight h(c + g . u)`` with the Huber function h of width delta.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..convex.compiled.kernels_rows import (

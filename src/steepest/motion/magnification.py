@@ -1,7 +1,5 @@
 """Magnified motion."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,11 +75,6 @@ def magnify(
     Returns
     -------
     result : Magnified
-
-    Raises
-    ------
-    InputError
-        If an argument is invalid.
 
     References
     ----------

@@ -1,7 +1,5 @@
 """Images between two images: time-discrete geodesics."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -69,10 +67,8 @@ def morph(
         sum_k 1/2 |I_k(x + v_k) - I_{k-1}|^2 + stiffness (|grad v_k|^2 + 2 |div v_k|^2) / 2
 
     with v_k = 0 at the boundary. There the second term is that of linear elasticity with equal Lamé
-    constants. Images and displacements are improved in turn. For given displacements, the best
-    images follow from a tridiagonal system along each trajectory; for given images, each v_k does
-    Gauss-Newton steps, whose linear systems are solved by conjugate gradients, preconditioned by
-    multigrid. Both work from coarse to fine grids.
+    constants. From coarse to fine grids, images and displacements are improved in turn: by a
+    tridiagonal system along each trajectory, and by Gauss-Newton steps.
 
     Parameters
     ----------
@@ -95,11 +91,6 @@ def morph(
     Returns
     -------
     result : Morph
-
-    Raises
-    ------
-    InputError
-        If an argument is invalid, or the images differ in shape.
 
     Notes
     -----
@@ -237,10 +228,7 @@ def _improve(
 
 
 def _halved(image: np.ndarray) -> np.ndarray:
-    """Half as many pixels along each axis, rounded up.
-
-    Means of pairs, as in `grid.coarsening`, lost 3.1, 1.3 and 0.5 dB in `benchmarks.morph`.
-    """
+    """Half as many pixels along each axis (means of pairs lost 0.5 to 3 dB: `benchmarks.morph`)."""
     smooth = ndimage.gaussian_filter(image, (0, 0.7, 0.7), mode="nearest")
     return _resampled(smooth, tuple(-(-n // 2) for n in image.shape[1:]))
 

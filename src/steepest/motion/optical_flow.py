@@ -1,7 +1,5 @@
 """Displacement and strain between two images, by optical flow with total generalised variation."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -93,13 +91,9 @@ def displacement(
             + sum over both components c of alpha1 |grad u_c - w_c| + alpha0 |E w_c|
 
     where E is the symmetrised gradient, so constant strain costs nothing, and h is the Huber
-    function, whose width follows from the residual. If there is more noise than about 1.3 % of
-    the range of grey values, both images are smoothed (standard deviation 0.7 pixels) after the
-    second warp, because interpolated noise draws u to halves of pixels. The first term is
-    linearised up to 6 times (warps), with the mean of the gradients of both images. Each convex
-    problem is solved to a relative gap of ``tol`` (default 0.01, three times that in all warps
-    but the last; ``max_num_iter`` is 3000 for each). The gap bounds what could be gained within
-    0.1 pixel of u and 0.01 of w. The computation is in single precision.
+    function, whose width follows from the residual. The first term is linearised up to 6 times
+    (warps); noisy images are smoothed after the second one (docs/motion). The computation is in
+    single precision.
 
     Parameters
     ----------
@@ -122,6 +116,8 @@ def displacement(
         The axis of a tensile test: cracks only open, ``(grad u - w) >= 0`` for the component along
         it.
     solver : Solver, optional
+        ``tol`` is the relative gap of the convex problem of the last warp (default 0.01; three
+        times that before), ``max_num_iter`` the limit for each (3000).
     on_step : callable, optional
         Called with a `Progress` after each warp, or each tile.
     out : mapping, optional
@@ -130,25 +126,18 @@ def displacement(
         the images has.
     tiles : Tiles, optional
         How to work on large images, see `Tiles`. Each tile is computed on its own, with a halo of
-        64 pixels and ``max_shift``, whatever ``tiles`` says. The result differs from that without
-        tiles by less than the tolerance changes it: about 0.03 of `strain_std`, at most 0.3.
+        64 pixels and ``max_shift``, whatever ``tiles`` says.
 
     Notes
     -----
-    The standard deviations follow from the residual and from the local information, the mean of the
-    products of the image gradient, and from the local variation of strain, because smoothing costs
-    most there, and more with a larger smoothness. Their factors were calibrated on generated
-    speckle with the default smoothness. Where strain is smoothed away, they are too small.
+    The standard deviations follow from the residual, from the image gradient and from the local
+    variation of strain. They were calibrated on generated speckle with the default smoothness.
+    Where strain is smoothed away, they are too small.
 
     References
     ----------
     Balle et al., Strain analysis by a total generalized variation regularized optical flow model,
     Inverse Probl. Sci. Eng. 27 (2019) 540-564. They have the absolute value for h.
-
-    Raises
-    ------
-    InputError
-        If an argument is invalid, the images differ in shape, or one of them is constant.
 
     Examples
     --------

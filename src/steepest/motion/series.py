@@ -1,7 +1,5 @@
 """Displacements of the frames of a series."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -50,11 +48,6 @@ def follow(
     -------
     results : list of `Displacement`
         One for each frame but the first.
-
-    Raises
-    ------
-    InputError
-        If an argument is invalid.
     """
     check_choice(against, "against", AGAINST)
     settings = Settings(measure=measure, **options)

@@ -1,7 +1,5 @@
 """Generated speckle patterns whose deformation is known exactly."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
@@ -44,11 +42,6 @@ def speckle_pair(
     -------
     before, after : float64 arrays
         With values from 0 to 1, apart from noise, before the deformation.
-
-    Raises
-    ------
-    InputError
-        If an argument is invalid.
     """
     height, width = (check_count(n, "shape", most=1 << 15) for n in shape)
     check_number(radius, "radius", least=0.3, most=20)

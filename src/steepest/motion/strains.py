@@ -1,7 +1,5 @@
 """Strain of a displacement field."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,11 +36,6 @@ def strain(
     Returns
     -------
     strain : (2, 2, H, W) array of the same dtype
-
-    Raises
-    ------
-    InputError
-        If an argument is invalid.
     """
     field = check_field(displacement, "displacement")
     check_choice(measure, "measure", MEASURES)

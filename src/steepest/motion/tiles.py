@@ -4,8 +4,6 @@ Tiles do not exchange anything: what is further away than the halo changes the r
 tolerance of the solver does (``python -m benchmarks.motion tiles``).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """The best images of a discrete path, for given displacements from each image to the next."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,16 +21,9 @@ def interpolate(values: np.ndarray, places: np.ndarray) -> np.ndarray:
 class Path:
     """Trajectories of the pixels of the first image, and how their grey values change.
 
-    Attributes
-    ----------
-    ends : two lists of splines
-        The channels of the first and the second image.
-    displacements : (K, 2, H, W) array
-        From each image to the next.
-    places : (K + 1, 2, H, W) array
-        ``X_k = x + v_1 + ...``: where the pixels of the first image are.
-    shares : (K + 1, H, W) array
-        From 0 to 1: the value on a trajectory is ``(1 - s_k) first(x) + s_k second(X_K(x))``.
+    ``ends`` are the splines of both images, ``displacements`` (K, 2, H, W) those to the next image,
+    and ``places`` (K + 1, 2, H, W) where the pixels are. With ``shares`` s (K + 1, H, W), a value
+    is ``(1 - s_k) first(x) + s_k second(X_K(x))``.
     """
 
     ends: tuple[Sequence[Spline], Sequence[Spline]]
@@ -60,9 +51,8 @@ class Path:
 def trace(ends: tuple[Sequence[Spline], Sequence[Spline]], displacements: np.ndarray) -> Path:
     """The path of least ``sum_k |I_k(x + v_k) - I_{k-1}|^2`` for displacements (K, 2, H, W).
 
-    With F_k = I_k(X_k), the sum is ``sum_k sum_x |F_k - F_{k-1}|^2 det D X_{k-1}``: a tridiagonal
-    system on each trajectory. In its solution, F_k - F_{k-1} is proportional to one over the
-    determinant.
+    With F_k = I_k(X_k), the sum is ``sum_k sum_x |F_k - F_{k-1}|^2 det D X_{k-1}``: F_k - F_{k-1}
+    is proportional to one over the determinant.
     """
     places = [np.indices(displacements.shape[2:]).astype(np.float64)]
     changes = [np.zeros(displacements.shape[2:])]

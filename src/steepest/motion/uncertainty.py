@@ -1,7 +1,5 @@
 """Standard deviations of displacement and strain, from the residual and the image gradient."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
@@ -31,11 +29,9 @@ def deviations(
     """The standard deviation of u, (2, H, W) in pixels, and a function for that of the strain.
 
     With the local means of ``residual^2``, s^2, and of ``gradient gradient^T``, M, the covariance
-    of u is proportional to ``s^2 M^-1``, where M is reduced by what noise adds to it. To the
-    variances, the local variance of the displacement gradient w is added. ``factor`` is that of the
-    smoothness, relative to the default: more smoothness lowers the noise and adds to the bias.
-    ``soft`` says if the images were smoothed. The function takes the pixel spacing and returns
-    (2, 2, H, W), for independent errors of the derivatives.
+    of u is proportional to ``s^2 M^-1``, where M is reduced by what noise adds to it; to it comes
+    the local variance of the displacement gradient w. ``factor`` is that of the smoothness,
+    relative to the default. The function takes the pixel spacing and returns (2, 2, H, W).
     """
     mask = (weight > 0).astype(np.float64)
     share = ndimage.gaussian_filter(mask, _WINDOW)

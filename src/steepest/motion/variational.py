@@ -11,8 +11,6 @@ energy is convex, the distance to the minimum is at most that, times the distanc
 units of `REACH`, if it is larger than one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

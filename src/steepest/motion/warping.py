@@ -1,7 +1,5 @@
 """Images at displaced positions, by splines of order 5."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -64,11 +62,6 @@ def warp(image: Any, displacement: Any, *, channel_axis: int | None = None) -> n
     Returns
     -------
     warped : array of the shape and dtype of ``image``
-
-    Raises
-    ------
-    InputError
-        If an argument is invalid.
     """
     array, layout = prepare_image(image, channel_axis)
     field = check_displacement(displacement, tuple(array.shape[1:]))

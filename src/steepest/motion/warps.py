@@ -1,7 +1,5 @@
 """The warps: a linearisation of the data term after the other, each solved by `variational`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -65,11 +63,7 @@ class Search:
         self.slope = Spline(self.first, self.limit.threads).at(zero)[1:]
 
     def _soften(self) -> None:
-        """Smooth both images.
-
-        Interpolated noise is smaller between pixels, which draws u to halves of pixels: by 0.06 at
-        5 % of noise. Smoothed noise has the same size everywhere.
-        """
+        """Smooth both images: noise that is smaller between pixels draws u to halves of pixels."""
         self.first, self.second = (
             ndimage.gaussian_filter(image, SOFT) for image in (self.first, self.second)
         )

@@ -3,8 +3,6 @@
 All names are imported on first use.
 """
 
-from __future__ import annotations
-
 from ..core.lazy import lazily
 
 _WHERE = {

@@ -4,8 +4,6 @@
 over a pixel, and evaluated between them by a cubic spline.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

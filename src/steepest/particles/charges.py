@@ -13,8 +13,6 @@ Sci. Comput. 41 (2019) C479-C504, and Liang, Lu, Barnett, Greengard & Jiang, *Ac
 Ewald summation with prolates* (2025), are about such windows.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -75,10 +73,7 @@ _WINDOW = Window(32.0, 15)  # sums and gradients to 1e-9 of the largest
 
 
 class ChargeMesh:
-    """Fast summation in the box from ``low`` to ``high``, in two or three dimensions.
-
-    The rest of the distance is summed pair by pair within ``reach``, of the unit of the box.
-    """
+    """Fast summation in the box from ``low`` to ``high``; by pairs within ``reach``."""
 
     def __init__(self, low: Sequence[float], high: Sequence[float], reach: float) -> None:
         extent, window = np.subtract(high, low), _WINDOW
@@ -141,10 +136,10 @@ class ChargeMesh:
         masses: np.ndarray | None = None,
         num_threads: int = 1,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return sums for each point x_i, with ``r_ij = |x_i - x_j|`` and charges q_j, masses w_j.
+        """Return sums for each x_i, with ``r_ij = |x_i - x_j|``, charges q_j and masses w_j.
 
-        They are ``sum q_j r_ij`` (N,), its gradient (N, d), and, if there are masses,
-        ``sum w_j / r_ij`` of the others and the masses at the same place.
+        They are ``sum q_j r_ij`` (N,), its gradient (N, d), and, if there are masses, ``sum w_j /
+        r_ij`` of the others and the masses at the same place.
         """
         n, dimension = points.shape
         places = np.zeros((n, 3))

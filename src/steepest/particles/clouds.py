@@ -6,8 +6,6 @@ first order in tau, and F never grows for any tau. A target point at the same pl
 holds it with its mass: v is shortened by it.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -91,11 +89,9 @@ def flow(
     times : float or increasing array (T,)
         Times from 0 to 1e100.
     smoothing : float
-        Width e > 0 within which the distance is smoothed. F then has a Lipschitz gradient. On a
-        line ``|s|`` becomes ``s^2 / (2 e) + e / 2`` for ``|s| < e``. Above, ``|x|`` becomes the
-        mean of that over the directions, times the slicing constant: in 3-D ``r^2 / (3 e) + e``
-        within e and ``r + e^2 / (3 r)`` outside. The smoothed F ignores details finer than e. For
-        some of them it is slightly negative, so it is not a squared distance.
+        Width e > 0 within which the distance is smoothed, so that F ignores finer details and has
+        a Lipschitz gradient: on a line ``|s|`` becomes ``s^2 / (2 e) + e / 2`` for ``|s| < e``,
+        and above its mean over the directions, times the slicing constant (docs/particles).
     weights : array (M,), optional
         Masses of the target points, not negative (default: all equal). Only ratios matter.
     num_steps : int, optional
@@ -105,9 +101,8 @@ def flow(
     num_directions : int, optional
         Sum the distances above one dimension by slicing, along this number of random directions, in
         O((N + M) log (N + M)) for each. F is that of these directions. It cannot grow if
-        ``smoothing`` is positive (steps longer than about ``smoothing`` are then divided, also on a
-        line); otherwise points at rest jitter by the length of a step. By default all pairs are
-        summed, which above three dimensions is possible only without smoothing.
+        ``smoothing`` is positive; otherwise points at rest jitter by the length of a step. By
+        default all pairs are summed, above three dimensions only without smoothing.
     rng : int, numpy.random.Generator or None
         Draws the directions.
     num_threads : int, optional
@@ -185,10 +180,7 @@ def flow(
 def _march(
     times: np.ndarray, counts: list[int], step: Callable[[float], np.ndarray], report: Reporter
 ) -> Iterator[float]:
-    """Take equal steps between the times, and yield when they are reached or the flow is ended.
-
-    ``step(tau)`` returns how the points have moved; its root mean square is the residual.
-    """
+    """Take equal steps between the times; yield when they are reached, or the flow is ended."""
     now, total = 0.0, sum(counts)
     for moment, count in zip(times, counts, strict=True):
         for left in range(count, 0, -1):
@@ -217,10 +209,7 @@ def _points(values: Any, name: str) -> np.ndarray:
 
 
 class Sums:
-    """The energy distance to points with masses that sum to 1: exact, or along the rows of axes.
-
-    Without smoothing, many points in the plane or in space are summed by a mesh, to 1e-9.
-    """
+    """The energy distance to points with masses: exact, by a mesh (1e-9), or along axes."""
 
     def __init__(
         self,
@@ -239,10 +228,7 @@ class Sums:
             self.bend = slicing_constant(target.shape[1]) * float(spread) / smoothing
 
     def __call__(self, points: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        """Return F, N times its gradient (N, d), and M times that for equal masses of the target.
-
-        The latter is empty if all pairs are summed.
-        """
+        """Return F, N times its gradient, and, unless summed by pairs, M times the target's."""
         n = len(points)
         places = np.concatenate([points, self._target])
         charges = np.concatenate([np.full(n, -1 / n), self._mass])

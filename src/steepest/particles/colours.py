@@ -1,7 +1,5 @@
 """Colour transfer by a flow along random directions."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -4,8 +4,6 @@ With ``H(x) = int 1 / |x - y| dnu(y)``, the step ``1/H`` never increases the ene
 below Weiszfeld's parabola of curvature H, and the repulsion, which is concave, below its tangent.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The energy distance between two sets of points, summed by pairs, on a mesh or by slicing."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Convolution with a kernel of the distance on a grid, by padded Fourier transforms."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
@@ -29,10 +27,7 @@ def transfer(
     spline: tuple[float, ...] = (1.0,),
     times: int = 0,
 ) -> np.ndarray:
-    """Return the transform of ``kernel(y, x)`` on a periodic grid, for `numpy.fft.rfft2`.
-
-    It is divided ``times`` times by that of the B-spline with these values at the nodes.
-    """
+    """Return the transform of ``kernel(y, x)`` over that of a B-spline, for `numpy.fft.rfft2`."""
     rows, columns = shape
     y = np.minimum(np.arange(rows), rows - np.arange(rows)).astype(np.float64)
     x = np.minimum(np.arange(columns), columns - np.arange(columns)).astype(np.float64)

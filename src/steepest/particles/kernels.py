@@ -1,7 +1,5 @@
 """Compiled loops of the fast summation: spreading and gathering by B-splines, and near pairs."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..core.compiled import exact_helper, exact_kernel, helper, kernel

@@ -5,8 +5,6 @@ the flow of the energy distance is ``dg_i/dt = 2 (s_i - R(g_i))``: the speed of 
 constant between target points. The distance in L2 of the g is the Wasserstein distance W2.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..core.compiled import exact_kernel

@@ -8,8 +8,6 @@ splines, so that its gradient is exact for the computed sum. The rest is summed 
 Each point sums its own pairs in a fixed order, so the result does not depend on the threads.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 
@@ -29,8 +27,7 @@ _MOST_NODES = 1 << 22
 class Mesh:
     """Fast summation of distances between ``count`` points in the box from ``low`` to ``high``.
 
-    ``square`` is ``int density^2``: ``count * square`` is the mean number of points per unit area
-    around a point, from which the grid spacing follows.
+    ``square`` is ``int density^2``; times the count, it is the mean density around a point.
     """
 
     def __init__(

@@ -3,8 +3,6 @@
 ``|x| = c_d E|<u, x>|`` for a random direction u. On a line, N sums take one sort.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 
@@ -38,10 +36,7 @@ def directions(dimension: int, count: int, random: np.random.Generator) -> np.nd
 def spread_rotations(
     dimension: int, count: int, random: np.random.Generator
 ) -> Iterator[np.ndarray]:
-    """Yield the identity, then random rotations whose axes are far from those before them.
-
-    30 of them fit colours better than 30 independent ones (a quarter less distance).
-    """
+    """Yield the identity, then random rotations whose axes are far from those before."""
     past = [np.eye(dimension)]
     for _ in range(count):
         yield past[-1]
@@ -60,9 +55,8 @@ def slice_sums(
 ) -> tuple[float, np.ndarray]:
     """Return ``F = -1/2 sum_ij q_i q_j k(x_i - x_j)`` and the gradients of the field (n, d).
 
-    ``k(x) = c_d mean_u f(<u, x>)`` over the rows u of ``axes``, where f is the absolute value or,
-    with smoothing, Huber's function. The field is ``sum_j q_j k(x - x_j)``. ``fixed(k)`` gives
-    further places and charges on the axis k, whose gradients are not needed.
+    ``k(x) = c_d mean_u f(<u, x>)`` over the rows u of ``axes``, where f is the absolute value or
+    Huber's function. ``fixed(k)`` gives further places and charges on the axis k.
     """
     n, constant = len(places), slicing_constant(places.shape[1])
     middle = places.mean(axis=0)  # smaller numbers, smaller errors of squares

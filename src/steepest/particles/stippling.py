@@ -1,7 +1,5 @@
 """Dots that represent an image or a density: `stipple` and `sample`."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from itertools import product
@@ -23,12 +21,12 @@ from ..core.status import Status, finished
 from ..flows.options import takes_options_of
 from ..grid.dithering import dither
 from .attraction import attract
-from .curve import along_curve
 from .descent import Functional, descend
 from .volumes import block_sums, sample_volume
 
 _FINEST, _COARSEST = 1 / 2, 1 / 32  # dots per pixel where they are densest
 _MOST_PIXELS = 1 << 26
+_BITS = 20  # of the places along a curve
 _TOL, _MAX_NUM_ITER = 0.05, 500
 
 
@@ -82,10 +80,7 @@ def make_dots(
     solver: Solver | None = None,
     on_step: Callback | None = None,
 ) -> Dots:
-    """Minimise F for a density (n,), (H, W) or (D, H, W).
-
-    The areas of the dots (volumes of balls) give ``tone``, of the same shape, where 1 is black.
-    """
+    """Minimise F for a density; the areas (volumes) of the dots give ``tone``, where 1 is black."""
     own = limits(solver, tol=_TOL, max_num_iter=_MAX_NUM_ITER)
     most = _MOST_PIXELS if ink.ndim == 1 else _MOST_PIXELS // 16
     count = check_count(num_points, "num_points", most=most)
@@ -307,3 +302,19 @@ def _line_distance(points: np.ndarray, share: np.ndarray, edges: np.ndarray) -> 
     own = np.searchsorted(np.sort(points), middle) / len(points)
     a, b = (own - np.interp(each, edges, share) for each in (breaks[:-1], breaks[1:]))
     return float((np.diff(breaks) * (a * a + a * b + b * b)).sum() / 3)
+
+
+def along_curve(points: np.ndarray) -> np.ndarray:
+    """Return the order of the points (N, 2) along Hilbert's curve."""
+    low = points.min(axis=0)
+    side = max(float((points.max(axis=0) - low).max()), 1e-300)
+    y, x = ((points - low) * ((2**_BITS - 1) / side)).astype(np.int64).T
+    key = np.zeros(len(points), np.int64)
+    for bit in reversed(range(_BITS)):
+        right, top = (x >> bit) & 1, (y >> bit) & 1
+        key = 4 * key + ((3 * right) ^ top)
+        # Turn the quadrant so that the curve inside it is the standard one
+        flip = (top == 0) & (right == 1)
+        x, y = np.where(flip, 2**_BITS - 1 - x, x), np.where(flip, 2**_BITS - 1 - y, y)
+        x, y = np.where(top == 0, y, x), np.where(top == 0, x, y)
+    return np.argsort(key, kind="stable")

@@ -4,8 +4,6 @@ The energy of all directions is that of the distance in space; each step uses ot
 marginals of the density have been prepared. Steps shrink, so that the directions average out.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..core.progress import Callback, Reporter

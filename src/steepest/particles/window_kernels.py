@@ -1,7 +1,5 @@
 """Compiled loops that spread charges to a grid, and gather sums from it, by a window."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..core.compiled import helper, kernel

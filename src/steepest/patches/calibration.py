@@ -1,7 +1,5 @@
 """How far to widen intervals, from images with known truth (conformal risk control)."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Denoising by a patch model."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -34,10 +32,9 @@ def denoise(
 ) -> np.ndarray:
     r"""Remove white noise by a model of good patches.
 
-    Runs the half-quadratic splitting of expected patch log-likelihood (EPLL): each pass replaces
+    Half-quadratic splitting of the expected patch log-likelihood (EPLL): each of 5 passes replaces
     every patch by its best estimate under its likeliest Gaussian, averages these where patches
-    overlap, and takes the weighted mean with the noisy image. The noise that the patches are taken
-    to have falls from pass to pass.
+    overlap, and takes the weighted mean with the noisy image (docs/patches_methods).
 
     Parameters
     ----------
@@ -58,19 +55,13 @@ def denoise(
     out : array-like of the shape of ``noisy``, optional
         Where the result is written tile by tile; see `Tiles`.
     tiles : Tiles, optional
-        How to work on an image that does not fit in memory. The halo is as wide as 5 passes reach,
-        5 (p - 1) for patches of p pixels, whatever ``tiles`` says, so that each tile is read once
-        and the result differs from that in memory by rounding only. The default of ``sigma`` is
-        then the noise of a sample, nine patches of 213 x 213 pixels in an image.
+        How to work on an image that does not fit in memory. The halo is as wide as the passes
+        reach, whatever ``tiles`` says; results differ by rounding only. The default of ``sigma`` is
+        then the noise of a sample.
 
     Returns
     -------
     array of the shape and dtype of the image; ``out`` if it was given
-
-    Raises
-    ------
-    InputError
-        If the image is invalid or does not fit the model, or ``sigma`` is negative.
 
     Notes
     -----

@@ -9,8 +9,6 @@ The format has no compression and no code, so every size is known before anythin
 The packages for it can read these files; to read and write them takes none of them.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import os

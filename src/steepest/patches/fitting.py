@@ -1,7 +1,5 @@
 """Learn a patch model from images."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -81,9 +79,8 @@ def fit(
 
     Notes
     -----
-    Each step takes O(n K s d) for n patches of d values, and O(d^3) for each component. The
-    log-likelihood never falls, except if an empty component is started again at the patches that
-    are explained worst.
+    The log-likelihood never falls, except if an empty component is started again at the patches
+    that are explained worst.
 
     References
     ----------

@@ -17,16 +17,9 @@ _CHUNK = 4096  # patches computed together; fixed, so that threads do not change
 
 @dataclass(frozen=True, eq=False)
 class Patches:
-    """The patches of an image (\\*space, channels), stored flat.
+    """The patches of an image (*space, channels), stored flat.
 
-    Attributes
-    ----------
-    space : tuple of int
-    channels : int
-    starts : int64 array (n,)
-        First value of each patch, in increasing order.
-    offsets : int64 array (d,)
-        From there to its values, channel by channel.
+    ``starts`` (n,) are their first values, ``offsets`` (d,) lead to the others.
     """
 
     space: tuple[int, ...]

@@ -4,8 +4,6 @@ Patches are gathered from a flat image by the indices ``start + offset``. Sixty-
 time lie side by side in a block, so that the loops over them vectorise.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..core.compiled import helper, kernel

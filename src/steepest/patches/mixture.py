@@ -1,7 +1,5 @@
 """Expectation-maximisation for mixtures of Gaussians of low rank, with an M-step in closed form."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
@@ -131,10 +129,8 @@ def maximise(
 ) -> PatchModel:  # fmt: skip
     """The M-step: for each component the eigenvectors of the largest eigenvalues.
 
-    With the covariance S of a component, its directions minimise
-    ``log det(U^T S U) - tr(U^T S U) / residual``; see docs/patches_methods for the proof. If
-    ``own`` is True, the residual of each component is the mean of its other eigenvalues (Tipping &
-    Bishop 1999), at least ``floor``; otherwise it is ``floor``.
+    They minimise ``log det(U^T S U) - tr(U^T S U) / residual`` (docs/patches_methods). If ``own``,
+    the residual of each component is the mean of its other eigenvalues, at least ``floor``.
     """
     d, count = x.shape[1], share.shape[1]
     totals = share.sum(0)

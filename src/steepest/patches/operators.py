@@ -1,7 +1,5 @@
 """Restoration with common measurements: coarse, blurred and incomplete images."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -50,11 +48,6 @@ def coarsen(
     Returns
     -------
     array of the dtype of the image
-
-    Raises
-    ------
-    InputError
-        If an argument is invalid.
     """
     array, layout = channels_last(image, channel_axis, "image")
     count = check_count(factor, "factor", most=_MOST_FACTOR)
@@ -101,11 +94,6 @@ def superresolve(
     -------
     PatchResult
         With an image of the dtype of ``coarse``.
-
-    Raises
-    ------
-    InputError, NotConverged
-        As in `restore`.
     """
     array, layout = _data(coarse, model, channel_axis, "coarse")
     count = check_count(factor, "factor", most=_MOST_FACTOR)
@@ -161,11 +149,6 @@ def deblur(
     -------
     PatchResult
         With an image of the shape and dtype of ``image``.
-
-    Raises
-    ------
-    InputError, NotConverged
-        As in `restore`.
     """
     from scipy.fft import irfftn, next_fast_len, rfftn
 

@@ -95,10 +95,7 @@ class Prior:
         return total
 
     def spectrum(self, members: list[Members], sizes: list[int]) -> np.ndarray:
-        """The Hessian as a convolution, from the mean precision of the patches.
-
-        Its Fourier transform on a grid of ``sizes``, real and not negative, (\\*sizes, channels).
-        """
+        """The Hessian as a convolution: a transform on a grid of ``sizes``, (*sizes, channels)."""
         model, axes = self.model, tuple(range(len(sizes)))
         count = model.num_components
         every = [np.bincount(each.owners, each.shares, count) for each in members]

@@ -1,7 +1,5 @@
 """Restoration of any linear measurement by a patch model: majorise-minimise."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -172,8 +170,7 @@ def minimise(
 def first_image(problem: Problem, model: PatchModel, flat: np.ndarray, own: Limits) -> np.ndarray:
     """Restore by one Gaussian, then by the model with less and less noise added to its patches.
 
-    The Gaussian has the mean and covariance of the model. Noise makes the energy closer to convex,
-    so that its minimum is a better start than any image (graduated non-convexity).
+    Noise makes the energy closer to convex, so that its minimum is a better start than any image.
     """
     old = problem.prior
     prior = Prior.of(gaussian(model), old.grid, old.threads)
@@ -242,11 +239,9 @@ def restore(
     noise : float
         Standard deviation of the white noise in the data.
     weight : float, optional
-        Weight of the prior. Each pixel is in as many patches as a patch has pixels, so 1 / pixels
-        would count it once. Patches that overlap are not independent: the default is 0.3 / pixels.
+        Weight of the prior; the default is 0.3 over the number of pixels of a patch.
     start : array, optional
-        First image. By default, the energy is first minimised with noise added to the model, which
-        is then taken away in three stages: this finds better minima.
+        First image. By default, noise is first added to the model, and taken away in three stages.
     channel_axis : int, optional
         Axis of the channels of the image.
     solver : Solver, optional
@@ -345,8 +340,7 @@ def solve(
 def check_adjoint(forward: Map, adjoint: Map, data: np.ndarray, grid: Patches) -> np.ndarray:
     """Test that the maps are transposes; estimate the spectrum of A^T A, as of a convolution.
 
-    For a random image x with the Fourier transform X, and Y that of A^T A x, it is the ratio of
-    conj(X) Y and ``|X|^2``, both averaged over neighbouring frequencies.
+    For random x, it is conj(X) Y over ``|X|^2``, averaged over neighbouring frequencies.
     """
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal(grid.size), rng.standard_normal(data.shape)

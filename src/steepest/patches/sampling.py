@@ -109,11 +109,6 @@ def posterior(
     Returns
     -------
     Posterior
-
-    Raises
-    ------
-    InputError
-        If the image is invalid or does not fit the model, or a number is out of range.
     """
     array, layout = prepare(noisy, model, channel_axis, "noisy")
     if sigma is None:

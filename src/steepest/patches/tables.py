@@ -1,7 +1,5 @@
 """A model as the compiled loops use it, and densities of the patches of an image."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +17,7 @@ from .model import PatchModel, log_constants, log_sum
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """Numbers of the log-densities ``constant - inverse |x|^2 + linear x + |rows x|^2``.
-
-    ``rows`` (K, 2m, 4n) is filled up with zeros; ``counts`` says how many are used. ``linear`` has
-    no columns if all means are 0.
-    """
+    """Numbers of the log-densities ``constant - inverse |x|^2 + linear x + |rows x|^2``."""
 
     group: int
     rows: np.ndarray
@@ -111,11 +105,6 @@ def log_likelihood(
     Returns
     -------
     float64 array (\*space); ``out`` if it was given
-
-    Raises
-    ------
-    InputError
-        If the image is invalid or does not fit the model, or the noise is negative.
 
     Examples
     --------

@@ -4,8 +4,6 @@ A pass of `denoise` reaches one pixel less than a patch. Each tile is read once,
 passes, so that nothing is stored between them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial

@@ -1,7 +1,5 @@
 """Shared building blocks of plots: colours, panels with captions, pictures, PNG output."""
 
-from __future__ import annotations
-
 import math
 from io import BytesIO
 from typing import Any, Literal
@@ -87,8 +85,7 @@ def interval(start: float, end: float) -> str:
 def picture_of(array: Any, channel_axis: int | None, name: str = "image") -> np.ndarray:
     """Reduce an image to a picture that can be shown: (X,), (Y, X) or (Y, X, 3) floats.
 
-    Of a volume, the middle slice is shown. Channels are averaged unless there are three, and large
-    images are averaged in blocks.
+    Of a volume, the middle slice is shown; channels are averaged unless there are three.
     """
     array = check_image(array, channel_axis, name)
     if channel_axis is not None and array.shape[-1] != 3:
@@ -135,10 +132,7 @@ def show(axes: Axes, picture: np.ndarray, low: float, high: float) -> None:
 
 
 def panel_grid(count: int, aspect: float) -> tuple[int, int]:
-    """Return the rows and columns for ``count`` panels that fill a page best.
-
-    ``aspect`` is the width of a panel divided by its height.
-    """
+    """Return the rows and columns for ``count`` panels, width over height ``aspect``, on a page."""
 
     def cost(columns: int) -> float:
         rows = math.ceil(count / columns)
@@ -169,8 +163,8 @@ def panels(
 ) -> list[Axes]:
     """Create axes of equal size in rows, with room for captions of so many ``lines``.
 
-    ``aspect`` is their width over their height, ``area`` their size in square inches, and ``right``
-    what is left free for a key, in inches. An empty ``figure`` is resized; None: one of pyplot.
+    ``area`` is their size in square inches, and ``right`` what is left free for a key, in inches.
+    An empty ``figure`` is resized; None: one of pyplot.
     """
     title, (rows, best) = escape(title, "title"), panel_grid(count, aspect)
     if columns is not None:
@@ -200,10 +194,7 @@ def panels(
 
 
 def caption(axes: Axes, text: str, note: str = "", colour: Colour | None = None) -> None:
-    """Write a caption: a name at the left, a note in the line below it at the right.
-
-    With a colour, a line of that colour is drawn at the upper edge.
-    """
+    """Write a caption: a name at the left, a note below at the right, a line of the colour."""
     style: dict[str, Any] = {"fontsize": 8.6, "pad": 4}
     axes.set_title(f"{text}\n" if note else text, loc="left", color=INK, **style)
     axes.set_title(note, loc="right", color=FAINT, **style)

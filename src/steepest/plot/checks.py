@@ -1,7 +1,5 @@
 """Check the arguments of the plotting functions."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Colours of phases, directions and crystal orientations, as arrays of RGB values."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

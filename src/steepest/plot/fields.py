@@ -1,7 +1,5 @@
 """Pictures of phases, directions, orientations and tensors, with the key to their colours."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -60,11 +58,6 @@ def phase_map(
         Whether to draw the key, at the right.
     ax
         Where to draw. Default: in a new figure of pyplot.
-
-    Raises
-    ------
-    InputError
-        If the image cannot be shown.
     """
     return _show_colours(phases, phase_colours, 0, known, title, ax, _ring if key else None)
 
@@ -81,7 +74,7 @@ def direction_map(
 
     The colours are those of `direction_colours`. In the wheel, x points right and y up. In space,
     there is a wheel for each hemisphere: z > 0, with white in the middle, and z < 0. The other
-    parameters and the errors are those of `phase_map`.
+    parameters are those of `phase_map`.
     """
     wheel = _ring if np.shape(directions)[-1:] == (2,) else _wheels
     return _show_colours(directions, direction_colours, 1, known, title, ax, wheel if key else None)
@@ -100,7 +93,7 @@ def orientation_map(
     """Show crystal orientations (H, W, 4) by inverse-pole-figure colours, with their triangle.
 
     The colours, ``symmetry`` and ``direction`` are described at `orientation_colours`; the other
-    parameters and the errors are those of `phase_map`.
+    parameters are those of `phase_map`.
     """
     colours = partial(orientation_colours, symmetry=symmetry, direction=direction)
     triangle = partial(_triangle, key=key_of(symmetry)) if key else None
@@ -121,7 +114,7 @@ def tensor_glyphs(
     step
         Draw every ``step``-th tensor along each axis. Default: as many as can be told apart.
     title, ax
-        See `phase_map`, also for the errors.
+        See `phase_map`.
     """
     image = check_numbers(tensors, "tensors")
     if image.ndim != 4 or image.shape[2:] not in ((2, 2), (3, 3)) or image.size == 0:
@@ -156,7 +149,7 @@ def misorientation_map(
     most
         Angle at the bright end of the scale. Default: the 98th percentile.
     title, key, ax
-        See `phase_map`, also for the errors.
+        See `phase_map`.
     """
     values = np.asarray(angles, np.float64)
     if values.ndim != 2 or values.size == 0 or np.isinf(values).any():

@@ -1,7 +1,5 @@
 """Show a segmentation on its image, with the labels that are not certain; and objects."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -53,11 +51,6 @@ def label_overlay(
         Texts above the picture, left and right.
     ax : Axes, optional
         Where to draw. Default: in a new figure of pyplot.
-
-    Raises
-    ------
-    InputError
-        If the image cannot be shown, or if the shapes do not fit together.
     """
     picture, space = picture_of(image, channel_axis, "image"), _space(image, channel_axis)
     numbers = _plane(labels, "labels", space)
@@ -99,20 +92,10 @@ def object_overlay(
 
     Parameters
     ----------
-    image : array, 2-D or 3-D, plus an optional channel axis
     objects : steepest.segmentation.Regions
         The result of `steepest.segmentation.find_objects` for this image.
-    channel_axis : int, optional
-        Axis of the channels of ``image``.
-    title, note : str
-        Texts above the picture, left and right.
-    ax : Axes, optional
-        Where to draw. Default: in a new figure of pyplot.
-
-    Raises
-    ------
-    InputError
-        If the image cannot be shown, or if the shapes do not fit together.
+    image, channel_axis, title, note, ax
+        As in `label_overlay`.
     """
     picture = picture_of(image, channel_axis, "image")
     numbers = _plane(objects.labels, "objects", _space(image, channel_axis))
@@ -121,7 +104,7 @@ def object_overlay(
     dark = np.concatenate([[False], objects.table["contrast"] < 0])[numbers] & (numbers > 0)
     bright = (numbers > 0) & ~dark
     for own, colour in ((bright, _BRIGHT), (dark, _DARK)):
-        lines = _outlines(np.where(own, numbers, 0))
+        lines = _lines(np.where(own, numbers, 0), own, lambda first, second, _: first != second)
         for shade, width in (("black", 2.0), (colour, 1.0)):
             axes.add_collection(LineCollection(lines, colors=[shade], linewidths=width))
     seen, black = np.unique(numbers), [withStroke(linewidth=1.5, foreground="black")]
@@ -182,16 +165,8 @@ def _edges(labels: np.ndarray, sure: np.ndarray, k: int, certain: bool) -> list[
     return _lines(labels, sure, wanted)
 
 
-def _outlines(labels: np.ndarray) -> list[Any]:
-    """The pixel edges (n, 2, 2) between different labels."""
-    return _lines(labels, np.ones(labels.shape, bool), lambda first, second, _: first != second)
-
-
 def _lines(labels: np.ndarray, sure: np.ndarray, wanted: Callable[..., np.ndarray]) -> list[Any]:
-    """The edges (n, 2, 2) between those neighbours that are ``wanted(first, second, both sure)``.
-
-    Points are (x, y), where the first pixel is from 0 to 1.
-    """
+    """The edges (n, 2, 2), as (x, y), between neighbours ``wanted(first, second, both sure)``."""
     lines = []
     for axis in range(2):
         here, ahead = range(labels.shape[axis] - 1), range(1, labels.shape[axis])

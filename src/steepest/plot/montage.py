@@ -1,7 +1,5 @@
 """Show the bands of a decomposition, or the images of a flow, in one figure."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Maps of numbers, with a colour bar and a scale in length."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -44,11 +42,6 @@ def scalar_map(
         Text above the map.
     ax
         Where to draw. Default: in a new figure of pyplot.
-
-    Raises
-    ------
-    InputError
-        If an argument is invalid.
     """
     array = np.asarray(values)
     if array.ndim != 2 or array.dtype.kind not in "fiu" or not np.isfinite(array).any():

@@ -1,7 +1,5 @@
 """Plot spectra and their bands."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -36,18 +34,12 @@ def spectrum_curve(
     Parameters
     ----------
     times, spectrum
-        (N,) nodes and the values of S at the nodes. Nodes at or below zero are omitted, because the
-        time axis is logarithmic.
+        (N,) increasing nodes and the values of S there. Nodes at or below zero are omitted, because
+        the time axis is logarithmic.
     edges
         (B + 1,) edges of the bands in time. If None, no bands are shown.
     ax
         Where to draw. Default: in a new figure of pyplot.
-
-    Raises
-    ------
-    InputError
-        If the lengths differ, if the times do not increase, if fewer than two times are positive,
-        or if the edges decrease.
     """
     nodes, values, bands = _check_spectra(times, spectrum, edges, "spectrum")
     axes = _time_axes(ax, nodes, title)
@@ -78,16 +70,8 @@ def spectrum_map(
     spectra
         (T, N) values of S at the nodes, one row per page. Pages are numbered from 1; the first page
         is at the top.
-    edges
-        (B + 1,) edges of the bands in time, drawn as lines. If None, no bands are shown.
-    ax
-        Where to draw. Default: in a new figure of pyplot.
-
-    Raises
-    ------
-    InputError
-        If the shapes do not match, if the times do not increase, if fewer than two times are
-        positive, or if the edges decrease.
+    edges, title, ax
+        As in `spectrum_curve`; bands are drawn as lines.
     """
     nodes, values, bands = _check_spectra(times, spectra, edges, "spectra")
     axes, count = _time_axes(ax, nodes, title), len(values)

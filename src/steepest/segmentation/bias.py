@@ -1,7 +1,5 @@
 """Two classes under a smooth, unknown illumination."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,11 +74,6 @@ def bias_corrected(
     BiasCorrection
         ``values`` are those of ``corrected``. ``thresholds`` are 0, and ``image`` is what `cut`
         compares with it.
-
-    Raises
-    ------
-    InputError, NotConverged
-        As in `threshold_rof`.
 
     References
     ----------

@@ -1,7 +1,5 @@
 """Two classes with free means: the piecewise constant model of Chan and Vese."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -57,11 +55,6 @@ def chan_vese(
         ``energy`` and ``gap`` refer to the scaled image; ``values``, ``thresholds`` and ``image``
         are on the scale of the image. With channels, ``image`` is the brightness along the line
         through both values.
-
-    Raises
-    ------
-    InputError, NotConverged
-        As in `threshold_rof`.
 
     References
     ----------

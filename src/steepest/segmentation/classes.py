@@ -1,7 +1,5 @@
 """Classes of the grey values of an image: exact 1-D k-means, and the iteration of T-ROF."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
@@ -15,13 +13,8 @@ _MOST_ROUNDS = 1000  # of T-ROF; measured: 6 to 52
 def kmeans(values: np.ndarray, num_classes: int, exact: bool = True) -> np.ndarray:
     """The centres of the best k-means clustering of numbers, by dynamic programming.
 
-    No other centres have a smaller ``sum of min_k (value - centre_k)^2``. There are fewer than
-    ``num_classes`` if there are fewer different values. ``exact=False`` takes only classes that
-    consist of whole bins, of 4096.
-
-    References
-    ----------
-    Wang & Song, Ckmeans.1d.dp, The R Journal 3 (2011) 29-33; divide and conquer over the splits.
+    There are fewer than ``num_classes`` if there are fewer different values. ``exact=False`` takes
+    only classes of whole bins, of 4096. (Wang & Song, Ckmeans.1d.dp, The R Journal 3 (2011) 29-33.)
     """
     low, high = float(values.min()), float(values.max())
     if not high > low:
@@ -46,10 +39,9 @@ def kmeans_centres(
     num_classes: int,
     chosen: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray] | None] | None,
 ) -> np.ndarray:
-    """The centres of `kmeans` from the moments of the bins.
+    """The centres of `kmeans` from the moments of the bins; without ``chosen``, of whole bins.
 
-    ``chosen(split)`` returns the different values in the bins where ``split``, and their numbers,
-    or None; without it, classes consist of whole bins.
+    ``chosen(split)`` returns the different values in the bins where ``split``, and their numbers.
     """
     used = np.flatnonzero(moments[0])
     sums = _sums(moments[:, used])
@@ -83,10 +75,7 @@ def _best(sums: np.ndarray, num_classes: int) -> np.ndarray:
 
 
 def _may_be_split(sums: np.ndarray, num_classes: int) -> np.ndarray:
-    """The bins, among those with values, that the best classes may split.
-
-    Classes that get a bin for nothing cost too little, classes of whole bins too much.
-    """
+    """The bins that the best classes may split: whole bins cost too much, free ones too little."""
     size = sums.shape[1] - 1
     if size <= num_classes:
         return np.arange(size)
@@ -109,12 +98,7 @@ def between(values: np.ndarray) -> np.ndarray:
 def iterate_means(
     f: np.ndarray, u: np.ndarray, thresholds: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Means of f and thresholds between them where the iteration of T-ROF comes to rest.
-
-    References
-    ----------
-    Cai, Chan, Schoenlieb, Steidl & Zeng, SIAM J. Sci. Comput. 41 (2019) B1310-B1340.
-    """
+    """Means of f and thresholds between them where the iteration T-ROF comes to rest."""
     order = np.argsort(u, axis=None, kind="stable")
     sums = np.concatenate([[0.0], np.cumsum(f.ravel()[order])])
     sorted_u = u.ravel()[order]
@@ -166,8 +150,7 @@ def _cost(weight, first, second, i, j):
 def _layers(weight, first, second, num_classes, skipped):
     """The least cost of the first j items in k + 1 classes, and where the last class begins.
 
-    All but the first class begin ``skipped`` items late, which cost nothing. If none are skipped,
-    only two layers of costs are kept, k odd and even.
+    All but the first class begin ``skipped`` items late; if that is 0, two layers are kept.
     """
     n = weight.size - 1
     kept = num_classes if skipped else 2

@@ -5,8 +5,6 @@ padded by one pixel on all sides, where ``levels`` is -1; ``steps`` are the dist
 the next pixel along each axis. Nodes are numbered from the root, so that parents come first.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..core.compiled import exact_helper, exact_kernel
@@ -124,10 +122,7 @@ def sums_over_nodes(levels, order, node, up, evidence, steps):
 
 @exact_kernel
 def best_disjoint(score, up):
-    """For each node, the chosen node that holds it, or -1.
-
-    The chosen nodes are disjoint, and the sum of their scores is the largest possible.
-    """
+    """For each node the chosen one that holds it, or -1: disjoint, with the largest total score."""
     below = np.zeros(up.size, np.float64)
     for c in range(up.size - 1, 0, -1):
         below[up[c]] += max(score[c], below[c])
@@ -144,10 +139,9 @@ def best_disjoint(score, up):
 def basins(depth, order, steps, ratio, least):
     """Divide a set at its necks: the basin (from 1) of each pixel, 0 outside, and their number.
 
-    ``depth`` is the distance to the outside, ``order`` the pixels of the set by decreasing depth,
-    ``steps`` lead to all neighbours. Each pixel joins the basin of its deepest neighbour. Two
-    basins that meet at a depth of at least ``ratio`` of the lower peak, or of which one is less
-    deep than ``least``, become one.
+    ``order`` are the pixels of the set by decreasing ``depth``, the distance to the outside. Each
+    joins the basin of its deepest neighbour. Two basins that meet at a depth of ``ratio`` of the
+    lower peak, or of which one is less deep than ``least``, become one.
     """
     above = np.full(depth.size, -1, np.int32)  # the root of a basin is its peak
     for p in order:

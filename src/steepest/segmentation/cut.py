@@ -1,7 +1,5 @@
 """One set of least length and cost: any two-class problem with a cost per pixel."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -40,11 +38,6 @@ def cut(unary: Any, length: float, energy: Any = None, **options: Any) -> Segmen
     -------
     Segmentation
         ``labels`` are 1 in E and 0 elsewhere, and ``values`` the mean of ``-unary`` in each class.
-
-    Raises
-    ------
-    InputError, NotConverged
-        As in `threshold_rof`.
     """
     inputs = check_inputs(unary, energy, name="unary", **options)
     length = check_number(length, "length")
@@ -64,8 +57,7 @@ def least_set(
 ) -> tuple[Rof, Level, Status]:
     """Solve the problem of `cut`, from the flux of ``rof`` if there is one.
 
-    Costs up to ``error``, which bounds their error, count as zero; those beyond what can flow to a
-    pixel are cut off.
+    Costs up to ``error`` count as zero; those beyond what can flow to a pixel are cut off.
     """
     faces = Faces.of(inputs.energy, inputs.space, length)
     enough = 2 * faces.largest + 8 * error

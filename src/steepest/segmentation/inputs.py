@@ -1,7 +1,5 @@
 """The arguments that all functions of segmentation share, and their checks."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

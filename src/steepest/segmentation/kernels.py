@@ -5,8 +5,6 @@ Arrays are (z, y, x). The flow ``q[a]`` runs through the faces between the pixel
 ``u[i] = f[i] + sum over a of (q[a, i] - q[a, i - offsets[a]])``. Everything is in float64.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..core.compiled import exact_helper, exact_kernel
@@ -57,8 +55,7 @@ def _cap_by_weights(flux, weights, capacity, flow):
 def flow_of(p, weights, capacity, offsets, q):
     """The flow ``q`` of the flux ``p``, feasible whatever the rounding of ``p``.
 
-    Loops run along views of rows: an index whose sign is unknown would keep them from being
-    vectorised.
+    Loops run along views of rows: an index whose sign is unknown would not be vectorised.
     """
     shape = q.shape[1:]
     for a in range(q.shape[0]):
@@ -123,10 +120,9 @@ def _differences(here, ahead):
 
 @exact_kernel
 def contour(inside, q, weights, capacity, offsets, own):
-    """The length of the contour of a set; its faces that lack flow, as pairs of pixels (n, 2), what
-    they lack, and their places in ``offsets``.
+    """The length of the contour of a set, of faces of the first ``own`` pixels along each axis.
 
-    Only faces of the first ``own`` pixels along each axis count.
+    Also its faces that lack flow: pairs of pixels (n, 2), lacks, places in ``offsets``.
     """
     shape = inside.shape
     plane, row, flat = shape[1] * shape[2], shape[2], weights.reshape(weights.size)

@@ -1,7 +1,5 @@
 """The free means of two classes, and the labels that belong to them."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..core.status import Status

@@ -1,7 +1,5 @@
 """Objects: the disjoint components of an image with the most evidence of edges around them."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Iterator, Sequence
@@ -100,18 +98,12 @@ def find_objects(
         centroid : float (ndim,)
             Mean position in pixels, counted from 0.
 
-    Raises
-    ------
-    InputError
-        Bad image, of one spatial axis for example, or bad options.
-
     Notes
     -----
-    The time is proportional to the number of pixels, n log n in the worst case; the memory is some
-    150 bytes per pixel. Objects are not nested. Long and branched structures, such as vessels, are
-    not objects, and objects that touch without a neck stay together. The slope that makes an edge
-    is one for the whole image: dim objects beside much brighter ones may be missed. Noise that is
-    correlated over several pixels looks like small objects; raise ``min_score`` there.
+    It takes some 150 bytes of memory per pixel. Objects are not nested. Long and branched
+    structures, such as vessels, are not objects, and objects that touch without a neck stay
+    together. The slope that makes an edge is one for the whole image: dim objects beside much
+    brighter ones may be missed. Correlated noise looks like small objects; raise ``min_score``.
     """
     min_score = check_number(min_score, "min_score", positive=True)
     check_choice(polarity, "polarity", ("both", "bright", "dark"))

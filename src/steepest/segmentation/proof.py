@@ -77,11 +77,7 @@ def volume(array: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """An image f with a feasible flow q through its faces, and ``u = f + div q``; all (z, y, x).
-
-    ``effort`` is how often `prove` may visit a pixel on average, ``error`` bounds that of f and
-    levels.
-    """
+    """An image f with a feasible flow q and ``u = f + div q``, all (z, y, x)."""
 
     f: np.ndarray
     faces: Faces
@@ -136,11 +132,9 @@ class State:
         return iterate_means(self.f, self.u, thresholds)
 
     def prove(self, level: float, complete: bool = True, within: Level | None = None) -> Level:
-        """The best set ``within`` another one for a level, or ``{u > level}``, and what the flow
-        proves.
+        """The best set ``within`` another one, or ``{u > level}``, and what the flow proves.
 
-        If ``complete``, the flow is completed where it does not saturate the contour, or the set
-        changed (`repair`).
+        If ``complete``, the flow is completed where it does not saturate the contour (`repair`).
         """
         allowed = True if within is None else within.inside
         plain = Level.of(self, level, (self.u > level) & allowed)
@@ -159,9 +153,8 @@ class State:
 class ProvenSet:
     """A set of pixels for a level, and the bound of its energy by the flow of a state.
 
-    ``length`` is that of its contour, times the strength; ``lack`` what the contour could still let
-    through. With what ties may change, the set exceeds the least energy by at most ``excess``.
-    ``count`` and ``mass`` are its pixels and the sum of f.
+    ``lack`` is what its contour could still let through. With what ties may change, the set exceeds
+    the least energy by at most ``excess``. ``mass`` is the sum of f.
     """
 
     state: Any

@@ -1,7 +1,5 @@
 """The connected objects of a segmentation, their areas, and how far these may be off."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

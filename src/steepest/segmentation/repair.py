@@ -5,8 +5,6 @@ pixels should have ``u >= level``, the others ``u <= level``. Direction k of a p
 offset ``k // 2``, backwards if k is odd.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..core.compiled import exact_helper, exact_kernel
@@ -87,9 +85,8 @@ def _passes(faces, steps, way, via, at, amount):
 def _spread(u, inside, faces, shape, level, way, roots, free, work):
     """Move what the roots have beyond the level to pixels of their side that have room for it.
 
-    Outside (``way`` 1), roots are above the level; inside (-1), below it, and all is reversed. They
-    search together, breadth first, until nothing moves; what is then in reach of a root changes
-    sides.
+    Outside (``way`` 1), roots are above the level; inside (-1), all is reversed. They search
+    together, breadth first, until nothing moves; what is then in reach of a root changes sides.
     """
     offsets, side = faces[3], way < 0
     steps = _steps(offsets, shape)

@@ -1,7 +1,5 @@
 """The result of every segmentation."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -86,10 +84,7 @@ class Segmentation(Result):
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """Proven sets of a state, each inside the one before it, and what is known of their labels.
-
-    ``status`` is that of the solver, and ``wanted`` the number of classes asked for.
-    """
+    """Proven sets of a state, each inside the one before it, and what is known of their labels."""
 
     state: Any
     levels: Sequence[ProvenSet]
@@ -110,10 +105,7 @@ def finish(
     kind: type[Segmentation] = Segmentation,
     **more: np.ndarray,
 ) -> Any:
-    """The result of sets in memory; ``more`` are the attributes that a ``kind`` of result adds.
-
-    The potential is that of the image less ``shift``, over ``divisor``.
-    """
+    """The result of sets in memory, for the image less ``shift`` over ``divisor``."""
     shape, bound = inputs.space, 0
     lowest, highest, labels = (np.zeros(shape, np.uint8) for _ in range(3))
     for level in found.levels:

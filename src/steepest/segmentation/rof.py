@@ -1,12 +1,11 @@
 """Solve the ROF problem of one image, and hand the fluxes on the way to a certificate."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.fft import dctn, idctn
 
 from ..convex.certificate import StepTerms
 from ..convex.energy import Energy
@@ -15,13 +14,13 @@ from ..convex.solve import Goal, Momentum, Outcome, needs_double, rounding_floor
 from ..core.errors import InputError
 from ..core.solver import Limits
 from ..core.status import Status
-from .constant import flow_to_mean
 from .proof import THOROUGH, Faces, State, volume
 
 _FIRST_LOOK = 40  # iterations before the first look
 _SPARSE = 1.2  # ratio of the iterations at two looks, at least
 _EFFORT = 1 / 125  # visits of a pixel for each iteration before; about a quarter of their time
 FINEST = 1e-13  # relative gap at which even float64 has nothing left to solve
+_BELOW = 1 - 1e-12  # share of the capacity that a flow to the mean uses, for rounding
 _LEAST, _MOST = 1e-30, 1e30  # strength relative to half of the range of the image
 
 
@@ -49,8 +48,7 @@ class Rof(Attempts):
     """The problem ``argmin 1/2||u - f||^2 + strength J(u)`` for one f and any number of strengths.
 
     The iteration runs on an image shifted and scaled to magnitude one, in float32 as long as that
-    helps. The proof is not affected: it needs no more than a feasible flux, and evaluates ``u``
-    from ``f`` in float64. The energy has a coarea formula, and is ``on`` the image.
+    helps; the proof takes any feasible flux, and evaluates ``u`` from ``f`` in float64.
     """
 
     def __init__(self, f: np.ndarray, energy: Energy, limits: Limits) -> None:
@@ -72,11 +70,9 @@ class Rof(Attempts):
         self._centred = ((f - middle) * self._scale)[None]
 
     def solve(self, strength: float, look: Callable[[State, float], bool]) -> Status:
-        """Solve from the last flux until ``look(state, gap)`` returns True; ``gap`` is the relative
-        one.
+        """Solve from the last flux until ``look(state, relative gap)`` returns True.
 
-        The last look is at the flux where the iteration ended. If a flow to the mean proves that
-        the solution is constant, nothing is solved. CONVERGED: by ``look``, or a gap of zero.
+        Nothing is solved if a flow to the mean proves that the solution is constant.
         """
         faces = Faces.of(self._energy, self._data.shape, strength)
         tau = scaled_strength(strength, self._scale)
@@ -136,10 +132,7 @@ def solve_and_look(
     goal: Goal,
     look_at: Callable[[float, float], bool],
 ) -> tuple[Status, int]:
-    """Run a solver and call ``look_at(gap, effort)`` less and less often; status and iterations.
-
-    The solver ends when that returns True. ``effort`` grows with the iterations (`State`).
-    """
+    """Run a solver until ``look_at(gap, effort)``, called less and less often, returns True."""
     looked, proven = 0, False
 
     def watch(terms: StepTerms, iterations: int) -> bool:
@@ -155,3 +148,38 @@ def solve_and_look(
     if not proven and looked != outcome.iterations:
         proven = look_at(outcome.relative_gap, THOROUGH)
     return Status.CONVERGED if proven else outcome.status, outcome.iterations
+
+
+def flow_to_mean(f: np.ndarray, faces: Faces) -> np.ndarray | None:
+    """A feasible flow (A, z, y, x) with ``f + div q`` constant, or None if this one is too large.
+
+    It is that of a resistor network, ``q = c (phi(next) - phi)`` with the capacities c (a Poisson
+    problem). It fits if the strength is well beyond the extinction time (for "camera", 1.7 times).
+    """
+    level = f - f.mean()
+    weights = faces.weights if faces.weights.size else np.ones((1, 1, 1))
+    along: dict[int, tuple[int, float]] = {}  # place and capacity of the faces across each axis
+    for place, (offset, capacity) in enumerate(zip(faces.offsets, faces.capacity, strict=True)):
+        axis, *others = np.flatnonzero(offset).tolist()
+        if not others and f.shape[axis] > 1:
+            if capacity == 0:
+                return None
+            along[axis] = place, float(capacity)
+    total, largest = np.zeros((1, 1, 1)), float(weights.max())
+    for axis, (_, capacity) in along.items():
+        n = f.shape[axis]
+        plane = tuple(other for other in range(3) if other != axis)
+        through = np.abs(level.sum(plane).cumsum()).max()  # all that must cross each plane
+        if through > capacity * largest * (f.size // n) + 1e-9 * np.abs(level).sum():
+            return None
+        waves = 2 * capacity * (1 - np.cos(np.pi * np.arange(n) / n))
+        total = total + waves.reshape([-1 if other == axis else 1 for other in range(3)])
+    total[0, 0, 0] = np.inf
+    potential = idctn(dctn(level) / total)
+    q = np.zeros((len(faces.offsets), *f.shape))
+    for axis, (place, capacity) in along.items():
+        inside = tuple(slice(None, -1 if other == axis else None) for other in range(3))
+        q[(place, *inside)] = capacity * np.diff(potential, axis=axis)
+        if not (np.abs(q[place]) <= _BELOW * capacity * weights).all():
+            return None
+    return q

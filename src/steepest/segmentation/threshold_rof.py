@@ -1,7 +1,5 @@
 """Denoise by total variation and threshold: any number of classes, each contour with a proof."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,10 +41,7 @@ def threshold_rof(
 
     By default the thresholds are half-way between the values m of the classes. The labelled image
     q, with the value ``m_k`` in class k, then minimises ``strength * TV(q) + 1/2||q - f||^2`` among
-    all images with these values. The values come from a k-means clustering of a nearly exact u,
-    and are updated together with the labels until both agree. They are nearly the best
-    (docs/certificate). The contour between two classes costs in proportion to the difference of
-    their values.
+    all images with these values, which come from a k-means clustering of u (docs/segmentation).
 
     Parameters
     ----------
@@ -60,9 +55,8 @@ def threshold_rof(
     thresholds : increasing sequence of floats, optional
         Fixed thresholds, on the scale of ``strength``. ``num_classes`` is then not used.
     values : "denoised" or "image"
-        The values of the classes: means of the denoised image, or of the image itself. With
-        "image", the thresholds are half-way between these means, found by the iteration T-ROF. If
-        this iteration does not come to rest, the values are the means of the labels before.
+        The values of the classes: means of the denoised image, or of the image itself (the
+        iteration T-ROF), between which the thresholds are half-way.
     energy : TotalVariation or CroftonTotalVariation, optional
         How the length of contours is measured, with weights if it has them.
         ``TotalVariation(norm="anisotropic")`` (default): along the axes, so that a diagonal counts

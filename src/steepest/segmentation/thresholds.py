@@ -1,7 +1,5 @@
 """The thresholds of a denoised image, and the classes between them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -76,11 +74,7 @@ class ThresholdSearch:
         return self._inputs.report(self.total("gap"), self.total("length")) or self.proven
 
     def finish(self) -> None:
-        """Find the values and classes of the last state exactly.
-
-        The sum of the exact u over a set of least energy is that of f less the length of its
-        contour, so means are exact where sets are.
-        """
+        """Find the values and classes of the last state exactly: means are exact where sets are."""
         if self._fixed is not None:
             self._examine()
             self.means = self._means()
@@ -116,10 +110,7 @@ class ThresholdSearch:
         return np.sort(np.where(sizes > 0, -np.diff(sums) / np.maximum(sizes, 1), middles))
 
     def _examine(self, complete: bool = True) -> None:
-        """Find the sets, each inside the one before it, as sets of least energy are.
-
-        Pixels can be in the wrong order only if the excess of two sets allows for it.
-        """
+        """Find the sets, each inside the one before it (else only if the excess allows for it)."""
         self.levels = []
         for threshold in map(float, self._thresholds):
             found = self.state.prove(threshold, complete)

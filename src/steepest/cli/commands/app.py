@@ -1,7 +1,5 @@
 """``steepest app``: an equaliser for images in the browser."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from cyclopts import Parameter

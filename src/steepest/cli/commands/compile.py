@@ -1,7 +1,5 @@
 """``steepest compile``: compile everything once, so that no later command has to."""
 
-from __future__ import annotations
-
 import os
 import shlex
 from collections.abc import Iterator, Sequence

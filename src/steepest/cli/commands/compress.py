@@ -1,7 +1,5 @@
 """``steepest compress``: compress an image by storing a few of its pixels."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

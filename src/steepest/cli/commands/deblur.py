@@ -1,7 +1,5 @@
 """``steepest deblur``: sharper images by a patch model."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

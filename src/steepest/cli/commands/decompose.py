@@ -1,7 +1,5 @@
 """``steepest decompose``: split images into bands of structures."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """``steepest decompress``: restore the image from a compressed file."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

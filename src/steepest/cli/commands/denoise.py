@@ -1,7 +1,5 @@
 """``steepest denoise``: remove noise by total variation denoising."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any, Literal
 

@@ -1,7 +1,5 @@
 """``steepest filter``: an equaliser for structures."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any

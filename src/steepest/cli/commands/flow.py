@@ -1,7 +1,5 @@
 """``steepest flow``: compute the total variation flow at given times."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``steepest info``: show the contents of a file and the installed versions."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from itertools import product

@@ -1,7 +1,5 @@
 """``steepest inpaint``: fill in the unknown pixels of images."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

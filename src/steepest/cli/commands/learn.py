@@ -1,7 +1,5 @@
 """``steepest learn``: train a network on the total variation flow, without ground truth."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """``steepest magnify``: make small motion visible."""
 
-from __future__ import annotations
-
 import numpy as np
 
 import steepest

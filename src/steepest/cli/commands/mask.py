@@ -1,7 +1,5 @@
 """``steepest mask``: choose a few pixels of an image to keep."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import replace

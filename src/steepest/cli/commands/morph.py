@@ -1,7 +1,5 @@
 """``steepest morph``: images between two images."""
 
-from __future__ import annotations
-
 import steepest
 from steepest.core.errors import InputError
 from steepest.core.numbers import counted

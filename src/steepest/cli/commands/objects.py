@@ -1,7 +1,5 @@
 """``steepest objects``: find compact objects, measure them, and show what was found."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal

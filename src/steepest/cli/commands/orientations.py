@@ -1,7 +1,5 @@
 """``steepest orientations``: denoise maps of crystal orientations (EBSD)."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from pathlib import Path

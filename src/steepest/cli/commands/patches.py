@@ -1,7 +1,5 @@
 """``steepest patches``: learn patch models, and find what is unlike their images."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """``steepest phase``: denoise phases, which start again after one period."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``steepest scale-map``: map the size of the structure to which each pixel belongs."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

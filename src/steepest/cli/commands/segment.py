@@ -1,7 +1,5 @@
 """``steepest segment``: classes by brightness, with a proof for each label."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``steepest spectrum``: compute the amount of structure of an image at each scale."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """``steepest stipple``: turn photographs into dots."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 import numpy as np

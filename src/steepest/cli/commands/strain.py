@@ -1,7 +1,5 @@
 """``steepest strain``: displacement and strain between images of one specimen."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -14,11 +12,10 @@ from steepest.core.errors import InputError
 from .. import choices
 from ..extras import need_figures
 from ..frames import grey_pages, names_of, read_frames
-from ..large_strain import strain_by_tiles
 from ..runner import Batch, Item
 from ..sizes import Lengths, PixelSize, lengths_of
 from ..sources import Source
-from ..strain_maps import MAPS, maps_of, report_strain, write_pictures
+from ..strain_maps import MAPS, maps_of, report_strain, strain_by_tiles, write_pictures
 from ..types import FileName, Images, Numbers, Positive
 
 _LINE = "line"

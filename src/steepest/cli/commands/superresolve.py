@@ -1,7 +1,5 @@
 """``steepest superresolve``: finer images by a patch model."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any

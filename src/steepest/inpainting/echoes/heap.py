@@ -1,7 +1,5 @@
 """Binary heaps of pixels ordered by key, one per tile, with the position of every pixel."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ...core.compiled import lean_helper, lean_kernel

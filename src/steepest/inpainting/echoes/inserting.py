@@ -1,7 +1,5 @@
 """Echoes that are computed one by one, and their relaxation."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -37,8 +35,7 @@ def _window_radius(echoes, y, x, largest):
 def new_echo(echoes, pixel, limits, buffers):
     """Compute the echo that a pixel would have if it were known, by over-relaxation in its window.
 
-    The echo is zero at other known pixels and outside the window. Returns False if there is
-    no space left.
+    It is zero at other known pixels and outside. Returns False if there is no space left.
     """
     height, width = echoes.known.shape
     y, x = pixel // width, pixel % width
@@ -99,10 +96,7 @@ def _relax(b, known, y0, x0, center_y, center_x):
 
 @kernel
 def new_echoes(echoes, buffers, tile, limits):
-    """Compute the echoes of those known pixels of a tile that have none.
-
-    Returns False if there is no space left; call it again with more space.
-    """
+    """Compute the missing echoes of known pixels of a tile; False if there is no space left."""
     base = echoes.tile_start[tile]
     for k in range(base, base + echoes.tile_size[tile]):
         pixel = np.int64(echoes.heap[k])

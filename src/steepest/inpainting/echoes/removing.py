@@ -1,7 +1,5 @@
 """Removal of known pixels, starting with the least harmful."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ...core.compiled import kernel, lean_helper
@@ -69,8 +67,7 @@ def add_to_error(echoes, pixel, t):
 def remove(echoes, pixel, limits, absolute, buffers):
     """Remove a known pixel i from the mask: b_j += s_j b_i for its neighbours j (a star-mesh step).
 
-    ``buffers.t`` must be as set by `removal`. Returns False if there is no space left; windows may
-    then be larger, but the echoes are unchanged.
+    ``buffers.t`` is as `removal` sets it. Returns False, before any change, without space.
     """
     found, shares = buffers.found, buffers.shares
     width = echoes.image.shape[2]
@@ -96,10 +93,9 @@ def thin(echoes, buffers, tiles, progress, threshold, limits, absolute):
     """Remove the pixels of some tiles whose keys are below a threshold, at most ``progress[0]``.
 
     The tiles are processed in turn, each starting with its least harmful pixel. If the only tile is
-    -1, the least harmful pixel of all is removed each time, whatever its key. ``progress[0]``
-    counts down the pixels that may still be removed, and ``progress[1]`` counts the finished tiles.
-    Returns False if there is no space left; call it again with more space. Each key is recomputed
-    before its pixel is removed. If another one is now smaller, the pixel is put back.
+    -1, the least harmful pixel of all is removed each time, whatever its key. ``progress[1]``
+    counts the finished tiles. Returns False if there is no space left; call it again with more.
+    Keys are computed anew before a removal; if another one is smaller then, the pixel is put back.
     """
     key, position, level, size = echoes.key, echoes.position, echoes.level, echoes.tile_size
     while progress[0] > 0 and progress[1] < tiles.shape[0]:

@@ -1,7 +1,5 @@
 """The effect of a change of one known pixel on the error."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ...core.compiled import kernel, lean_helper
@@ -72,11 +70,10 @@ def _change(error, arena, start, window, t, absolute):
 
 @lean_helper
 def removal(echoes, pixel, t, absolute):
-    """Return the key of a pixel.
+    """Return the key of a pixel: the change of the summed error on its removal, plus jitter.
 
-    The key is the change of the summed absolute (or squared) error when the pixel is removed, plus
-    jitter. It is infinite if the pixel cannot be removed. Also sets ``t`` to the change of each
-    channel at the pixel, ``t = -(L u)_i / (L b_i)_i``, which makes u + t b_i harmonic at i, too.
+    It is infinite if the pixel cannot be removed. Also sets ``t = -(L u)_i / (L b_i)_i``, the
+    change of each channel at the pixel, which makes u + t b_i harmonic at i, too.
     """
     window = window_of(echoes.window, pixel)
     image, error, arena, start = echoes.image, echoes.error, echoes.arena, echoes.offset[pixel]

@@ -7,8 +7,6 @@ tile's own region, each in a block with some space to grow. When the region runs
 use are moved down over the abandoned ones.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -62,12 +60,7 @@ class Echoes(NamedTuple):
 
 
 class Buffers(NamedTuple):
-    """The buffers of one thread.
-
-    ``window`` holds the largest window, ``extent`` (2, side) the largest values of its rows and
-    columns, and ``blocks`` the blocks of a tile. ``found`` and ``shares`` hold the neighbours of a
-    pixel, and ``t`` (C,) the change of its value.
-    """
+    """The buffers of one thread; ``found`` and ``shares`` hold the neighbours of a pixel."""
 
     window: np.ndarray
     extent: np.ndarray
@@ -91,10 +84,7 @@ def buffers_for(echoes: Echoes, radius: int) -> Buffers:
 
 
 def full(image: np.ndarray, jitter: np.ndarray, radius: int) -> Echoes:
-    """Return the state in which every pixel is known.
-
-    Each echo is one pixel and the error is zero. The heaps are not built yet.
-    """
+    """Return the state in which every pixel is known, without heaps."""
     echoes = empty(image, jitter, radius)
     height, width = echoes.known.shape
     y, x = np.arange(height)[:, None], np.arange(width)
@@ -111,10 +101,7 @@ def full(image: np.ndarray, jitter: np.ndarray, radius: int) -> Echoes:
 
 
 def empty(image: np.ndarray, jitter: np.ndarray, radius: int, times: int = 1) -> Echoes:
-    """Return the state in which no pixel is known: there is no echo, and the error is zero.
-
-    Regions are ``times`` as large as usual; memory is taken only as they are filled.
-    """
+    """Return the state in which no pixel is known, with regions ``times`` as large as usual."""
     height, width = image.shape[1:]
     number = height * width
     index = np.arange(number, dtype=np.int32)
@@ -161,8 +148,7 @@ def _starts(sizes: np.ndarray) -> np.ndarray:
 def grow(echoes: Echoes) -> None:
     """Give each tile that needs more space a new region, 1.5 times as large as requested.
 
-    The new regions lie behind the others. The arena is enlarged in place if necessary, so no other
-    array may refer to its memory.
+    The arena is enlarged in place if necessary, so no other array may refer to its memory.
     """
     tiles = np.flatnonzero(echoes.limit > echoes.region[:, 1])
     sizes = (echoes.limit - echoes.region[:, 0])[tiles] * 3 // 2

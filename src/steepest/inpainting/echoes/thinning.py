@@ -1,7 +1,5 @@
 """Nested masks of an image: remove all pixels but a few, in rounds."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
@@ -36,10 +34,7 @@ def jitter(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def echoes_of_all(
     image: np.ndarray, ties: np.ndarray, absolute: bool, num_threads: int = 1
 ) -> Echoes:
-    """Return the state of (C, H, W) float32 with all pixels known, ordered by effect of removal.
-
-    ``ties`` are as from `jitter`.
-    """
+    """Return the state of (C, H, W) float32 with all pixels known, ordered by effect of removal."""
     echoes = full(image, ties, RADIUS)
     gather(echoes)
     _score(echoes, absolute, num_threads)
@@ -89,13 +84,11 @@ def thin_to(
 ) -> bool:
     """Remove pixels until ``target`` are left or ``after`` asks to stop; return True if it did.
 
-    An image of several tiles is thinned in rounds. A round removes, tile by tile, the pixels whose
-    keys are below the 20th percentile of all keys. The last pixels are chosen among all tiles.
-    Truncation lets the echoes drift: after a round that leaves less than 1.5 times the target, they
-    are relaxed. With ``rank``, for which every size is a target, they are relaxed at each halving.
-
-    ``rank`` (N,), initially zero, is set to the number of pixels left after each removal. Threads
-    share the tiles; the result does not depend on their number.
+    An image of several tiles is thinned in rounds, each of the pixels below the 20th percentile of
+    all keys, tile by tile; the last pixels are chosen among all tiles. Echoes that have drifted by
+    truncation are relaxed below 1.5 times the target or, with ``rank``, at each halving. ``rank``
+    (N,) is set to the number of pixels left after each removal. The result does not depend on
+    threads.
     """
     anywhere, any_key = np.array([-1]), np.float32(np.inf)
     due = _DRIFTED * echoes.known.size
@@ -129,12 +122,11 @@ def thin_to(
 def thin_below(
     echoes: Echoes, limit: float, absolute: bool, num_threads: int = 1, *, enough: int = 0
 ) -> np.ndarray:
-    """Remove, in rounds, all pixels whose keys are below ``limit``; return a value for every pixel.
+    """Remove, in rounds, all pixels with keys below ``limit``; return a value (N,) for every pixel.
 
-    The values (N,) order all masks down to this limit. For a pixel that is left, it is the key,
-    which is at least ``limit``; for one that has been removed, the largest key below ``limit`` that
-    its tile had reached; for one that was not known, minus infinity. No round begins when
-    ``enough`` pixels or fewer are left.
+    The values order all masks down to this limit: the key of a pixel that is left, the largest key
+    below ``limit`` that the tile of a removed one had reached, else minus infinity. No round begins
+    when ``enough`` pixels or fewer are left.
     """
     before = echoes.known.ravel() > 0
     value, reached = np.full(before.size, -np.inf, np.float32), np.float32(-np.inf)
@@ -150,10 +142,7 @@ def thin_below(
 
 
 def drop_to(echoes: Echoes, target: int, rank: np.ndarray | None = None) -> None:
-    """Keep the ``target`` known pixels with the largest keys.
-
-    Only ``known`` and ``rank`` are updated.
-    """
+    """Keep the ``target`` known pixels with the largest keys, in ``known`` and ``rank`` only."""
     known = np.flatnonzero(echoes.known)
     order = known[np.argsort(echoes.key[known], kind="stable")]
     gone = order[: len(known) - target]
@@ -163,10 +152,7 @@ def drop_to(echoes: Echoes, target: int, rank: np.ndarray | None = None) -> None
 
 
 def _threshold(echoes: Echoes, size: int, target: int) -> np.float32:
-    """Return the key below which the next round removes pixels.
-
-    It is infinite if the remaining pixels are to be removed one by one.
-    """
+    """Return the key below which the next round removes; infinite: one by one from now on."""
     if len(echoes.tile_size) == 1 or size - target <= _LAST * size:
         return np.float32(np.inf)
     return _lowest(echoes, int(min(_SHARE * size, _TOWARDS * (size - target))))
@@ -182,11 +168,7 @@ def _lowest(echoes: Echoes, number: int) -> np.float32:
 def _thin_round(
     echoes: Echoes, most: int, threshold: np.float32, absolute: bool, num_threads: int
 ) -> None:
-    """Remove at most ``most`` pixels whose key is below the threshold.
-
-    The number that each block may remove is fixed in advance: its share of ``most``, in proportion
-    to the number of its pixels below the threshold.
-    """
+    """Remove at most ``most`` pixels below the threshold, of each block its share of them."""
     echoes.level[:] = -np.inf
     shape = echoes.known.shape
     below = counts((echoes.key.reshape(shape) < threshold) & (echoes.known > 0)).cumsum()
@@ -205,10 +187,7 @@ def _thin_round(
 
 
 def _set_ranks(echoes: Echoes, size: int, rank: np.ndarray) -> None:
-    """Set the ranks of those of ``size`` known pixels that have been removed.
-
-    Tiles are merged by the level that they had reached.
-    """
+    """Set the ranks of those of ``size`` known pixels that are gone, by their tiles' levels."""
     gone = np.flatnonzero((echoes.known.ravel() == 0) & (rank == 0))
     order = np.lexsort((-echoes.position[gone], echoes.key[gone]))
     rank[gone[order]] = size - 1 - np.arange(len(gone))

@@ -6,8 +6,6 @@ block reads what another writes if ``3 radius + 1`` is at most two tiles, and no
 into the same tile if ``radius + 1`` is at most one tile.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -25,8 +23,7 @@ def for_all(
 ) -> None:
     """Call ``kernel(echoes, buffers, item)`` for all items; no two may write into the same tile.
 
-    Each idle thread takes the next item. If the kernel returns False, a tile needs more space; the
-    tile gets it, and the kernel is called again.
+    If the kernel returns False, a tile gets more space, and the kernel is called again.
     """
     while items:
         queue = iter(items)

@@ -1,7 +1,5 @@
 """Windows in the arena: reading, moving and adding them."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ...core.compiled import lean_helper
@@ -53,10 +51,7 @@ def _compact(echoes, tile, blocks):
 
 @lean_helper
 def _allocate(echoes, pixel, size, blocks):
-    """Allocate a new block for a pixel, a quarter larger than requested.
-
-    Returns False if the tile needs more space than it has; ``limit`` then says how much.
-    """
+    """Allocate a block, a quarter larger than requested; False, and a larger ``limit``, if full."""
     tile = tile_of(echoes, pixel)
     capacity = (size * 5 // 4 + 3) // 4 * 4
     if echoes.top[tile] + capacity > echoes.limit[tile]:
@@ -73,10 +68,7 @@ def _allocate(echoes, pixel, size, blocks):
 
 @lean_helper
 def reshape(echoes, pixel, y0, x0, height, width, buffers):
-    """Change the rectangle of a window; values outside it are lost, and new values are zero.
-
-    Returns False and leaves the window unchanged if there is no space left.
-    """
+    """Change the rectangle of a window, with zeros where it is new; False if there is no space."""
     window = echoes.window
     before_y, before_x, rows, columns = window_of(window, pixel)
     if y0 == before_y and x0 == before_x and height == rows and width == columns:
@@ -102,11 +94,9 @@ def reshape(echoes, pixel, y0, x0, height, width, buffers):
 
 @lean_helper
 def widen(echoes, k, other, limits, buffers):
-    """Widen the window of neighbour ``k`` to hold ``s_k b_other``.
+    """Widen the window of neighbour ``k`` to hold ``s_k b_other`` where it reaches the tolerance.
 
-    The window covers the pixels within radius where ``s_k b_other`` is at least the tolerance. If
-    there are none, ``s_k`` is set to zero. ``buffers.extent`` holds the largest value of each row
-    and column of the other window. Returns False if there is no space left.
+    If it does nowhere within the radius, ``s_k`` becomes zero. Returns False without space.
     """
     tolerance, _, radius = limits
     pixel = buffers.found[k]

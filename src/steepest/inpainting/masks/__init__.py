@@ -8,8 +8,6 @@ Every method returns a Boolean mask, shared by all channels, that keeps exactly
 here has the name of a function, because the module would hide the function once imported.)
 """
 
-from __future__ import annotations
-
 from ...core.lazy import lazily
 
 _METHODS = {  # that need no initial mask, and their modules

@@ -1,7 +1,5 @@
 """Arguments that the mask methods share, and their progress reports."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,11 +36,7 @@ class MaskStep:
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """The checked arguments of a mask method.
-
-    ``values`` are the image as ``(channels, *space)`` in float64, and ``count`` is the number of
-    pixels to keep.
-    """
+    """The checked arguments of a mask method: ``values`` (C, *space), and a ``count`` of pixels."""
 
     values: np.ndarray
     count: int

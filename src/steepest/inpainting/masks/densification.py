@@ -1,7 +1,5 @@
 """Densification: add pixels where the inpainting is worst."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -73,13 +71,8 @@ def densify(image: Any, density: float, *, rounds: int = 30, **options: Any) -> 
 def worst_pixels(error: np.ndarray, mask: np.ndarray, count: int) -> np.ndarray:
     """Find the pixel with the largest error in each of the cells with the largest total error.
 
-    A cell is the set of pixels that a breadth-first search from all mask pixels at once reaches
-    from the same one: a discrete Voronoi cell for the city-block distance. The cost is O(N) and a
-    sort of the cells.
-
-    ``error``, 1-D to 3-D, is not negative and is zero on the ``mask``, which has the same shape and
-    at least one pixel. Returns at most ``count`` distinct flat indices, none in the mask and at
-    most one from each cell, starting with the worst cell.
+    A cell is what a breadth-first search from all mask pixels at once reaches from the same one.
+    Returns at most ``count`` flat indices, one from each cell, starting with the worst cell.
     """
     volume = (1, 1, *error.shape)[-3:]
     padded = np.pad(error.reshape(volume), 1)

@@ -1,7 +1,5 @@
 """Echo sparsification: score the effect of every removal on the whole image without a solve."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -24,11 +22,7 @@ from .checks import MaskStep, count_of, exponent
 
 @dataclass(frozen=True, eq=False)
 class _Setup:
-    """The checked arguments of the methods with echoes.
-
-    ``values`` are the image as (C, H, W) float32 from -1 to 1, in units of ``scale``; ``jitter``
-    (N,) breaks ties.
-    """
+    """The checked arguments of methods with echoes: ``values`` (C, H, W) in units of ``scale``."""
 
     values: np.ndarray
     scale: float
@@ -65,11 +59,7 @@ def check_setup(
     norm: str = "l1",
     num_threads: int | None = None,
 ) -> _Setup:
-    """Check the arguments that the methods with echoes share.
-
-    A constant, on which no mask depends, is subtracted from each channel so that float32 represents
-    the rest more accurately.
-    """
+    """Check the arguments that methods with echoes share, and centre each channel for float32."""
     reporter, absolute, random = Reporter(on_step), exponent(norm) == 1, generator(rng)
     image, layout = prepare_numpy(image, channel_axis, any_size=True)
     if image.ndim != 3:
@@ -120,18 +110,14 @@ def echo(
     norm : {"l1", "l2"}
         Error to minimise: the sum of its magnitudes or squares over pixels and channels.
     num_threads : int, optional
-        Number of threads that share the tiles of an image (default: all processors). Up to
-        256 x 256 pixels, one thread does all removals. The mask does not depend on the number of
-        threads.
+        As in `steepest.Solver`; the mask does not depend on it.
     out : array-like of the spatial shape, bool or uint8, optional
         Where the mask is written tile by tile: True, or 255, at the pixels to keep; see
         `steepest.Tiles`.
     tiles : Tiles, optional
-        How to work on an image that does not fit in memory. The default of ``halo`` is then 32. The
-        mask depends on the tiles, and therefore on ``memory`` and, with an ``executor``, on
-        ``num_workers``; otherwise not on the number of workers or threads. Tiles take about 400
-        bytes per pixel, one at a time, which all threads share. If ``on_step`` stops the work, the
-        mask is not written.
+        How to work on an image that does not fit in memory, with a default ``halo`` of 32. The mask
+        depends on the tiles, and therefore on ``memory`` and, with an ``executor``, on
+        ``num_workers``. If ``on_step`` stops the work, the mask is not written.
 
     Returns
     -------

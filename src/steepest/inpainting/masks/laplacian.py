@@ -1,7 +1,5 @@
 """Density proportional to the magnitude of the Laplacian, turned into a mask by error diffusion."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

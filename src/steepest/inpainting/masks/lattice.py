@@ -1,7 +1,5 @@
 """Masks that depend on the shape of the image only: random pixels and lattices."""
 
-from __future__ import annotations
-
 from math import ceil, prod
 from typing import Any
 
@@ -35,11 +33,6 @@ def random(image: Any, density: float, **options: Any) -> np.ndarray:
     -------
     Boolean array of the spatial shape
         True at the pixels to keep.
-
-    Raises
-    ------
-    InputError
-        If an argument is invalid.
     """
     request = check_request(image, density, **options)
     mask = np.zeros(request.space, dtype=bool)

@@ -1,7 +1,5 @@
 """Biharmonic inpainting: the smoothest surface through the known pixels."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

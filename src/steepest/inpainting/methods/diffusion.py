@@ -1,7 +1,5 @@
 """Homogeneous diffusion inpainting: the steady state of diffusion from the known pixels."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from ...core.namespace import cast, is_torch

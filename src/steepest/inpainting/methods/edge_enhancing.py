@@ -1,7 +1,5 @@
 """Edge-enhancing anisotropic diffusion (EED) inpainting: along edges, hardly across them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -3,8 +3,6 @@
 Each step solves a linear problem with the coefficients of the last image.
 """
 
-from __future__ import annotations
-
 import math
 from abc import abstractmethod
 from collections.abc import Callable
@@ -39,11 +37,9 @@ class LaggedMethod(Method):
         return one_group(unknown)
 
     def fill(self, problem: Problem, limits: Limits, reporter: Reporter) -> Filled:
-        """Iterate in each group until the whole image has converged.
+        """Iterate until ``|A(u) u| <= tol |b(u)|`` over all groups; b is the part of known values.
 
-        The residual is ``|A(u) u| / |b(u)|`` of the nonlinear equation over all groups, where b is
-        the contribution of the known values. If the callback stops the iteration, the image with
-        the smallest residual is returned.
+        If the callback stops the iteration, the image with the smallest residual is returned.
         """
         normal = normalise(problem)
         image = normal.first_guess(limits.threads)

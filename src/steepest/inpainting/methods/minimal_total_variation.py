@@ -1,7 +1,5 @@
 """Total variation inpainting with a certificate: a relative duality gap."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Images averaged over blocks of pixels: sums over blocks, interpolation, and its transpose."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

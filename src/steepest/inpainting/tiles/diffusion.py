@@ -7,8 +7,6 @@ The start is the solution for averages of the known pixels over blocks. (Overlap
 Sarkis, SIAM J. Sci. Comput. 21, 1999.)
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Diffusion inpainting on one tile: solve it, and what its residual and correction need."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -22,11 +20,7 @@ _MOST = 200  # iterations on a tile, as in `steepest.inpaint`
 
 @dataclass(frozen=True)
 class Holes:
-    """An image with unknown pixels, read by windows.
-
-    ``marks`` are the known pixels, or the unknown ones if ``inverted``; without it, NaN pixels are
-    unknown.
-    """
+    """An image read by windows, and its known (if ``inverted``, unknown) ``marks``, else NaN."""
 
     picture: Picture
     marks: Picture | None
@@ -50,10 +44,7 @@ class Holes:
 
 @dataclass(frozen=True)
 class Iterate:
-    """Stored images plus a coarse image, which is interpolated and added at unknown pixels.
-
-    Both are names in the workspace. Without a stored image, it is zero at unknown pixels.
-    """
+    """A stored image, else zero at unknown pixels, plus an interpolated ``coarse`` one there."""
 
     image: str | None
     coarse: str | None
@@ -92,10 +83,7 @@ class FillJob(TileJob):
         return np.asarray(array[cut])
 
     def residual(self, u: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The residual and the part of the known pixels in it, (C, \\*core), zero at known pixels.
-
-        Both are divided by ``unit``.
-        """
+        """The residual and the part of known pixels in it, (C, *core), divided by ``unit``."""
         shape = (-1, *(1,) * (u.ndim - 1))
         v = (u - np.reshape(self.mean, shape)) / self.unit
         unknown, holes = ~known, self.holes
@@ -105,10 +93,7 @@ class FillJob(TileJob):
 
 
 class Survey(FillJob):
-    """Facts of a core, sums over its blocks (1 + C, \\*cells), and digests.
-
-    The sums are those of the known pixels and of their values. The digests tell which pixels are
-    known, and the values of these.
+    """Facts of a core, sums over its blocks (1 + C, *cells) of the known, and digests.
 
     The facts are the number of known pixels, the largest magnitude of one, the smallest and largest
     nonzero value of the mask, and the sum of the known values of each channel.

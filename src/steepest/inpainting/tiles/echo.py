@@ -7,8 +7,6 @@ the pixels that all tiles have left, with the exact inpainting of its window. In
 of all tiles are ordered by the harm of their removal.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Quality of a mask tile by tile: the errors are sums over the whole image."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from typing import Any
@@ -37,10 +35,7 @@ def reconstruct_by_tiles(request: TileRequest, mask: Any, data_range: Any) -> Re
 
 
 class _Comparison:
-    """Compares what is written into it, (C, \\*space), with an image, and passes it on to ``to``.
-
-    ``absolute`` and ``square`` are sums of errors, ``known`` is the number of pixels of the mask.
-    """
+    """Compares what is written into it, (C, *space), with an image, and passes it on to ``to``."""
 
     def __init__(self, picture: Picture, mask: Any, to: Any) -> None:
         floats = Floats(picture)

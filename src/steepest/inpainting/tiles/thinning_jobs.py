@@ -1,7 +1,5 @@
 """Echo sparsification tile by tile: how one tile is thinned, and the limit, the same for all."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,12 +24,10 @@ _PATCHES = 4  # of the sample, along each axis
 
 @dataclass(frozen=True)
 class ThinningJob(TileJob):
-    """Thin one tile with its halo, of an image from about -1 to 1.
-
-    The journal holds the number of pixels left in its core.
+    """Thin one tile with its halo; the result is the number of pixels left in its core.
 
     It begins with the pixels whose values under the name ``source`` are at least ``floor``, or with
-    all. The values of `thin_below` are put under the name ``target``.
+    all, and puts the values of `thin_below` under the name ``target``.
     """
 
     image: Affine
@@ -71,11 +67,7 @@ def _ties(window: Window, width: int, seed: int) -> np.ndarray:
 
 
 def thin_in_passes(tiled: TiledImage, image: Affine, count: int, seed: int, absolute: bool) -> str:
-    """The name of values of which the ``count`` largest are the mask.
-
-    Each pass removes the pixels below a limit, which is the same for all tiles and is chosen from
-    the values of all of them.
-    """
+    """The name of values of which the ``count`` largest are the mask; each pass has one limit."""
     store = tiled.workspace
     size = math.prod(tiled.tiling.space)
     source, floor, passes = None, -np.inf, 0
@@ -113,10 +105,7 @@ def _first_limit(
 
 
 def ranked(tiled: TiledImage, name: str, rank: int) -> float:
-    """The float32 value of this rank, from 0, among the values of all tiles.
-
-    The upper half of its bits is found first, then the lower half.
-    """
+    """The float32 value of this rank among those of all tiles: the upper half of its bits first."""
     found = 0
     for shift in (16, 0):
         counts = np.zeros(1 << 16, np.int64)

@@ -3,8 +3,6 @@
 Coordinates at x are rotation vectors that are applied after x. The metric has the curvature 1/4.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ...core.compiled import exact_helper, exact_kernel

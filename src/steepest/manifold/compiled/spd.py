@@ -5,8 +5,6 @@ row, so that their norm is the Frobenius norm. Eigenvectors are found by Jacobi'
 are accurate for small eigenvalues too.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ...core.compiled import exact_helper, exact_kernel

@@ -5,8 +5,6 @@ pole s e, where e is the last axis and the sign s keeps the two apart. Then H x 
 coordinates of the tangential part of u are all but the last of H u.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ...core.compiled import exact_helper, exact_kernel
@@ -36,8 +34,7 @@ def _reflect(x, u):
 
 @exact_helper
 def _towards(x, y, t):
-    """The angle; ``t`` becomes the coordinates of the unit vector at ``x`` towards ``y``, 0 if
-    equal.
+    """The angle; ``t`` becomes the unit vector at ``x`` towards ``y``, 0 if equal.
 
     Only the difference of near and the sum of nearly opposite points is reflected, for accuracy.
     """

@@ -16,8 +16,6 @@ are the last axis of all arrays, in one flat order, so that loops over pixels ve
 Rows that would reach beyond the image have ``step`` 0, and their phi remains 0.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ...convex.compiled.flags import begin, finish

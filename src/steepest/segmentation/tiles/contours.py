@@ -4,8 +4,6 @@ All is evaluated in float64 by the code that proves labels in memory
 (`steepest.segmentation.proof`), in bands, which need little memory.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -64,10 +62,9 @@ class Patch:
 
 @dataclass(frozen=True)
 class ContourJob(TileJob):
-    """``task(job, **needs)`` on one tile; the array that it returns is journaled.
+    """``task(job, **needs)`` on one tile, for the set ``{u > level}`` with what has ``changed``.
 
-    ``flux`` is its name in the workspace, or None for zero. The set of a ``level`` is ``{u >
-    level}`` with what repairs have ``changed``: names, the latest last.
+    ``flux`` is its name in the workspace, or None for zero.
     """
 
     image: Any
@@ -126,10 +123,7 @@ class ContourJob(TileJob):
 def changes(
     job: ContourJob, names: tuple[str, ...], window: Window
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Axes, places in a window, and values of what repairs have changed there, the latest last.
-
-    A value is the flow of a face, or, with axis -1, whether the pixel is in the set.
-    """
+    """Axes, places in a window, and flows of what has changed; axis -1: is the pixel in the set."""
     tiling, rows = job.tiling, [np.zeros((0, 3))]
     near = grow(window, _AROUND, tiling.space, align=1)
     grid = [range(w.start // m, -(-w.stop // m)) for w, m in zip(near, tiling.size, strict=True)]
@@ -171,10 +165,7 @@ def squares(job: ContourJob, values: np.ndarray) -> np.ndarray:
 
 
 def contour_sums(job: ContourJob, rounding: float) -> np.ndarray:
-    """Sums over the set: length, lack, ties, worst tie, number of pixels, and sum of f.
-
-    Ties are pixels that are beyond the level by less than ``rounding``; what they lack is summed.
-    """
+    """Sums over the set: length, lack, ties, worst tie, number of pixels, and sum of f."""
     total, worst = np.zeros(5), 0.0
     for band in job.bands():
         more = tuple(slice(b.start, b.stop + 1) for b in band.box)
@@ -229,10 +220,7 @@ def cut_to(job: ContourJob, other: tuple[float, tuple[str, ...]], name: str) -> 
 
 
 def doubtful_pixels(job: ContourJob, excess: float, rounding: float, name: str) -> np.ndarray:
-    """Put the doubtful pixels of the tile (flat indices) under a name, for an excess of energy.
-
-    Returns their number, and how many of them can be wrong at once.
-    """
+    """Put the doubtful pixels of the tile under a name; how many there are, and wrong at once."""
     part = job.part(job.around)
     near = near_level(part.u, part.inside, job.level, excess + rounding)
     unknown = np.ones(part.u.shape, bool)
@@ -251,9 +239,8 @@ def doubtful_pixels(job: ContourJob, excess: float, rounding: float, name: str) 
 def paint(job: ContourJob, sets: Sequence[tuple[float, tuple[str, ...], str | None]]) -> np.ndarray:
     """Put the "labels" and, as "doubt", 255 where they are doubtful.
 
-    ``sets`` are the thresholds in increasing order, each with the names of what repairs have
-    changed, and the name of its doubtful pixels, or None. Returns for each class the number of its
-    labels, its certain labels, and the pixels that may have this label.
+    ``sets`` are thresholds, names of changes, and the name of doubtful pixels, or None. Returns for
+    each class the number of its labels, its certain labels, and the pixels that may have it.
     """
     counts = np.zeros((len(sets) + 1, 3))
     parts: list[tuple[np.ndarray, np.ndarray]] = []

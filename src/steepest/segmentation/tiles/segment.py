@@ -1,7 +1,5 @@
 """`threshold_rof` and `chan_vese` tile by tile."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -31,10 +29,7 @@ def threshold_by_tiles(
     thresholds: Any,
     values: str,
 ) -> Segmentation:
-    """`steepest.segmentation.threshold_rof` tile by tile.
-
-    Thresholds come from sums and histograms of all tiles, and so does the gap.
-    """
+    """`steepest.segmentation.threshold_rof` tile by tile, with sums and histograms of all tiles."""
     refuse_by_tiles(values=None if values == "denoised" else values)
     strength = check_number(strength, "strength")
     num_classes = check_count(num_classes, "num_classes", least=2, most=MOST_CLASSES)
