@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.vectors import LANES
 from ..certificate import StepTerms
 from ..solve import Momentum
 from ..total_variation import TotalVariation
@@ -19,7 +20,6 @@ from .multilevel import coarse_flux, correction
 from .strip_dual import AT_ONCE, StripDual, shares
 from .team import run_together
 from .terms import exact_terms, single_terms
-from .vectors import LANES
 
 _SWEEPS = 6  # iterations per wavefront: enough to amortise a load, few enough to stay in cache
 _VOLUME_SWEEPS = 2  # the same for volumes, whose planes are large
