@@ -12,7 +12,8 @@ All arithmetic is in integers.
 """
 
 import numpy as np
-from numba.extending import register_jitable
+
+from ..core.compiled import exact_helper
 
 EXPERTS = 5
 _CONTEXTS = 6
@@ -29,7 +30,7 @@ def new_histograms(alphabet: int, typical: int) -> np.ndarray:
     return histograms
 
 
-@register_jitable
+@exact_helper
 def references(  # type: ignore[no-untyped-def]
     values, other, near, square, s, alphabet, refs, contexts
 ):
@@ -52,7 +53,7 @@ def references(  # type: ignore[no-untyped-def]
     contexts[4] = min(least, 5) if best >= 0 else 5
 
 
-@register_jitable
+@exact_helper
 def sum_up(histograms, refs, contexts, sums):  # type: ignore[no-untyped-def]
     """Write the cumulative sums of every expert's histogram into (EXPERTS, alphabet + 1)."""
     alphabet = sums.shape[1] - 1
@@ -65,7 +66,7 @@ def sum_up(histograms, refs, contexts, sums):  # type: ignore[no-untyped-def]
         sums[k, alphabet] = total
 
 
-@register_jitable
+@exact_helper
 def count(histograms, refs, contexts, value):  # type: ignore[no-untyped-def]
     """Add a value to the histograms, with a smaller weight for its neighbours."""
     length = histograms.shape[2]

@@ -14,9 +14,8 @@ from functools import lru_cache
 from math import isqrt
 
 import numpy as np
-from numba.extending import register_jitable
 
-from ..core.compiled import exact_kernel
+from ..core.compiled import exact_helper, exact_kernel
 from .coder import next_bit, used_up
 from .logistic import LARGEST, ONE, tables
 
@@ -56,14 +55,14 @@ def neighbourhood_radius(size: int, count: int) -> int:
     return min(max(isqrt(9 * size // (4 * max(count, 1))), _NEAR), _BLOCK)
 
 
-@register_jitable
+@exact_helper
 def wave_rows(wave: int, rows: int, columns: int) -> tuple[int, int]:
     """The first row, and one past the last row, that have a pixel in a wave."""
     first = max(0, (wave - columns + SLANT) // SLANT)
     return first, max(first, min(rows, wave // SLANT + 1))
 
 
-@register_jitable
+@exact_helper
 def _alone(blocks, i, j):  # type: ignore[no-untyped-def]
     """Whether the blocks that can contain neighbours of a pixel have no known pixel."""
     row, column = i // _BLOCK + 1, j // _BLOCK + 1  # the array has a border of one block
@@ -74,7 +73,7 @@ def _alone(blocks, i, j):  # type: ignore[no-untyped-def]
     return True
 
 
-@register_jitable
+@exact_helper
 def _predict(mask, blocks, wave, near, weights, squash, out):  # type: ignore[no-untyped-def]
     """Write the probabilities of a wave's pixels to ``out``; return their number."""
     rows, columns = mask.shape
@@ -92,7 +91,7 @@ def _predict(mask, blocks, wave, near, weights, squash, out):  # type: ignore[no
     return last - first
 
 
-@register_jitable
+@exact_helper
 def _learn(mask, blocks, wave, near, weights, rate, out):  # type: ignore[no-untyped-def]
     """Update the weights after a wave whose pixels are in ``mask``."""
     rows, columns = mask.shape

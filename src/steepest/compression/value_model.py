@@ -8,9 +8,8 @@ own weights. All arithmetic is in integers.
 """
 
 import numpy as np
-from numba.extending import register_jitable
 
-from ..core.compiled import exact_kernel
+from ..core.compiled import exact_helper, exact_kernel
 from .coder import next_bit, used_up
 from .experts import EXPERTS, count, new_histograms, references, sum_up
 from .logistic import LARGEST, ONE, tables
@@ -30,7 +29,7 @@ def new_state(alphabet: int, typical: int) -> tuple[np.ndarray, ...]:
     return histograms, weights, sums, reference, context, inputs, stretch, squash
 
 
-@register_jitable
+@exact_helper
 def power(alphabet: int) -> int:
     """The number of leaves: the alphabet rounded up to a power of two."""
     size = 1
@@ -39,7 +38,7 @@ def power(alphabet: int) -> int:
     return size
 
 
-@register_jitable
+@exact_helper
 def _node(state, depth, low, size):  # type: ignore[no-untyped-def]
     """The probability of "right" at a node, a multiple of 16; 0 if there is no choice."""
     _, weights, sums, _, _, inputs, stretch, squash = state
@@ -57,7 +56,7 @@ def _node(state, depth, low, size):  # type: ignore[no-untyped-def]
     return max(16, p >> 4 << 4)
 
 
-@register_jitable
+@exact_helper
 def _expect(values, other, near, square, s, state):  # type: ignore[no-untyped-def]
     """Compute the experts' predictions for value number s."""
     histograms, _, sums, reference, context = state[:5]
@@ -65,7 +64,7 @@ def _expect(values, other, near, square, s, state):  # type: ignore[no-untyped-d
     sum_up(histograms, reference, context, sums)
 
 
-@register_jitable
+@exact_helper
 def _learn(value, state, bits, out):  # type: ignore[no-untyped-def]
     """Adapt to a value; write the bits of its path and their probabilities, return their number."""
     histograms, weights, sums, reference, context, inputs = state[:6]

@@ -28,7 +28,8 @@ from ..convex.compiled.kernels_rows import (
     unbend,
 )
 from ..convex.compiled.kernels_rows import C as STEP_P
-from ..convex.compiled.vectors import (
+from ..core.compiled import helper, kernel
+from ..core.vectors import (
     LANES,
     fill,
     inverse_root,
@@ -40,7 +41,6 @@ from ..convex.compiled.vectors import (
     total,
     where_less,
 )
-from ..core.compiled import helper, kernel
 
 G, C, WEIGHT, SQUARE = 0, 2, 3, 4  # of the data: g (two components), c, the weight, |g|^2
 DATA_SLOTS = 5

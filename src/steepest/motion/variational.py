@@ -20,9 +20,9 @@ from ..convex.compiled.kernels_rows import ALPHA0, ALPHA1, SLOTS
 from ..convex.compiled.planes import column_masks, rolling_rows
 from ..convex.compiled.strips import aligned_zeros
 from ..convex.compiled.team import run_together
-from ..convex.compiled.vectors import LANES
 from ..convex.dual import RELAXED
 from ..core.threads import run_all
+from ..core.vectors import LANES
 from .kernels import DATA_SLOTS, SQUARE, WEIGHT, C, G, iterate, measure
 
 REACH = (0.1, 0.01)  # pixels of u, strain of w

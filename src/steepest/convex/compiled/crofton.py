@@ -7,13 +7,13 @@ import numpy as np
 
 from ...core.compiled import helper, kernel
 from ...core.namespace import sum64
+from ...core.vectors import LANES, fill, load, maximum, minimum, store
 from ..certificate import StepTerms, assemble_between
 from ..crofton import CroftonTotalVariation
 from .flags import begin, finish
 from .strip_dual import StripDual
 from .strips import Strip
 from .team import run_together
-from .vectors import LANES, fill, load, maximum, minimum, store
 
 _SWEEPS = 8  # iterations per wavefront
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.vectors import LANES
 from ..certificate import StepTerms, exact_terms, single_terms
 from ..solve import Momentum
 from ..total_variation import TotalVariation
@@ -17,7 +18,6 @@ from .kernels_measure import MOST_COMPONENTS, NUM_SUMS, WIDEST, measure
 from .multilevel import coarse_flux, correction
 from .strip_dual import AT_ONCE, StripDual, shares
 from .team import run_together
-from .vectors import LANES
 
 _SWEEPS = 6  # iterations per wavefront: enough to amortise a load, few enough to stay in cache
 _VOLUME_SWEEPS = 2  # the same for volumes, whose planes are large

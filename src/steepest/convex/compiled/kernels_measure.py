@@ -7,9 +7,7 @@ taken of the stored images in the dtype of ``rows`` (float32: fast, with the all
 
 from ...core.compiled import lean_helper as helper
 from ...core.compiled import lean_kernel as kernel
-from .flags import begin, stay
-from .kernels_sweep import divergence
-from .vectors import (
+from ...core.vectors import (
     LANES,
     convert,
     fill,
@@ -22,6 +20,8 @@ from .vectors import (
     where_less,
     write,
 )
+from .flags import begin, stay
+from .kernels_sweep import divergence
 
 WIDEST = 16384  # columns; a row is summed in float32
 MOST_COMPONENTS = 16  # of the flux of a pixel; they are, too

@@ -14,8 +14,8 @@ longer than the arithmetic.
 """
 
 from ...core.compiled import lean_helper as helper
+from ...core.vectors import LANES, convert, inverse_root, load, maximum, store, where_less
 from .flags import announce, begin, stay, wait_for
-from .vectors import LANES, convert, inverse_root, load, maximum, store, where_less
 
 SLOTS = 8
 U, W, P, Q = 0, 1, 3, 5

@@ -8,6 +8,7 @@ is computed twice.
 
 from ...core.compiled import lean_helper as helper
 from ...core.compiled import lean_kernel as kernel
+from ...core.vectors import LANES, convert, fill, largest, load, maximum, root, store, total
 from .kernels_rows import (
     ALPHA0,
     ALPHA1,
@@ -33,7 +34,6 @@ from .kernels_rows import (
     step_q,
     unbend,
 )
-from .vectors import LANES, convert, fill, largest, load, maximum, root, store, total
 
 NUM_SUMS = 5
 

@@ -11,7 +11,17 @@ loaded once and stays in cache for all iterations. All arithmetic is in the dtyp
 """
 
 from ...core.compiled import lean_helper as helper
-from .vectors import LANES, convert, fill, inverse_root, load, maximum, minimum, store, where_less
+from ...core.vectors import (
+    LANES,
+    convert,
+    fill,
+    inverse_root,
+    load,
+    maximum,
+    minimum,
+    store,
+    where_less,
+)
 
 _TINY = 1e-30  # the least square of a norm or a radius that is divided by
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...core.threads import resolve_num_threads
+from ...core.vectors import LANES
 from ..dual import NO_PAUSE, RELAXED
 from .flags import APART
 from .kernels_rows import (
@@ -30,7 +31,6 @@ from .kernels_rows import (
 from .kernels_saddle import NUM_SUMS, iterate, reduce_order, settle, slacks
 from .strips import aligned_zeros
 from .team import run_together
-from .vectors import LANES
 
 _WAVE = 6  # iterations per wavefront
 _VALUES_PER_THREAD = 2**16  # less work per thread does not pay

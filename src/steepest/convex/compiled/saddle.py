@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ...core.vectors import LANES
 from ...grid.coarsening import average, interpolate
 from ..certificate import StepTerms, assemble_between, assemble_near
 from ..combined import CombinedTotalVariation
@@ -24,7 +25,6 @@ from .kernels_rows import P, Q, W
 from .kernels_saddle import repair
 from .planes import Planes
 from .strips import aligned_zeros
-from .vectors import LANES
 
 _SMALLEST = 16  # pixels along the shortest axis of the coarsest grid
 _COARSE = 50  # iterations on each coarser grid

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...core.vectors import LANES
 from .kernels_measure import NUM_SUMS
-from .vectors import LANES
 
 _PIXELS_PER_THREAD = 16384  # less work per thread does not pay
 

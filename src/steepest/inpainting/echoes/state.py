@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...core.vectors import LANES
+
 TILE = 64  # side in pixels; the windows of a tile fit into a second-level cache
 MOST_NEIGHBOURS = 1024  # largest number of neighbours whose echoes a change affects
 _FIRST_CAPACITY = 4  # initial capacity of a window in floats
@@ -113,7 +115,7 @@ def empty(image: np.ndarray, jitter: np.ndarray, radius: int, times: int = 1) ->
     region = _starts(np.maximum(times * _FLOATS_PER_PIXEL * np.diff(start), least))
     return Echoes(
         image=image,
-        error=np.zeros_like(image),
+        error=np.zeros(image.size + LANES, np.float32)[: image.size].reshape(image.shape),
         known=np.zeros((height, width), np.uint8),
         window=window,
         offset=np.zeros(number, np.int64),
@@ -153,7 +155,7 @@ def grow(echoes: Echoes) -> None:
     tiles = np.flatnonzero(echoes.limit > echoes.region[:, 1])
     sizes = (echoes.limit - echoes.region[:, 0])[tiles] * 3 // 2
     starts = echoes.region.max() + _starts(sizes)
-    if starts[-1] > len(echoes.arena):
+    if starts[-1] + LANES > len(echoes.arena):
         echoes.arena.resize(starts[-1] * _SPARE // 4, refcheck=False)
     for tile, start, end in zip(tiles, starts, starts[1:], strict=False):
         before, top = echoes.region[tile, 0], echoes.top[tile]

@@ -3,8 +3,8 @@
 Loops that numba has to vectorise by itself check before every row whether arrays overlap, work off
 a remainder, and take seconds to compile. Kernels written with this type say what they mean:
 ``load`` and ``store`` 16 values at a position of a contiguous array, and compute with them by
-``+ - * /``, `maximum`, `minimum`, `root` and `where_less`. LLVM maps them to the registers of the
-machine, whatever their width.
+``+ - * /``, `maximum`, `minimum`, `magnitude`, `root` and `where_less`. LLVM maps them to the
+registers of the machine, whatever their width.
 
 There is no bounds check: a position must have 16 values after it.
 """
@@ -182,6 +182,16 @@ def _call(
     full = f"llvm.{name}.v{LANES}f{32 if isinstance(value.type.element, ir.FloatType) else 64}"
     function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, kinds), full)
     return builder.call(function, [*before, value], fastmath=fastmath)
+
+
+@intrinsic
+def magnitude(typing_context: Any, vector: Any) -> Any:
+    """The absolute value of each lane."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _call(builder, "fabs", args[0], args[0].type)
+
+    return vector(vector), generate
 
 
 @intrinsic
