@@ -385,6 +385,19 @@ def test_the_gain_where_few_blocks_of_each_grey_value_are_flat() -> None:
     assert (white.gain, white.variance) == (0, pytest.approx(0.0016, rel=0.1))
 
 
+def test_fine_texture_all_over_is_told_of() -> None:
+    """No block is flat, but their variances differ little: only that tells texture from noise."""
+    rng = np.random.default_rng(0)
+    strength = gaussian_filter(rng.standard_normal((192, 192)), 6, mode="wrap")
+    texture = 0.1 * gaussian_filter(rng.standard_normal(strength.shape), 0.45)
+    grass = 0.5 + texture * np.exp(0.25 * strength / strength.std())
+    noise = 0.01 * rng.standard_normal(grass.shape)
+    assert steepest.estimate_noise_model(grass + noise).textured
+    assert steepest.estimate_noise(grass + noise) > 0.03
+    assert not steepest.estimate_noise_model(photograph()[:192, :192] + noise).textured
+    assert not steepest.estimate_noise_model(0.5 + noise).textured
+
+
 def test_counts_that_are_cut_off_at_white() -> None:
     clean = 5 * photograph()[:128, :128]
     counts = np.minimum(np.random.default_rng(1).poisson(clean), 5)

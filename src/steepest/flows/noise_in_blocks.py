@@ -38,6 +38,9 @@ _FEW_FLAT = 0.25  # share of flat blocks below which saturated ones are looked a
 _MORE = 4.0  # times as many blocks that must look like noise if it has a gain, if few are flat
 _BEYOND = 1.3  # largest mean variance, relative to the largest that was seen
 _CORRELATED = 0.35  # correlation of neighbours in texture, beyond that of the noise
+# What shows fine texture everywhere, if few blocks are flat: the variance of the median block over
+# that of the flattest, and their share of the highest frequencies, relative to that in white noise.
+_EVEN, _FINE_TEXTURE = 6.0, 0.75
 _FINE = 0.1  # share of the highest frequencies in texture, relative to that in white noise
 _WHITE = 0.06, 0.16  # what more of it tells white noise in texture from blurred noise
 
@@ -91,7 +94,11 @@ def _noise_of(
     flat = white.share * blocks.part
     if model.gain == 0 and flat < _FEW_FLAT and _AGREE**2 * cut_off < model.variance:
         return NoiseModel(cut_off, share=flat)
-    return model
+    even = float(np.median(blocks.variance)) < _EVEN * white.variance
+    fine = found.finest < _FINE_TEXTURE * usual[0, 3]
+    few = white.share * blocks.part < _ENOUGH
+    white_only = model.blur == 0 == model.gain
+    return replace(model, textured=bool(white_only and few and even and fine))
 
 
 def _error(blocks: Blocks, fit: Fit) -> float:
