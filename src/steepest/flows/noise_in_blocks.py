@@ -96,7 +96,7 @@ def _noise_of(
         return NoiseModel(cut_off, share=flat)
     even = float(np.median(blocks.variance)) < _EVEN * white.variance
     fine = found.finest < _FINE_TEXTURE * usual[0, 3]
-    few = white.share * blocks.part < _ENOUGH
+    few = white.share < _ENOUGH
     white_only = model.blur == 0 == model.gain
     return replace(model, textured=bool(white_only and few and even and fine))
 
