@@ -139,7 +139,8 @@ def test_the_estimated_risk_is_the_error_up_to_a_constant() -> None:
         ("white 0.05", 0.2),
         ("white 0.2", 0.5),
         ("blurred", 0.5),
-        ("photons", 0.4),
+        ("photons 50", 0.2),
+        ("photons 2", 0.2),
         ("saturated", 0.3),
     ],
 )
@@ -151,7 +152,7 @@ def test_the_strength_is_nearly_the_best(noise: str, loss: float) -> None:
     elif kind == "blurred":
         image = clean + 0.05 * blurred(rng, clean.shape, 0.7)
     elif kind == "photons":
-        image = rng.poisson(50 * clean) / 50
+        image = rng.poisson(float(level[0]) * clean) / float(level[0])
     else:
         clean = np.clip(2.5 * clean - 0.75, 0, 1)
         noisy = np.clip(clean + 0.05 * rng.standard_normal(clean.shape), 0, 1)
@@ -369,6 +370,39 @@ def test_the_gain_above_a_black_level() -> None:
     assert model.deviation(100 + 2.2 * 5) == pytest.approx(math.hypot(3, 2.2 * 5**0.5), rel=0.1)
     left = np.std(steepest.denoise(noisy).image - clean)
     assert left < 0.3 * np.std(noisy - clean)
+
+
+def test_the_gain_where_few_blocks_of_each_grey_value_are_flat() -> None:
+    """Texture on a ramp with flat bands: single grey values show too little, all of them enough."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:256, :256]
+    texture = 0.4 * gaussian_filter(rng.standard_normal(x.shape), 0.8) * (y // 16 % 6 > 0)
+    clean = np.clip(0.1 + 0.8 * x / 255 + texture, 0.02, 1)
+    model = steepest.estimate_noise_model(clean + rng.normal(0, np.sqrt(clean / 200)))
+    assert model.gain == pytest.approx(1 / 200, rel=0.1)
+    assert model.deviation(0.02) < 0.02
+    white = steepest.estimate_noise_model(clean + rng.normal(0, 0.04, x.shape))
+    assert (white.gain, white.variance) == (0, pytest.approx(0.0016, rel=0.1))
+
+
+def test_fine_texture_all_over_is_told_of() -> None:
+    """No block is flat, but their variances differ little: only that tells texture from noise."""
+    rng = np.random.default_rng(0)
+    strength = gaussian_filter(rng.standard_normal((192, 192)), 6, mode="wrap")
+    texture = 0.1 * gaussian_filter(rng.standard_normal(strength.shape), 0.45)
+    grass = 0.5 + texture * np.exp(0.25 * strength / strength.std())
+    noise = 0.01 * rng.standard_normal(grass.shape)
+    assert steepest.estimate_noise_model(grass + noise).textured
+    assert steepest.estimate_noise(grass + noise) > 0.03
+    assert not steepest.estimate_noise_model(photograph()[:192, :192] + noise).textured
+    assert not steepest.estimate_noise_model(0.5 + noise).textured
+
+
+def test_counts_that_are_cut_off_at_white() -> None:
+    clean = 5 * photograph()[:128, :128]
+    counts = np.minimum(np.random.default_rng(1).poisson(clean), 5)
+    assert (counts == 5).mean() > 0.02
+    assert noise_of_counts(counts / 8) == NoiseModel(0.0, 1 / 8)
 
 
 @pytest.mark.parametrize(("count", "black"), [(2, 0.0), (4, 0.1)])

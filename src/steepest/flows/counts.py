@@ -3,11 +3,13 @@
 import numpy as np
 from scipy.ndimage import uniform_filter
 
+from .flat_blocks import saturated_values
 from .noise_model import NoiseModel
 
 _MOST_VALUES = 64  # of an image of counts; more photons show their gain in flat blocks
 _BOX = 7  # pixels along each axis of the boxes of which mean and variance are compared
 _LEAST = 0.3  # photons per pixel in a box that is used
+_CUT_OFF = 2.0  # deviations from white, where counts are cut off, of boxes that are not used
 # The ratio of variance and mean is 1 for photons and larger in texture: its first decile, of which
 # that of drawings and rounded photographs is below 0.4, and its median.
 _LOW, _HIGH = 0.65, 1.4
@@ -34,6 +36,8 @@ def noise_of_counts(channel: np.ndarray) -> NoiseModel | None:
     variance = uniform_filter(photons**2, sides) - mean**2
     number = float(np.prod(sides))
     used = mean > _LEAST
+    if float(channel.max()) in saturated_values(channel):
+        used &= mean + _CUT_OFF * np.sqrt(mean.clip(0)) < counts[-1]
     if number < _BOX or used.mean() < 0.1:
         return None
     ratio = variance[used] / mean[used] * number / (number - 1)

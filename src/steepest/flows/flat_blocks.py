@@ -60,6 +60,16 @@ class Blocks:
         """Their share of all blocks that are not constant."""
         return min(1.0, len(self) / max(1.0, (1 - self.constant) * self.total))
 
+    def over(self, line: np.ndarray) -> Blocks:
+        """With the variance of each divided by a number, in their new order."""
+        variance = self.variance / line
+        order = np.argsort(variance, kind="stable")
+        return Blocks(
+            self.ndim, variance[order], self.mean[order],
+            self.values[order] / np.sqrt(line[order])[:, None],
+            self.place[order], self.constant, self.total,
+        )  # fmt: skip
+
     def where(self, chosen: np.ndarray) -> Blocks:
         """Those of these numbers or for which a mask holds."""
         return Blocks(

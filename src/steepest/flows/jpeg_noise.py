@@ -30,8 +30,9 @@ _MISFIT = {1: 0.4, 3: 0.45}
 _SHARES = 2.0 ** -np.arange(0, 7.1, 0.5)
 _LEVELS = (0.1, 0.2, 0.35, 0.6)  # of the distribution of energies that are compared
 _FIT = 1.05  # largest accepted ratio of the deviations that they show; more for few blocks
+_NEARLY = 1.3  # times that, if no blocks fit
 _SAMPLES = 1500  # blocks of simulated noise
-_LEAST_TILT, _TILT = 0.35, 0.65  # energy of high over low frequencies: texture alone, noise alone
+_TILT = 0.15  # energy of high over low frequencies in texture, relative to that in noise
 
 
 def noise_before_jpeg(channel: np.ndarray) -> tuple[float, float] | None:
@@ -178,8 +179,7 @@ def rounded_noise(found: np.ndarray, steps: np.ndarray) -> tuple[float, float] |
     third = len(own) // 3
     low = float(seen[:third].sum() / rounded[:third].sum())
     high = float(seen[-third:].sum() / max(rounded[-third:].sum(), 1e-300))
-    noise_of_it = (high / low - _LEAST_TILT) / (_TILT - _LEAST_TILT)
-    sigma *= math.sqrt(min(1.0, high) * min(1.0, max(0.0, noise_of_it)))
+    sigma *= math.sqrt(min(1.0, max(0.0, (high - _TILT * low) / (1 - _TILT))))
     return (sigma, share) if sigma else (0.0, 0.0)
 
 
@@ -188,10 +188,12 @@ def _matching(
 ) -> tuple[float, float]:
     """The deviation for the largest share of blocks whose energies are those of noise.
 
-    Both are 0 if there is none. Energies below ``least`` are due to the rounding of grey values.
+    If there is none, it is that for which they are nearly so, or 0. Energies below ``least`` are
+    due to the rounding of grey values.
     """
     places = (np.array(_LEVELS) * _SAMPLES).astype(int)
     columns = np.maximum.accumulate(simulated[:, places], 0).T
+    nearest, found = _NEARLY, (0.0, 0.0)
     for share in _SHARES:
         at = (np.array(_LEVELS) * share * len(energy)).astype(int)
         if at[-1] < 12:
@@ -200,12 +202,13 @@ def _matching(
         seen = (values >= least) & (values > columns[:, 0])
         pairs = zip(values[seen], columns[seen], strict=True)
         shown = np.array([np.interp(value, column, sigmas) for value, column in pairs])
-        largest = sigmas[-1] * 0.999  # all noise that is larger seems to be this
-        allowed = _FIT + 0.3 / math.sqrt(at[-1])
-        if len(shown) < 2 or shown.max() > min(allowed * shown.min(), largest):
+        if len(shown) < 2 or shown.max() > sigmas[-1] * 0.999:  # what is larger seems to be that
             continue
+        misfit = float(shown.max() / shown.min()) / (_FIT + 0.3 / math.sqrt(at[-1]))
         sigma = float(np.exp(np.log(shown).mean()))
-        expected = np.array([np.interp(sigma, sigmas, column) for column in columns[~seen]])
-        if (expected < 2 * least).all():
-            return sigma, float(share)
-    return 0.0, 0.0
+        if misfit <= 1:
+            if all(np.interp(sigma, sigmas, column) < 2 * least for column in columns[~seen]):
+                return sigma, float(share)
+        elif misfit < nearest:
+            nearest, found = misfit, (sigma, float(share))
+    return found

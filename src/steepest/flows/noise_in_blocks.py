@@ -1,7 +1,8 @@
 """The noise that the flat blocks of an image show: white, blurred, or of a camera."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -32,8 +33,12 @@ _TEXTURE_MISSES = 0.06  # error of correlations in texture, beyond that allowed 
 _ENOUGH = 0.08  # share of flat blocks that tells blurred noise from texture
 _AGREE = 1.5  # largest ratio of noise to what is cut off at black or white
 _FEW_FLAT = 0.25  # share of flat blocks below which saturated ones are looked at, too
+_MORE = 4.0  # times as many blocks that must look like noise if it has a gain, if few are flat
 _BEYOND = 1.3  # largest mean variance, relative to the largest that was seen
 _CORRELATED = 0.35  # correlation of neighbours in texture, beyond that of the noise
+# What shows fine texture everywhere, if few blocks are flat: the variance of the median block over
+# that of the flattest, and their share of the highest frequencies, relative to that in white noise.
+_EVEN, _FINE_TEXTURE = 6.0, 0.75
 _FINE = 0.1  # share of the highest frequencies in texture, relative to that in white noise
 _WHITE = 0.06, 0.16  # what more of it tells white noise in texture from blurred noise
 
@@ -85,7 +90,11 @@ def _noise_of(
     flat = white.share * blocks.part
     if model.gain == 0 and flat < _FEW_FLAT and _AGREE**2 * cut_off < model.variance:
         return NoiseModel(cut_off, share=flat)
-    return model
+    even = float(np.median(blocks.variance)) < _EVEN * white.variance
+    fine = found.finest < _FINE_TEXTURE * usual[0, 3]
+    few = white.share < _ENOUGH
+    white_only = model.blur == 0 == model.gain
+    return replace(model, textured=bool(white_only and few and even and fine))
 
 
 def _error(blocks: Blocks, fit: Fit) -> float:
@@ -138,9 +147,45 @@ def _blurred(
 def _camera(blocks: Blocks, channel: np.ndarray, ends: tuple[float, float]) -> NoiseModel | None:
     """The model of noise that grows with the grey value, if that explains bright and dark blocks.
 
-    The variance is found in each of several bins of grey values. Texture makes some of them too
-    large, so the line through them is fitted by a median. It must not be larger at black and white
-    than what is cut off there, ``ends``.
+    It must not be larger at black and white than what is cut off there, ``ends``.
+    """
+    for line in (_line_through_bins, _line_for_all):
+        model = line(blocks, channel)
+        if model is not None:
+            most = model.deviation([channel.min(), channel.max()])
+            if (most < _AGREE * np.array(ends)).all():
+                return model
+    return None
+
+
+def _line_for_all(blocks: Blocks, channel: np.ndarray) -> NoiseModel | None:
+    """The line that makes most of all blocks look like noise, if they are many more than without.
+
+    The variances of all blocks are divided by the line, and fitted together. So a few flat blocks
+    of each grey value are enough.
+    """
+    middle = float(blocks.mean.mean())
+    fits = []
+    for slope, line in _lines(blocks.mean, middle, channel):
+        fit = fit_variance(replace(blocks, variance=np.sort(blocks.variance / line)), 0.0)
+        fits.append((slope, line, fit))
+    shares = [fit.share if fit.fits else 0.0 for *_, fit in fits]
+    if not fits or max(shares) < max(_MORE * shares[0], _ENOUGH / blocks.part):
+        return None
+    best = np.flatnonzero(np.array(shares) == max(shares))
+    slope, line, fit = fits[best[len(best) // 2]]
+    own = blocks.over(line)
+    texture = _texture(own, fit, correlation(own, fit.count))
+    if texture > 0.5:
+        return None
+    level = fit.variance * (1 - texture)
+    return NoiseModel(level * (1 - slope), level * slope / middle, share=fit.share)
+
+
+def _line_through_bins(blocks: Blocks, channel: np.ndarray) -> NoiseModel | None:
+    """The line through the variances in several bins of grey values, if many blocks are flat.
+
+    Texture makes some of them too large, so the line is fitted by a median.
     """
     bins = min(_BINS, len(blocks) // 40)
     if bins < 3:
@@ -161,20 +206,18 @@ def _camera(blocks: Blocks, channel: np.ndarray, ends: tuple[float, float]) -> N
     if len(grey) < 3 or min(grey) < 0:
         return None
     x, y, w = np.array(grey), np.array(variance), np.array(weight) / np.sum(weight)
-    middle, dark = float((w * x).sum()), float(np.quantile(windows(channel).mean(1), _DARKEST))
+    middle = float((w * x).sum())
     best: tuple[float, float, float] | None = None
     flat = 0.0
-    for slope in _SLOPES:
-        shape = (1 - slope) + slope * x / middle
-        if shape.min() <= 0 or (slope > 1 and middle * (1 - 1 / slope) > dark):
-            break
+    for slope, shape in _lines(x, middle, channel):
         ratio = np.log(y / shape)
         level = _weighted_median(ratio, w)
         spread = float((w * abs(ratio - level)).sum())
         flat = spread if slope == 0 else flat
         if best is None or spread < best[0]:
-            best = spread, float(slope), math.exp(level)
-    assert best is not None
+            best = spread, slope, math.exp(level)
+    if best is None:
+        return None
     spread, slope, level = best
     share = float(np.mean(weight))
     if slope == 0 or spread > 0.15 or spread > 0.5 * flat or share < 2 * _ENOUGH:
@@ -182,10 +225,22 @@ def _camera(blocks: Blocks, channel: np.ndarray, ends: tuple[float, float]) -> N
     if share * blocks.part < _ENOUGH:
         return None
     model = NoiseModel(level * (1 - slope), level * slope / middle, share=share)
-    if (model.deviation([channel.min(), channel.max()]) >= _AGREE * np.array(ends)).any():
-        return None
     seen = float(y.max())  # not much more may be said of brighter parts, where no block was flat
     return model if model.mean_square(channel) < _BEYOND * seen else None
+
+
+def _lines(
+    grey: np.ndarray, middle: float, channel: np.ndarray
+) -> Iterator[tuple[float, np.ndarray]]:
+    """Slopes and the lines of variances, which are 1 at the middle grey value."""
+    dark = float(np.quantile(windows(channel).mean(1), _DARKEST))
+    for slope in _SLOPES:
+        if middle <= 0 or (slope > 1 and middle * (1 - 1 / slope) > dark):
+            return
+        line = (1 - slope) + slope * grey / middle
+        if line.min() <= 0:
+            return
+        yield float(slope), line
 
 
 def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:

@@ -29,12 +29,15 @@ class NoiseModel:
         this correlation. It is 0 for white noise.
     share : float
         Share of the image that is flat enough to show the noise. It is 0 if no noise was found.
+    textured : bool
+        Whether the image has fine texture nearly everywhere, which may have been taken for noise.
     """
 
     variance: float
     gain: float = 0.0
     blur: float = 0.0
     share: float = 1.0
+    textured: bool = False
 
     def __post_init__(self) -> None:
         for name in ("variance", "gain"):  # variances of tiny images may be below 1e-150

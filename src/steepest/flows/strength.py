@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import uniform_filter
 
 from ..convex.energy import Energy, maps_of
 from ..core.errors import InputError
@@ -33,6 +34,7 @@ _SEED = 0x57E1  # none that a user would choose for the noise of a simulation
 _TRIAL_TOL = 1e-3  # of all solutions but the last; 1e-4 finds the same strengths
 _TOO_LOUD = 2.0  # deviation of the noise, relative to that of the image, which has it
 _TILE = {1: 100_000, 2: 192, 3: 24}  # pixels along an axis of a tile of large images
+_BOX = 5  # pixels along each axis of the boxes whose mean is taken for the true grey value
 _SMALLEST, _LARGEST = 2e-5, 3.0  # strengths, relative to the range of the image
 
 
@@ -206,7 +208,8 @@ class _Risk:
     ) -> None:
         (part,) = problem.parts
         self.values = _in_float64(part)
-        self.noise = noise.sample(self.values, np.random.default_rng(_SEED))
+        grey = _without_skew(self.values) if any(m.gain for m in noise.models) else self.values
+        self.noise = noise.sample(grey, np.random.default_rng(_SEED))
         sigma = math.sqrt(float((self.noise**2).mean()))
         self.noise[constant | saturated_in(self.values, sigma)] = 0
         moved = part + _like(_PROBE * self.noise, part)
@@ -232,6 +235,17 @@ class _Risk:
         solved = solve_part(problem, 0, strength, self.plan, start, near=start is not None)
         self.flux[which] = solved.flux
         return solved
+
+
+def _without_skew(values: np.ndarray) -> np.ndarray:
+    """Grey values whose noise is that of the divergence, if it grows with the light.
+
+    For n of photons, E[n h(n)] = k2 E[h'] + k3/2 E[h''] + ..., with cumulants k2 = gain x and
+    k3 = gain k2. If k2 is taken from the noisy grey value, k3 counts twice, and not at all if it is
+    taken from the true one. So the mean of the two is right.
+    """
+    box = (1, *(min(_BOX, n) for n in values.shape[1:]))
+    return 0.5 * (values + uniform_filter(values, box))
 
 
 def _mosaic(part: Array) -> Array:

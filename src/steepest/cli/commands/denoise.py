@@ -163,6 +163,8 @@ def _report(item: Item, results: list[Any], dtype: np.dtype) -> None:
             if (blurs := np.array([m.blur for m in models if m.blur])).size:
                 text += f"; correlated, like white noise blurred by {_few(blurs, 2)} pixels"
             text += "; stronger where the image is bright" if any(m.gain for m in models) else ""
+            if any(m.textured for m in models):
+                text += "; fine texture all over may have been taken for noise, see --sigma"
             item.report("noise", text)
     for name in names:
         found = [getattr(result, name) for result in results]
