@@ -78,7 +78,7 @@ class _Part(JITCodeLibrary):  # type: ignore[misc]
         return 0
 
     @property
-    def codegen(self) -> _Part:
+    def codegen(self) -> "_Part":
         """What sets the environment of a function that can be called."""
         return self
 
