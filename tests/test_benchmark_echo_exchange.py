@@ -5,15 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.echo_exchange import echo_exchange, exchange_groups, insert
+from benchmarks import echo_exchange as exchanges
+from benchmarks.echo_exchange import echo_exchange, exchange_groups
 from cases import dense_grids
-from cases.echo_states import check_blocks, check_heaps, picture, windows
+from cases.echo_states import check_blocks, check_heaps, copied, picture, removal, remove, windows
+from steepest.core.compiled import lean_kernel
 from steepest.inpainting import masks
 from steepest.inpainting.echoes import state, thinning
-from steepest.inpainting.echoes.removing import remove
-from steepest.inpainting.echoes.score import removal, score
-from steepest.inpainting.echoes.state import Echoes, buffers_for
+from steepest.inpainting.echoes.score import score
+from steepest.inpainting.echoes.state import buffers_for
 from test_inpainting_echoes import growths, mean_error, thinned  # noqa: F401
+
+insert = lean_kernel(exchanges.insert)  # else for kernels only
 
 
 def test_insertion_is_the_inverse_of_removal() -> None:
@@ -22,7 +25,7 @@ def test_insertion_is_the_inverse_of_removal() -> None:
     buffers = buffers_for(echoes, 24)
     score(echoes, buffers, 0, True)
     for pixel in np.flatnonzero(echoes.known)[::7]:
-        changed = Echoes(*(array.copy() for array in echoes))
+        changed = copied(echoes)
         removal(changed, pixel, buffers.t, True)
         assert remove(changed, pixel, thinning.LIMITS, True, buffers)
         check_heaps(changed)

@@ -9,12 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cases.echo_states import check_blocks, check_heaps, picture
+from cases.echo_states import check_blocks, check_heaps, copied, picture, removal, remove
 from steepest.core.errors import InputError
 from steepest.inpainting import masks
 from steepest.inpainting.echoes import state, thinning, tiles
-from steepest.inpainting.echoes.removing import remove
-from steepest.inpainting.echoes.score import removal
 from steepest.inpainting.echoes.state import TILE, Echoes, buffers_for
 from steepest.inpainting.steady_state import fill
 
@@ -85,7 +83,7 @@ def test_a_removal_changes_nothing_far_away() -> None:
     echoes, _ = thinned(2000, 1)
     buffers = buffers_for(echoes, thinning.RADIUS)
     pixel = int(np.flatnonzero(echoes.known)[1000])
-    before = Echoes(*(array.copy() for array in echoes))
+    before = copied(echoes)
     removal(echoes, pixel, buffers.t, True)
     assert remove(echoes, pixel, thinning.LIMITS, True, buffers)
     y, x = np.indices((HEIGHT, WIDTH))

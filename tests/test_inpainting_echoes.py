@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 
 from cases import dense_grids
-from cases.echo_states import check_blocks, check_heaps, picture, windows
+from cases.echo_states import check_blocks, check_heaps, picture, removal, windows
 from steepest.core.errors import InputError
 from steepest.inpainting import masks, reconstruct
 from steepest.inpainting.echoes import state, thinning, tiles
 from steepest.inpainting.echoes.inserting import relax_tile
 from steepest.inpainting.echoes.removing import neighbours, thin
-from steepest.inpainting.echoes.score import removal
 from steepest.inpainting.echoes.state import Echoes, buffers_for, grow
 from steepest.io import read_image
 

@@ -7,7 +7,19 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from steepest.core.compiled import lean_kernel
+from steepest.core.vectors import LANES
+from steepest.inpainting.echoes import removing, score
 from steepest.inpainting.echoes.state import Echoes
+
+removal, remove = lean_kernel(score.removal), lean_kernel(removing.remove)  # else for kernels only
+
+
+def copied(echoes: Echoes) -> Echoes:
+    """A copy with the spare numbers after the error that kernels read."""
+    arrays = {name: array.copy() for name, array in echoes._asdict().items()}
+    error = np.append(echoes.error.ravel(), np.zeros(LANES, np.float32))
+    return Echoes(**{**arrays, "error": error[:-LANES].reshape(echoes.error.shape)})
 
 
 def picture(height: int = 12, width: int = 10, channels: int = 2, seed: int = 0) -> Any:

@@ -78,7 +78,7 @@ def buffers_for(echoes: Echoes, radius: int) -> Buffers:
     return Buffers(
         window=np.zeros(side * side, np.float32),
         extent=np.zeros((2, side), np.float32),
-        blocks=np.empty(int(np.diff(echoes.region).max()), np.float32),
+        blocks=np.zeros(int(np.diff(echoes.region).max()), np.float32),  # read up to the next block
         found=np.zeros(MOST_NEIGHBOURS, np.int64),
         shares=np.zeros(MOST_NEIGHBOURS, np.float32),
         t=np.zeros(len(echoes.image), np.float32),
