@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import convolve, gaussian_filter, zoom
 from skimage.restoration import calibrate_denoiser, denoise_tv_chambolle
 
 import steepest
@@ -43,6 +43,32 @@ def eight_bits(sigma: float) -> Noise:
 def blurred(width: float, sigma: float) -> Noise:
     def add(clean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         noise = gaussian_filter(rng.standard_normal(clean.shape), width, mode="wrap")
+        return clean + sigma * noise / noise.std()
+
+    return add
+
+
+def upsampled(factor: float, sigma: float) -> Noise:
+    """Noise of an image that was then enlarged, by linear interpolation."""
+
+    def add(clean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        small = rng.standard_normal([int(n / factor) + 2 for n in clean.shape])
+        noise = zoom(small, factor, order=1)[tuple(slice(n) for n in clean.shape)]
+        return clean + sigma * noise / noise.std()
+
+    return add
+
+
+def demosaiced(sigma: float) -> Noise:
+    """Noise of a sensor with a Bayer pattern, interpolated linearly, as it is in grey."""
+    sparse = np.outer([1, 2, 1], [1, 2, 1]) / 4
+    dense = np.array([[0, 1, 0], [1, 4, 1], [0, 1, 0]]) / 4
+
+    def add(clean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        own, (y, x) = rng.standard_normal(clean.shape), np.indices(clean.shape) % 2
+        red, blue = (convolve(own * (y == k) * (x == k), sparse, mode="mirror") for k in (0, 1))
+        green = convolve(own * (y != x), dense, mode="mirror")
+        noise = 0.2125 * red + 0.7154 * green + 0.0721 * blue
         return clean + sigma * noise / noise.std()
 
     return add
@@ -78,6 +104,8 @@ NOISES: dict[str, Noise] = {
     **{f"white {s:g}": white(s) for s in (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)},
     **{f"white {s:g}, 8 bits": eight_bits(s) for s in (0.005, 0.02, 0.05, 0.1)},
     **{f"blurred {w:g} px, 0.05": blurred(w, 0.05) for w in (0.5, 0.7, 1.0)},
+    "upsampled 1.5, 0.05": upsampled(1.5, 0.05),
+    "demosaiced, 0.05": demosaiced(0.05),
     **{f"photons {peak}": photons(peak) for peak in (1, 2, 5, 30, 200)},
     **{f"white 0.05, JPEG {q}": jpeg(q, 0.05) for q in (90, 75, 50)},
     **{f"white 0.02, JPEG {q}": jpeg(q, 0.02) for q in (90, 75, 50)},

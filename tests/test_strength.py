@@ -447,6 +447,15 @@ def compressed(image: np.ndarray, quality: int, sampling: str = "4:2:0") -> np.n
     return np.asarray(Image.open(stored)) / 255
 
 
+def test_noise_before_compression_where_no_blocks_fit_exactly() -> None:
+    texture = gaussian_filter(np.random.default_rng(0).standard_normal((256, 256)), 0.8)
+    clean = 0.5 + 0.2 * texture * (np.arange(256)[:, None] // 16 % 4 > 0)
+    noisy = clean + 0.02 * np.random.default_rng(20).standard_normal(clean.shape)
+    found = noise_before_jpeg(compressed(noisy, 50))
+    assert found is not None
+    assert found[0] == pytest.approx(0.02, rel=0.35)
+
+
 @pytest.mark.parametrize("quality", [50, 75])
 def test_noise_is_that_before_compression(quality: int) -> None:
     """Also of a crop, in which the blocks begin elsewhere."""
