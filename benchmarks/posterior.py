@@ -9,18 +9,21 @@ measure again.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from time import process_time
 
 import numpy as np
 import torch
 
+from experiments.probability.markov import GaussianPair, langevin
 from experiments.transport.clouds import wasserstein
 from steepest import posterior
-from steepest.posterior.flow import log_normal
 
-from .posterior_tables import SEEDS, kept, run, spread, write
+from .posterior_tables import SEEDS, kept, known, run, spread, write
+
+Draw = Callable[[int, np.random.Generator], tuple[np.ndarray, np.ndarray]]
+Exact = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
 
 # couplings --------------------------------------------------------------------------------------
 
@@ -57,48 +60,63 @@ def modes_exact(y: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarr
     return modes_law(0.1, 0.2).sample(y, count, rng=rng).samples
 
 
+PLANS = {
+    "independent": posterior.Independent(), "x only (beta = 0)": posterior.Conditional(0.0),
+    "beta = 10": posterior.Conditional(10.0), "beta = 30": posterior.Conditional(30.0),
+    "beta = 100": posterior.Conditional(100.0),
+}  # fmt: skip
+CASES = ((linear, linear_exact), (modes, modes_exact))
+
+
+def coupling(draw: Draw, exact: Exact, plan: posterior.Coupling, seed: int) -> list[float]:
+    """Return seconds to learn, and distances to exact posteriors for 1, 5 and 20 Euler steps."""
+    rng = np.random.default_rng(seed)
+    x, y = draw(4000, rng)
+    begin = process_time()
+    model = posterior.learn(x, y, coupling=plan, steps=2000, rng=seed)
+    found = [process_time() - begin]
+    y_new = draw(12, rng)[1]
+    truth = exact(y_new, 500, rng)
+    for steps in (1, 5, 20):
+        samples = euler(model, y_new, 500, steps)
+        found.append(np.mean([wasserstein(a, b) for a, b in zip(samples, truth, strict=True)]))
+    return found
+
+
 def couplings() -> None:
-    """Distances to exact posteriors for 1, 5 and 20 Euler steps."""
-    plans = {
-        "independent": posterior.Independent(), "x only (beta = 0)": posterior.Conditional(0.0),
-        "beta = 10": posterior.Conditional(10.0), "beta = 30": posterior.Conditional(30.0),
-        "beta = 100": posterior.Conditional(100.0),
+    """Couplings on two problems; the table shows all seeds that were measured for every row."""
+    keys = {
+        (name, draw.__name__): [f"{name}, {draw.__name__}, seed {seed}" for seed in SEEDS]
+        for name in PLANS for draw, _ in CASES
     }  # fmt: skip
-    lines = ["| coupling | linear | six modes | CPU s |", "|---|---|---|---|"]
-    cases = ((linear, linear_exact), (modes, modes_exact))
-    for name, plan in plans.items():
-        cells, seconds = [], []
-        for draw, exact in cases:
+    for seed in SEEDS:
+        for name, plan in PLANS.items():
+            for draw, exact in CASES:
+                key = keys[name, draw.__name__][seed]
+                kept("couplings", key, partial(coupling, draw, exact, plan, seed))
+        coupling_table(keys)
 
-            def measure(seed: int) -> list[float]:
-                rng = np.random.default_rng(seed)
-                x, y = draw(4000, rng)  # noqa: B023
-                begin = process_time()
-                model = posterior.learn(x, y, coupling=plan, steps=2000, rng=seed)  # noqa: B023
-                found = [process_time() - begin]
-                y_new = draw(12, rng)[1]  # noqa: B023
-                truth = exact(y_new, 500, rng)  # noqa: B023
-                for steps in (1, 5, 20):
-                    samples = euler(model, y_new, 500, steps)
-                    each = [wasserstein(a, b) for a, b in zip(samples, truth, strict=True)]
-                    found.append(float(np.mean(each)))
-                return found
 
-            found = np.array([
-                kept("couplings", f"{name}, {draw.__name__}, seed {seed}", partial(measure, seed))
-                for seed in SEEDS
-            ])  # fmt: skip
+def coupling_table(keys: Mapping[tuple[str, str], Sequence[str]]) -> None:
+    """Write the table of what was measured so far."""
+    before = known("couplings")
+    lines = ["| coupling | linear | six modes | CPU s | seeds |", "|---|---|---|---|---|"]
+    for name in PLANS:
+        cells, seconds, seeds = [], [], []
+        for draw, _ in CASES:
+            found = np.array([before[key] for key in keys[name, draw.__name__] if key in before])
             seconds.append(found[:, 0].mean())
             cells.append(" / ".join(spread(column) for column in found.T[1:]))
-        lines.append(f"| {name} | {' | '.join(cells)} | {np.mean(seconds):.1f} |")
-        print(lines[-1], flush=True)
+            seeds.append(str(len(found)))
+        number = " / ".join(dict.fromkeys(seeds))
+        lines.append(f"| {name} | {' | '.join(cells)} | {np.mean(seconds):.1f} | {number} |")
     floors = []
-    for draw, exact in cases:
+    for draw, exact in CASES:
         rng = np.random.default_rng(9)
         y_new = draw(12, rng)[1]
         pairs = zip(exact(y_new, 500, rng), exact(y_new, 500, rng), strict=True)
         floors.append(f"{np.mean([wasserstein(a, b) for a, b in pairs]):.2f}")
-    lines.append(f"| exact samples | {floors[0]} | {floors[1]} | |")
+    lines.append(f"| exact samples | {floors[0]} | {floors[1]} | | |")
     write("couplings", lines)
 
 
@@ -106,7 +124,6 @@ def euler(model: posterior.Flow, y: np.ndarray, count: int, steps: int) -> np.nd
     """Return samples by Euler's method, as flow matching is usually compared."""
     g = torch.Generator().manual_seed(0)
     u = model.path.start(len(y) * count, model.shape, g)
-    assert model.y_scale is not None
     condition = model.y_scale.inward(torch.from_numpy(y).float()).repeat_interleave(count, 0)
     with torch.no_grad():
         for i in range(steps):
@@ -130,7 +147,7 @@ def gap() -> None:
     x, y = 2 + rng.standard_normal((20000, 1)), np.zeros((20000, 1))
     empty = posterior.Chain([], (1,))
     langevin = {
-        k: posterior.Chain([posterior.langevin(level((i + 1) / k), 0.1) for i in range(k)], (1,))
+        k: posterior.Chain([langevin(level((i + 1) / k), 0.1) for i in range(k)], (1,))
         for k in (16, 64)
     }
     chains = {
@@ -167,8 +184,8 @@ def diffusion(count: int, duration: float = 6.0) -> posterior.Chain:
     """Return Euler steps of the reversed diffusion of N(2, 1), whose score is known."""
     beta = 1 - math.exp(-duration / count)
 
-    def pair(mean: float) -> posterior.GaussianPair:
-        return posterior.GaussianPair(
+    def pair(mean: float) -> GaussianPair:
+        return GaussianPair(
             lambda x, y: (x + beta / 2 * x + beta * (mean - x), math.sqrt(beta)),
             lambda x, y: (math.sqrt(1 - beta) * x, math.sqrt(beta)),
         )
@@ -197,7 +214,7 @@ def kernels() -> None:
         torch.manual_seed(seed)
         x, y = modes(5000, np.random.default_rng(seed)) if modal else shifted(seed)
         log_joint, d = (six, 2) if modal else (target, 1)
-        pairs = [posterior.GaussianPair(Layer(d, 1), Layer(d, 1)) for _ in range(layers)]
+        pairs = [GaussianPair(Layer(d, 1), Layer(d, 1)) for _ in range(layers)]
         begin = process_time()
         chain = posterior.fit_chain(
             posterior.Chain(pairs, (d,)), log_joint if both else None, x, y, steps=500,
@@ -311,10 +328,7 @@ def away(draws: np.ndarray) -> np.ndarray:
 def log_density(chain: posterior.Chain, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return the log-density of a chain of maps."""
     with torch.no_grad():
-        start, logdet = chain.backward(
-            torch.from_numpy(x).float(), torch.from_numpy(y).float(), torch.Generator()
-        )
-    return (log_normal(start) - logdet).numpy()
+        return chain.log_density(torch.from_numpy(x).float(), torch.from_numpy(y).float()).numpy()
 
 
 class Inverse(torch.nn.Module):

@@ -16,7 +16,7 @@ from steepest.core.errors import NotConverged
 from steepest.core.status import Status
 from steepest.patches.model import covariances
 from steepest.posterior.checks import crps
-from steepest.posterior.couplings import choose, distance_correlation
+from steepest.posterior.paths import choose, distance_correlation
 from tests.test_patches_model import random_model
 
 
@@ -253,7 +253,7 @@ def test_the_gap_of_an_empty_chain_is_the_symmetric_divergence():
     assert found.error < 0.03
 
 
-def test_more_levels_lower_the_gap_and_langevin_steps_too():
+def test_more_levels_lower_the_gap():
     rng = np.random.default_rng(0)
     x, y = 2 + rng.standard_normal((5000, 1)), np.zeros((5000, 1))
     base = posterior.Chain([], (1,))
@@ -262,18 +262,12 @@ def test_more_levels_lower_the_gap_and_langevin_steps_too():
     assert gaps[0].value < 2.5
     assert gaps[1].value < 0.8
 
-    def level(share):
-        return lambda x, y: (1 - share) * -0.5 * (x**2).sum(1) + share * shifted(x, y)
-
-    steps = [posterior.langevin(level((i + 1) / 16), 0.1) for i in range(16)]
-    assert posterior.gap(posterior.Chain(steps, (1,)), shifted, x, y).value < 2.6
-
 
 def test_a_target_equal_to_the_start_has_no_gap():
     y = np.zeros((2000, 1))
     x = np.random.default_rng(0).standard_normal((2000, 1))
     normal = lambda x, y: -0.5 * (x**2).sum(1)  # noqa: E731
-    chain = posterior.Chain([posterior.Metropolis(normal), posterior.langevin(normal, 0.01)], (1,))
+    chain = posterior.Chain([posterior.Metropolis(normal)], (1,))
     found = posterior.gap(chain, normal, x, y)
     assert abs(found.value) < 4 * found.error + 1e-3
 
@@ -469,8 +463,12 @@ def test_velocities_of_a_wrong_shape_are_named():
 
 
 def test_densities_need_gaussian_noise():
+    class Uniform:
+        def draw(self, n, shape, generator):
+            return torch.rand(n, *shape, generator=generator)
+
     x, _ = pairs(40)
-    model = posterior.learn(x, path=posterior.Kac(), steps=1)
+    model = posterior.learn(x, path=posterior.Straight(Uniform()), steps=1)
     with pytest.raises(InputError, match="Gaussian noise only"):
         model.log_density(x)
     with pytest.raises(InputError, match="Gaussian noise only"):
@@ -497,5 +495,23 @@ def test_a_diverging_velocity_is_an_error():
         def forward(self, t, x, y=None):
             return x * 1e30 * (1 + self.weight)
 
-    with pytest.raises(NotConverged, match="not finite"):
+    with pytest.raises(NotConverged, match="the loss is nan"):
         posterior.learn(x, y, velocity=Wild(), steps=3)
+    with pytest.raises(InputError, match="Wild has no weights"):
+        posterior.learn(x, y, velocity=Wild().requires_grad_(False), steps=3)
+
+
+def test_data_of_another_shape_and_no_data_are_named(flow):
+    x, y = pairs(20)
+    chain = posterior.bridge(flow, log_joint, levels=1)
+    with pytest.raises(InputError, match="x_new must hold data of shape"):
+        posterior.gap(chain, log_joint, np.hstack([x, x]), y)
+    with pytest.raises(InputError, match="y must hold measurements of 1 values, not 2"):
+        posterior.gap(flow, log_joint, x, np.hstack([y, y]))
+    with pytest.raises(InputError, match="x_new holds 20 items and y_new 19"):
+        posterior.check(flow, x, y[1:])
+    with pytest.raises(InputError, match="y holds no items"):
+        flow.sample(y[:0])
+    free = dataclasses.replace(flow, y_scale=type(flow.y_scale)(torch.zeros(0), torch.zeros(0)))
+    with pytest.raises(InputError, match="measurements of no values"):
+        free.sample(y)
