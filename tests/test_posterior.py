@@ -16,7 +16,6 @@ from steepest.core.errors import NotConverged
 from steepest.core.status import Status
 from steepest.patches.model import covariances
 from steepest.posterior.checks import crps
-from steepest.posterior.paths import choose, distance_correlation
 from tests.test_patches_model import random_model
 
 
@@ -43,9 +42,7 @@ def flow() -> posterior.Flow:
     torch.manual_seed(0)
     x, y = pairs(2000)
     network = posterior.Dense((1,), (1,), width=64, depth=2)
-    return posterior.learn(
-        x, y, velocity=network, coupling=posterior.Independent(), steps=600, learning_rate=3e-3
-    )
+    return posterior.learn(x, y, velocity=network, steps=600, learning_rate=3e-3)
 
 
 # mixtures ---------------------------------------------------------------------------------------
@@ -126,14 +123,6 @@ def test_mixtures_of_values_that_hardly_ever_change_or_are_nearly_zero():
 # couplings --------------------------------------------------------------------------------------
 
 
-def test_distance_correlation_is_zero_for_independent_and_one_for_equal_samples():
-    g = torch.Generator().manual_seed(0)
-    a = torch.randn(200, 2, generator=g)
-    found = [distance_correlation(torch.randn(200, 3, generator=g), a) for _ in range(30)]
-    assert abs(np.mean(found)) < 3 * np.std(found) / math.sqrt(30) + 1e-3
-    assert distance_correlation(a, 2 * a + 1) == pytest.approx(1)
-
-
 def test_plans_keep_the_measurement_only_if_beta_is_large():
     x, y = (torch.from_numpy(v).float() for v in pairs(256))
     z = torch.randn(256, 1, generator=torch.Generator().manual_seed(1))
@@ -142,17 +131,6 @@ def test_plans_keep_the_measurement_only_if_beta_is_large():
     assert change[1] < 0.05
     plan = posterior.Conditional(3.0)(z, x, y)
     assert sorted(plan.tolist()) == list(range(256))
-
-
-def test_the_automatic_plan_is_conditional_for_lines_and_independent_in_many_dimensions():
-    x, y = (torch.from_numpy(v).float() for v in pairs(2000))
-    g = torch.Generator().manual_seed(2)
-    found = choose(x, y, torch.randn(20 * 256, 1, generator=g), 256, np.random.default_rng(0))
-    assert isinstance(found, posterior.Conditional)
-    assert 10 <= found.beta <= 30
-    x, y = torch.randn(500, 2000, generator=g), torch.randn(500, 16, generator=g)
-    found = choose(x, y, torch.randn(20 * 64, 2000, generator=g), 64, np.random.default_rng(0))
-    assert isinstance(found, posterior.Independent)
 
 
 # flows ------------------------------------------------------------------------------------------
@@ -224,7 +202,7 @@ def test_measurements_are_simulated_anew_for_every_batch():
 def test_held_out_examples_stop_the_training():
     x, y = pairs(60)
     network = posterior.Dense((1,), (1,), width=32, depth=2)
-    model = posterior.learn(x, y, coupling=posterior.Independent(), velocity=network)
+    model = posterior.learn(x, y, velocity=network)
     assert 50 <= model.steps <= 2000
     assert math.isfinite(model.loss)
 
@@ -426,8 +404,6 @@ def test_bad_data_are_named(x, y, message):
 def test_bad_measurements_and_models_are_named(flow):
     with pytest.raises(InputError, match="shape \\(1,\\)"):
         flow.sample(np.ones((3, 2)))
-    with pytest.raises(InputError, match="coupling='best'"):
-        posterior.learn(*pairs(20), coupling="best", steps=1)
     with pytest.raises(InputError, match="must have the shape"):
         posterior.check(flow, np.ones((3, 2)), np.ones((3, 1)))
     with pytest.raises(InputError, match="no weights"):

@@ -66,7 +66,7 @@ def test_mixed_noise_is_found_without_the_signals():
     logs = torch.log(torch.tensor([0.02, 0.02])) + 2.5 * torch.rand(3000, 2, generator=g)
     x, y = pairs(3000, *logs.exp().T[:, :, None], g)
     model = posterior.learn(
-        x, torch.cat([y, logs], 1), coupling=posterior.Independent(), steps=400,
+        x, torch.cat([y, logs], 1), steps=400,
         velocity=posterior.Dense((1,), (6,), width=64, depth=2), learning_rate=3e-3,
     )  # fmt: skip
     true_x, y = pairs(64, 0.1, 0.05, seeded(1))

@@ -155,7 +155,7 @@ def learned(
     """Return the Wasserstein-2 distance of 2000 samples from the board, and the share beside it."""
     rng = np.random.default_rng(seed)
     model = posterior.learn(
-        checkerboard(20_000, rng), path=path, coupling=posterior.Independent(), steps=steps,
+        checkerboard(20_000, rng), path=path, steps=steps,
         rng=seed, velocity=velocity, learning_rate=1e-3 if velocity is None else 3e-3,
     )  # fmt: skip
     samples = model.sample(count=2000, rng=seed, num_steps=50).samples[0]

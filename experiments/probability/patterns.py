@@ -192,7 +192,7 @@ def rows(quick: bool = False) -> list[Row]:
     ):
         torch.manual_seed(0)
         model = posterior.learn(
-            coarse, path=posterior.Straight(noise), coupling=posterior.Independent(),
+            coarse, path=posterior.Straight(noise),
             steps=500 if quick else 1000, batch_size=16, learning_rate=3e-3, velocity=Fourier(),
         )  # fmt: skip
         g = torch.Generator().manual_seed(0)

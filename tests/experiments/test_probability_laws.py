@@ -10,6 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("ot", exc_type=ImportError)
 
+from experiments.probability.couplings import choose, distance_correlation  # noqa: E402
 from experiments.probability.kac import Kac, variance  # noqa: E402
 from experiments.probability.markov import langevin  # noqa: E402
 from experiments.probability.patterns import Field  # noqa: E402
@@ -82,7 +83,7 @@ def test_a_flow_from_quantile_noise_or_along_kac_paths_learns_a_normal_law():
     for path in (posterior.Straight(Quantile.fit(x)), Kac()):
         network = posterior.Dense((1,), width=64, depth=2)
         model = posterior.learn(
-            x, path=path, coupling=posterior.Independent(), velocity=network, steps=400,
+            x, path=path, velocity=network, steps=400,
             learning_rate=3e-3,
         )  # fmt: skip
         draws = model.sample(count=2000, num_steps=16)
@@ -105,3 +106,29 @@ def test_annealed_langevin_steps_lower_the_gap_and_have_none_where_they_start():
     still = posterior.Chain([langevin(level(0), 0.01)], (1,))
     found = posterior.gap(still, level(0), x, y)
     assert abs(found.value) < 4 * found.error + 1e-3
+
+
+def test_distance_correlation_is_zero_for_independent_and_one_for_equal_samples():
+    g = torch.Generator().manual_seed(0)
+    a = torch.randn(200, 2, generator=g)
+    found = [distance_correlation(torch.randn(200, 3, generator=g), a) for _ in range(30)]
+    assert abs(np.mean(found)) < 3 * np.std(found) / math.sqrt(30) + 1e-3
+    assert distance_correlation(a, 2 * a + 1) == pytest.approx(1)
+
+
+def lines(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return x and y (n, 1) with x given y normal, mean 0.8 y, deviation 0.6."""
+    rng = np.random.default_rng(0)
+    y = rng.standard_normal((n, 1))
+    return 0.8 * y + 0.6 * rng.standard_normal((n, 1)), y
+
+
+def test_the_automatic_plan_is_conditional_for_lines_and_independent_in_many_dimensions():
+    x, y = (torch.from_numpy(v).float() for v in lines(2000))
+    g = torch.Generator().manual_seed(2)
+    found = choose(x, y, torch.randn(20 * 256, 1, generator=g), 256, np.random.default_rng(0))
+    assert isinstance(found, posterior.Conditional)
+    assert 10 <= found.beta <= 30
+    x, y = torch.randn(500, 2000, generator=g), torch.randn(500, 16, generator=g)
+    found = choose(x, y, torch.randn(20 * 64, 2000, generator=g), 64, np.random.default_rng(0))
+    assert isinstance(found, posterior.Independent)

@@ -57,7 +57,6 @@ class Flow:
         ``(t, x, y) -> v`` on standardised values.
     path : Path
     coupling : Coupling
-        The coupling in use, also if it was chosen automatically.
     x_scale, y_scale : Scale
         Without measurements, those of ``y_scale`` have no values.
     steps : int

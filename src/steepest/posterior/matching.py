@@ -16,7 +16,7 @@ from ..core.numbers import check_count, check_number
 from ..core.rng import Rng, generator
 from .draws import as_given, as_pairs, check_data
 from .flow import Flow, Scale
-from .paths import Coupling, Path, Straight, choose
+from .paths import Coupling, Independent, Path, Straight
 from .training import Dense, InMemory, descend, torch_generator
 
 _FEW, _JITTER = 1000, 0.5  # pairs, and noise added to their measurements
@@ -24,7 +24,7 @@ _HELD = 1024  # examples held out at most, and noise samples of their loss
 
 
 def learn(
-    x: Any, y: Any = None, *, path: Path | None = None, coupling: Coupling | str = "auto",
+    x: Any, y: Any = None, *, path: Path | None = None, coupling: Coupling | None = None,
     velocity: nn.Module | None = None, steps: int | None = None, batch_size: int = 256,
     learning_rate: float = 1e-3, rng: Rng = 0,
 ) -> Flow:  # fmt: skip
@@ -45,10 +45,9 @@ def learn(
         Without y, samples of x are learned.
     path : Path
         By default `Straight` lines from Gaussian noise.
-    coupling : Coupling or "auto"
-        Which noise goes to which example of a batch. "auto" takes the `Conditional` plan of least
-        beta that keeps noise and measurements independent, if it makes the paths shorter by a
-        tenth, else `Independent`.
+    coupling : Coupling
+        Which noise goes to which example of a batch: any by default (`Independent`). A
+        `Conditional` plan is for samples in very few time steps.
     velocity : nn.Module, optional
         A network ``(t, x, y) -> v``; a copy is trained. By default `Dense`. Without measurements,
         y has the shape (n, 0).
@@ -75,7 +74,8 @@ def learn(
     batch = check_count(batch_size, "batch_size", least=2)
     rate = check_number(learning_rate, "learning_rate", positive=True)
     fixed = None if steps is None else check_count(steps, "steps")
-    path, random = Straight() if path is None else path, generator(rng)
+    path, coupling = path or Straight(), coupling or Independent()
+    random = generator(rng)
     noise = torch_generator(random)
     given = np.zeros((len(data), 0)) if y is None else y
 
@@ -89,10 +89,6 @@ def learn(
     u, c = torch.from_numpy(data).float(), measured(slice(None))
     x_scale, y_scale = Scale.of(u), Scale.of(c)
     u, c = x_scale.inward(u), y_scale.inward(c)
-    if isinstance(coupling, str):
-        if coupling != "auto":
-            raise InputError(f"coupling={coupling!r}; allowed are 'auto' and couplings")
-        coupling = choose(u, c, path.start(20 * batch, u.shape[1:], noise), batch, random)
     network = _network(velocity, u, c, int(random.integers(2**31)))
     order = torch.from_numpy(random.permutation(len(u)))
     examples = Examples(path, coupling, u, c, anew if callable(y) else None)
