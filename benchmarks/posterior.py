@@ -1,6 +1,6 @@
 """Posterior samplers against exact answers: tables of docs/posterior.
 
-``python -m benchmarks.posterior couplings|gap|bridge|kernels|steps`` (default: all) writes
+``python -m benchmarks.posterior couplings|flows|gap|bridge|kernels|steps`` (default: all) writes
 ``results/posterior/*.md``. One thread; seconds are processor time. What was measured is kept in
 ``*.jsonl``, a line for each seed, so that a run that was cut off goes on; remove these files to
 measure again.
@@ -120,6 +120,42 @@ def coupling_table(keys: Mapping[tuple[str, str], Sequence[str]]) -> None:
     write("couplings", lines)
 
 
+def six(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Return log p(x, y) of `modes`, up to a constant."""
+    off = ((x[:, None] - torch.from_numpy(CENTERS).float()) ** 2).sum(2)
+    return torch.logsumexp(-off / 0.02, 1) - ((y - x[:, :1]) ** 2).sum(1) / 0.08
+
+
+def flows() -> None:
+    """Distances, sensitivity (.8 is exact) and gap at the default number of time steps."""
+
+    def measure(plan: posterior.Coupling, seed: int) -> list[float]:
+        rng = np.random.default_rng(seed)
+        found = []
+        for draw, exact in CASES:
+            x, y = draw(4000, rng)
+            model = posterior.learn(x, y, coupling=plan, steps=1000, rng=seed)
+            new, data = draw(500, rng)
+            draws, truth = model.sample(data[:12], 500).samples, exact(data[:12], 500, rng)
+            pairs = zip(draws, truth, strict=True)
+            found.append(np.mean([wasserstein(a, b) for a, b in pairs]))
+            found.append(
+                posterior.sensitivity(model, data[:50]).mean() if draw is linear
+                else posterior.gap(model, six, new, data, rng=seed).value
+            )  # fmt: skip
+        return found
+
+    head = "| coupling | linear: distance | sensitivity | six modes: distance | gap |"
+    lines = [head, "|---" * 5 + "|"]
+    for name in ("independent", "beta = 30"):
+        rows = [
+            kept("flows", f"{name}, seed {seed}", partial(measure, PLANS[name], seed))
+            for seed in SEEDS[:3]
+        ]
+        lines.append(f"| {name} | {' | '.join(spread(column) for column in np.transpose(rows))} |")
+    write("flows", lines)
+
+
 def euler(model: posterior.Flow, y: np.ndarray, count: int, steps: int) -> np.ndarray:
     """Return samples by Euler's method, as flow matching is usually compared."""
     g = torch.Generator().manual_seed(0)
@@ -199,10 +235,6 @@ def kernels() -> None:
 
     def target(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         return -0.5 * ((x - 2) ** 2).sum(1)
-
-    def six(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        off = ((x[:, None] - torch.from_numpy(CENTERS).float()) ** 2).sum(2)
-        return torch.logsumexp(-off / 0.02, 1) - ((y - x[:, :1]) ** 2).sum(1) / 0.08
 
     def shifted(seed: int) -> tuple[np.ndarray, np.ndarray]:
         return 2 + np.random.default_rng(seed).standard_normal((5000, 1)), np.zeros((5000, 1))
@@ -344,7 +376,8 @@ class Inverse(torch.nn.Module):
 
 
 TABLES = {
-    "couplings": couplings, "gap": gap, "bridge": bridge, "kernels": kernels, "steps": steps,
+    "couplings": couplings, "flows": flows, "gap": gap, "bridge": bridge, "kernels": kernels,
+    "steps": steps,
 }  # fmt: skip
 
 if __name__ == "__main__":

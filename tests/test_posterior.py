@@ -342,9 +342,10 @@ def test_crps_of_samples_is_the_double_sum():
     assert crps(samples, truth) == pytest.approx((first - second / 2).mean())
 
 
-def test_sensitivity_of_a_linear_mean_is_its_slope():
+def test_sensitivity_of_a_linear_mean_is_its_slope(flow):
     y = np.array([[-1.0], [0.5]])
     np.testing.assert_allclose(posterior.sensitivity(Normal(1.0), y), 0.8, rtol=1e-6)
+    np.testing.assert_allclose(posterior.sensitivity(flow, y), 0.8, atol=0.15)
 
 
 # whole images -----------------------------------------------------------------------------------
@@ -434,6 +435,8 @@ def test_samples_that_are_not_finite_and_densities_of_a_wrong_shape_are_named(fl
 
 def test_velocities_of_a_wrong_shape_are_named():
     network = posterior.Dense((2,), width=4, depth=1)
+    with pytest.raises(InputError, match="velocity does not take x"):
+        posterior.learn(pairs(20)[0], velocity=network, steps=1)
     with pytest.raises(InputError, match="velocity must return"):
         posterior.learn(pairs(20)[0], velocity=lambda t, x, y: network(t, x.repeat(1, 2)), steps=1)
 

@@ -102,8 +102,12 @@ def learn(
 
 def _network(velocity: nn.Module | None, u: Tensor, c: Tensor, seed: int) -> nn.Module:
     if velocity is not None:
-        with torch.no_grad():
-            found = velocity(torch.zeros(2), u[:2], c[:2]).shape
+        try:
+            with torch.no_grad():
+                found = velocity(torch.zeros(2), u[:2], c[:2]).shape
+        except RuntimeError as error:
+            shapes = f"x {tuple(u[:2].shape)} and y {tuple(c[:2].shape)}"
+            raise InputError(f"velocity does not take {shapes}: {error}") from None
         if found != u[:2].shape:
             wanted = ("n", *u.shape[1:])
             raise InputError(f"velocity must return the shape {wanted}, not {tuple(found)} (n = 2)")
