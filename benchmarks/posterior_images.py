@@ -65,7 +65,7 @@ def table(name: str, rows: dict[str, list[str]], kind: str) -> None:
         found = [before[key] for key in keys if key in before]
         if found:
             columns = zip(zip(*found, strict=True), (2, 4, 3, 2, 3, 1, 3), strict=True)
-            cells = [spread(c, k) if len(c) > 1 else f"{c[0]:.{k}f}" for c, k in columns]
+            cells = [spread(column, digits) for column, digits in columns]
             lines.append(f"| {title} | {len(found)} | {' | '.join(cells)} |")
     write(f"images_{name}", lines)
 
