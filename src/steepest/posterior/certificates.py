@@ -151,7 +151,8 @@ def fit_chain(
 
     rate = check_number(learning_rate, "learning_rate", positive=True)
     steps = check_count(steps, "steps")
-    return descend(InMemory(chain, loss), steps, rate, schedule="cosine").best_network()
+    fitted: Any = descend(InMemory(chain, loss), steps, rate, schedule="cosine").best_network()
+    return fitted
 
 
 def _tensors(shape: tuple[int, ...], x: Any, y: Any, *names: str) -> list[Tensor]:
