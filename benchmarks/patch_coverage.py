@@ -34,7 +34,7 @@ def grey(path: Path) -> np.ndarray:
 
 def inside(own: patches.Posterior, truth: np.ndarray, level: float, factor: float = 1.0) -> float:
     """Return the share of pixels within their intervals."""
-    low, high = own.intervals(level, factor)
+    low, high = own.interval(level, factor)
     return float(np.mean((truth >= low) & (truth <= high)))
 
 

@@ -1,6 +1,6 @@
 """Posterior samplers against exact answers: tables of docs/posterior.
 
-``python -m benchmarks.posterior couplings|gap|bridge|kernels|steps`` (default: all) writes
+``python -m benchmarks.posterior couplings|flows|gap|bridge|kernels|steps`` (default: all) writes
 ``results/posterior/*.md``. One thread; seconds are processor time. What was measured is kept in
 ``*.jsonl``, a line for each seed, so that a run that was cut off goes on; remove these files to
 measure again.
@@ -9,18 +9,21 @@ measure again.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from time import process_time
 
 import numpy as np
 import torch
 
+from experiments.probability.markov import GaussianPair, langevin
 from experiments.transport.clouds import wasserstein
 from steepest import posterior
-from steepest.posterior.flow import log_normal
 
-from .posterior_tables import SEEDS, kept, run, spread, write
+from .posterior_tables import SEEDS, kept, known, run, spread, write
+
+Draw = Callable[[int, np.random.Generator], tuple[np.ndarray, np.ndarray]]
+Exact = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
 
 # couplings --------------------------------------------------------------------------------------
 
@@ -57,56 +60,106 @@ def modes_exact(y: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarr
     return modes_law(0.1, 0.2).sample(y, count, rng=rng).samples
 
 
+PLANS = {
+    "independent": posterior.Independent(), "x only (beta = 0)": posterior.Conditional(0.0),
+    "beta = 10": posterior.Conditional(10.0), "beta = 30": posterior.Conditional(30.0),
+    "beta = 100": posterior.Conditional(100.0),
+}  # fmt: skip
+CASES = ((linear, linear_exact), (modes, modes_exact))
+
+
+def coupling(draw: Draw, exact: Exact, plan: posterior.Coupling, seed: int) -> list[float]:
+    """Return seconds to learn, and distances to exact posteriors for 1, 5 and 20 Euler steps."""
+    rng = np.random.default_rng(seed)
+    x, y = draw(4000, rng)
+    begin = process_time()
+    model = posterior.learn(x, y, coupling=plan, steps=2000, rng=seed)
+    found = [process_time() - begin]
+    y_new = draw(12, rng)[1]
+    truth = exact(y_new, 500, rng)
+    for steps in (1, 5, 20):
+        samples = euler(model, y_new, 500, steps)
+        found.append(np.mean([wasserstein(a, b) for a, b in zip(samples, truth, strict=True)]))
+    return found
+
+
 def couplings() -> None:
-    """Distances to exact posteriors for 1, 5 and 20 Euler steps."""
-    plans = {
-        "independent": posterior.Independent(), "x only (beta = 0)": posterior.Conditional(0.0),
-        "beta = 10": posterior.Conditional(10.0), "beta = 30": posterior.Conditional(30.0),
-        "beta = 100": posterior.Conditional(100.0),
+    """Couplings on two problems; the table shows all seeds that were measured for every row."""
+    keys = {
+        (name, draw.__name__): [f"{name}, {draw.__name__}, seed {seed}" for seed in SEEDS]
+        for name in PLANS for draw, _ in CASES
     }  # fmt: skip
-    lines = ["| coupling | linear | six modes | CPU s |", "|---|---|---|---|"]
-    cases = ((linear, linear_exact), (modes, modes_exact))
-    for name, plan in plans.items():
-        cells, seconds = [], []
-        for draw, exact in cases:
+    for seed in SEEDS:
+        for name, plan in PLANS.items():
+            for draw, exact in CASES:
+                key = keys[name, draw.__name__][seed]
+                kept("couplings", key, partial(coupling, draw, exact, plan, seed))
+        coupling_table(keys)
 
-            def measure(seed: int) -> list[float]:
-                rng = np.random.default_rng(seed)
-                x, y = draw(4000, rng)  # noqa: B023
-                begin = process_time()
-                model = posterior.learn(x, y, coupling=plan, steps=2000, rng=seed)  # noqa: B023
-                found = [process_time() - begin]
-                y_new = draw(12, rng)[1]  # noqa: B023
-                truth = exact(y_new, 500, rng)  # noqa: B023
-                for steps in (1, 5, 20):
-                    samples = euler(model, y_new, 500, steps)
-                    each = [wasserstein(a, b) for a, b in zip(samples, truth, strict=True)]
-                    found.append(float(np.mean(each)))
-                return found
 
-            found = np.array([
-                kept("couplings", f"{name}, {draw.__name__}, seed {seed}", partial(measure, seed))
-                for seed in SEEDS
-            ])  # fmt: skip
+def coupling_table(keys: Mapping[tuple[str, str], Sequence[str]]) -> None:
+    """Write the table of what was measured so far."""
+    before = known("couplings")
+    lines = ["| coupling | linear | six modes | CPU s | seeds |", "|---|---|---|---|---|"]
+    for name in PLANS:
+        cells, seconds, seeds = [], [], []
+        for draw, _ in CASES:
+            found = np.array([before[key] for key in keys[name, draw.__name__] if key in before])
             seconds.append(found[:, 0].mean())
             cells.append(" / ".join(spread(column) for column in found.T[1:]))
-        lines.append(f"| {name} | {' | '.join(cells)} | {np.mean(seconds):.1f} |")
-        print(lines[-1], flush=True)
+            seeds.append(str(len(found)))
+        number = " / ".join(dict.fromkeys(seeds))
+        lines.append(f"| {name} | {' | '.join(cells)} | {np.mean(seconds):.1f} | {number} |")
     floors = []
-    for draw, exact in cases:
+    for draw, exact in CASES:
         rng = np.random.default_rng(9)
         y_new = draw(12, rng)[1]
         pairs = zip(exact(y_new, 500, rng), exact(y_new, 500, rng), strict=True)
         floors.append(f"{np.mean([wasserstein(a, b) for a, b in pairs]):.2f}")
-    lines.append(f"| exact samples | {floors[0]} | {floors[1]} | |")
+    lines.append(f"| exact samples | {floors[0]} | {floors[1]} | | |")
     write("couplings", lines)
+
+
+def six(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Return log p(x, y) of `modes`, up to a constant."""
+    off = ((x[:, None] - torch.from_numpy(CENTERS).float()) ** 2).sum(2)
+    return torch.logsumexp(-off / 0.02, 1) - ((y - x[:, :1]) ** 2).sum(1) / 0.08
+
+
+def flows() -> None:
+    """Distances, sensitivity (.8 is exact) and gap at the default number of time steps."""
+
+    def measure(plan: posterior.Coupling, seed: int) -> list[float]:
+        rng = np.random.default_rng(seed)
+        found = []
+        for draw, exact in CASES:
+            x, y = draw(4000, rng)
+            model = posterior.learn(x, y, coupling=plan, steps=2000, rng=seed)
+            new, data = draw(500, rng)
+            draws, truth = model.sample(data[:12], 500).samples, exact(data[:12], 500, rng)
+            pairs = zip(draws, truth, strict=True)
+            found.append(np.mean([wasserstein(a, b) for a, b in pairs]))
+            found.append(
+                posterior.sensitivity(model, data[:50]).mean() if draw is linear
+                else posterior.gap(model, six, new, data, rng=seed).value
+            )  # fmt: skip
+        return found
+
+    head = "| coupling | linear: distance | sensitivity | six modes: distance | gap |"
+    lines = [head, "|---" * 5 + "|"]
+    for name in ("independent", "beta = 30"):
+        rows = [
+            kept("flows", f"{name}, seed {seed}", partial(measure, PLANS[name], seed))
+            for seed in SEEDS[:1]
+        ]
+        lines.append(f"| {name} | {' | '.join(spread(column) for column in np.transpose(rows))} |")
+    write("flows", lines)
 
 
 def euler(model: posterior.Flow, y: np.ndarray, count: int, steps: int) -> np.ndarray:
     """Return samples by Euler's method, as flow matching is usually compared."""
     g = torch.Generator().manual_seed(0)
     u = model.path.start(len(y) * count, model.shape, g)
-    assert model.y_scale is not None
     condition = model.y_scale.inward(torch.from_numpy(y).float()).repeat_interleave(count, 0)
     with torch.no_grad():
         for i in range(steps):
@@ -130,7 +183,7 @@ def gap() -> None:
     x, y = 2 + rng.standard_normal((20000, 1)), np.zeros((20000, 1))
     empty = posterior.Chain([], (1,))
     langevin = {
-        k: posterior.Chain([posterior.langevin(level((i + 1) / k), 0.1) for i in range(k)], (1,))
+        k: posterior.Chain([langevin(level((i + 1) / k), 0.1) for i in range(k)], (1,))
         for k in (16, 64)
     }
     chains = {
@@ -167,8 +220,8 @@ def diffusion(count: int, duration: float = 6.0) -> posterior.Chain:
     """Return Euler steps of the reversed diffusion of N(2, 1), whose score is known."""
     beta = 1 - math.exp(-duration / count)
 
-    def pair(mean: float) -> posterior.GaussianPair:
-        return posterior.GaussianPair(
+    def pair(mean: float) -> GaussianPair:
+        return GaussianPair(
             lambda x, y: (x + beta / 2 * x + beta * (mean - x), math.sqrt(beta)),
             lambda x, y: (math.sqrt(1 - beta) * x, math.sqrt(beta)),
         )
@@ -183,10 +236,6 @@ def kernels() -> None:
     def target(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         return -0.5 * ((x - 2) ** 2).sum(1)
 
-    def six(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        off = ((x[:, None] - torch.from_numpy(CENTERS).float()) ** 2).sum(2)
-        return torch.logsumexp(-off / 0.02, 1) - ((y - x[:, :1]) ** 2).sum(1) / 0.08
-
     def shifted(seed: int) -> tuple[np.ndarray, np.ndarray]:
         return 2 + np.random.default_rng(seed).standard_normal((5000, 1)), np.zeros((5000, 1))
 
@@ -197,7 +246,7 @@ def kernels() -> None:
         torch.manual_seed(seed)
         x, y = modes(5000, np.random.default_rng(seed)) if modal else shifted(seed)
         log_joint, d = (six, 2) if modal else (target, 1)
-        pairs = [posterior.GaussianPair(Layer(d, 1), Layer(d, 1)) for _ in range(layers)]
+        pairs = [GaussianPair(Layer(d, 1), Layer(d, 1)) for _ in range(layers)]
         begin = process_time()
         chain = posterior.fit_chain(
             posterior.Chain(pairs, (d,)), log_joint if both else None, x, y, steps=500,
@@ -311,10 +360,7 @@ def away(draws: np.ndarray) -> np.ndarray:
 def log_density(chain: posterior.Chain, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return the log-density of a chain of maps."""
     with torch.no_grad():
-        start, logdet = chain.backward(
-            torch.from_numpy(x).float(), torch.from_numpy(y).float(), torch.Generator()
-        )
-    return (log_normal(start) - logdet).numpy()
+        return chain.log_density(torch.from_numpy(x).float(), torch.from_numpy(y).float()).numpy()
 
 
 class Inverse(torch.nn.Module):
@@ -330,7 +376,8 @@ class Inverse(torch.nn.Module):
 
 
 TABLES = {
-    "couplings": couplings, "gap": gap, "bridge": bridge, "kernels": kernels, "steps": steps,
+    "couplings": couplings, "flows": flows, "gap": gap, "bridge": bridge, "kernels": kernels,
+    "steps": steps,
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from steepest import patches, posterior
 
 from .patch_tasks import coarse, radon
 from .posterior_digits import digits, halve
-from .posterior_tables import OUTPUT, kept, known, spread, write
+from .posterior_tables import OUTPUT, SEEDS, kept, known, spread, write
 
 SIZE = 64  # of textures
 Made = tuple[float, Any]  # seconds of training, and a sampler
@@ -57,18 +57,16 @@ class Kept:
 
 
 def table(name: str, rows: dict[str, list[str]], kind: str) -> None:
-    """Write the rows of which every seed is known."""
+    """Write the rows of which a seed is known."""
     before = known(f"images_{name}")
-    lines = [
-        f"| | {kind} | PSNR | CRPS | 90 %: raw | factor | after | s to learn | s an image |",
-        "|---" * 9 + "|",
-    ]
+    names = "PSNR | CRPS | 90 %: raw | factor | after | s to learn | s an image"
+    lines = [f"| | {kind} | seeds | {names} |", "|---" * 10 + "|"]
     for title, keys in rows.items():
-        if all(key in before for key in keys):
-            columns = list(zip(*(before[key] for key in keys), strict=True))
-            cells = [spread(c, k) if len(keys) > 1 else f"{c[0]:.{k}f}"
-                     for c, k in zip(columns, (2, 4, 3, 2, 3, 1, 3), strict=True)]  # fmt: skip
-            lines.append(f"| {title} | {' | '.join(cells)} |")
+        found = [before[key] for key in keys if key in before]
+        if found:
+            columns = zip(zip(*found, strict=True), (2, 4, 3, 2, 3, 1, 3), strict=True)
+            cells = [spread(column, digits) for column, digits in columns]
+            lines.append(f"| {title} | {len(found)} | {' | '.join(cells)} |")
     write(f"images_{name}", lines)
 
 
@@ -281,20 +279,18 @@ def digit(method: str, size: int, seed: int) -> list[float]:
 
 
 def digit_table(peers: bool) -> None:
-    """All samplers with 100 examples: ours with two seeds, those of others with one."""
+    """All samplers with 100 examples; seeds come last, so that a run that is stopped has some."""
     names = {
         "exact mixture": "mixture", "`learn`, pairs": "flow", "`learn`, measured anew": "flow anew",
         "sbi FMPE": "sbi", "deepinv ULA, our mixture": "ULA", "deepinv DPS, our mixture": "DPS",
     }  # fmt: skip
-    rows = {}
-    for title, method in names.items():
-        other = title.startswith(("sbi", "deepinv"))
-        keys = {f"{title}, seed {seed}": seed for seed in range(1 if other else 2)}
-        rows[f"{title} | 100"] = [*keys]
-        for key, seed in keys.items():
-            if peers or not other:
+    rows = {f"{title} | 100": [f"{title}, seed {seed}" for seed in SEEDS] for title in names}
+    for seed in SEEDS:
+        for title, method in names.items():
+            if peers or not title.startswith(("sbi", "deepinv")):
+                key = f"{title}, seed {seed}"
                 kept("images_digits", key, partial(digit, method, 100, seed))
-    table("digits", rows, "training images")
+        table("digits", rows, "training images")
 
 
 def main() -> None:

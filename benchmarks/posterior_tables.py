@@ -42,8 +42,9 @@ def kept(table: str, key: str, measure: Callable[[], Sequence[float]]) -> list[f
 
 
 def spread(values: Sequence[float], digits: int = 2) -> str:
-    """Return mean and standard deviation over the seeds."""
-    return f"{np.mean(values):.{digits}f} ± {np.std(values, ddof=1):.{digits}f}"
+    """Return mean and, of several seeds, the standard deviation."""
+    mean = f"{np.mean(values):.{digits}f}"
+    return f"{mean} ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else mean
 
 
 def run(tables: Mapping[str, Callable[[], None]]) -> None:

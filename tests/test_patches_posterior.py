@@ -71,7 +71,7 @@ def test_samples_depend_on_the_seed_alone() -> None:
 def test_intervals_of_normal_samples_hold_what_they_promise() -> None:
     rng = np.random.default_rng(6)
     draws = rng.standard_normal((6, 200, 200))
-    low, high = patches.Posterior(draws[1:]).intervals(0.8)
+    low, high = patches.Posterior(draws[1:]).interval(0.8)
     assert np.mean((draws[0] >= low) & (draws[0] <= high)) == pytest.approx(0.8, abs=0.01)
 
 
@@ -84,7 +84,7 @@ def test_the_factor_is_the_smallest_that_controls_the_risk(scale: float) -> None
     def risk(factor: float) -> float:
         outside = []
         for own, truth in zip(found, truths, strict=True):
-            low, high = own.intervals(0.9, factor)
+            low, high = own.interval(0.9, factor)
             outside.append(np.mean((truth < low) | (truth > high)))
         return 12 / 13 * np.mean(outside) + 1 / 13
 
@@ -135,9 +135,9 @@ def test_bad_input_is_named() -> None:
     own = patches.posterior(image, model, 0.1, num_samples=2)
     for level in (0, 1, np.nan):
         with pytest.raises(InputError, match="level"):
-            own.intervals(level)
+            own.interval(level)
     with pytest.raises(InputError, match="factor"):
-        own.intervals(0.9, -1)
+        own.interval(0.9, -1)
     with pytest.raises(InputError, match="at least 9"):
         patches.interval_factor([own] * 8, [image] * 8)
     with pytest.raises(InputError, match="truths"):

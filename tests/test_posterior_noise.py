@@ -1,4 +1,4 @@
-"""Noises, paths and mixed noise of posterior sampling: exact laws."""
+"""Mixed noise and paths of posterior sampling: exact laws."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from steepest import InputError, posterior
+from steepest.posterior.flow import Scale
 from steepest.posterior.mixed_noise import update
 
 
@@ -22,93 +23,41 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def test_a_field_is_the_same_on_every_grid():
-    field = posterior.Field(1.5, 4.0)
-    coarse, fine = (field.draw(3, (2, size, size), seeded()) for size in (16, 32))
-    waves = torch.arange(-7, 8)
-
-    def low(values):
-        spectrum = torch.fft.fftn(values, dim=(2, 3), norm="forward")
-        return spectrum[..., waves, :][..., waves]
-
-    np.testing.assert_allclose(low(coarse), low(fine), atol=1e-5)
-
-
-def test_the_mean_square_of_a_field_is_the_sum_of_its_variances():
-    found = float((posterior.Field(1.5, 4.0).draw(2000, (9, 9), seeded()) ** 2).mean())
-    k = np.arange(-4, 5)
-    exact = ((1 + (k[:, None] ** 2 + k**2) / 16) ** -1.5).sum()
-    assert found == pytest.approx(exact, rel=0.02)
-
-
-def test_quantile_noise_has_the_tails_of_the_examples():
-    rng = np.random.default_rng(0)
-    x = np.stack([rng.standard_t(3, 20000), rng.uniform(-1, 1, 20000)], 1)
-    noise = posterior.Quantile.fit(x).draw(200_000, (2,), seeded()).numpy()
-    values = noise * x.std(0, ddof=1) + x.mean(0)
-    np.testing.assert_allclose(np.quantile(values[:, 0], [0.9, 0.999]), [1.638, 10.21], rtol=0.08)
-    np.testing.assert_allclose(np.quantile(values[:, 1], [0.1, 0.9]), [-0.8, 0.8], atol=0.02)
-    assert (np.abs(values[:, 1]) > 1).mean() < 0.004
-    with pytest.raises(InputError, match="at least 100"):
-        posterior.Quantile.fit(x[:50])
-
-
-PATHS = [posterior.Straight(), posterior.Diffusion(), posterior.Diffusion(posterior.Field(axes=1))]
-
-
-@pytest.mark.parametrize("path", PATHS, ids=["straight", "diffusion", "field"])
+@pytest.mark.parametrize("path", [posterior.Straight(), posterior.Diffusion()])
 def test_velocities_are_derivatives_of_positions(path):
     x = torch.randn(5, 3, generator=seeded())
     z = path.start(5, (3,), seeded(1))
     t, h = torch.linspace(0.1, 0.9, 5), 1e-3
-    ahead, back = (path.at(x, t + s * h, seeded(), z)[0] for s in (1, -1))
-    np.testing.assert_allclose((ahead - back) / (2 * h), path.at(x, t, seeded(), z)[1], atol=2e-3)
+    ahead, back = (path.at(z, x, t + s * h, seeded())[0] for s in (1, -1))
+    np.testing.assert_allclose((ahead - back) / (2 * h), path.at(z, x, t, seeded())[1], atol=2e-3)
     for end, points in ((0.0, z), (1.0, x)):
-        np.testing.assert_allclose(
-            path.at(x, torch.full((5,), end), seeded(), z)[0], points, atol=1e-6
-        )
+        found = path.at(z, x, torch.full((5,), end), seeded())[0]
+        np.testing.assert_allclose(found, points, atol=1e-6)
 
 
-def kac_variance(rate: float, speed: float, s: float) -> float:
-    return speed**2 / rate * (s - (1 - math.exp(-2 * rate * s)) / (2 * rate))
+@pytest.mark.parametrize("path", [posterior.Straight(), posterior.Diffusion()])
+def test_the_exact_velocity_moves_noise_to_a_mixture(path):
+    share, mean, var = (torch.tensor(v) for v in ([0.7, 0.3], [1.0, -2.0], [0.04, 0.25]))
 
+    def velocity(t, x, y):
+        one = torch.ones(1, 1)
+        (a, da), (b, db) = (
+            [float(v) for v in path.at(z, end, t[:1], seeded())]
+            for z, end in ((0 * one, one), (one, 0 * one))
+        )  # position and velocity are linear in noise and data
+        spread = a * a * var + b * b
+        off = x - a * mean
+        weight = (share.log() - off**2 / (2 * spread) - spread.log() / 2).softmax(1)
+        each = da * mean + (a * da * var + b * db) / spread * off
+        return (weight * each).sum(1, keepdim=True)
 
-@pytest.mark.parametrize(("rate", "speed"), [(1.0, 1.0), (9.0, 3.0)])
-def test_a_kac_process_has_its_variance_and_atoms(rate, speed):
-    path = posterior.Kac(rate, speed)
-    place = path.process(torch.full((200_000,), 0.3), seeded())
-    assert float(place.var()) == pytest.approx(kac_variance(rate, speed, 0.3), rel=0.02)
-    atoms = (place.abs() >= 0.3 * speed * (1 - 1e-6)).float().mean()
-    assert float(atoms) == pytest.approx(math.exp(-0.3 * rate), abs=0.005)
-    # continuity: the variance grows by twice the mean of position times velocity
-    s = torch.full_like(place, 0.3)
-    rise = float(2 * (place * path.velocity(place, s)).mean())
-    slope = speed**2 / rate * (1 - math.exp(-2 * rate * 0.3))
-    assert rise == pytest.approx(slope, rel=0.02)
-    assert float(path.velocity(place, s).abs().max()) <= speed * (1 + 1e-6)
-
-
-def test_a_kac_path_begins_in_the_process_and_ends_in_the_data():
-    path = posterior.Kac(9.0, 3.0)
-    x = torch.full((20000, 1), 2.0)
-    begin = path.at(x, torch.zeros(20000), seeded())[0]
-    assert float(begin.var()) == pytest.approx(kac_variance(9, 3, 1.0), rel=0.05)
-    end, velocity = path.at(x, torch.ones(20000), seeded())
-    np.testing.assert_allclose(end, 2)
-    np.testing.assert_allclose(velocity, 2)
-
-
-def test_a_flow_from_quantile_noise_or_along_kac_paths_learns_a_normal_law():
-    x = np.random.default_rng(0).standard_normal((1000, 1)) * 2 + 1
-    for path in (posterior.Straight(posterior.Quantile.fit(x)), posterior.Kac()):
-        network = posterior.Dense((1,), width=64, depth=2)
-        model = posterior.learn(
-            x, path=path, coupling=posterior.Independent(), velocity=network, steps=400,
-            learning_rate=3e-3,
-        )  # fmt: skip
-        draws = model.sample(count=2000, num_steps=16)
-        assert float(draws.mean[0, 0]) == pytest.approx(1, abs=0.3)
-        assert float(draws.std[0, 0]) == pytest.approx(2, rel=0.15)
+    unit, none = ((torch.zeros(n), torch.ones(n)) for n in (1, 0))
+    scales = [Scale(*one) for one in (unit, none)]
+    flow = posterior.Flow(velocity, path, posterior.Independent(), *scales, 0, math.nan)
+    x = flow.sample(count=20_000, num_steps=60).samples[0, :, 0]
+    assert (x > -0.3).mean() == pytest.approx(0.7, abs=0.012)
+    assert x[x > -0.3].std() == pytest.approx(0.2, rel=0.05)
+    assert x[x < -0.3].mean() == pytest.approx(-2, abs=0.03)
 
 
 def log_likelihood(f, r, a2, b2):
@@ -143,7 +92,7 @@ def test_mixed_noise_is_found_without_the_signals():
     logs = torch.log(torch.tensor([0.02, 0.02])) + 2.5 * torch.rand(3000, 2, generator=g)
     x, y = pairs(3000, *logs.exp().T[:, :, None], g)
     model = posterior.learn(
-        x, torch.cat([y, logs], 1), coupling=posterior.Independent(), steps=400,
+        x, torch.cat([y, logs], 1), steps=400,
         velocity=posterior.Dense((1,), (6,), width=64, depth=2), learning_rate=3e-3,
     )  # fmt: skip
     true_x, y = pairs(64, 0.1, 0.05, seeded(1))

@@ -106,7 +106,7 @@ def rows(quick: bool = False) -> list[Row]:
 
     x = torch.randn(20_400, 3, generator=g)
     y = measure(x[:400], rng)
-    model = posterior.learn(x[400:], measure, coupling=posterior.Independent(), steps=4000)
+    model = posterior.learn(x[400:], measure, steps=4000)
     check = posterior.check(model, x[:200], y[:200])
     draws = np.asarray(model.sample(y[200:212], 500).samples)
     chains = reference(y[200:212].numpy(), 1000 if quick else 4000, deviation)

@@ -1,29 +1,91 @@
 """Kac processes: exact draws, the way back, and a flow from them.
 
 Duong, Chemseddine, Friz & Steidl, *Telegrapher's generative model via Kac flows* (2025).
-`steepest.posterior.Kac` draws the process exactly. Here it is compared with a simulation turn by
-turn; its velocity moves samples back from time 1 to 0.1; and a network learns a checkerboard. The
-dense network of `steepest.posterior` does not: after 2000 steps 48 % of its Kac samples and 45 % of
-its straight ones lie on the white squares (of uniform points half do), at Wasserstein distances of
-0.27 and 0.25 (`python -m experiments.probability.kac`). With waves of the position as inputs, both
-paths reach the floor, and neither is better.
+`Kac` draws the process exactly. It is compared with a simulation turn by turn; its velocity moves
+samples back from time 1 to 0.1; and a network learns a checkerboard. The dense network of
+`steepest.posterior` does not: after 2000 steps 48 % of its Kac samples and 45 % of its straight
+ones lie on the white squares (of uniform points half do), at Wasserstein distances of 0.27 and 0.25
+(`python -m experiments.probability.kac`). With waves of the position as inputs, both paths reach
+the floor, and neither is better.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from steepest import posterior
+from steepest.posterior.paths import wide
 
 from ..rows import Row
 from ..transport.clouds import wasserstein
 
 
-def simulated(path: posterior.Kac, count: int, rng: np.random.Generator) -> np.ndarray:
+@dataclass(frozen=True)
+class Kac:
+    """The path ``t x + S`` with a Kac process S at the time ``(1 - t)^2``, for each component.
+
+    A particle moves with the constant ``speed`` c and turns at random times with the ``rate`` a.
+    Its position S at time s has the variance ``c^2 / a (s - (1 - exp(-2 a s)) / (2 a))``, and is
+    exactly at ``+-c s`` with the probability exp(-a s). Velocities are bounded by c, unlike those
+    of diffusions.
+
+    Duong, Chemseddine, Friz & Steidl, *Telegrapher's generative model via Kac flows* (2025).
+    """
+
+    rate: float = 9.0
+    speed: float = 3.0
+
+    def start(self, n: int, shape: Sequence[int], generator: torch.Generator) -> Tensor:
+        """Return n samples (n, \\*shape) of S at time 1."""
+        return self.process(torch.ones(n, *shape), generator)
+
+    def process(self, s: Tensor, generator: torch.Generator) -> Tensor:
+        """Return S at the times s, drawn exactly.
+
+        With Poisson many turns n, ``S = +-c s (2 B - 1)`` with B from Beta(ceil((n + 1) / 2),
+        floor((n + 1) / 2)), and B = 1 without a turn.
+        """
+        random = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
+        time = s.numpy().astype(float)
+        turns = random.poisson(self.rate * time)
+        share = np.ones_like(time)
+        some = turns > 0
+        share[some] = random.beta((turns[some] + 2) // 2, (turns[some] + 1) // 2)
+        sign = np.where(random.random(time.shape) < 0.5, -1.0, 1.0)
+        return torch.from_numpy(sign * self.speed * time * (2 * share - 1)).float()
+
+    def velocity(self, place: Tensor, s: Tensor) -> Tensor:
+        """Return dS/ds at a position: its mean over all paths there.
+
+        ``x / (s + r / c I_0(a r / c) / I_1(a r / c))`` with ``r^2 = c^2 s^2 - x^2`` and modified
+        Bessel functions I; ``+-c`` at the positions ``+-c s``, where the path had no turn.
+        """
+        c, a = self.speed, self.rate
+        front = c * s
+        r = (front**2 - place**2).clamp(min=0).sqrt()
+        small = a * r / c < 1e-3
+        q = torch.where(small, 1.0, a * r / c)
+        ratio = torch.where(small, 2 / a, r / c * torch.special.i0e(q) / torch.special.i1e(q))
+        inside = place / (s + ratio)
+        return torch.where(place.abs() >= front * (1 - 1e-6), c * place.sign(), inside)
+
+    def at(
+        self, z: Tensor, x: Tensor, t: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Return positions and velocities, see `Path`; the process is drawn anew, without z."""
+        left = (1 - wide(t, x)).expand(x.shape)
+        s = left**2
+        place = self.process(s, generator)
+        return wide(t, x) * x + place, x - 2 * left * self.velocity(place, s)
+
+
+def simulated(path: Kac, count: int, rng: np.random.Generator) -> np.ndarray:
     """Return positions at time 1, from exponential waiting times."""
     place, left = np.zeros(count), np.ones(count)
     sign = rng.choice([-1.0, 1.0], count)
@@ -42,7 +104,7 @@ def kolmogorov(a: np.ndarray, b: np.ndarray) -> float:
     return float(abs(one - two).max())
 
 
-def backward(path: posterior.Kac, place: torch.Tensor, end: float, num_steps: int) -> torch.Tensor:
+def backward(path: Kac, place: torch.Tensor, end: float, num_steps: int) -> torch.Tensor:
     """Return positions moved by the velocity from time 1 to ``end`` (midpoint rule).
 
     Samples that reach the front x = +-c s merge into the atoms there.
@@ -57,7 +119,7 @@ def backward(path: posterior.Kac, place: torch.Tensor, end: float, num_steps: in
     return place
 
 
-def variance(path: posterior.Kac, s: float) -> float:
+def variance(path: Kac, s: float) -> float:
     """Return the variance of the process."""
     a = path.rate
     return path.speed**2 / a * (s - (1 - math.exp(-2 * a * s)) / (2 * a))
@@ -93,7 +155,7 @@ def learned(
     """Return the Wasserstein-2 distance of 2000 samples from the board, and the share beside it."""
     rng = np.random.default_rng(seed)
     model = posterior.learn(
-        checkerboard(20_000, rng), path=path, coupling=posterior.Independent(), steps=steps,
+        checkerboard(20_000, rng), path=path, steps=steps,
         rng=seed, velocity=velocity, learning_rate=1e-3 if velocity is None else 3e-3,
     )  # fmt: skip
     samples = model.sample(count=2000, rng=seed, num_steps=50).samples[0]
@@ -104,7 +166,7 @@ def learned(
 def table(seeds: range, steps: int, *, waves: bool) -> tuple[str, float]:
     """Return distances and shares beside the board of both paths, and the worst Kac distance."""
     texts, worst = [], 0.0
-    for name, path in (("Kac", posterior.Kac(9.0, 3.0)), ("straight", posterior.Straight())):
+    for name, path in (("Kac", Kac(9.0, 3.0)), ("straight", posterior.Straight())):
         torch.manual_seed(0)
         runs = [learned(path, seed, steps, Waves() if waves else None) for seed in seeds]
         distances, beside = zip(*runs, strict=True)
@@ -120,7 +182,7 @@ def rows(quick: bool = False) -> list[Row]:
     count = 200_000 if quick else 1_000_000
     texts, worst = [], 0.0
     for rate, speed in ((1.0, 1.0), (9.0, 3.0)):
-        path = posterior.Kac(rate, speed)
+        path = Kac(rate, speed)
         drawn = path.process(torch.ones(count), g)
         worst = max(worst, kolmogorov(drawn.numpy(), simulated(path, count, rng)))
         small = backward(path, drawn[:20_000].double(), 0.1, 1500)

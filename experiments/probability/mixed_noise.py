@@ -41,9 +41,7 @@ def learned(steps: int) -> posterior.Flow:
     x = torch.randn(20_000, 2, generator=g)
     logs = math.log(0.005) + math.log(40) * torch.rand(20_000, 2, generator=g)
     y = measure(x, logs[:, :1].exp(), logs[:, 1:].exp(), g)
-    return posterior.learn(
-        x, torch.cat([y, logs], 1), coupling=posterior.Independent(), steps=steps
-    )
+    return posterior.learn(x, torch.cat([y, logs], 1), steps=steps)
 
 
 def log_likelihood(y: torch.Tensor) -> Callable[[np.ndarray], float]:

@@ -104,6 +104,6 @@ cases = [case(*place) for place in places]
 known, test = cases[::2], cases[1::2]
 factor = patches.interval_factor([each[2] for each in known], [each[0] for each in known], 0.9)
 for name, f in (("as they are", 1.0), (f"with the factor {factor:.2f}", factor)):
-    ends = [(truth, *samples.intervals(0.9, f)) for truth, _, samples in test]
+    ends = [(truth, *samples.interval(0.9, f)) for truth, _, samples in test]
     held = [100 * np.mean((low <= truth) & (truth <= high)) for truth, low, high in ends]
     print(f"{name}: {np.mean(held):.1f} %, from {min(held):.1f} to {max(held):.1f}")

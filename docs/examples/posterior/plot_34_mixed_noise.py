@@ -37,7 +37,7 @@ x = torch.randn(8000, 2, generator=g)
 logs = np.log(0.005) + np.log(40) * torch.rand(8000, 2, generator=g)
 y = torch.cat([measure(x, logs[:, :1].exp(), logs[:, 1:].exp(), g), logs], 1)
 model = posterior.learn(
-    x, y, velocity=posterior.Dense((2,), (6,), width=96), coupling=posterior.Independent(),
+    x, y, velocity=posterior.Dense((2,), (6,), width=96),
     steps=800, learning_rate=2e-3,
 )  # fmt: skip
 

@@ -2,10 +2,58 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .errors import InputError
+from .namespace import is_torch
+from .numbers import check_number
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Samples along an axis: the first one, unless a subclass says otherwise."""
+
+    samples: Any
+
+    axis: ClassVar[int] = 0
+
+    @cached_property
+    def mean(self) -> Any:
+        """Mean of the samples."""
+        return self.samples.mean(self.axis)
+
+    @cached_property
+    def std(self) -> Any:
+        """Standard deviation of the samples."""
+        if is_torch(self.samples):
+            return self.samples.std(self.axis)
+        return self.samples.std(self.axis, ddof=1)
+
+    def half_width(self, level: float = 0.9) -> Any:
+        """Return half the width of the intervals with factor 1, see `interval`."""
+        share = check_number(level, "level", positive=True, most=1 - 1e-9)
+        count = self.samples.shape[self.axis]
+        if count < 2:
+            raise InputError("intervals need at least 2 samples")
+        return quantile_of(share, count) * self.std
+
+    def interval(self, level: float = 0.9, factor: float = 1.0) -> tuple[Any, Any]:
+        """Return the lower and upper ends of intervals about the mean.
+
+        Half of the width is ``factor t sqrt(1 + 1 / n) std`` with n samples and the quantile t of
+        Student's distribution with n - 1 degrees of freedom: with factor 1, right if the samples
+        and the true value are drawn from one normal distribution. With a factor from held-out data,
+        intervals hold at least ``level`` of the true values, on average over images and values.
+
+        Raises `InputError` if ``level`` is not between 0 and 1, the factor is negative, or there is
+        only one sample.
+        """
+        half = check_number(factor, "factor") * self.half_width(level)
+        return self.mean - half, self.mean + half
 
 
 def quantile_of(level: float, count: int) -> float:

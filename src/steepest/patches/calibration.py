@@ -43,7 +43,7 @@ def interval_factor(
     Returns
     -------
     float
-        For ``posterior.intervals(level, factor)`` with the same level.
+        For ``posterior.interval(level, factor)`` with the same level.
 
     Raises
     ------

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ..core.arrays import Layout
-from ..core.conformal import quantile_of
+from ..core.conformal import Samples
 from ..core.numbers import check_count, check_number
 from ..core.progress import Callback, Reporter
 from ..core.rng import Rng, generator
@@ -25,7 +24,7 @@ SCHEDULE = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # couplings, times 1 / sigma^2
 
 
 @dataclass(frozen=True, eq=False)
-class Posterior:
+class Posterior(Samples):
     """Samples of the images that a noisy image may come from.
 
     Attributes
@@ -33,36 +32,6 @@ class Posterior:
     samples : array (num_samples, \\*shape of the image)
         float32 if the image is, otherwise float64; on the scale [0, 1] for integer images.
     """
-
-    samples: np.ndarray
-
-    @cached_property
-    def mean(self) -> np.ndarray:
-        """Mean of each pixel."""
-        return self.samples.mean(0)
-
-    @cached_property
-    def std(self) -> np.ndarray:
-        """Standard deviation of each pixel."""
-        return self.samples.std(0, ddof=1)
-
-    def half_width(self, level: float = 0.9) -> np.ndarray:
-        """Half the width of the intervals, with factor 1.
-
-        If the true value and the samples are drawn from one normal distribution, it lies with the
-        probability ``level`` within ``t sqrt(1 + 1 / n) std`` of the mean, where t is the quantile
-        of Student's distribution with n - 1 degrees of freedom.
-        """
-        share = check_number(level, "level", positive=True, most=1 - 1e-9)
-        return quantile_of(share, len(self.samples)) * self.std
-
-    def intervals(self, level: float = 0.9, factor: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-        """Lower and upper end of an interval for each pixel, see `interval_factor`.
-
-        Raises `InputError` if ``level`` is not between 0 and 1 or ``factor`` is negative.
-        """
-        half = check_number(factor, "factor") * self.half_width(level)
-        return self.mean - half, self.mean + half
 
 
 def posterior(
@@ -206,18 +175,18 @@ def _draw_image(
     """One sample; ``laws`` are those of the noisy image and of the couplings."""
     if not laws:
         return data
-    image = _on_shifted_grid(laws[0], data, rng)
+    image = on_shifted_grid(laws[0], data, rng)
     size = laws[0].model.patch_shape
     if data.shape[:-1] == size:  # one patch: this is exact
         return image
     for law, beta in zip(laws[1:], SCHEDULE, strict=True):
         middle = (data + beta * image) / (1 + beta)
         middle += sigma / math.sqrt(1 + beta) * rng.standard_normal(data.shape)
-        image = _on_shifted_grid(law, middle, rng)
+        image = on_shifted_grid(law, middle, rng)
     return image
 
 
-def _on_shifted_grid(law: Law, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def on_shifted_grid(law: Law, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Sample on a grid at a random place; the image is reflected to fill its patches."""
     space, size = image.shape[:-1], law.model.patch_shape
     before = [int(rng.integers(p)) if n > p else 0 for n, p in zip(space, size, strict=True)]

@@ -10,10 +10,9 @@ import numpy as np
 from ..core.conformal import fewest, smallest_factor
 from ..core.errors import InputError
 from ..core.numbers import check_count, check_number
-from ..core.rng import Rng
+from ..core.rng import Rng, generator
 from ..core.status import Status
-from .draws import Draws
-from .given import as_given, check_pairs
+from .draws import Draws, as_given, as_pairs
 
 
 class Posterior(Protocol):
@@ -40,7 +39,8 @@ class Report:
         Infinite if there are too few pairs.
     crps : float
         Continuous ranked probability score, the mean of ``E|X - x| - E|X - X'| / 2`` for
-        samples X, X' and the true value x, on the scale of the data. Smaller is better.
+        samples X, X' and the true value x, on the scale of the data (Gneiting & Raftery, J.
+        American Statistical Association 102, 2007). Smaller is better.
     rmse : float
         Root mean square error of the mean of the samples.
     ranks : array (11,)
@@ -85,10 +85,6 @@ def check(
     rng : int or numpy.random.Generator
         For the samples.
 
-    Returns
-    -------
-    Report
-
     Raises
     ------
     InputError
@@ -97,17 +93,10 @@ def check(
     Notes
     -----
     The factor is the smallest f with ``n / (n + 1) R(f) + 1 / (n + 1) <= 1 - level``, where R(f) is
-    the mean share of values outside (conformal risk control). Nothing is assumed of the sampler.
-
-    References
-    ----------
-    Angelopoulos, Bates, Fisch, Lei & Schuster, *Conformal risk control*, ICLR 2024. Gneiting &
-    Raftery, *Strictly proper scoring rules, prediction, and estimation*, J. American Statistical
-    Association 102 (2007).
+    the mean share of values outside (Angelopoulos, Bates, Fisch, Lei & Schuster, *Conformal risk
+    control*, ICLR 2024). Nothing is assumed of the sampler.
     """
-    truth, _ = as_given(x_new, "x_new")
-    values, _ = as_given(y_new, "y_new")
-    check_pairs(truth, values)
+    truth, _ = as_pairs(x_new, y_new, "x_new", "y_new")
     level = check_number(level, "level", positive=True, most=1 - 1e-9)
     count = check_count(count, "count", least=10)
     draws = Draws(np.asarray(model.sample(y_new, count, rng=rng).samples, float))
@@ -147,3 +136,37 @@ def crps(samples: np.ndarray, truth: np.ndarray) -> float:
     weight = (2 * np.arange(1, count + 1) - count - 1) / (count * (count - 1) / 2)
     spread = np.tensordot(weight, ordered, axes=([0], [1]))
     return float((np.abs(samples - truth[:, None]).mean(1) - spread / 2).mean())
+
+
+def sensitivity(
+    model: Posterior, y: Any, *, count: int = 200, size: float = 0.01, rng: Rng = 0
+) -> np.ndarray:
+    """Return how much posteriors move when the measurements change.
+
+    The mean distance of samples with the same noise, ``E |T(z, y) - T(z, y')|``, bounds the
+    Wasserstein distance of the posteriors of y and y'. Returned for each y (n,) is this for a
+    random direction, divided by ``|y - y'|``: an estimate of the local Lipschitz constant.
+
+    Parameters
+    ----------
+    model : Posterior
+        Whose samples are the same for the same ``rng``.
+    y : array or tensor (n, \\*shape_y)
+        Measurements.
+    count : int
+        Samples of each.
+    size : float
+        Size of the change of y, relative to the standard deviation of all values of y (their
+        size, if there is only one).
+    rng : int or numpy.random.Generator
+    """
+    values, random = as_given(y, "y")[0], generator(rng)
+    seed, n = int(random.integers(2**31)), len(values)
+    unit = float(values.std()) or float(np.abs(values).max()) or 1.0
+    step = check_number(size, "size", positive=True) * unit
+    flat = random.standard_normal((n, values[0].size))
+    flat *= step / 2 / np.linalg.norm(flat, axis=1, keepdims=True)
+    move = flat.reshape(values.shape).astype(values.dtype)
+    ends = [model.sample(each, count, rng=seed).samples for each in (values - move, values + move)]
+    one, other = (np.asarray(each, float).reshape(n, count, -1) for each in ends)
+    return np.linalg.norm(other - one, axis=2).mean(1) / step

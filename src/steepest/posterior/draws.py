@@ -1,20 +1,60 @@
-"""Samples of several posteriors, and intervals made of them."""
+"""What comes in and goes out: data, measurements and samples."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from ..core.conformal import quantile_of
+from ..core.arrays import as_array
+from ..core.conformal import Samples
 from ..core.errors import InputError
-from ..core.numbers import check_number
+from ..core.namespace import detached, is_torch, namespace
+
+Back = Callable[[Any], Any]
+
+
+def as_given(values: Any, name: str) -> tuple[np.ndarray, Back]:
+    """Return a finite array (n, \\*shape) in float32 or float64, and the way back to its kind."""
+    given = as_array(values, name)
+    array = detached(given)
+    if array.dtype.kind not in "iuf" or array.ndim < 1:
+        raise InputError(f"{name} must be an array of real numbers with one item per row")
+    if not len(array):
+        raise InputError(f"{name} holds no items")
+    array = array.astype(array.dtype if array.dtype == np.float32 else np.float64)
+    if not np.isfinite(array).all():
+        raise InputError(f"{name} holds NaN or infinite values")
+
+    def back(result: Any) -> Any:
+        if is_torch(result):
+            return result if is_torch(given) else result.numpy()
+        return namespace(given).from_numpy(result) if is_torch(given) else result
+
+    return array[:, None] if array.ndim == 1 else array, back
+
+
+def check_data(values: np.ndarray, name: str, *, fewest: int) -> None:
+    """Raise `InputError` if there are too few items, or if all are equal."""
+    if len(values) < fewest:
+        raise InputError(f"{name} holds {len(values)} items; at least {fewest} are needed")
+    if not np.ptp(values, axis=0).any():
+        raise InputError(f"{name} is constant: all items are equal")
+
+
+def as_pairs(x: Any, y: Any, *names: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return data and measurements; raise `InputError` if they are not pairs."""
+    one, two = (as_given(v, name)[0] for v, name in zip((x, y), names, strict=True))
+    if len(one) != len(two):
+        numbers = f"{names[0]} holds {len(one)} items and {names[1]} {len(two)}"
+        raise InputError(f"{numbers}; they must be pairs")
+    return one, two
 
 
 @dataclass(frozen=True, eq=False)
-class Draws:
+class Draws(Samples):
     """Samples of the unknowns of n measurements.
 
     Attributes
@@ -27,41 +67,6 @@ class Draws:
         without time steps.
     """
 
-    samples: Any
     time_error: float = float("nan")
 
-    @cached_property
-    def mean(self) -> Any:
-        """Mean (n, \\*shape)."""
-        return self.samples.mean(1)
-
-    @cached_property
-    def std(self) -> Any:
-        """Standard deviation (n, \\*shape)."""
-        if isinstance(self.samples, np.ndarray):
-            return self.samples.std(1, ddof=1)
-        return self.samples.std(1)
-
-    def half_width(self, level: float = 0.9) -> Any:
-        """Return half of the width of the intervals with factor 1, (n, \\*shape).
-
-        Raises `InputError` if ``level`` is not between 0 and 1, or there is only one sample.
-        """
-        share = check_number(level, "level", positive=True, most=1 - 1e-9)
-        count = self.samples.shape[1]
-        if count < 2:
-            raise InputError("intervals need at least 2 samples of each measurement")
-        return quantile_of(share, count) * self.std
-
-    def interval(self, level: float = 0.9, *, factor: float = 1.0) -> tuple[Any, Any]:
-        """Return the lower and upper ends of intervals about the mean, (n, \\*shape) each.
-
-        Half of the width is ``factor t sqrt(1 + 1 / count) std`` with the quantile t of Student's
-        distribution. With the factor of `check`, the intervals of further measurements
-        hold at least ``level`` of the true values, on average over measurements and values.
-
-        Raises `InputError` if ``level`` is not between 0 and 1, the factor is negative, or there is
-        only one sample.
-        """
-        half = check_number(factor, "factor") * self.half_width(level)
-        return self.mean - half, self.mean + half
+    axis: ClassVar[int] = 1

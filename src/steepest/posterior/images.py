@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +15,8 @@ from ..core.rng import Rng, generator
 from ..patches.grid import check_fits
 from ..patches.model import PatchModel
 from ..patches.restoration import spread
-from ..patches.sampling import Law
-from .draws import Draws
-from .given import as_given
+from ..patches.sampling import Law, on_shifted_grid
+from .draws import Draws, as_given
 
 _LAST, _RATIO, _LEAST = 0.25, 0.9, 6  # the last deviation, each over the one before, and rounds
 _TOLERANCE, _MOST = 1e-3, 500  # of conjugate gradients
@@ -31,7 +30,9 @@ class PatchPosterior:
     posterior of the patches of a grid shifted at random. ``u - v`` is white; its deviation falls
     from that of the model's patches by a tenth in each round, to a quarter of ``noise`` over the
     root mean square norm of the columns of A. The samples are those of v. They approximate a
-    posterior: widen their intervals by the factor of `check`.
+    posterior: widen their intervals by the factor of `check`. (Vono, Dobigeon & Chainais,
+    *Split-and-augmented Gibbs sampler*, IEEE Trans. Signal Processing 67, 2019; Zoran & Weiss, ICCV
+    2011, for the falling deviation.)
 
     Parameters
     ----------
@@ -48,12 +49,6 @@ class PatchPosterior:
     ------
     InputError
         If the model, the matrix and the shape do not fit, or a number is out of range.
-
-    References
-    ----------
-    Vono, Dobigeon & Chainais, *Split-and-augmented Gibbs sampler*, IEEE Trans. Signal Processing 67
-    (2019). Zoran & Weiss, *From learning models of natural image patches to whole image
-    restoration*, ICCV 2011, for the falling deviation.
     """
 
     model: PatchModel
@@ -79,7 +74,7 @@ class PatchPosterior:
 
         values, back = as_given(y, "y")
         a = aslinearoperator(self.forward)
-        if not len(values) or values[0].size != a.shape[0]:
+        if values[0].size != a.shape[0]:
             raise InputError(f"y must hold measurements of {a.shape[0]} values, not {values.shape}")
         count, random = check_count(count, "count"), generator(rng)
         first = math.sqrt(spread(self.model))
@@ -87,59 +82,32 @@ class PatchPosterior:
         last = min(first, _LAST * self.noise * math.sqrt(a.shape[1] / max(probe @ probe, 1e-300)))
         rounds = max(_LEAST, math.ceil(math.log(first / last) / -math.log(_RATIO)))
         laws = [Law.of(self.model, d**2) for d in np.geomspace(first, last, rounds)]
-        values = values.reshape(len(values), -1).astype(float)
-        out = np.stack([self._draw(a, own[:, None], count, laws, random) for own in values])
+        values = values.reshape(len(values), -1, 1).astype(float)
+        out = np.stack([self._draw(a, own, count, laws, random) for own in values])
         return Draws(back(out.reshape(len(values), count, *self.shape)))
 
     def _draw(
         self, a: Any, y: np.ndarray, count: int, laws: Sequence[Law], random: np.random.Generator
     ) -> np.ndarray:
         """Return samples (count, d) for one measurement (m, 1)."""
-        v = np.full((math.prod(self.shape), count), self.model.weights @ self.model.means.mean(1))
+        from scipy.sparse.linalg import LinearOperator, cg
+
+        v = np.full((a.shape[1], count), self.model.weights @ self.model.means.mean(1))
         for law in laws:
 
             def covariance(w: np.ndarray, s2: float = law.variance) -> np.ndarray:
-                return s2 * (a @ (a.T @ w)) + self.noise**2 * w
+                own = w.reshape(-1, count)
+                return (s2 * (a @ (a.T @ own)) + self.noise**2 * own).ravel()
 
             # u and y are drawn together given v, then u is moved to the measurement that was made
             u = v + math.sqrt(law.variance) * random.standard_normal(v.shape)
             off = y - a @ u - self.noise * random.standard_normal((len(y), count))
-            u = u + law.variance * (a.T @ _solve(covariance, off))
-            v = self._patches(law, u, random)
+            system = LinearOperator((off.size, off.size), covariance, dtype=float)
+            w, failed = cg(system, off.ravel(), rtol=_TOLERANCE, maxiter=_MOST)
+            if failed:
+                message = "conjugate gradients do not solve for u: is noise too small?"
+                raise NotConverged(f"{_MOST} {message}")
+            images = (u + law.variance * (a.T @ w.reshape(off.shape))).T.reshape(-1, *self.shape, 1)
+            # each image has a grid of its own: seams of one grid for all would stay in their mean
+            v = np.stack([on_shifted_grid(law, image, random).ravel() for image in images], axis=1)
         return v.T
-
-    def _patches(self, law: Law, u: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """Draw all patches; each image (d, count) is reflected to fill a shifted grid of its own.
-
-        With one grid for all, the seams of its patches would stay in their mean.
-        """
-        images, size = u.T.reshape(-1, *self.shape), self.model.patch_shape
-        most = [p if n > p else 1 for n, p in zip(self.shape, size, strict=True)]
-        full = [-(-(n + m - 1) // p) * p for n, m, p in zip(self.shape, most, size, strict=True)]
-        joined = np.empty((len(images), *full))
-        inner = []
-        for image, out in zip(images, joined, strict=True):
-            before = [int(random.integers(m)) for m in most]
-            sides = zip(before, full, self.shape, strict=True)
-            out[:] = np.pad(image, [(b, m - b - n) for b, m, n in sides], mode="symmetric")
-            inner.append(tuple(slice(b, b + n) for b, n in zip(before, self.shape, strict=True)))
-        drawn = law.sample(joined.reshape(-1, *full[1:], 1), random).reshape(joined.shape)
-        parts = zip(drawn, inner, strict=True)
-        return np.stack([image[part].ravel() for image, part in parts], axis=1)
-
-
-def _solve(matrix: Callable[[np.ndarray], np.ndarray], right: np.ndarray) -> np.ndarray:
-    """Solve for many right sides (m, count) at once by conjugate gradients."""
-    x, rest, direction = np.zeros_like(right), right, right
-    size = (rest**2).sum(0)
-    goal = _TOLERANCE**2 * size
-    for _ in range(_MOST):
-        if (size <= goal).all():
-            return x
-        image = matrix(direction)
-        length = size / np.maximum((direction * image).sum(0), 1e-300)
-        x = x + length * direction
-        rest = rest - length * image
-        before, size = size, (rest**2).sum(0)
-        direction = rest + size / np.maximum(before, 1e-300) * direction
-    raise NotConverged(f"{_MOST} conjugate gradients do not solve for u: is noise too small?", None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,9 @@ from ..core.errors import InputError
 from ..core.numbers import check_count, check_number
 from ..core.rng import Rng, generator
 from ..core.status import Status
+from .chains import Metropolis
+from .draws import as_given
 from .flow import Flow
-from .given import as_given
-from .kernels import Metropolis
 from .training import torch_generator
 
 _INNER = 60  # steps of the closed update between draws
@@ -67,7 +67,8 @@ def estimate_mixed_noise(
 
     Samples of x begin as draws of a flow that was learned once for all noise levels, and move by
     Metropolis steps with the exact likelihood, so that they follow the deviations, which have
-    closed updates.
+    closed updates. (Hagemann, Gruhlke, Stankewitz, Schillings & Steidl, *Provable mixed-noise
+    learning with flow matching*, 2025, train a network in each EM step.)
 
     Parameters
     ----------
@@ -89,22 +90,13 @@ def estimate_mixed_noise(
         start, and than the other part, takes most of them.
     rng : int or numpy.random.Generator
 
-    Returns
-    -------
-    MixedNoise
-
     Raises
     ------
     InputError
         If y is not a finite matrix or does not fit the model.
-
-    References
-    ----------
-    Hagemann, Gruhlke, Stankewitz, Schillings & Steidl, *Provable mixed-noise learning with flow
-    matching* (2025). They train a network in each EM step.
     """
     values = as_given(y, "y")[0].astype(np.float32)
-    if values.ndim != 2 or model.y_scale is None:
+    if values.ndim != 2:
         raise InputError(f"y must have the shape (n, m), not {values.shape}")
     if tuple(model.y_scale.center.shape) != (values.shape[1] + 2,):
         raise InputError("model must be learned from measurements [y, log a, log b]")
@@ -117,12 +109,18 @@ def estimate_mixed_noise(
     noisy = np.hstack([values, np.tile(np.log([a, b]), (len(values), 1))])
     x = torch.as_tensor(model.sample(noisy, draws, rng=random).samples).reshape(len(data), -1)
     a2, b2, kept = a * a, b * b, []
+
+    def log_density(x: Tensor, y: Tensor) -> Tensor:
+        f = forward(x)
+        variance = a2 * f**2 + b2
+        return log_prior(x) - 0.5 * ((y - f) ** 2 / variance + variance.log()).sum(1)
+
     for _ in range(total):
         # the flow finds the modes for the first noise level; after that the chains go on
         spread = x.reshape(-1, draws, x.shape[1]).std(1).median(0).values.clamp(min=1e-6)
         sizes = [spread * 0.5 ** (i % 5) for i in range(steps)]
-        x = _moved(x, data, forward, log_prior, (a2, b2), sizes, noise)
         with torch.no_grad():
+            x, _ = Metropolis(log_density, sizes).forward(x, data, noise)
             signal = forward(x).double()
         for _ in range(_INNER):
             a2, b2 = (max(v, _FLOOR) for v in update(signal, data - signal, a2, b2))
@@ -133,19 +131,3 @@ def estimate_mixed_noise(
     a, b = last.mean(0)
     status = Status.STATIONARY if settled else Status.MAX_ITERATIONS
     return MixedNoise(float(a), float(b), total, status)
-
-
-def _moved(
-    x: Tensor, y: Tensor, forward: Callable[[Tensor], Tensor],
-    log_prior: Callable[[Tensor], Tensor], variances: tuple[float, float], sizes: Sequence[Tensor],
-    noise: torch.Generator,
-) -> Tensor:  # fmt: skip
-    """Return x after Metropolis steps for the exact posterior."""
-
-    def log_density(x: Tensor, y: Tensor) -> Tensor:
-        f = forward(x)
-        variance = variances[0] * f**2 + variances[1]
-        return log_prior(x) - 0.5 * ((y - f) ** 2 / variance + variance.log()).sum(1)
-
-    with torch.no_grad():
-        return Metropolis(log_density, sizes).forward(x, y, noise)[0]

@@ -15,8 +15,7 @@ from ..core.rng import Rng, generator
 from ..core.solver import Solver, limits
 from ..patches.mixture import fit_mixture as fit_vectors
 from ..patches.model import covariances, log_sum
-from .draws import Draws
-from .given import Back, as_given, check_data
+from .draws import Back, Draws, as_given, check_data
 
 _TRIED = (1, 2, 4, 10, 20, 40)  # numbers of components
 _NOISE = 0.5  # deviations, of the held-out examples that are denoised
@@ -56,9 +55,11 @@ class Mixture:
             If shapes do not fit, the function is not linear, or the covariance is not positive
             definite.
         """
-        matrix = self._matrix(forward)
-        m = len(matrix)
-        noise = np.asarray(noise_covariance, float)
+        d = self.means.shape[1]
+        matrix = self._matrix(forward) if callable(forward) else np.asarray(forward, float)
+        if matrix.ndim != 2 or matrix.shape[1] != d:
+            raise InputError(f"forward must have {d} columns, not the shape {matrix.shape}")
+        noise, m = np.asarray(noise_covariance, float), len(matrix)
         noise = noise * np.eye(m) if noise.ndim == 0 else noise
         if noise.shape != (m, m):
             raise InputError(f"noise_covariance must be a number or of shape ({m}, {m})")
@@ -69,18 +70,13 @@ class Mixture:
         return MixturePosterior(self, matrix, noise)
 
     def _matrix(self, forward: Any) -> np.ndarray:
+        def column(x: np.ndarray) -> np.ndarray:
+            return np.ravel(np.asarray(forward(x.reshape(self.shape)), float))
+
         d = self.means.shape[1]
-        if callable(forward):
-            units = np.eye(d).reshape(d, *self.shape)
-            zero = np.ravel(np.asarray(forward(np.zeros(self.shape)), float))
-            matrix = np.stack([np.ravel(np.asarray(forward(e), float)) for e in units], axis=1)
-            x = np.linspace(-1, 1, d)
-            if not np.allclose(np.ravel(forward(x.reshape(self.shape))), matrix @ x) or zero.any():
-                raise InputError("forward is not linear; posterior.learn takes any function")
-            return matrix
-        matrix = np.asarray(forward, float)
-        if matrix.ndim != 2 or matrix.shape[1] != d:
-            raise InputError(f"forward must have {d} columns, not the shape {matrix.shape}")
+        matrix, x = np.stack([column(unit) for unit in np.eye(d)], axis=1), np.linspace(-1, 1, d)
+        if not np.allclose(column(x), matrix @ x) or column(np.zeros(d)).any():
+            raise InputError("forward is not linear; posterior.learn takes any function")
         return matrix
 
 
@@ -98,7 +94,7 @@ class MixturePosterior:
     noise: np.ndarray
 
     def sample(self, y: Any, count: int = 100, *, rng: Rng = 0) -> Draws:
-        """Return ``count`` samples for each of the measurements y (n, \\*shape_y)."""
+        """Return ``count`` samples for each of the measurements y (n, \\*shape_y), in float64."""
         values, back, share, gains, _ = self._given(y)
         rng, count = generator(rng), check_count(count, "count")
         n, d = len(values), self.prior.means.shape[1]
@@ -126,47 +122,42 @@ class MixturePosterior:
         """Return the logarithm of the posterior density at x (n, \\*shape) given y, (n,)."""
         values, _, _, _, evidence = self._given(y)
         x = np.asarray(x, float).reshape(len(values), -1)
-        prior = (self.prior.weights, self.prior.means, self.prior.covariances)
+        prior = _joint(self.prior.weights, self.prior.means, self.prior.covariances, x)
         likelihood = _log_normal(values - x @ self.matrix.T, self.noise)
-        return log_sum(_joint(prior, x)) + likelihood - evidence
+        return log_sum(prior) + likelihood - evidence
 
     def _given(self, y: Any) -> tuple[np.ndarray, Back, np.ndarray, list[np.ndarray], np.ndarray]:
         """Return values (n, m), the way back, weights (n, K), gains (d, m), and log p(y)."""
         values, back = as_given(y, "y")
-        if not len(values) or values[0].size != len(self.noise):
+        if values[0].size != len(self.noise):
             raise InputError(
                 f"y must hold measurements of {len(self.noise)} values, not {values.shape}"
             )
-        values, a = values.reshape(len(values), -1).astype(float), self.matrix
-        c = self.prior.covariances
-        s = a @ c @ a.T + self.noise
-        joint = _joint((self.prior.weights, self.prior.means @ a.T, s), values)
-        gains = [
-            cho_solve(cho_factor(own, lower=True), a @ cov).T for own, cov in zip(s, c, strict=True)
-        ]
+        values, a, prior = values.reshape(len(values), -1).astype(float), self.matrix, self.prior
+        s = a @ prior.covariances @ a.T + self.noise
+        joint = _joint(prior.weights, prior.means @ a.T, s, values)
+        pairs = zip(s, prior.covariances, strict=True)
+        gains = [cho_solve(cho_factor(own, lower=True), a @ cov).T for own, cov in pairs]
         evidence = log_sum(joint)
         return values, back, np.exp(joint - evidence[:, None]), gains, evidence
 
 
-def fit_mixture(
-    x: Any, num_components: int | None = None, *, rank: int | None = None, rng: Rng = 0
-) -> Mixture:  # fmt: skip
+def fit_mixture(x: Any, num_components: int | None = None, *, rng: Rng = 0) -> Mixture:
     """Fit a mixture of Gaussians to examples.
 
-    The covariances have low rank plus a multiple of the identity (mixtures of probabilistic
-    principal components), which also few examples determine.
+    The covariances have low rank plus a multiple of the identity, which also few examples determine
+    (Tipping & Bishop, *Mixtures of probabilistic principal component analysers*, Neural Computation
+    11, 1999). Their rank is a quarter, a half or nearly all of the dimensions, and at most the
+    number of examples for each component.
 
     Parameters
     ----------
     x : array or tensor (n, \\*shape)
         Examples; at least 4.
     num_components : int, optional
-        By default 1, 2, 4, 10, 20 or 40, at most a tenth of the examples: the number that best
-        denoises a held-out fifth of them, with noise of half the deviation of each value.
-    rank : int, optional
-        Principal directions of each component. By default a quarter, a half or nearly all of the
-        dimensions, chosen with the number of components. Never more than the number of examples
-        for each component.
+        By default 1, 2, 4, 10, 20 or 40, at most a tenth of the examples. This and the rank are
+        those that best denoise a held-out fifth of the examples, with noise of half the deviation
+        of each value.
     rng : int or numpy.random.Generator
         For the start and the held-out examples.
 
@@ -179,64 +170,51 @@ def fit_mixture(
     ------
     InputError
         If x is not finite, constant, or has fewer than 4 examples.
-
-    References
-    ----------
-    Tipping & Bishop, *Mixtures of probabilistic principal component analysers*, Neural Computation
-    11 (1999).
     """
     values, _ = as_given(x, "x")
     check_data(values, "x", fewest=4)
     shape, data = values.shape[1:], values.reshape(len(values), -1).astype(float)
-    rng, d = generator(rng), data.shape[1]
-    if num_components is None:
-        counts = [k for k in _TRIED if k == 1 or k <= len(data) // 10]
-    else:
-        counts = [check_count(num_components, "num_components", most=len(data) // 2)]
-    ranks = sorted({max(1, d // 4), max(1, d // 2), max(1, d - 1)})
-    if rank is not None:
-        ranks = [check_count(rank, "rank", most=d)]
+    rng, (n, d) = generator(rng), data.shape
+    counts = [k for k in _TRIED if k == 1 or k <= n // 10]
+    if num_components is not None:
+        counts = [check_count(num_components, "num_components", most=n // 2)]
+    ranks = (max(1, d // 4), max(1, d // 2), max(1, d - 1))
     # components have no more directions than examples
-    choices = sorted({(k, min(r, max(1, len(data) // k))) for k in counts for r in ranks})
+    choices = sorted({(k, min(r, max(1, n // k))) for k in counts for r in ranks})
     if len(choices) > 1:
-        order = rng.permutation(len(data))
-        held, rest = data[order[: len(data) // 5]], data[order[len(data) // 5 :]]
-        noise = rng.standard_normal(held.shape)
-        deviation = data.std(0)
+        order = rng.permutation(n)
+        held, rest = data[order[: -(-n // 5)]], data[order[-(-n // 5) :]]
+        noise, deviation = rng.standard_normal(held.shape), data.std(0)
         deviation = np.maximum(deviation, 1e-6 * deviation.max())
-        scores = [
-            _denoising_error(_fit(rest, k, r, rng), held, deviation, noise) for k, r in choices
-        ]
-        choices = [choices[int(np.argmin(scores))]]
-    weights, means, matrices = _fit(data, *choices[0], rng)
-    return Mixture(weights, means, matrices, shape)
+        fitted = [_fit(rest, *choice, rng) for choice in choices]
+        errors = [_denoising_error(each, held, deviation, noise) for each in fitted]
+        choices = [choices[int(np.argmin(errors))]]
+    found = _fit(data, *choices[0], rng)
+    return Mixture(found.weights, found.means, found.covariances, shape)
 
 
-Parts = tuple[np.ndarray, np.ndarray, np.ndarray]
-
-
-def _fit(data: np.ndarray, count: int, rank: int, rng: np.random.Generator) -> Parts:
+def _fit(data: np.ndarray, count: int, rank: int, rng: np.random.Generator) -> Mixture:
     own = limits(Solver(num_threads=1), 1e-4, 100)
     model = fit_vectors(data, count, rank, None, own, rng, Reporter(None))
-    return model.weights, model.means, covariances(model)
+    return Mixture(model.weights, model.means, covariances(model), data.shape[1:])
 
 
 def _denoising_error(
-    parts: Parts, held: np.ndarray, deviation: np.ndarray, noise: np.ndarray
+    prior: Mixture, held: np.ndarray, deviation: np.ndarray, noise: np.ndarray
 ) -> float:
     """Return the mean square error of denoised values, over their variances.
 
     The likelihood would choose too few components: it is ruled by values that hardly change.
     """
     size = _NOISE * deviation
-    law = Mixture(*parts, (held.shape[1],)).given(np.eye(held.shape[1]), np.diag(size**2))
+    law = prior.given(np.eye(held.shape[1]), np.diag(size**2))
     return float((((law.mean(held + size * noise) - held) / deviation) ** 2).mean())
 
 
-def _joint(parts: Parts, x: np.ndarray) -> np.ndarray:
+def _joint(weights: Any, means: Any, covariances: Any, x: np.ndarray) -> np.ndarray:
     """Return ``log w_k + log N(x; m_k, C_k)`` (n, K)."""
-    rows = [np.log(w) + _log_normal(x - m, c) for w, m, c in zip(*parts, strict=True)]
-    return np.stack(rows, axis=1)
+    parts = zip(weights, means, covariances, strict=True)
+    return np.stack([np.log(w) + _log_normal(x - m, c) for w, m, c in parts], axis=1)
 
 
 def _log_normal(off: np.ndarray, covariance: np.ndarray) -> np.ndarray:

@@ -45,9 +45,10 @@ class Task(ABC):
         The network is in evaluation mode.
         """
 
-    @abstractmethod
     def save(self, network: nn.Module, path: Path, metadata: Mapping[str, Any]) -> None:
         """Write ``path.safetensors`` and ``path.json``, replacing existing files.
 
-        The task may add to the metadata, for example the licences of the data.
+        The task may add to the metadata, for example the licences of the data. Trainings in memory
+        need no such method.
         """
+        raise NotImplementedError
