@@ -120,6 +120,9 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
         if arguments.mask:
             mask = masks.echo(pixels, arguments.mask, rng=0, **options)
             result = reconstruct(pixels, mask, solver=steepest.Solver(**options))
+        elif arguments.decompose:
+            solver = steepest.Solver(**options)
+            result = steepest.spectral.decompose(pixels, bands=4, solver=solver).flow
         elif arguments.flow:
             steps = arguments.flow
             solver = steepest.Solver(num_threads=arguments.workers)
@@ -135,6 +138,13 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
             if arguments.mask:
                 mask = masks.echo(image.array, arguments.mask, rng=0, out=out.array, **options)
                 result = reconstruct(image.array, mask, **options)
+            elif arguments.decompose:
+                parts = np.lib.format.open_memmap(
+                    folder / "parts.npy", "w+", np.float32, (5, *image.array.shape)
+                )
+                result = steepest.spectral.decompose(
+                    image.array, bands=4, out=parts, **options
+                ).flow
             elif arguments.flow:
                 target = _First(out.array)
                 result = steepest.tv_flow(
@@ -162,11 +172,13 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
     if not arguments.mask:
         proof.update(gap=float(np.max(result.gap)), iterations=int(result.iterations))
     mask = f"mask, {arguments.mask}"
+    if arguments.decompose:
+        flow = "decompose to the mean"
     return {
         "what": mask
         if arguments.mask
         else flow
-        if arguments.flow
+        if arguments.flow or arguments.decompose
         else segment
         if arguments.segment
         else "denoise",
@@ -205,6 +217,7 @@ def main() -> None:
     parser.add_argument("--memory", default="2GB")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--flow", type=int, default=0, metavar="STEPS")
+    parser.add_argument("--decompose", action="store_true", help="four bands, until it is constant")
     parser.add_argument("--mask", type=float, default=0, metavar="DENSITY")
     either = parser.add_mutually_exclusive_group()
     either.add_argument("--segment", type=int, default=0, metavar="CLASSES", help="by tiles only")

@@ -8,7 +8,7 @@ three changes, all based on measurements (docs/solver_methods):
 - Momentum is *carried over* from one time step to the next, with its memory limited to the number
   of iterations of a step: extrapolation over iterations then also extrapolates the flux in time.
 - Momentum restarts if, between two measurements, the dual energy rises or, close to the solution,
-  the gap falls more slowly than 1/k.
+  the gap falls more slowly than 1/k. It is halved if the gap hardly falls far from the solution.
 """
 
 import math
@@ -28,9 +28,12 @@ _LONG_STEP = 40  # expected iterations of a step that is measured before it begi
 _WORTHWHILE = 0.4  # share of a correction's cost: longer steps are then corrected, too
 _FIRST_LOOK = 40  # iterations before the next measurement of such a step
 _CORRECT_ABOVE = 5e-3  # relative gap; below it, losing the momentum costs more than is gained
+_FAR_OFF = 20.0  # times the allowed gap, where one correction is followed by another one
 _RESTART_BELOW = 1e-4  # relative gap; above it, slow progress is no reason to restart
+_SOME = 16  # iterations between measurements, after which a gap must have fallen by a tenth
 _LONG = 50  # iterations between measurements needed to estimate the rate
 _NEAR_FLOOR = 100.0  # a stalled gap below this many rounding floors is attributed to rounding
+_HIDDEN = 0.25  # share of the allowed gap that rounding may hide
 _WIDE = 1e15  # limit for scalars in float32, whose squares must stay below 1e38
 _MOST_EXPECTED = 100  # iterations before the gap is first measured, at most
 _NEXT_LOOK = 10  # the same after a good start
@@ -79,17 +82,20 @@ def useful_share(terms: StepTerms, tau: float, next_tau: float) -> float:
     return min(max((terms.value - terms.gap / tau) / (next_tau * speed_squared), 0.0), 1.0)
 
 
-def needs_double(f: Array, energy: Energy, tau: float, size: float) -> bool:
+def needs_double(f: Array, energy: Energy, tau: float, size: float, allowed: float = 0.0) -> bool:
     """Whether float32 is too coarse for a step; ``size`` is the largest magnitude in the image.
 
-    It is if rounding of ``tau A* p`` exceeds 1e-6 of f, or squares of scalars may overflow.
+    It is if rounding of ``tau A* p`` exceeds 1e-6 of f and hides a quarter of the ``allowed`` gap,
+    or squares of scalars may overflow.
     """
     if f.dtype.itemsize != 4:
         return False
     norm = energy.norm_squared(tuple(f.shape[1:]))
     moved = tau * math.sqrt(norm)  # change of the image by a unit flux
     narrow = not (moved < _WIDE and size < _WIDE * moved and 1 / _WIDE**2 < tau * norm < _WIDE**2)
-    return narrow or float(np.finfo(np.float32).eps) * tau * energy.reach > 1e-6 * size
+    if narrow or float(np.finfo(np.float32).eps) * tau * energy.reach <= 1e-6 * size:
+        return narrow
+    return rounding_floor(f, energy, tau, size) > _HIDDEN * allowed
 
 
 def rounding_floor(f: Array, energy: Energy, tau: float, size: float) -> float:
@@ -120,9 +126,13 @@ class Goal:
         scale = max(terms.primal, self.reference)
         return terms.gap / scale if scale > 0 else 0.0
 
+    def allowed(self, energy: float) -> float:
+        """The absolute gap allowed in a step of this energy."""
+        return max(self.tol * max(energy, self.reference), self.gap)
+
     def excess(self, terms: StepTerms) -> float:
         """The gap divided by the allowed gap: at most one if the goal is reached."""
-        allowed = max(self.tol * max(terms.primal, self.reference), self.gap)
+        allowed = self.allowed(terms.primal)
         return terms.gap / allowed if allowed > 0 else (math.inf if terms.gap > 0 else 0.0)
 
     def reached(self, terms: StepTerms, iterations: int) -> Status | None:
@@ -144,7 +154,8 @@ def solve(
     """Iterate on the step of length ``tau`` until the goal is reached.
 
     `Dual.correct` is called after ``dual.correction_cost`` iterations, twice, four times as many
-    ..., while the relative gap is above 5e-3. A step that is expected to be long is measured, and
+    ..., while the relative gap is above 5e-3; where it is far too large, corrections follow each
+    other while each halves it. A step that is expected to be long is measured, and
     perhaps corrected, before the first iteration. The gap falls about like 1/k^2, which predicts
     when to measure next. ``watch(terms, iterations)`` is called at every measurement and after
     every ``dual.pause`` iterations, and stops the solver by returning True.
@@ -182,7 +193,10 @@ def solve(
             return Outcome(terms, goal.relative_gap(terms), done, status, momentum)
         rises = rises + 1 if terms.dual_energy > energy else 0
         near = goal.relative_gap(terms) < _RESTART_BELOW and len(betas) >= _LONG
+        far = goal.relative_gap(terms) > _CORRECT_ABOVE
         slow = near and terms.gap > gap * (1 - len(betas) / (2 * momentum.t))
+        if far and len(betas) >= _SOME and terms.gap > 0.9 * gap:  # too much momentum: it swings
+            momentum = replace(momentum, t=max(momentum.t / 2, 1.0))
         gap = terms.gap
         if rises or slow:
             dual.restart()
@@ -191,11 +205,16 @@ def solve(
                 relaxation = 1.0
                 dual.set_step(tau, relaxation)
         energy = terms.dual_energy
-        far = goal.relative_gap(terms) > _CORRECT_ABOVE
         if far and done >= next_correction:
             next_correction = max(2.0 * done, dual.correction_cost)
-            if dual.correct(terms.dual_energy):
-                momentum = replace(momentum, t=1.0)
+            while dual.correct(terms.dual_energy):
+                momentum, before = replace(momentum, t=1.0), gap
+                if excess < _FAR_OFF:
+                    break
+                terms = dual.measure()
+                excess, gap, energy = goal.excess(terms), terms.gap, terms.dual_energy
+                if excess < _FAR_OFF / 2 or gap > before / 2:
+                    break
         ahead = done * (math.sqrt(min(excess, 4.0)) - 1) if done else _FIRST_LOOK
         chunk = max(dual.chunk, done // 16, min(round(ahead), 100))
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -100,13 +100,18 @@ def march(
     last: tuple[Outcome, float] | None = None
     for index, node in enumerate(nodes):
         tau = float(node - time)
-        if needs_double(working, energy, tau, size):
-            standing = state if last is None else _standing(dual, bound, momentum)
-            dual = _resume(in_double(standing), energy, num_threads, cold)
-            working = to_float64(working)
         budget = goal.gap if gap_budget is None else float(gap_budget[index])
-        floor = rounding_floor(working, energy, tau, size)
-        step_goal = Goal(goal.tol, goal.max_num_iter, budget, floor, goal.reference)
+        step_goal = Goal(goal.tol, goal.max_num_iter, budget, 0.0, goal.reference)
+        rounded = needs_double(working, energy, tau, size)
+        if rounded:
+            allowed = 0.0 if last is None else _allowed(step_goal, dual, last[0], tau)
+            rounded = not needs_double(working, energy, tau, size, allowed)
+            if not rounded:
+                standing = state if last is None else _standing(dual, bound, momentum)
+                dual = _resume(in_double(standing), energy, num_threads, cold)
+                working = to_float64(working)
+        if not rounded:  # else a stop is due to slow iterations
+            step_goal = replace(step_goal, floor=rounding_floor(working, energy, tau, size))
         if last is not None and energy.one_homogeneous:
             momentum = _shrink(dual, *last, tau, momentum)
         guess = None if hooks.guess is None else hooks.guess(index, time, float(node))
@@ -146,6 +151,16 @@ def march(
             break
     record.state = state if last is None else _standing(dual, bound, momentum, warm=warm)
     return record
+
+
+def _allowed(goal: Goal, dual: Dual, last: Outcome, tau: float) -> float:
+    """About the gap that will be allowed in a step of one image; 0 where it is on an accelerator.
+
+    The energy of the step is at most ``tau J`` and at most that of the contrast, and not much less.
+    """
+    if is_torch(dual.image):
+        return 0.0
+    return goal.allowed(min(tau * last.terms.value, contrast_energy(dual.image)))
 
 
 def _shrink(

@@ -57,7 +57,6 @@ class TiledDual:
             and picture.dtype == np.float32
             and self._width <= WIDEST
         )
-        self._safe = _SAFE[picture.dtype.name]
         self._pending: list[Iterations] = []
         self._restart = False
         self._uncorrected: float | None = None  # dual energy before a correction, to be improved
@@ -139,6 +138,10 @@ class TiledDual:
     def _commit(self) -> None:
         self._passes.commit()
         self._uncorrected, self._known = None, False
+
+    @property
+    def _safe(self) -> float:
+        return _SAFE[self._passes.picture.dtype.name]
 
     @property
     def _feasible(self) -> float | None:

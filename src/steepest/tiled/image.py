@@ -56,7 +56,8 @@ _PASS = 60  # reading and writing of a pass takes about as long as so many itera
 class Statistics:
     """Largest magnitude, contrast energy, range and mean of an image.
 
-    ``deviation`` is the largest distance of a value from the mean of its channel.
+    ``deviation`` is the largest distance of a value from the mean of its channel, and ``constant``
+    half of the square of an image that is equal to these means.
     """
 
     largest: float
@@ -65,6 +66,7 @@ class Statistics:
     low: float
     high: float
     mean: float
+    constant: float
 
 
 @dataclass(frozen=True)
@@ -152,14 +154,17 @@ class TiledImage:
                 self.picture = self.share(self.picture, "image")
                 if self.weights is not None:
                     self.weights = self.share(self.weights, "weights")
-            team = start_workers(how.executor, self.num_workers, self._threads, self.report)
-            self.workers = stack.enter_context(team)
+            self._start_workers(stack)
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *error: Any) -> bool:
         self._stack.__exit__(kind, *error)
         return kind is Stopped
+
+    def _start_workers(self, stack: ExitStack) -> None:
+        team = start_workers(self.how.executor, self.num_workers, self._threads, self.report)
+        self.workers = stack.enter_context(team)
 
     def _choose(self, counts: Sequence[int]) -> None:
         """Choose halo, tiles and number of workers: the fastest that fit in memory."""
@@ -191,10 +196,9 @@ class TiledImage:
 
     def _resume_tiling(self) -> None:
         """Go on with the tiles of interrupted work, with as many workers as memory allows."""
-        name = f"tiles-{self.picture.dtype.name}"
-        self.halo, *size = self.workspace.once(name, [self.halo, *self.tiling.size])
-        self.tiling = Tiling(self.tiling.space, tuple(size))
         item = self._cost * (self._itemsize or self.picture.dtype.itemsize)
+        self.halo, *size = self.workspace.once(f"tiles-{item}", [self.halo, *self.tiling.size])
+        self.tiling = Tiling(self.tiling.space, tuple(size))
         needed = bytes_of(self.tiling, self.picture.channels, item, self.halo)
         fitting = int(share_of(self.budget) // needed)
         if not fitting:
@@ -252,11 +256,18 @@ class TiledImage:
         narrow = self.picture.double and self.picture.result_dtype.name == "float32"
         return 2.0**-24 * math.sqrt(self.picture.size) * self._largest if narrow else 0.0
 
+    def make_room_for_double(self) -> None:
+        """Choose tiles that fit in memory also in float64."""
+        self._itemsize = np.dtype(np.float64).itemsize
+        counts = range(1, self._solvers + 1)
+        self._choose(counts if self.how.executor is None else [self.num_workers])
+        self._resume_tiling()
+        self._start_workers(self._stack)
+
     def use_double(self) -> None:
         """Compute in float64, on smaller tiles."""
+        self.make_room_for_double()
         self.picture = replace(self.picture, double=True)
-        self._choose([self.num_workers])
-        self._resume_tiling()
 
     def survey(self, levels: int) -> tuple[Statistics, np.ndarray]:
         """The statistics, and the image averaged over blocks of ``2**levels`` pixels.
@@ -294,8 +305,9 @@ class TiledImage:
         self._largest = float(max(abs(low), abs(high)))
         deviation = float(np.maximum(rows[:, 1].max(0) - mean, mean - rows[:, 0].min(0)).max())
         facts = Statistics(
-            self._largest, contrast, deviation, float(low), float(high), float(mean.mean())
-        )
+            self._largest, contrast, deviation, float(low), float(high), float(mean.mean()),
+            0.5 * count * float((mean * mean).sum()),
+        )  # fmt: skip
         return facts, means
 
     def scaled(self, facts: Statistics, means: np.ndarray) -> tuple[Statistics, np.ndarray, float]:
@@ -310,6 +322,7 @@ class TiledImage:
                 facts,
                 largest=facts.largest * scale,
                 contrast=facts.contrast * scale**2,
+                constant=facts.constant * scale**2,
                 deviation=facts.deviation * scale,
             )
         return facts, means, scale

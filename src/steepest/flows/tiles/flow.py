@@ -59,6 +59,42 @@ def flow_by_tiles(
     return one_by_one(one, request, (len(wanted),), coupled=energy.coupled, batch_axis=batch_axis)
 
 
+class _Steps:
+    """The lengths and goals of the steps, in float32 for as long as it resolves their gaps."""
+
+    def __init__(
+        self, tiled: TiledImage, passes: Passes, facts: Statistics, taus: list[float], goal: Goal
+    ) -> None:
+        self.taus, self._goal = taus, goal
+        self._tiled, self._passes, self._facts = tiled, passes, facts
+        self._set_goals()
+
+    def _set_goals(self) -> None:
+        like, energy, size = self._tiled.like, self._tiled.energy, self._facts.largest
+        # in float32, a stop before a step is solved for which that is enough is not due to rounding
+        floors = [
+            0.0 if self.is_rounded(tau) else rounding_floor(like, energy, tau, size)
+            for tau in self.taus
+        ]
+        self.goals = [replace(self._goal, floor=floor) for floor in floors]
+
+    def is_rounded(self, tau: float, allowed: float = 0.0) -> bool:
+        """Whether a step is not accurate enough (see `needs_double`)."""
+        tiled = self._tiled
+        return needs_double(tiled.like, tiled.energy, tau, self._facts.largest, allowed)
+
+    def choose_precision(self, i: int, last: StepTerms | None) -> None:
+        """Go over to float64 if step i needs it, as in memory; ``last`` are the terms before."""
+        tau, allowed = self.taus[i], 0.0
+        if last is not None:
+            contrast = last.dual_energy - self._facts.constant
+            allowed = self.goals[i].allowed(min(tau * last.value, contrast))
+        if self.is_rounded(tau, allowed):
+            self._passes.picture = replace(self._tiled.picture, double=True)
+            self._tiled.picture = self._passes.picture
+            self._set_goals()
+
+
 class TiledMarch:
     """The time loop on tiles, and its certificate."""
 
@@ -67,6 +103,7 @@ class TiledMarch:
         self.gaps: list[float] = []
         self.statuses: list[Status] = []
         self.iterations = 0
+        self._last: StepTerms | None = None
         self.scale, self.rounding, self.finished = 1.0, 0.0, False
 
     def run(
@@ -85,19 +122,18 @@ class TiledMarch:
         ends = nodes * self.scale
         taus = np.diff(ends, prepend=0.0).tolist()
         if needs_double(tiled.like, tiled.energy, max(taus), facts.largest):
-            tiled.use_double()
+            tiled.make_room_for_double()
         goal = Goal(tol, most, reference=NEGLIGIBLE * facts.contrast)
         count = partial(
             count_iterations,
             tiled.picture, tiled.weights, tiled.energy, ends, goal, tiled.num_workers,
         )  # fmt: skip
         counts = tiled.workspace.decided("counts", count)
-        floors = [rounding_floor(tiled.like, tiled.energy, t, facts.largest) for t in taus]
-        goals = [Goal(tol, most, floor=floor, reference=goal.reference) for floor in floors]
         passes = tiled.passes()
         # short steps have small gaps, which sums in float32 would hide: each pass would run twice
         dual = TiledDual(passes, tiled.depth, exact=True)
-        self._march(dual, tiled.depth, taus, goals, counts, keep)
+        steps = _Steps(tiled, passes, facts, taus, goal)
+        self._march(dual, tiled.depth, steps, counts, keep)
         self.rounding = tiled.rounding
         return passes
 
@@ -133,19 +169,21 @@ class TiledMarch:
         self,
         dual: TiledDual,
         halo: int,
-        taus: list[float],
-        goals: list[Goal],
+        steps: _Steps,
         counts: list[int],
         keep: list[int | None],
     ) -> None:
         """March through all steps. ``counts`` are the iterations to expect of each."""
-        momentum, first = Momentum(), 0
+        momentum, first, taus = Momentum(), 0, steps.taus
         while first < len(taus):
-            last = first + 1
+            steps.choose_precision(first, self._last)
+            goals, last = steps.goals, first + 1
             short_enough = counts[first] <= _LONG
             while (
                 short_enough
                 and last < len(taus)
+                and not steps.is_rounded(taus[last - 1])
+                and not steps.is_rounded(taus[last])
                 and counts[last] <= _LONG
                 and _halo_for(counts[first : last + 1]) <= halo
             ):
@@ -160,8 +198,9 @@ class TiledMarch:
             short: list[int] = []
 
             def accepts(
-                terms: list[StepTerms], first: int = first, short: list[int] = short
-            ) -> bool:
+                terms: list[StepTerms], first: int = first, short: list[int] = short,
+                goals: list[Goal] = goals,
+            ) -> bool:  # fmt: skip
                 for i, found in enumerate(terms, first):
                     if goals[i].reached(found, counts[i]) is None:
                         short.append(i)
@@ -196,6 +235,7 @@ class TiledMarch:
         self.gaps.append(goal.relative_gap(terms))
         self.statuses.append(goal.reached(terms, iterations) or Status.MAX_ITERATIONS)
         self.iterations += iterations
+        self._last = terms
 
 
 def _halo_for(counts: Sequence[int]) -> int:
