@@ -16,12 +16,13 @@ from ..total_variation import TotalVariation
 from .kernels import NUM_ORDERS, work_on
 from .kernels_measure import MOST_COMPONENTS, NUM_SUMS, WIDEST, measure
 from .multilevel import coarse_flux, correction
-from .strip_dual import AT_ONCE, StripDual, shares
+from .strip_dual import StripDual, shares
 from .team import run_together
 
 _SWEEPS = 6  # iterations per wavefront: enough to amortise a load, few enough to stay in cache
+_LARGE = 2**19  # values that no cache holds, so that more iterations should share a load
 _VOLUME_SWEEPS = 2  # the same for volumes, whose planes are large
-_MOST = 12  # iterations of a small image in one call, before halos are exchanged
+_MOST = 12  # iterations in one call, before halos are exchanged: two wavefronts, or one if large
 _MANAGED = 12_000  # values at which managing a correction takes as long as its iterations
 SMOOTHING = 8  # iterations after a correction, which mend what it broke locally
 _KEYS = count(1)
@@ -36,9 +37,10 @@ class CompiledDual(StripDual):
     def __init__(self, f: np.ndarray, energy: TotalVariation, num_threads: int | None = None):
         channels, space = f.shape[0], f.shape[1:]
         axes = max(len(space), 2)
-        sweeps = _SWEEPS if axes == 2 else _VOLUME_SWEEPS
-        small = axes == 2 and (_MOST + 4) * f.size <= AT_ONCE
-        super().__init__(f, energy, axes, sweeps, num_threads, _MOST if small else sweeps)
+        sweeps, most = _VOLUME_SWEEPS, _VOLUME_SWEEPS
+        if axes == 2:
+            sweeps, most = _SWEEPS if f.size <= _LARGE else _MOST, _MOST
+        super().__init__(f, energy, axes, sweeps, num_threads, most)
         # None keeps what is not needed from being compiled, tuples of known length make loops fast
         self._kind = (
             True if self._axes == 3 else None,

@@ -8,6 +8,7 @@ import numpy as np
 from ...core.vectors import LANES
 from .kernels_measure import NUM_SUMS
 
+_CONFLICT = 2048  # bytes between rows of which few fit in the first cache at the same time
 _PIXELS_PER_THREAD = 16384  # less work per thread does not pay
 
 
@@ -65,6 +66,8 @@ def make_strips(
     count = min(num_threads, units // max(2 * halo // unit, 1), image.size // _PIXELS_PER_THREAD)
     count = max(count, 1)
     stride = -(-columns // LANES) * LANES
+    if channels > 1 and stride * image.itemsize % _CONFLICT == 0:
+        stride += LANES
     edge = np.ones(stride, image.dtype)
     edge[columns - 1 :] = 0
     edges = [unit * (units * i // count) for i in range(count + 1)]
