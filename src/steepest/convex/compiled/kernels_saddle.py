@@ -196,9 +196,10 @@ def repair(y, old, work, masks, inverse, aim, alpha0, step, betas, coupled):
     """`TotalGeneralisedVariation.repaired`, with a step and a momentum factor for each iteration.
 
     ``y`` and ``old``, (3, C, height + 2, stride), hold q at first; the result is in ``old``.
-    ``work`` are two rolling rows of a vector field, (2, 2, C, stride + 2 LANES).
+    ``work`` are two rolling rows of a vector field for each of them,
+    (iterations, 2, 2, C, stride + 2 LANES).
     """
-    height, stride, row = y.shape[2] - 2, y.shape[3], work.shape[3]
+    height, stride, row = y.shape[2] - 2, y.shape[3], work.shape[4]
     channels = 1
     if coupled is not None:
         channels = y.shape[1]
@@ -211,10 +212,14 @@ def repair(y, old, work, masks, inverse, aim, alpha0, step, betas, coupled):
         fill(y, inverse[0] * HALF),
     )
     target, radius, length = fill(y, aim), fill(y, alpha0), fill(y, step)
-    for k in range(betas.shape[0]):
-        beta = fill(y, betas[k])
-        for i in range(height):
-            here, before = (i & 1) * 2 * wide + LANES, ((i - 1) & 1) * 2 * wide + LANES
+    for front in range(height + betas.shape[0] - 1):
+        for k in range(betas.shape[0]):
+            i = front - k  # each step is a row behind the one before
+            if i < 0 or i >= height:
+                continue
+            beta = fill(y, betas[k])
+            here = (2 * k + (i & 1)) * 2 * wide + LANES
+            before = (2 * k + ((i - 1) & 1)) * 2 * wide + LANES
             top = g_half if i > 0 else zero
             lower = one if i < height - 1 else zero
             rows = g if 0 < i < height - 1 else zero

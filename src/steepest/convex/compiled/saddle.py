@@ -46,7 +46,7 @@ class CompiledSaddle(Planes, SaddleDual):
         self._allocate(f, energy.steps, (energy.alpha1, energy.alpha0), self._num_threads)
         _, channels, _, stride = self._state.shape
         self._q, self._y = (aligned_zeros(self._state[Q:].shape, f.dtype) for _ in range(2))
-        self._repair_rows = aligned_zeros((2, 2, channels, stride + 2 * LANES), f.dtype)
+        self._repair_rows = aligned_zeros((REPAIRS, 2, 2, channels, stride + 2 * LANES), f.dtype)
         self._w_before: np.ndarray | None = None
         self._betas = np.array(Momentum().factors(REPAIRS)[0])
         self._slack(self._between(0.0), self._state[W:P], self._r, self._q, 0.0)  # of f
