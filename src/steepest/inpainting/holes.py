@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import label
 
 Box = tuple[Any, ...]  # slices
 
@@ -85,6 +84,8 @@ def _components(unknown: np.ndarray, radius: int) -> tuple[np.ndarray, np.ndarra
 
     Boxes are (K, 2, axes): the first pixel and the one after the last.
     """
+    from scipy.ndimage import label  # sparse masks, which have one hole, do not wait for it
+
     places = np.unravel_index(np.flatnonzero(unknown), unknown.shape)  # faster than np.nonzero
     window = tuple(slice(place.min(), place.max() + 1) for place in places)
     grown = unknown[window].copy()  # each unknown pixel becomes a cube of radius + 1 pixels a side
