@@ -1,4 +1,4 @@
-"""Time of the import, the first call and README's commands: ``python -m benchmarks.startup``.
+"""Time of the import, the first call and usual commands: ``python -m benchmarks.startup``.
 
 Starts new processes with an empty and with a filled numba cache. steepest must be importable. The
 commands are timed by their processor time on one thread, so that other work on the machine counts
@@ -41,11 +41,14 @@ _COMMANDS = (
     "inpaint sample:coffee --known {}/mask.png -o {}/filled.png",
     "compress sample:coffee {}/coffee.stp --density 0.05",
     "decompress {}/coffee.stp {}/back.png",
+    "segment sample:camera --classes 3 -o {}/classes.png",
+    "phase sample:interferogram --strength 0.35 -o {}/phase.npy",
+    "orientations sample:nickel --strength 0.1 -o {}/nickel.npy",
 )
 
 
 def commands() -> list[tuple[str, float, float]]:
-    """README's commands, with their seconds at the first and at the second run."""
+    """The commands, with their seconds at the first and at the second run."""
     rows: list[tuple[str, float, float]] = []
     with tempfile.TemporaryDirectory() as folder:
         for number, command in enumerate(_COMMANDS):
@@ -105,14 +108,17 @@ def main() -> None:
     ]
     lines = ["| | seconds |", "|---|---|", *(f"| {name} | {value:.2f} |" for name, value in rows)]
     text = "\n".join(["# First calls", "", "`python -m benchmarks.startup`", "", *lines, ""])
-    text += "\nREADME's commands, each with a cache of its own: seconds of processor time.\n\n"
+    text += "\nCommands, each with a cache of its own: seconds of processor time.\n\n"
     text += "| | first run | second run | compiling |\n|---|---|---|---|\n"
     for name, first_run, second in timed:
         text += f"| `{name}` | {first_run:.1f} | {second:.1f} | {first_run - second:.1f} |\n"
     text += f"\n{describe()}\n"
     print(text)
-    Path(__file__).with_name("results").mkdir(exist_ok=True)
-    (Path(__file__).with_name("results") / "startup.md").write_text(text)
+    results = Path(__file__).with_name("results")
+    results.mkdir(exist_ok=True)
+    (results / "startup.md").write_text(text)
+    found = {"machine": describe_machine(), "calls": dict(rows), "commands": timed}
+    (results / "startup.json").write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

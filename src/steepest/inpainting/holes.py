@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import label
 
 Box = tuple[Any, ...]  # slices
 
@@ -74,6 +73,8 @@ def group_holes(unknown: np.ndarray, radius: int) -> list[HoleGroup]:
 
 def _components(unknown: np.ndarray, radius: int) -> tuple[np.ndarray, np.ndarray]:
     """Label the holes from 1, and return their boxes (K, 2, axes) with ``radius`` pixels around."""
+    from scipy.ndimage import label  # sparse masks, which have one hole, do not wait for it
+
     places = np.unravel_index(np.flatnonzero(unknown), unknown.shape)  # faster than np.nonzero
     window = tuple(slice(place.min(), place.max() + 1) for place in places)
     grown = unknown[window].copy()  # each unknown pixel becomes a cube of radius + 1 pixels a side

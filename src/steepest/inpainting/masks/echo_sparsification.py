@@ -126,7 +126,7 @@ def echo(
 
     Notes
     -----
-    At 5 %, the run time is about 10 microseconds per pixel of a colour image on one core. The
+    At 5 %, the run time is about 8 microseconds per pixel of a colour image on one core. The
     method takes about 200 bytes of memory per pixel. Computations are in float32.
     """
     if works_by_tiles(image, out, tiles):
