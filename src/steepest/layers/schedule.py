@@ -48,6 +48,11 @@ def set_scale(network: nn.Module, scale: float) -> int:
     -------
     int
         The number of layers found.
+
+    Raises
+    ------
+    InputError
+        If the network has no inverse layer.
     """
     value = check_number(scale, "scale", most=1)
     check_module(network, "network")
