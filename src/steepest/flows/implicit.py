@@ -28,7 +28,8 @@ from torch.autograd.function import once_differentiable
 
 from ..convex.dual import Warm
 from ..convex.energy import maps_of
-from ..convex.linearized import Derivative, differentiate, differentiate_saddle, linearize
+from ..convex.linearized import Derivative, differentiate, linearize
+from ..convex.linearized_saddle import differentiate_saddle
 from ..convex.pointwise import PointwiseEnergy
 from ..convex.total_generalised_variation import TotalGeneralisedVariation
 from ..core.errors import InputError

@@ -102,15 +102,14 @@ def march(
         tau = float(node - time)
         budget = goal.gap if gap_budget is None else float(gap_budget[index])
         step_goal = Goal(goal.tol, goal.max_num_iter, budget, 0.0, goal.reference)
-        rounded = needs_double(working, energy, tau, size)
-        if rounded:
-            allowed = 0.0 if last is None else _allowed(step_goal, dual, last[0], tau)
-            rounded = not needs_double(working, energy, tau, size, allowed)
-            if not rounded:
-                standing = state if last is None else _standing(dual, bound, momentum)
-                dual = _resume(in_double(standing), energy, num_threads, cold)
-                working = to_float64(working)
-        if not rounded:  # else a stop is due to slow iterations
+        coarse = needs_double(working, energy, tau, size)
+        allowed = _allowed(step_goal, dual, last[0], tau) if coarse and last is not None else 0.0
+        double = coarse and needs_double(working, energy, tau, size, allowed)
+        if double:
+            standing = state if last is None else _standing(dual, bound, momentum)
+            dual = _resume(in_double(standing), energy, num_threads, cold)
+            working = to_float64(working)
+        if double or not coarse:  # else a stop is due to slow iterations
             step_goal = replace(step_goal, floor=rounding_floor(working, energy, tau, size))
         if last is not None and energy.one_homogeneous:
             momentum = _shrink(dual, *last, tau, momentum)

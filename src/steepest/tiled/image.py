@@ -1,7 +1,7 @@
 """An image that is worked tile by tile: its tiles, workers, workspace and statistics."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -135,8 +135,7 @@ class TiledImage:
         self._iterations = iterations
         self._unused = PER_STEP if iterations > USUAL else 0  # a pass takes whole steps only
         self._itemsize = itemsize
-        counts = range(1, 2 if alone else self.num_workers + 1)
-        self._choose([self.num_workers] if how.executor else counts)
+        self._choose(1 if alone else self.num_workers)
         described = (picture.shape, str(picture.array.dtype), request.channel_axis, self.steps)
         self.signature = f"steepest {__version__} {signature} {described} {how.halo}"
         self._beside = folder_of(request.out, request.image)
@@ -166,15 +165,22 @@ class TiledImage:
         team = start_workers(self.how.executor, self.num_workers, self._threads, self.report)
         self.workers = stack.enter_context(team)
 
-    def _choose(self, counts: Sequence[int]) -> None:
-        """Choose halo, tiles and number of workers: the fastest that fit in memory."""
+    @property
+    def _item(self) -> float:
+        """Bytes per value, as if of the solver of flows."""
+        return self._cost * (self._itemsize or self.picture.dtype.itemsize)
+
+    def _choose(self, most: int) -> None:
+        """Choose halo, tiles and, up to ``most``, workers: the fastest that fit in memory."""
         picture, found, share = self.picture, [], share_of(self.budget)
+        counts = range(1, most + 1) if self.how.executor is None else [self.num_workers]
         error: InputError | None = None
         halos = _HALOS if self.how.halo is None else [self.how.halo]
         for halo, workers in product(halos, reversed(counts)):
             try:
-                item = self._cost * (self._itemsize or picture.dtype.itemsize)
-                tiling = make_tiling(picture.space, picture.channels, item, halo, share, workers)
+                tiling = make_tiling(
+                    picture.space, picture.channels, self._item, halo, share, workers
+                )
             except InputError as refused:
                 error = refused
                 continue
@@ -196,10 +202,10 @@ class TiledImage:
 
     def _resume_tiling(self) -> None:
         """Go on with the tiles of interrupted work, with as many workers as memory allows."""
-        item = self._cost * (self._itemsize or self.picture.dtype.itemsize)
-        self.halo, *size = self.workspace.once(f"tiles-{item}", [self.halo, *self.tiling.size])
+        name = f"tiles-{self._item}"
+        self.halo, *size = self.workspace.once(name, [self.halo, *self.tiling.size])
         self.tiling = Tiling(self.tiling.space, tuple(size))
-        needed = bytes_of(self.tiling, self.picture.channels, item, self.halo)
+        needed = bytes_of(self.tiling, self.picture.channels, self._item, self.halo)
         fitting = int(share_of(self.budget) // needed)
         if not fitting:
             raise InputError(
@@ -259,8 +265,7 @@ class TiledImage:
     def make_room_for_double(self) -> None:
         """Choose tiles that fit in memory also in float64."""
         self._itemsize = np.dtype(np.float64).itemsize
-        counts = range(1, self._solvers + 1)
-        self._choose(counts if self.how.executor is None else [self.num_workers])
+        self._choose(self._solvers)
         self._resume_tiling()
         self._start_workers(self._stack)
 
