@@ -7,7 +7,7 @@ Bregman proximal gradient method with ``sum log G``, known as Minka's fixed poin
 Bregman function is closer to the loss: ``log G(x) = log G(1 + x) - log x``, where the first part is
 replaced by the least parabola that touches it at the current point and lies above it for x > 0. The
 minimiser is then the root of a quadratic equation for each component. (We had the abstract; that
-the update is separable and closed is from a summary, the construction is ours.) `steepest.robust`
+the update is separable and closed is from a summary, the construction is ours.) `dirichlet_fit.py`
 has Newton's method.
 """
 
@@ -19,9 +19,8 @@ from time import process_time
 import numpy as np
 from scipy.special import digamma, gammaln, polygamma
 
-from steepest.robust.dirichlet import maximize
-
 from ..rows import Row
+from .dirichlet_fit import maximize
 
 
 def inverse_digamma(y: np.ndarray) -> np.ndarray:

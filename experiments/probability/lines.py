@@ -1,17 +1,16 @@
 """Lines through points with outliers, and the best line in the plane.
 
 Neumayer, Nimmer, Setzer & Steidl, *On the robust PCA and Weiszfeld's algorithm* (2019).
-`python -m benchmarks.subspaces` has more dimensions, subspaces, and scikit-learn's methods.
+`python -m experiments.probability.outliers` has more dimensions, and the methods of scikit-learn.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.subspaces import angle, points
-from steepest import robust
-
 from ..rows import Row
+from .outliers import angle, points
+from .subspaces import principal_lines
 
 PAPER = "Neumayer, Nimmer, Setzer & Steidl 2019"
 
@@ -23,7 +22,7 @@ def principal(x: np.ndarray) -> np.ndarray:
 
 def excess(x: np.ndarray) -> tuple[float, float]:
     """How much more than the best of 20,000 directions in the plane costs ours, and the PCA's."""
-    found = robust.principal_lines(x)
+    found = principal_lines(x)
     x = x - found.center
     turns = np.linspace(0, np.pi, 20_000)
     scan = np.abs(np.outer(x[:, 0], np.sin(turns)) - np.outer(x[:, 1], np.cos(turns))).sum(0).min()
@@ -34,7 +33,7 @@ def excess(x: np.ndarray) -> tuple[float, float]:
 def rows(quick: bool = False) -> list[Row]:
     """Angles to the true line, and energies in the plane."""
     sets = [points(5, 1, 0.2, "scattered", seed) for seed in range(3 if quick else 10)]
-    ours = np.mean([angle(u, robust.principal_lines(x).components.T) for x, u in sets])
+    ours = np.mean([angle(u, principal_lines(x).components.T) for x, u in sets])
     plain = np.mean([angle(u, principal(x)) for x, u in sets])
     plane = [excess(points(2, 1, 0.2, "scattered", seed)[0]) for seed in range(10)]
     worst, pca = max(a for a, _ in plane), np.mean([b for _, b in plane])

@@ -60,7 +60,7 @@ def test_sliced_costs_of_shifted_clouds_are_the_squared_shift():
 
 def test_a_bregman_step_never_raises_the_loss_and_stops_at_the_solution():
     from experiments.probability.dirichlet import fixed_point, inverse_digamma, variable_bregman
-    from steepest.robust.dirichlet import loss, maximize
+    from experiments.probability.dirichlet_fit import loss, maximize
 
     rng = np.random.default_rng(0)
     mean_log = np.log(rng.dirichlet([0.5, 3, 8], 100)).mean(axis=0)

@@ -1,4 +1,4 @@
-"""Robust statistics: heavy-tailed samples, filters made of their fits, lines through outliers.
+"""Robust statistics: heavy-tailed samples, and filters made of their fits.
 
 All names are imported on first use.
 """
@@ -9,11 +9,6 @@ _WHERE = {
     "cauchy_fit": "fit",
     "student_t_fit": "fit",
     "Fit": "fit",
-    "principal_components": "subspaces",
-    "principal_lines": "subspaces",
-    "Subspace": "subspaces",
-    "dirichlet_fit": "dirichlet",
-    "DirichletFit": "dirichlet",
     "myriad_filter": "myriad",
     "denoise_cauchy": "noise",
     "estimate_cauchy_noise": "noise",

@@ -1,10 +1,10 @@
 """Subspaces of points with outliers: ours, principal components and scikit-learn's robust
 covariance.
 
-``python -m benchmarks.subspaces`` writes ``results/robust/subspaces.md``: the largest angle between
-the found and the true subspace in degrees, mean of five data sets of 200 points. 0 to 40 % of the
-points are outliers: either normal in all directions with three times the deviation of the others
-("scattered"), or all near one line outside of the subspace ("in line").
+``python -m experiments.probability.outliers`` writes ``results/subspaces.md``: the largest angle
+between the found and the true subspace in degrees, mean of five data sets of 200 points. 0 to 40 %
+of the points are outliers: either normal in all directions with three times the deviation of the
+others ("scattered"), or all near one line outside of the subspace ("in line").
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from time import process_time
 
 import numpy as np
 
-from steepest import robust
+from .subspaces import principal_components, principal_lines
 
-OUTPUT = Path(__file__).parent / "results" / "robust" / "subspaces.md"
+OUTPUT = Path(__file__).parent / "results" / "subspaces.md"
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4)
 SIZES = ((2, 1), (5, 1), (5, 2), (20, 3), (50, 5))
 NUM_SETS, NUM_POINTS, NOISE = 5, 200, 0.05
@@ -59,8 +59,8 @@ def methods() -> dict[str, Method]:
         "principal components (scikit-learn)": lambda x, k: PCA(k).fit(x).components_.T,
         "principal components on the sphere": spherical,
         "`MinCovDet` (scikit-learn)": mincovdet,
-        "`principal_lines`": lambda x, k: robust.principal_lines(x, k).components.T,
-        "`principal_components`": lambda x, k: robust.principal_components(x, k).components.T,
+        "`principal_lines`": lambda x, k: principal_lines(x, k).components.T,
+        "`principal_components`": lambda x, k: principal_components(x, k).components.T,
     }
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import InputError
-from ..core.numbers import check_count, check_numbers
-from ..core.status import Status
+from steepest.core.errors import InputError
+from steepest.core.numbers import check_count, check_numbers
+from steepest.core.status import Status
 
 _SMOOTHING = 1e-2, 1e-4, 1e-7, 1e-10  # of the points' size; the last one is what is solved
 _MAX_ITER = 300  # for each of them
@@ -114,7 +114,7 @@ def principal_components(
 
     Examples
     --------
-    >>> plane = steepest.robust.principal_components(points, 2)          # doctest: +SKIP
+    >>> plane = principal_components(points, 2)          # doctest: +SKIP
     >>> outliers = plane.distances(points) > 3                           # doctest: +SKIP
     """
     points, c = _centered(points, center)
@@ -172,7 +172,7 @@ def principal_lines(
 
     Examples
     --------
-    >>> line = steepest.robust.principal_lines(points)                   # doctest: +SKIP
+    >>> line = principal_lines(points)                   # doctest: +SKIP
     >>> line.components[0], line.center                                  # doctest: +SKIP
     """
     points, c = _centered(points, center)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from scipy.special import digamma, gammaln, polygamma
 
-from ..core.errors import InputError
-from ..core.numbers import check_numbers
-from ..core.status import Status
-from .fit import shares
+from steepest.core.errors import InputError
+from steepest.core.numbers import check_numbers
+from steepest.core.status import Status
+from steepest.robust.fit import shares
 
 _MAX_ITER = 200
 _TOL = 1e-12  # of the gradient, relative to its terms
@@ -77,7 +77,7 @@ def dirichlet_fit(p: Any, *, weights: Any = None) -> DirichletFit:
 
     Examples
     --------
-    >>> fit = steepest.robust.dirichlet_fit(probabilities)               # doctest: +SKIP
+    >>> fit = dirichlet_fit(probabilities)               # doctest: +SKIP
     >>> fit.alpha / fit.alpha.sum()                                      # doctest: +SKIP
     """
     p = check_numbers(p, "p")

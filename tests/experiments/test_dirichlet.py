@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy.special import digamma
 from scipy.stats import dirichlet
 
-from steepest import InputError, robust
+from experiments.probability.dirichlet_fit import dirichlet_fit
+from steepest import InputError
 
 
 @settings(max_examples=40, deadline=None)
@@ -18,7 +19,7 @@ def test_the_means_of_logarithms_are_those_of_the_distribution(k, n, scale, seed
     rng = np.random.default_rng(seed)
     p = rng.dirichlet(np.exp(scale) * rng.uniform(0.3, 3, k), n)
     p = np.maximum(p, 1e-12) / np.maximum(p, 1e-12).sum(axis=1, keepdims=True)
-    fit = robust.dirichlet_fit(p)
+    fit = dirichlet_fit(p)
     assert fit.status.ok
     assert fit.iterations <= 60
     found = digamma(fit.alpha) - digamma(fit.alpha.sum())
@@ -28,10 +29,10 @@ def test_the_means_of_logarithms_are_those_of_the_distribution(k, n, scale, seed
 def test_parameters_are_recovered_and_the_likelihood_is_scipys():
     alpha = np.array([0.4, 2.0, 7.0])
     p = np.random.default_rng(0).dirichlet(alpha, 20000)
-    fit = robust.dirichlet_fit(p)
+    fit = dirichlet_fit(p)
     np.testing.assert_allclose(fit.alpha, alpha, rtol=0.03)
     mean = np.mean([dirichlet.logpdf(row, fit.alpha) for row in p[:500]])
-    part = robust.dirichlet_fit(p[:500])
+    part = dirichlet_fit(p[:500])
     assert part.log_likelihood >= mean
     own = np.mean([dirichlet.logpdf(row, part.alpha) for row in p[:500]])
     assert part.log_likelihood == pytest.approx(own, rel=1e-9)
@@ -40,11 +41,11 @@ def test_parameters_are_recovered_and_the_likelihood_is_scipys():
 def test_weights_are_repetitions_and_components_have_no_order():
     p = np.random.default_rng(1).dirichlet([1, 2, 3, 4], 10)
     times = np.arange(1, 11)
-    weighted = robust.dirichlet_fit(p, weights=times)
-    repeated = robust.dirichlet_fit(np.repeat(p, times, axis=0))
+    weighted = dirichlet_fit(p, weights=times)
+    repeated = dirichlet_fit(np.repeat(p, times, axis=0))
     np.testing.assert_allclose(weighted.alpha, repeated.alpha, rtol=1e-8)
     order = [2, 0, 3, 1]
-    turned = robust.dirichlet_fit(p[:, order], weights=times)
+    turned = dirichlet_fit(p[:, order], weights=times)
     np.testing.assert_allclose(turned.alpha, weighted.alpha[order], rtol=1e-8)
 
 
@@ -60,4 +61,4 @@ def test_weights_are_repetitions_and_components_have_no_order():
 )
 def test_bad_input_is_named(p, message):
     with pytest.raises(InputError, match=message):
-        robust.dirichlet_fit(p)
+        dirichlet_fit(p)
