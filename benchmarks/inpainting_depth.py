@@ -21,7 +21,6 @@ METHODS: dict[str, tuple[Any, float | None]] = {  # and their tolerances
     "homogeneous diffusion": (inpainting.Diffusion(), None),
     "biharmonic": (inpainting.Biharmonic(), None),
     "edge-enhancing": (inpainting.EdgeEnhancing(), None),
-    "total variation": (inpainting.MinimalTotalVariation(), 1e-2),
 }
 
 

@@ -171,7 +171,7 @@ def equations() -> tuple[Figure, float]:
     """What each method makes of the same random pixels."""
     image = np.ascontiguousarray(sample("camera")[100:220, 210:330])
     mask = masks.random(image, 0.1, rng=0)
-    figure, all_axes = rows_of_panels(6, 3, 1.0)
+    figure, all_axes = rows_of_panels(5, 5, 1.0)
     pictures = [("image", image / 255.0, ""), ("known", np.where(mask, image / 255.0, 1.0), "10 %")]
     for name in inpainting.METHODS:
         method = getattr(inpainting, inpainting.METHODS[name])()

@@ -167,8 +167,7 @@ def test_methods_are_those_of_the_package(photo, capsys):
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"),
-    [("biharmonic", "Biharmonic"), ("minimal-total-variation", "MinimalTotalVariation")],
+    ("name", "kind"), [("biharmonic", "Biharmonic"), ("edge-enhancing", "EdgeEnhancing")]
 )
 def test_other_methods(photo, name, kind, capsys):
     array, known = photo

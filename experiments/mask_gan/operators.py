@@ -19,6 +19,7 @@ from steepest.cli.types import Count
 from steepest.inpainting import masks
 
 from .curvature_driven import CurvatureDriven
+from .minimal_total_variation import MinimalTotalVariation
 from .mumford_shah import MumfordShah
 from .options import Folder
 
@@ -31,7 +32,7 @@ OPERATORS = {
     "edge enhancing": inpainting.EdgeEnhancing(),
     "curvature driven": CurvatureDriven(),
     "mumford shah": MumfordShah(),
-    "total variation": inpainting.MinimalTotalVariation(),
+    "total variation": MinimalTotalVariation(),
 }
 PAPER = (  # Table 2: 1,000 images of ImageNet; other methods with the masks of NetM
     ("paper: NetE", (18.44, 19.94, 22.06), (20.35, 21.93, 24.31)),

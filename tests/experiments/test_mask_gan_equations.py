@@ -6,14 +6,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.linalg import solve
+from numpy.linalg import norm, solve
 
+import steepest
 from experiments.mask_gan import mumford_shah as at
 from experiments.mask_gan.curvature_driven import CurvatureDriven, diffusivity
+from experiments.mask_gan.minimal_total_variation import Bracket, MinimalTotalVariation
 from experiments.mask_gan.mumford_shah import MumfordShah
 from steepest import Solver, inpaint
+from steepest.convex.total_variation import TotalVariation
 from steepest.core.errors import InputError
-from steepest.inpainting.method import Method
+from steepest.inpainting.method import Method, normalise
+from steepest.inpainting.problem import prepare
 from test_inpainting_equations import fill_densely, framed, mask, smooth
 
 
@@ -175,3 +179,79 @@ def test_energy_of_mumford_shah_never_rises(seed: int, density: float, floor: fl
         energies.append(energy(u, edges, 0.05, 2.0, floor))
     assert all(b <= a * (1 + 1e-9) for a, b in zip(energies, energies[1:], strict=False))
     assert energies[-1] < energies[0]
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10**6), density=st.floats(0.02, 0.6), size=st.floats(0, 10))
+def test_bound_is_below_every_total_variation(seed: int, density: float, size: float) -> None:
+    rng = np.random.default_rng(seed)
+    image, known = rng.random((8, 7, 2)), mask(8, 7, density=density, seed=seed)
+    problem = normalise(prepare(image, known, None, -1))
+    functional = TotalVariation(spacing=(1.0, 1.0))
+    best = Bracket(problem, functional, problem.values)
+    p = functional.project(size * rng.normal(size=(2, 2, 8, 7)))
+    candidates = [problem.first_guess(1), np.where(known, problem.values, 0)]
+    candidates += [np.where(known, problem.values, rng.uniform(best.low, best.high, (2, 8, 7)))]
+    assert all(best.lower_bound(p) <= functional.value(u) + 1e-9 for u in candidates)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_total_variation_of_a_line_is_that_of_its_known_values(channels: int) -> None:
+    """Closed form: monotone between known values, and nothing beyond them."""
+    rng = np.random.default_rng(1)
+    image, known = rng.random((60, channels)), mask(60, density=0.25)
+    known[:4] = False
+    result = inpaint(
+        image,
+        known,
+        MinimalTotalVariation(),
+        channel_axis=-1,
+        solver=Solver(tol=1e-05, max_num_iter=20000),
+    )
+    least = norm(np.diff(image[known], axis=0), axis=1).sum()
+    value = steepest.total_variation(result.image, channel_axis=-1)
+    assert result.converged
+    assert least * (1 - 1e-12) <= value <= least * (1 + 1.1e-5)
+    assert result.residual >= (value - least) / value - 1e-12
+
+
+def test_total_variation_of_a_step_is_its_length() -> None:
+    """Closed form: rows from 0 to 1, all else unknown; forward differences see one unit a row."""
+    image = np.zeros((12, 9))
+    image[:, -1] = 1
+    known = np.zeros(image.shape, bool)
+    known[:, [0, -1]] = True
+    result = inpaint(
+        image,
+        known,
+        MinimalTotalVariation(),
+        solver=Solver(tol=1e-05, max_num_iter=20000),
+    )
+    assert result.converged
+    assert 12 * (1 - 1e-12) <= steepest.total_variation(result.image) <= 12 * (1 + 1.1e-5)
+
+
+def test_gap_of_total_variation_is_true() -> None:
+    """A tight solution is between bound and value of rough ones, transposed images agree."""
+    image, known = smooth(16, 13), mask(16, 13, density=0.15)
+    best = steepest.total_variation(
+        inpaint(
+            image,
+            known,
+            MinimalTotalVariation(),
+            solver=Solver(tol=1e-06, max_num_iter=50000),
+        ).image
+    )
+    for tol in (0.1, 1e-2, 1e-3):
+        rough = inpaint(image, known, MinimalTotalVariation(), solver=Solver(tol=tol))
+        value = steepest.total_variation(rough.image)
+        assert rough.residual <= tol
+        assert value * (1 - rough.residual) <= best * (1 + 1e-6)
+        assert best * (1 - 1e-6) <= value
+    turned = inpaint(
+        image.T,
+        known.T,
+        MinimalTotalVariation(),
+        solver=Solver(tol=0.0001, max_num_iter=10000),
+    ).image
+    assert abs(steepest.total_variation(turned) / best - 1) < 1e-4

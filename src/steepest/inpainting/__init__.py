@@ -9,7 +9,6 @@ METHODS = {
     "diffusion": "Diffusion",
     "biharmonic": "Biharmonic",
     "edge_enhancing": "EdgeEnhancing",
-    "minimal_total_variation": "MinimalTotalVariation",
 }
 """The methods of `inpaint`: the name of each (of its module, and in commands) and its class."""
 

@@ -31,7 +31,6 @@ ENERGIES = {row.title: row for row in energies().values()}
 LEARNED = ("denoise", "denoise, and how sure each pixel is", "what is unlike the good image")
 FILLS = {
     "diffusion (smooth)": steepest.inpainting.Diffusion,
-    "total variation": steepest.inpainting.MinimalTotalVariation,
     "edge-enhancing diffusion": steepest.inpainting.EdgeEnhancing,
 }
 

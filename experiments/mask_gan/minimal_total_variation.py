@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from ...convex.total_variation import TotalVariation
-from ...core.progress import Reporter
-from ...core.solver import Limits
-from ...elliptic.hierarchy import build
-from ...elliptic.operator import Operator
-from ...elliptic.solve import solve
-from ...grid.differences import divergence
-from ..method import Filled, Method, Normalised, normalise
-from ..problem import Problem
+from steepest.convex.total_variation import TotalVariation
+from steepest.core.progress import Reporter
+from steepest.core.solver import Limits
+from steepest.elliptic.hierarchy import build
+from steepest.elliptic.operator import Operator
+from steepest.elliptic.solve import solve
+from steepest.grid.differences import divergence
+from steepest.inpainting.method import Filled, Method, Normalised, normalise
+from steepest.inpainting.problem import Problem
 
 _PENALTY = 10.0  # for values of range 1; best or nearly best of 3, 10, 30 on all masks tried
 _FIRST_FLUX = 0.05  # the first flux is a unit vector where the gradient is at least this
