@@ -39,6 +39,7 @@ from scipy.special import erf
 
 from benchmarks import mu_dic, sun_dic
 from benchmarks.report import describe_machine
+from benchmarks.speckle import speckle_pair
 from steepest import Solver, Tiles, TotalGeneralisedVariation, motion
 from steepest.convex.saddle import SaddleDual
 
@@ -161,7 +162,7 @@ def strains() -> None:
     seconds = dict.fromkeys(names, np.inf)
     for case, field in CASES.items():
         u, strain = true_strain(case)
-        pairs = [motion.speckle_pair((SIZE, SIZE), field, noise=0.01, rng=s) for s in SEEDS]
+        pairs = [speckle_pair((SIZE, SIZE), field, noise=0.01, rng=s) for s in SEEDS]
         errors = []
         for pair in pairs:
             begin = process_time()
@@ -220,7 +221,7 @@ def _shares(seed: int, noise: float) -> list[float]:
     """The shares of displacements and strains within their intervals of 90 %, and the errors."""
     CASES["random"] = random_case(seed)
     u, strain = true_strain("random")
-    pair = motion.speckle_pair((SIZE, SIZE), CASES["random"], noise=noise, rng=seed)
+    pair = speckle_pair((SIZE, SIZE), CASES["random"], noise=noise, rng=seed)
     result = motion.displacement(*pair)
     shares, errors = [], []
     for value, truth, std in (
@@ -303,9 +304,7 @@ def hard() -> None:
     lines = ["| | displacement, px | strain of Green and Lagrange | CPU s |", "|---" * 4 + "|"]
     for name, (field, image, options) in cases.items():
         dim = float(str(image.get("dim", 1)))
-        before, after = motion.speckle_pair(
-            (size, size), field, noise=float(str(image["noise"])), rng=60
-        )
+        before, after = speckle_pair((size, size), field, noise=float(str(image["noise"])), rng=60)
         after = dim * after
         if "weights" in options:
             before, after = (
@@ -336,13 +335,13 @@ def _large(size: int) -> tuple[np.ndarray, np.ndarray]:
         along = 0.1 * np.sin(x[:, 1] / 9 + x[:, 0] / 11) + crack
         return np.stack([0.12 * np.sin(x[:, 1] / 14), along], 1) + d * [1 / size, 1.5 / size]
 
-    before, after = motion.speckle_pair((size, size), field, noise=0.01, rng=1)
+    before, after = speckle_pair((size, size), field, noise=0.01, rng=1)
     return before.astype(np.float32), after.astype(np.float32)
 
 
 def _effort(file: str, tiles: Tiles | None) -> tuple[float, float]:
     """CPU seconds, and the largest memory of the process in MB, of a pair in a file."""
-    motion.displacement(*motion.speckle_pair((64, 64), lambda x: 0 * x, rng=0))  # compiles
+    motion.displacement(*speckle_pair((64, 64), lambda x: 0 * x, rng=0))  # compiles
     before, after = np.load(file, mmap_mode="r")
     begin = process_time()
     motion.displacement(before, after, tiles=tiles)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from benchmarks.speckle import speckle_pair
 from steepest import motion
 from steepest.cli.main import main
 
@@ -18,7 +19,7 @@ from steepest.cli.main import main
 def frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     """A pair in two files and in one stack, in the current folder."""
     monkeypatch.chdir(tmp_path)
-    pair = motion.speckle_pair((64, 72), lambda x: 0.01 * x, noise=0.005, rng=0)
+    pair = speckle_pair((64, 72), lambda x: 0.01 * x, noise=0.005, rng=0)
     stack = (np.clip(np.stack(pair) * 0.8 + 0.1, 0, 1) * 65535).astype(np.uint16)
     tifffile.imwrite("before.tif", stack[0])
     tifffile.imwrite("after.tif", stack[1])

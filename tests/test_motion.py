@@ -9,6 +9,7 @@ import pytest
 from scipy.special import erf
 
 import steepest
+from benchmarks.speckle import speckle_pair
 from steepest import Solver, Status, motion
 from steepest.motion.kernels import SQUARE, WEIGHT, C, G  # type: ignore[attr-defined]
 from steepest.motion.variational import REACH, Problem
@@ -20,7 +21,7 @@ ACROSS = np.arange(SIZE) - SIZE / 2
 
 def pair(along_x: Any, noise: float = 0.01, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Speckle that moves along x by a function of the distance from the middle column."""
-    return motion.speckle_pair(
+    return speckle_pair(
         (SIZE, SIZE), lambda x: np.c_[0 * x[:, 0], along_x(x[:, 1] - SIZE / 2)], noise=noise,
         rng=seed,
     )  # fmt: skip
@@ -104,7 +105,7 @@ def test_missing_regions_and_weights() -> None:
 def test_rotations_have_no_strain_of_green_and_lagrange() -> None:
     angle = 0.05
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    before, after = motion.speckle_pair(
+    before, after = speckle_pair(
         (SIZE, SIZE), lambda x: (x - SIZE / 2) @ (turn - np.eye(2)).T, noise=0.01, rng=3
     )
     result = motion.displacement(before, after, max_shift=5, measure="green-lagrange")
@@ -147,7 +148,7 @@ def test_the_smoothness_follows_the_noise() -> None:
 
 
 def test_results_do_not_depend_on_the_number_of_threads() -> None:
-    images = motion.speckle_pair((240, 50), lambda x: 0.01 * x, noise=0.01, rng=0)
+    images = speckle_pair((240, 50), lambda x: 0.01 * x, noise=0.01, rng=0)
     one, three = (motion.displacement(*images, solver=Solver(num_threads=n)) for n in (1, 3))
     assert one.gaps == three.gaps
     np.testing.assert_array_equal(one.strain, three.strain)
@@ -191,7 +192,7 @@ def test_frames_of_a_series_and_magnified_motion() -> None:
         return np.c_[0.1 * np.exp(-((x - 40) ** 2).sum(1) / 200), 0 * x[:, 0]]
 
     times = (0.0, 0.6, 1.0)
-    pairs = [motion.speckle_pair((80, 80), lambda x, t=t: t * bump(x), rng=3) for t in times]
+    pairs = [speckle_pair((80, 80), lambda x, t=t: t * bump(x), rng=3) for t in times]
     frames = np.stack([after for _, after in pairs])
     grid = np.indices((80, 80)).reshape(2, -1).T
     truth = bump(grid)[:, 0].reshape(80, 80)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.speckle import speckle_pair
 from steepest import InputError, Solver, Status, Tiles, motion
 
 SHAPE = (96, 330)
@@ -32,7 +33,7 @@ def pair() -> tuple[np.ndarray, np.ndarray]:
         across = 0.005 * (x[:, 1] - 165)
         return np.c_[0.1 * np.sin(x[:, 1] / 14), across]
 
-    return motion.speckle_pair(SHAPE, along_x, noise=0.01, rng=0)
+    return speckle_pair(SHAPE, along_x, noise=0.01, rng=0)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import numpy as np
 
 from steepest import motion, plot
 
-height, width = 160, 256
+SHAPE = height, width = 160, 256
 
 
 def pull(x):
@@ -21,7 +21,16 @@ def pull(x):
     return np.stack([0 * along, along], 1)
 
 
-before, after = motion.speckle_pair((height, width), pull, noise=0.01, rng=0)
+def draw(centres):
+    """The sum of Gaussian dots."""
+    y, x = (np.exp(-((centres[:, k, None] - np.arange(n)) ** 2) / 5) for k, n in enumerate(SHAPE))
+    return (heights * y.T) @ x / 2 + 0.01 * rng.standard_normal(SHAPE)
+
+
+rng = np.random.default_rng(0)
+dots = rng.uniform(-40, [height + 40, width + 40], (7000, 2))
+heights = rng.uniform(0.3, 1, len(dots))
+before, after = draw(dots), draw(dots + pull(dots))
 result = motion.displacement(before, after, load_axis=1)
 print(result.status)
 

@@ -17,7 +17,6 @@ _WHERE = {
     "Magnified": "magnification",
     "morph": "morphing",
     "Morph": "morphing",
-    "speckle_pair": "speckle",
 }
 
 __all__ = [*_WHERE]
