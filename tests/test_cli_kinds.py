@@ -25,7 +25,6 @@ WRONG = [
     ("inpaint a.png --unknown m.png -o out.csv", "an image cannot be written"),
     ("mask a.png -o out.stp", "a mask cannot be written"),
     ("mask a.png -o out.jpg", "a mask cannot be written to a .jpg file"),
-    ("mask a.png --reconstruction out.csv", "an image cannot be written"),
     ("spectrum a.png -o out.tif", "a figure cannot be written"),
     ("spectrum a.png -o out.csv", "a figure cannot be written"),
     ("spectrum a.png --csv --no-figures -o out.png", "a table cannot be written"),

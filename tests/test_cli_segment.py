@@ -12,10 +12,9 @@ import tifffile
 from PIL import Image as Pillow
 
 from cases.terminal import one_error
-from steepest import CroftonTotalVariation
 from steepest.cli.main import main
 from steepest.io import read_image, read_labels
-from steepest.segmentation import chan_vese, regions, threshold_rof
+from steepest.segmentation import regions, threshold_rof
 
 pytestmark = pytest.mark.usefixtures("here")
 
@@ -53,16 +52,11 @@ def test_labels_pictures_and_table(capsys):
     assert sum(area for area, _, _ in record["areas"]) == pytest.approx(56 * 72 / 16)
 
 
-def test_chan_vese_of_colours_and_numbered_objects(capsys):
-    grey = (cells() // 16).astype(np.uint8)
-    Pillow.fromarray(np.stack([grey, grey // 2, 255 - grey], -1)).save("c.png")
-    assert main(["segment", "c.png", "--mu", "0.1", "--objects", "--connectivity", "2"]) == 0
+def test_numbered_objects(capsys):
+    Pillow.fromarray((cells() // 16).astype(np.uint8)).save("c.png")
+    assert main(["segment", "c.png", "--strength", "0.1", "--objects"]) == 0
     assert "all labels are proven" in capsys.readouterr().out
-    expected = regions(
-        chan_vese(
-            np.asarray(Pillow.open("c.png")), 0.1, channel_axis=-1, energy=CroftonTotalVariation()
-        )
-    )
+    expected = regions(threshold_rof(np.asarray(Pillow.open("c.png")), 0.1))
     assert np.array_equal(read_image("c_labels.png").array, expected.labels)
 
 
@@ -82,7 +76,6 @@ def test_a_series_is_segmented_page_by_page():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--mu", "0.2", "--classes", "2"], "--classes"),
         (["--thresholds", "0.2", "--classes", "2"], "--thresholds"),
         (["--thresholds", "0.5,0.2"], "thresholds"),
         (["--classes", "1"], "num_classes"),

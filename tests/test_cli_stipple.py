@@ -107,7 +107,7 @@ def test_transparent_parts_get_no_dots() -> None:
     [
         (["photo.png", "-o", "dots.jpg"], "dots cannot be written to a .jpg file"),
         (["photo.png", "--points", "0"], "--points"),
-        (["photo.png", "-o", "dots.png", "--width", "30"], "--scale"),
+        (["photo.png", "-o", "dots.png", "--width", "30"], "SVG and PDF"),
         (["volume.npy"], "2-D image"),
         (["white.png"], "white everywhere"),
     ],

@@ -214,7 +214,6 @@ def test_command_writes_labels_of_each_channel(tmp_path, monkeypatch, capsys):
     assert (attribute["doubtful"], attribute["converged"]) == (0, True)
     for options, words in [
         (["--objects"], "--objects: not available"),
-        (["--connectivity", "2"], "--connectivity 2: not available"),
         (["--thresholds", "100"], "between 0 and 1"),
     ]:
         assert main(["segment", "a.zarr", "--strength", "0.2", *options]) == 2

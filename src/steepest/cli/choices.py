@@ -35,7 +35,8 @@ def group(title: str, text: str = "") -> Group:
     return Group.create_ordered(title, help=" ".join(text.split()))
 
 
-group("Grey values", "")  # of grey.py, which is imported later
+group("Objects")  # these two are of modules that are imported later
+group("Grey values")
 
 
 @dataclass_transform(frozen_default=True)

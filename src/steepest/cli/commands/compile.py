@@ -40,7 +40,7 @@ WORK: Sequence[str] = (
         f"inpaint {image} --unknown hole.png --method {name}"
         for name, image in product(METHODS, _KINDS[:2])
     ),
-    *("mask grey.png --tonal", "mask colour.png --tonal"),
+    *("mask grey.png", "mask colour.png"),
     *("compress grey.png", "decompress grey.stp again.png"),
     "stipple grey.png --points 300 -o dots.svg",
     *("strain grey.png moved.png -o strain", "morph grey.png moved.png"),

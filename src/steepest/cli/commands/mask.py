@@ -10,13 +10,13 @@ import numpy as np
 
 from steepest import inpainting
 from steepest.inpainting.masks import METHODS
-from steepest.io import Image, Metadata, from_float
+from steepest.io import Image, Metadata
 
 from .. import choices
 from ..certificates import Accuracy
 from ..runner import Batch, Item
 from ..sources import Source
-from ..types import Density, FileName, Images, Seed, one_of
+from ..types import Density, Images, Seed, one_of
 
 
 def mask(
@@ -24,8 +24,6 @@ def mask(
     density: Density = 0.05,
     method: Annotated[str, one_of(METHODS)] = METHODS[0],
     seed: Seed = 0,
-    tonal: bool = False,
-    reconstruction: FileName | None = None,
     tiles: choices.TilesChoice = choices.TilesChoice(),
     reading: choices.Reading = choices.Reading(),
     writing: choices.Writing = choices.Writing(),
@@ -41,10 +39,6 @@ def mask(
         share of pixels to keep
     method
         how the pixels are chosen
-    tonal
-        reconstruct from optimised values at the mask, not from those of the image
-    reconstruction
-        also write the inpainted image: file, or folder
     writing.output
         file, or folder for several images (default: NAME_mask.png in this folder)
 
@@ -52,24 +46,20 @@ def mask(
     --------
     steepest mask photo.jpg                            5 % -> photo_mask.png
     steepest mask photo.jpg --density 0.1 -o mask.png  10 %
-    steepest mask sample:coffee --tonal --reconstruction best.png
     steepest mask photo.jpg --method laplacian-dither  faster, but lower quality
     steepest mask big.zarr -o mask.zarr                larger than memory
 
     Notes
     -----
     "steepest inpaint photo.jpg --known photo_mask.png" fills in the other pixels. "steepest
-    compress photo.jpg" does both and writes one small file.
+    compress photo.jpg" does both, with optimised values, and writes one small file.
     """
-    whole = {"tonal": tonal, "reconstruction": reconstruction}
     other = None if method == METHODS[0] else method
-    large = tiles.wanted(images, reading, method=other, **whole)
+    large = tiles.wanted(images, reading, method=other)
 
     def files(source: Source) -> dict[str, Path]:
         ending = source.ending_of_labels
-        found = {"mask": source.file(writing.output, "mask", ending, "mask")}
-        ending = choices.ImageWriting().suffix(source.name)
-        return found | source.more_files(reconstruction=(reconstruction, ending, "image"))
+        return {"mask": source.file(writing.output, "mask", ending, "mask")}
 
     def by_tiles(page: Any, keywords: dict[str, Any]) -> Any:
         plan, out = keywords.pop("tiles"), keywords.pop("out")
@@ -77,14 +67,10 @@ def mask(
         chosen = inpainting.masks.echo(page, density, out=out, rng=seed, tiles=first, **keywords)
         return inpainting.reconstruct(page, chosen, tiles=second, **keywords)
 
-    def in_memory(page: Any, keywords: dict[str, Any]) -> tuple[np.ndarray, Any, Any]:
+    def in_memory(page: Any, keywords: dict[str, Any]) -> tuple[np.ndarray, Any]:
         axis = {"channel_axis": keywords.get("channel_axis")}
         chosen = getattr(inpainting.masks, method)(page, density, rng=seed, **keywords)
-        plain = best = inpainting.reconstruct(page, chosen, **axis)
-        if tonal:
-            values = inpainting.tonal(page, chosen, on_step=keywords["on_step"], **axis)
-            best = inpainting.reconstruct(page, chosen, values=values, **axis)
-        return chosen, plain, best
+        return chosen, inpainting.reconstruct(page, chosen, **axis)
 
     def work(item: Item) -> None:
         if large:
@@ -97,24 +83,16 @@ def mask(
             item.report("mask", text, method=method, known=kept, density=share)
             item.certify(results, _errors, "inpainting", "pass")
             return
-        image = item.read(
-            reading, like=lambda i: {"mask": _blank(i), "reconstruction": i}, kept=False
-        )
-        chosen, plain, best = zip(*item.solve(image, in_memory), strict=True)
+        image = item.read(reading, like=lambda i: {"mask": _blank(i)}, kept=False)
+        chosen, restored = zip(*item.solve(image, in_memory), strict=True)
         item.write("mask", _blank(image, [np.where(m, 255, 0).astype(np.uint8) for m in chosen]))
-        if reconstruction is not None:
-            restored = [from_float(each.image, image.array.dtype) for each in best]
-            item.write("reconstruction", image.with_parts(restored))
         kept, share = sum(int(m.sum()) for m in chosen), float(np.mean(chosen))
         text = f"{kept} of {sum(m.size for m in chosen)} pixels, {100 * share:.2f} %, {method}"
-        item.report("mask", text, method=method, tonal=tonal, known=kept, density=share)
-        text, errors = _errors(best)
-        before = _errors(plain)[1]["psnr"]
-        if tonal and math.isfinite(before):
-            text += f" ({errors['psnr'] - before:+.2f} dB by tonal optimisation)"
+        item.report("mask", text, method=method, known=kept, density=share)
+        text, errors = _errors(restored)
         item.report("inpainting", text, **errors)
 
-    sources = reading.sources(images, writing.output, reconstruction, large=large)
+    sources = reading.sources(images, writing.output, large=large)
     return Batch(sources, work, files, writing.overwrite)
 
 

@@ -34,7 +34,6 @@ def orientations(
     strength: Positive,
     boundary: Annotated[Positive, Parameter(metavar="DEG")] = 5.0,
     anisotropic: bool = False,
-    huber: Annotated[Positive | None, Parameter(metavar="EPS")] = None,
     fill: bool = False,
     picture: Annotated[FileName | None, _PNG] = None,
     direction: Annotated[Literal["x", "y", "z"], _PNG] = "z",
@@ -61,8 +60,6 @@ def orientations(
         count a larger misorientation of neighbours as a grain boundary
     anisotropic
         sum the differences along each axis
-    huber
-        Huber-TV: quadratic below this slope (degrees per point)
     fill
         give points that were not indexed the phase and the denoised orientation of the nearest
         indexed point
@@ -95,8 +92,8 @@ def orientations(
     for name in maps:
         if Path(name).is_dir():
             raise InputError(f"{name}: is a folder; give files, or a quoted glob ('{name}/*.ctf')")
-    norm: Any = "anisotropic" if anisotropic else "isotropic"
-    energy = steepest.TotalVariation(norm=norm, huber=math.radians(huber or 0.0))
+
+    energy = steepest.TotalVariation(norm="anisotropic" if anisotropic else "isotropic")
 
     def files(source: Source) -> dict[str, Path]:
         known = source.suffix.lower() in (".ctf", ".ang")  # unlike samples, files named otherwise

@@ -3,10 +3,9 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from cyclopts import Parameter
 
 import steepest
 from steepest import manifold
@@ -25,9 +24,6 @@ def phase(
     strength: Positive,
     second_order: Positive = 0.0,
     period: Positive | None = None,
-    anisotropic: bool = False,
-    huber: Annotated[Positive | None, Parameter(metavar="EPS")] = None,
-    embedded: bool = False,
     picture: FileName | None = None,
     spacing: choices.Spacing = choices.Spacing(),
     solver: choices.SolverChoice = choices.SolverChoice(),
@@ -52,12 +48,6 @@ def phase(
         weight of second-order total variation, which keeps slopes
     period
         value in the file that stands for a full turn (default 2 pi; needed for integers)
-    anisotropic
-        sum the differences along each axis
-    huber
-        Huber-TV: quadratic below this slope (radians per pixel)
-    embedded
-        denoise cosine and sine as a vector image instead, and project back
     picture
         also draw the phases as hues, before and after (PNG; a folder for several images)
     writing.output
@@ -77,12 +67,9 @@ def phase(
     2 times the standard deviation of the noise. A residue is a point around which the phases do not
     add up to zero; residues come from noise, and make unwrapping fail.
     """
-    norm: Any = "anisotropic" if anisotropic else "isotropic"
-    energy: Any = steepest.TotalVariation(norm=norm, huber=huber or 0.0)
+    energy: Any = None
     if second_order:
-        energy = steepest.CombinedTotalVariation(
-            beta=second_order / strength, norm=norm, huber=huber or 0.0
-        )
+        energy = steepest.CombinedTotalVariation(beta=second_order / strength)
     turn = period or 2 * math.pi
 
     def files(source: Source) -> dict[str, Path]:
@@ -96,7 +83,7 @@ def phase(
 
         def compute(page: np.ndarray, keywords: dict[str, Any]) -> Any:
             return manifold.denoise_phases(
-                page, strength, energy, period=turn, start=start, embedded=embedded, **keywords
+                page, strength, energy, period=turn, start=start, **keywords
             )
 
         results = item.solve(image, compute, spacing, solver)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 from cyclopts import Parameter
@@ -19,11 +19,25 @@ from ..grey import RangeChoice, values_of
 from ..runner import Batch, Item
 from ..sizes import Lengths, PixelSize, lengths_of
 from ..sources import Source
-from ..types import MORE, Count, FromZero, Images, MoreFiles, Numbers, Positive
+from ..types import Count, FileName, FromZero, Images, MoreFiles, Numbers, Positive
 
 _STRENGTH = 0.1  # default, relative to the range of the image
 _SIZES = ("", "length", "area", "volume")
 _POWERS = ("", "", "\u00b2", "\u00b3")
+
+
+@choices.options("Objects")
+class ObjectsChoice(choices.Spacing):
+    """What counts as an object, and how it is measured."""
+
+    objects: bool = False
+    """label each connected object, not its class"""
+    areas: FileName | None = None
+    """table of all objects (CSV), or folder for several images"""
+    background: FromZero = 0
+    """class that holds no objects (0 is the darkest); 1 for dark objects on a bright background
+    with two classes"""
+    pixel_size: PixelSize = None
 
 
 def segment(
@@ -31,16 +45,10 @@ def segment(
     classes: Count | None = None,
     strength: Positive | None = None,
     thresholds: Annotated[Numbers | None, Parameter(metavar="T1,T2,..")] = None,
-    mu: Annotated[Positive | None, Parameter(metavar="MU")] = None,
-    connectivity: Literal[1, 2] = 1,
-    objects: Annotated[bool, MORE] = False,
     overlay: MoreFiles = None,
     doubt: MoreFiles = None,
-    areas: MoreFiles = None,
-    background: Annotated[FromZero, MORE] = 0,
+    measured: ObjectsChoice = ObjectsChoice(),
     grey: RangeChoice = RangeChoice(),
-    pixel_size: PixelSize = None,
-    spacing: choices.Spacing = choices.Spacing(),
     threads: choices.Threads = choices.Threads(),
     tiles: choices.TilesChoice = choices.TilesChoice(),
     reading: choices.Reading = choices.Reading(),
@@ -58,8 +66,7 @@ def segment(
     equally good labeling has another one there. Areas are printed with the range in which those of
     the exact solution lie.
 
-    With --mu, there are two classes, as in scikit-image's chan_vese with the same mu. All channels
-    are then used together; otherwise colours are converted to brightness.
+    Colours are converted to brightness.
 
     Parameters
     ----------
@@ -69,22 +76,10 @@ def segment(
         weight of the length of the contours (default: a tenth of the range of the image)
     thresholds
         fixed thresholds between classes
-    mu
-        two classes, as scikit-image's chan_vese
-    connectivity
-        length of contours: 1 along the axes, 2 along diagonals as well, which avoids staircases
-        (2-D only)
-    objects
-        label each connected object, not its class
     overlay
         picture (PNG): contours; labels not certain are hatched
     doubt
         image, white where the label is uncertain
-    areas
-        table of all objects (CSV)
-    background
-        class that holds no objects (0 is the darkest); 1 for dark objects on a bright background
-        with two classes
     writing.output
         labels: file, or folder for several images (default: NAME_labels here)
 
@@ -104,23 +99,18 @@ def segment(
     images and with --range. Objects of contrast c and radius r are lost at a strength of about c r
     / 4.
     """
-    if mu is not None:
-        why = "cannot be combined with --mu"
-        choices.refuse(why, classes=classes, strength=strength, thresholds=thresholds)
     if thresholds is not None:
         choices.refuse("follows from --thresholds; give only one of them", classes=classes)
     last = len(thresholds or ()) or (classes or 2) - 1
-    if background > last:
-        raise InputError(f"--background {background}: the classes are 0 to {last}")
+    if measured.background > last:
+        raise InputError(f"--background {measured.background}: the classes are 0 to {last}")
     values = values_of(grey)
     large = tiles.wanted(
-        images, reading, grey, objects=objects, overlay=overlay, areas=areas,
-        background=background or None, pixel_size=pixel_size,
+        images, reading, grey, overlay=overlay, areas=measured.areas, objects=measured.objects,
+        background=measured.background or None, pixel_size=measured.pixel_size,
     )  # fmt: skip
-    if large and strength is None and mu is None:
+    if large and strength is None:
         raise InputError("--strength: a positive number is needed for images computed by tiles")
-    if large and connectivity != 1:
-        raise InputError("--connectivity 2: not available for images computed by tiles")
 
     def files(source: Source) -> dict[str, Path]:
         ending = source.ending_of_labels
@@ -129,7 +119,7 @@ def segment(
         return found | source.more_files(
             overlay=(overlay, ".png" if several else "_overlay.png", "figure"),
             doubt=(doubt, ending if several else f"_doubt{ending}", "mask"),
-            areas=(areas, ".csv" if several else "_areas.csv", "table"),
+            areas=(measured.areas, ".csv" if several else "_areas.csv", "table"),
         )
 
     def like(image: Image) -> dict[str, Image]:
@@ -137,19 +127,14 @@ def segment(
 
     def work(item: Item) -> None:
         def compute(page: Any, keywords: dict[str, Any]) -> Any:
-            if connectivity == 2:
-                keywords["energy"] = steepest.CroftonTotalVariation()
             if grey.range:
                 page = values.compute(page.astype(np.float64))
-            if mu is not None:
-                return steepest.segmentation.chan_vese(page, mu, **keywords)
             axis, weight = keywords.pop("channel_axis", None), strength or 0.0
             if page.dtype.kind == "u":
                 _check_thresholds(thresholds)
             if not large:
                 if axis is not None and page.shape[-1] != 3:
-                    channels = f"{image.name}: {page.shape[-1]} channels"
-                    raise InputError(f"{channels}; give --mu M to segment them together")
+                    raise InputError(f"{image.name}: {page.shape[-1]} channels; allowed are 1 or 3")
                 page = brightness(page, axis)
                 finite = page[np.isfinite(page)]  # threshold_rof tells of the others
                 weight = strength or _STRENGTH * float(np.ptp(finite) if finite.size else 0)
@@ -160,16 +145,16 @@ def segment(
         image = item.read(reading, values, prepare=Image.without_copies, like=like)
         if large:
             results = item.solve(
-                image, compute, spacing, threads, tiles=tiles, kind="labels", separate=True
+                image, compute, measured, threads, tiles=tiles, kind="labels", separate=True
             )
             for number, page in enumerate(results, 1):
                 where = f" (image {number})" if len(results) > 1 else ""
                 _report_classes(item, page, page.areas.tolist(), "{} pixels", where)
             item.values["areas"] = [page.areas for page in results]
         else:
-            lengths = lengths_of(item, image, pixel_size, spacing)
+            lengths = lengths_of(item, image, measured.pixel_size, measured)
             results = item.solve(image, compute, lengths, threads)
-            _write(item, image, results, lengths, background, objects=objects)
+            _write(item, image, results, lengths, measured)
         for name in ("thresholds", "values"):
             item.values[name] = [getattr(page, name) for page in results]
         item.certify(results, label_bounds)
@@ -189,17 +174,18 @@ def _check_thresholds(thresholds: Sequence[float] | None) -> None:
 
 
 def _write(
-    item: Item, image: Image, pages: Sequence[Any], lengths: Lengths, background: int, *,
-    objects: bool,
-) -> None:  # fmt: skip
-    """Write all files and report classes and objects, which are numbered if ``objects``."""
+    item: Item, image: Image, pages: Sequence[Any], lengths: Lengths, measured: ObjectsChoice
+) -> None:
+    """Write all files and report classes and objects."""
     first, several = pages[0], len(pages) > 1
     found = [
-        steepest.segmentation.regions(page, pixel_size=lengths.pixel_size, background=background)
+        steepest.segmentation.regions(
+            page, pixel_size=lengths.pixel_size, background=measured.background
+        )
         for page in pages
     ]
     labels = [page.labels for page in pages]
-    if objects:
+    if measured.objects:
         most = max(int(each.labels.max()) for each in found)
         if most > np.iinfo(np.uint16).max:
             raise InputError(f"{image.name}: {most} objects; files hold up to 65535")

@@ -23,13 +23,10 @@ def stipple(
     invert: bool = False,
     gamma: Positive = 1.0,
     size_by_tone: Number = 0.0,
-    tol: Positive = 0.05,
-    max_steps: Count = 500,
     seed: Seed = 0,
     threads: choices.Threads = choices.Threads(),
     radius: Annotated[Positive | None, _DRAWING] = None,
     width: Annotated[Positive | None, _DRAWING, Parameter(metavar="MM")] = None,
-    scale: Annotated[Positive, _DRAWING] = 4.0,
     format: Annotated[Literal["svg", "pdf", "png", "csv", "npy"] | None, _DRAWING] = None,
     reading: choices.Reading = choices.Reading(),
     writing: choices.Writing = choices.Writing(),
@@ -51,16 +48,10 @@ def stipple(
     size_by_tone
         how much of the tone is in the sizes of the dots: 0 gives one size, 1 evenly spaced dots as
         in a halftone screen
-    tol
-        stop when the discrepancy is at most 1 + T times that of a perfect pattern
-    max_steps
-        largest number of steps
     radius
         radius of the dots, in pixels of the image
     width
         width of SVG and PDF pages, in millimetres
-    scale
-        pixels of a PNG file along one pixel of the image
     format
         format of the files (default: by the name of the file, svg in a folder)
     writing.output
@@ -87,7 +78,7 @@ def stipple(
     check_format(writing.output, format)
     files = {s: s.file(writing.output, "dots", f".{format or 'svg'}", "dots") for s in sources}
     if width and not {path.suffix for path in files.values()} & {".svg", ".pdf"}:
-        raise InputError("--width: only for SVG and PDF files; --scale sets the size of PNG files")
+        raise InputError("--width: only for SVG and PDF files")
 
     def work(item: Item) -> None:
         image = item.read(reading, kept=False)
@@ -98,13 +89,13 @@ def stipple(
             dots = steepest.particles.stipple(
                 _on_paper(image.array, image.alpha, invert), points, invert=invert, gamma=gamma,
                 size_by_tone=size_by_tone, rng=seed, on_step=on_step,
-                solver=steepest.Solver(tol, max_steps, threads.threads),
+                solver=steepest.Solver(num_threads=threads.threads),
             )  # fmt: skip
         mean = radius or dots.radius
         radii = dots.radii * (mean / dots.radius)
         write_dots(
             item.files["dots"], dots.points, dots.shape, radii if size_by_tone else mean,
-            light=invert, scale=scale, width=width, outputs=item.outputs,
+            light=invert, width=width, outputs=item.outputs,
         )  # fmt: skip
         count, sizes = len(dots.points), f"radius {mean:.3g}"
         if size_by_tone:
