@@ -35,8 +35,8 @@ def group(title: str, text: str = "") -> Group:
     return Group.create_ordered(title, help=" ".join(text.split()))
 
 
-group("Objects")  # these two are of modules that are imported later
-group("Grey values")
+group("Grey values", "")  # these two are used in modules that are imported later
+group("Objects", "")
 
 
 @dataclass_transform(frozen_default=True)
