@@ -186,7 +186,7 @@ def block_means(array: np.ndarray, axis: int | None = None) -> np.ndarray:
         side = SIDE[array.ndim] - (k == axis)
         count = n - SIDE[array.ndim] + 1
         lines = np.moveaxis(means, k, 0)
-        total = sum(lines[i : i + count : step] for i in range(side))
+        total = reduce(np.add, [lines[i : i + count : step] for i in range(side)])
         means = np.moveaxis(total / side, 0, k)
     return means.ravel()
 
