@@ -60,12 +60,14 @@ def _halved_colours(
     light: np.ndarray, colours: list[np.ndarray], gains: np.ndarray
 ) -> tuple[NoiseModel, ...] | None:
     """The noise if only the resolution of the colour differences was halved; otherwise None."""
+    most, pairs = _most_white(light), list(zip(gains, map(_most_white, colours), strict=True))
+    if any(white > _SMOOTH * gain * most for gain, white in pairs):  # quick, for most images
+        return None
     model = noise_in_blocks(light, ends=UNKNOWN)  # marked pixels are not saturated
     if model is None or model.share == 0 or model.blur > 0:
         return None
     sigma, share = math.sqrt(model.mean_square(light)), model.share
-    pairs = zip(gains, colours, strict=True)
-    if any(_most_white(colour) > _SMOOTH * gain * sigma for gain, colour in pairs):
+    if any(white > _SMOOTH * gain * sigma for gain, white in pairs):
         return None
     halved = [NoiseModel((_HALVED[0] * gain * sigma) ** 2, blur=_HALVED[1]) for gain in gains]
     return tuple(replace(own, share=share) for own in (NoiseModel(sigma**2), *halved))

@@ -117,15 +117,15 @@ def cut_blocks(channel: np.ndarray) -> Blocks:
             ndim, np.zeros(0), np.zeros(0), np.zeros((0, 1)), np.zeros(0, int), constant, 0
         )
     low, high = float(channel.min()), float(channel.max())
+    bad = block_means((channel <= low) | (channel >= high)) > 0.01
+    bad |= block_means(~changing) > 0.02
+    for axis in range(ndim):  # as where the border of an image was repeated
+        ahead = np.moveaxis(channel, axis, 0)
+        bad |= block_means(np.moveaxis(ahead[1:] == ahead[:-1], 0, axis), axis) > _EQUAL
     values = windows(channel).astype(np.float64)
-    bad = ((values <= low) | (values >= high)).mean(1) > 0.01
-    bad |= windows(~changing).mean(1) > 0.02
-    lines = values.reshape(-1, *(side,) * ndim)
-    for axis in range(1, ndim + 1):  # as where the border of an image was repeated
-        bad |= (np.diff(lines, axis=axis) == 0).mean(tuple(range(1, ndim + 1))) > _EQUAL
     mean = values.mean(1)
     values = _without_planes(values, ndim)
-    variance = (values * values).mean(1)
+    variance = np.einsum("ij,ij->i", values, values) / values.shape[1]
     place = np.flatnonzero(~bad & (variance > 1e-9 * (high - low) ** 2))
     place = place[np.argsort(variance[place], kind="stable")]
     return Blocks(ndim, variance[place], mean[place], values[place], place, constant, len(bad))
@@ -137,9 +137,11 @@ def values_in(channel: np.ndarray, place: np.ndarray) -> np.ndarray:
 
 
 def _without_planes(values: np.ndarray, ndim: int) -> np.ndarray:
+    """In place."""
     plane = _planes(ndim)
-    values = values - values.mean(1)[:, None]
-    return np.asarray(values - (values @ plane) @ plane.T)
+    values -= values.mean(1)[:, None]
+    values -= (values @ plane) @ plane.T
+    return values
 
 
 def saturated_in(array: np.ndarray, sigma: float) -> np.ndarray:
@@ -172,11 +174,29 @@ def windows(channel: np.ndarray) -> np.ndarray:
     r"""The blocks of an array (\*space), as rows."""
     side = SIDE[channel.ndim]
     found = np.lib.stride_tricks.sliding_window_view(channel, (side,) * channel.ndim)
-    step = side // 2
-    count = math.prod(n // step for n in found.shape[: channel.ndim])
-    step *= max(1, math.ceil((count / _MOST) ** (1 / channel.ndim)))
-    found = found[(slice(None, None, step),) * channel.ndim]
+    found = found[(slice(None, None, _step(channel.shape)),) * channel.ndim]
     return found.reshape(-1, side**channel.ndim)
+
+
+def block_means(array: np.ndarray, axis: int | None = None) -> np.ndarray:
+    r"""The means of the blocks of an array (\*space), which may be of pairs along an axis."""
+    shape = tuple(n + (k == axis) for k, n in enumerate(array.shape))
+    step, means = _step(shape), array.astype(np.float64)
+    for k, n in enumerate(shape):
+        side = SIDE[array.ndim] - (k == axis)
+        count = n - SIDE[array.ndim] + 1
+        lines = np.moveaxis(means, k, 0)
+        total = reduce(np.add, [lines[i : i + count : step] for i in range(side)])
+        means = np.moveaxis(total / side, 0, k)
+    return means.ravel()
+
+
+def _step(shape: tuple[int, ...]) -> int:
+    """The distance between blocks, half of their side in images that are not large."""
+    side, ndim = SIDE[len(shape)], len(shape)
+    step = side // 2
+    count = math.prod((n - side + 1) // step for n in shape)
+    return step * max(1, math.ceil((count / _MOST) ** (1 / ndim)))
 
 
 def fit_variance(blocks: Blocks, blur: float) -> Fit:
@@ -250,13 +270,15 @@ def cut_off_deviations(channel: np.ndarray) -> tuple[float, float]:
 def correlation(blocks: Blocks, count: int) -> Correlation:
     """The correlations in the first blocks, each of which counts the same."""
     values = blocks.values[:count] / np.sqrt(blocks.variance[:count, None])
-    square = float((values * values).mean())
+    products = values.T @ values
+    square = products.diagonal().mean()
 
     def of(pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-        return np.array([(values[:, a] * values[:, b]).mean() / square for a, b in pairs])
+        return np.array([products[a, b].mean() / square for a, b in pairs])
 
     near, diagonal, far = _neighbours(blocks.ndim)
-    finest = float(((values @ _finest(blocks.ndim)) ** 2).mean()) / square
+    cosines = _finest(blocks.ndim)
+    finest = float((cosines * (products @ cosines)).sum(0).mean() / square)
     return Correlation(
         of(near), float(of(diagonal).mean()) if diagonal else 0.0, float(of(far).mean()), finest
     )

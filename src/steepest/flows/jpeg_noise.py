@@ -21,6 +21,7 @@ _FEWEST, _MOST = 40, 10_000  # blocks that are used
 _CROP = 512  # pixels along each side of the part in which the grid is looked for
 _FINE = ((7, 7), (6, 6), (5, 7), (7, 5), (5, 5), (4, 6), (6, 4))  # frequencies that show the grid
 _SPARSE = 0.5  # by how much the logarithms of their sizes must be smaller on the grid than off it
+_HINT = 0.2  # by how much that of the highest frequency must be, to look at the others
 _STEPS = np.geomspace(200, 1.5, 165)  # that are tried, for a range of 255
 _BIN = 0.1  # width of the bins of coefficients, for a range of 255
 _COMB = 0.6  # least mean cosine of coefficients that are multiples of a step
@@ -82,14 +83,16 @@ def _light(image: np.ndarray) -> np.ndarray:
 def _grid(part: np.ndarray) -> tuple[int, int] | None:
     """The first row and column of the grid, on which high frequencies are smallest."""
     basis = dct(np.eye(_SIDE), axis=0, norm="ortho")
-    rows = {k: correlate1d(part, basis[k], 0) for k in {i for i, _ in _FINE}}
     height, width = ((n - 7) // _SIDE for n in part.shape)
     tiny, half = 1e-6 * float(np.ptp(part)) + 1e-30, _SIDE // 2
     sizes = np.zeros((_SIDE, _SIDE))
     for i, j in _FINE:
-        size = abs(correlate1d(rows[i], basis[j], 1))[half:, half:]
+        size = abs(correlate1d(correlate1d(part, basis[i], 0), basis[j], 1))[half:, half:]
         size = size[: _SIDE * height, : _SIDE * width].reshape(height, _SIDE, width, _SIDE)
-        sizes += np.log(np.median(size, (0, 2)) + tiny) / len(_FINE)
+        size = size.transpose(1, 3, 0, 2).reshape(_SIDE, _SIDE, -1)
+        sizes += np.log(np.median(size, -1, overwrite_input=True) + tiny) / len(_FINE)
+        if (i, j) == _FINE[0] and sizes.min() > np.median(sizes) - _HINT / len(_FINE):
+            return None
     y, x = divmod(int(sizes.argmin()), _SIDE)
     return (y, x) if sizes[y, x] < np.median(sizes) - _SPARSE else None
 

@@ -13,13 +13,13 @@ from .flat_blocks import (
     Correlation,
     Fit,
     away_from,
+    block_means,
     correlation,
     cut_blocks,
     cut_off_deviations,
     expected,
     fit_variance,
     saturated_values,
-    windows,
 )
 from .noise_model import NoiseModel
 from .texture import texture_in
@@ -233,7 +233,7 @@ def _lines(
     grey: np.ndarray, middle: float, channel: np.ndarray
 ) -> Iterator[tuple[float, np.ndarray]]:
     """Slopes and the lines of variances, which are 1 at the middle grey value."""
-    dark = float(np.quantile(windows(channel).mean(1), _DARKEST))
+    dark = float(np.quantile(block_means(channel), _DARKEST))
     for slope in _SLOPES:
         if middle <= 0 or (slope > 1 and middle * (1 - 1 / slope) > dark):
             return
