@@ -195,7 +195,7 @@ def solve(
         near = goal.relative_gap(terms) < _RESTART_BELOW and len(betas) >= _LONG
         far = goal.relative_gap(terms) > _CORRECT_ABOVE
         slow = near and terms.gap > gap * (1 - len(betas) / (2 * momentum.t))
-        if far and len(betas) >= _SOME and terms.gap > 0.9 * gap:  # too much momentum: it swings
+        if far and done - best_at >= _SOME:  # too much momentum: it swings
             momentum = replace(momentum, t=max(momentum.t / 2, 1.0))
         gap = terms.gap
         if rises or slow:

@@ -21,7 +21,7 @@ from ..total_variation import TotalVariation
 
 _SMALLEST = 16  # pixels along the longest axis of the coarsest grid
 _SWEEPS = 80  # iterations on each coarse level; measured: more do not pay off
-_CORRECTION_SWEEPS = 100
+_CORRECTION_SWEEPS, _MOST_SWEEPS = 100, 400  # on the first grid of a correction, on any
 
 Blocks = tuple[np.ndarray, np.ndarray, np.ndarray]  # mean image, mean flux, smallest room
 Solver = Callable[[np.ndarray, TotalVariation], Dual]  # how to solve on a coarser grid
@@ -74,8 +74,17 @@ def halved(mean: np.ndarray, flux: np.ndarray, room: np.ndarray) -> Blocks:
     return average(mean), restrict(flux), smallest(room, mean.ndim - 1)
 
 
-def coarse_change(parts: Blocks, energy: TotalVariation, tau: float, solver: Solver) -> np.ndarray:
-    """``Q - c`` on the grid of ``parts``, found on this grid and all coarser ones, in float32."""
+def coarse_change(
+    parts: Blocks,
+    energy: TotalVariation,
+    tau: float,
+    solver: Solver,
+    sweeps: int = _CORRECTION_SWEEPS,
+) -> np.ndarray:
+    """``Q - c`` on the grid of ``parts``, found on this grid and all coarser ones, in float32.
+
+    Each coarser grid takes twice the iterations, at half the cost.
+    """
     mean, centre, room = parts
     mean = mean - mean.mean(tuple(range(1, mean.ndim)), keepdims=True)
     mean, centre, room = (np.asarray(a, np.float32) for a in (mean, centre, room))
@@ -83,8 +92,9 @@ def coarse_change(parts: Blocks, energy: TotalVariation, tau: float, solver: Sol
     if max(mean.shape[1:]) >= _SMALLEST:
         coarse = replace(energy, spacing=doubled(energy, mean.shape[1:]))
         below = halved(mean, centre, _radius(centre, room, energy) - energy.magnitude(centre))
-        change = prolong(coarse_change(below, coarse, tau, solver), mean.shape)
-    return refined((mean, centre, room), energy, tau, solver, change, _CORRECTION_SWEEPS)
+        more = min(2 * sweeps, _MOST_SWEEPS)
+        change = prolong(coarse_change(below, coarse, tau, solver, more), mean.shape)
+    return refined((mean, centre, room), energy, tau, solver, change, sweeps)
 
 
 def refined(
