@@ -3,8 +3,6 @@
 The dense solver of `cases` works on small matrices, which more threads of BLAS only slow down.
 """
 
-from __future__ import annotations
-
 import gc
 import os
 import sys

@@ -1,7 +1,5 @@
 """Every manifold, and random points of it; manifolds that are new are found by themselves."""
 
-from __future__ import annotations
-
 import inspect
 
 import numpy as np

@@ -3,8 +3,6 @@
 Without an accelerator they run on the CPU, the kernel in Triton's interpreter.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
@@ -19,7 +17,6 @@ from cases import Problem, distances, random_problems
 from cases.arguments import arguments
 from steepest.convex import registry
 from steepest.convex.reference import ReferenceDual
-from steepest.convex.second_order import SecondOrderTotalVariation
 from steepest.convex.solve import RELAXATION, Momentum
 from steepest.convex.total_variation import TotalVariation, norm_of
 from steepest.core.namespace import is_torch
@@ -33,7 +30,7 @@ from steepest.convex.tensors import dual  # noqa: E402
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 PROBLEMS = random_problems()
-SHAPES = [(1, 1, 1), (1, 1, 7), (1, 6, 1), (1, 2, 2), (1, 3, 65), (2, 5, 4), (3, 4, 3)]
+SHAPES = [(1, 1, 7), (1, 3, 65), (3, 4, 3)]  # one row; more than a block; channels
 ENERGIES: dict[str, dict[str, Any]] = {
     "isotropic": {},
     "anisotropic": {"norm": "anisotropic"},
@@ -111,12 +108,6 @@ def test_array_code_measures_as_the_reference(problem: Problem, dtype: str) -> N
     assert_same_work(dual.TensorDual(f, energy), ReferenceDual(f, energy), 1e-12)
 
 
-def test_array_code_takes_second_order() -> None:
-    f = image(2, 6, 5)
-    energy = SecondOrderTotalVariation().on(f, (1.0, 2.0))
-    assert_same_work(dual.TensorDual(f, energy), ReferenceDual(f, energy), 1e-12)
-
-
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("name", ENERGIES)
 def test_kernel_agrees_with_the_reference(shape: tuple[int, ...], name: str) -> None:
@@ -126,31 +117,15 @@ def test_kernel_agrees_with_the_reference(shape: tuple[int, ...], name: str) -> 
 
 
 @pytest.mark.parametrize("name", ENERGIES)
-def test_kernel_in_double_precision(name: str) -> None:
-    f = image(2, 6, 7, dtype=torch.float64)
-    energy = TotalVariation(**ENERGIES[name]).on(f, (0.5, 1.0))
+def test_kernel_takes_weights_and_double_precision(name: str) -> None:
+    f = (
+        image(2, 6, 1, dtype=torch.float64)
+        if name == "Huber"
+        else image(2, 5, 7, dtype=torch.float64)
+    )
+    weights = values(*f.shape[1:]) * (values(*f.shape[1:], seed=1) > 0.3)
+    energy = TotalVariation(weights=weights, **ENERGIES[name]).on(f, (0.5, 1.0))
     assert_same_work(fused()(f, energy), ReferenceDual(f, energy), 1e-13)
-
-
-@pytest.mark.parametrize("name", ENERGIES)
-def test_kernel_takes_weights(name: str) -> None:
-    f = image(2, 7, 9)
-    weights = values(7, 9) * (values(7, 9, seed=1) > 0.3)
-    energy = TotalVariation(weights=weights, **ENERGIES[name]).on(f, (1.0, 1.0))
-    assert_same_work(fused()(f, energy), ReferenceDual(f, energy), 2e-6)
-
-
-def test_kernel_takes_views() -> None:
-    FusedDual = fused()
-    f = image(7, 2, 18).transpose(0, 1)[:, :, 1::2]
-    energy = TotalVariation().on(f, (1.0, 1.0))
-    one, two = FusedDual(f, energy), ReferenceDual(f.contiguous(), energy)
-    flux = energy.prox(energy.operator(image(2, 7, 9)), 1.0).mT.contiguous().mT
-    assert not flux.is_contiguous()
-    for solver in (one, two):
-        solver.set_flux(flux)
-        solver.iterate([0.3, 0.5, 0.2])
-    np.testing.assert_allclose(one.flux.cpu(), two.flux.cpu(), atol=2e-6)
 
 
 def test_kernel_leaves_what_it_gave_and_was_given() -> None:
@@ -365,16 +340,6 @@ def test_without_a_compiler_the_array_code_runs(
     assert_same_work(dual.TensorDual(f, energy), ReferenceDual(f, energy), 1e-12)
     assert len(calls) == 1
     assert capfd.readouterr() == ("", "")
-
-
-def test_small_jobs_are_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[Any] = []
-    monkeypatch.setattr(torch, "compile", lambda *args, **options: calls.append(args))
-    monkeypatch.setattr(dual, "_fusion", dual.Fusion())
-    f = image(1, 5, 4)
-    solver = dual.TensorDual(f, TotalVariation().on(f, (1.0, 1.0)))
-    solver.iterate([0.5] * 1000)
-    assert not calls
 
 
 # --- the choice --------------------------------------------------------------------------------

@@ -1,7 +1,5 @@
 """`Accuracy`: what it takes is known beforehand, refused where it is too much, and told of."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -154,7 +154,7 @@ def test_download_snippet_and_command_are_the_same_file(start, tmp_path):
 
 
 def test_cancel_and_continue(start):
-    large = COFFEE.with_parts([np.tile(COFFEE.array, (5, 5, 1))])
+    large = COFFEE.with_parts([np.tile(COFFEE.array, (4, 4, 1))])
     app = start(large, wait=False)
     app.page.get_by_role("button", name="Cancel").click()
     app.page.get_by_role("button", name="Continue").click()

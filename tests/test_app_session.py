@@ -148,14 +148,6 @@ def test_code_and_command_make_exactly_the_export(
     assert made.read_bytes() == file
 
 
-def test_unit_gains_export_the_image():
-    image = picture("uint16", 3, True)
-    session, state = finished(image)
-    settings = {"edges": state["edges"], "gains": [1] * (len(state["edges"]) + 1)}
-    _, (file,) = session.handle("export", settings)
-    np.testing.assert_array_equal(decode_image(file).array, image.array)
-
-
 @pytest.mark.parametrize("radius", [6, 12])
 @pytest.mark.parametrize("contrast", [0.1, 0.3])
 def test_the_ruler_measures_discs_within_15_percent(radius, contrast):
@@ -278,14 +270,6 @@ def test_learning_is_what_its_code_and_command_make(tmp_path, monkeypatch, taugh
     for each in answer["command"].split(" && "):
         assert main([*shlex.split(each)[1:], "-q"]) == 0
     np.testing.assert_array_equal(read_image(tmp_path / "a_denoised.png").array, made)
-
-
-def test_learning_refuses_bad_models_and_other_channels(ready):
-    with pytest.raises(InputError, match=r"m\.stpm: not a complete file"):
-        ready.handle("learn", {"name": "m.stpm"}, [b"\x00" * 100])
-    grey = encode_image(picture(channels=1), "g.png")
-    with pytest.raises(InputError, match=r"g\.png is grey"):
-        ready.handle("learn", {"name": "g.png"}, [grey])
 
 
 @pytest.mark.parametrize("settings", [("tv", 1), ("tgv", 0.5)])

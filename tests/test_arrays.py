@@ -1,7 +1,5 @@
 """Accepted images and returned results: dtypes, memory, results used as arrays."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +58,6 @@ def test_half_precision_is_computed_in_single_and_written_back() -> None:
     np.testing.assert_array_equal(found, denoised(half.astype(np.float32)).astype(np.float16))
     assert steepest.tv_flow(half, [0.1]).images.dtype == np.float16
     assert steepest.spectral.decompose(half, t_max=1.0).bands.dtype == np.float32
-
-
-def test_booleans_are_zero_and_one() -> None:
-    mask = IMAGE > 0.5
-    found = denoised(mask)
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, denoised(mask.astype(np.float32)))
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,11 @@
 """Insertions and exchanges of pixels by their echoes."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
 from benchmarks import echo_exchange as exchanges
 from benchmarks.echo_exchange import echo_exchange, exchange_groups
-from cases import dense_grids
-from cases.echo_states import check_blocks, check_heaps, copied, picture, removal, remove, windows
+from cases.echo_states import check_heaps, copied, picture, removal, remove, windows
 from steepest.core.compiled import lean_kernel
 from steepest.inpainting import masks
 from steepest.inpainting.echoes import state, thinning
@@ -36,20 +33,6 @@ def test_insertion_is_the_inverse_of_removal() -> None:
         assert not changed.error[:, pixel // 22, pixel % 22].any()
         np.testing.assert_allclose(changed.error, echoes.error, atol=0.02)
         np.testing.assert_allclose(windows(changed), windows(echoes), atol=0.03)
-
-
-def test_insertion_gives_the_larger_mask() -> None:
-    image = picture(20, 22)
-    echoes, _ = thinned(image, 60)
-    buffers = buffers_for(echoes, 24)
-    for pixel in np.flatnonzero(echoes.known == 0)[::40]:
-        assert insert(echoes, pixel, thinning.LIMITS, True, buffers)
-    assert echoes.tile_size.sum() == echoes.known.sum() == 70
-    check_heaps(echoes)
-    check_blocks(echoes)
-    filled = dense_grids.inpainted(image.astype(float), echoes.known > 0)
-    np.testing.assert_allclose(echoes.error, filled - image, atol=0.04)
-    np.testing.assert_allclose(windows(echoes), dense_grids.echoes(echoes.known > 0), atol=0.06)
 
 
 def test_one_exchange_inserts_the_largest_error() -> None:
@@ -82,14 +65,6 @@ def test_exchange_lowers_the_true_error(norm: str, density: float) -> None:
     assert errors[3] < 1.01 * errors[2] < 1.02 * errors[1]
     assert np.array_equal(given, masks.random(image[0], density, rng=0))
     assert np.array_equal(echo_exchange(image, given, channel_axis=0, cycles=0), given)
-
-
-def test_exchange_after_thinning_does_not_harm() -> None:
-    image = picture(40, 35, seed=4)
-    plain = masks.echo(image, 0.06, channel_axis=0, rng=1)
-    better = echo_exchange(image, plain, channel_axis=0, rng=1, cycles=2)
-    assert better.sum() == plain.sum() == round(0.06 * 1400)
-    assert mean_error(image, better) < 1.01 * mean_error(image, plain)
 
 
 def test_exchanges_in_an_arena_that_grows(

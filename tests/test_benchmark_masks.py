@@ -1,16 +1,12 @@
 """The masks of the literature that the library is compared with."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
 from benchmarks.classical_masks import (
     diffusion,
-    nonlocal_pixel_exchange,
     probabilistic_sparsification,
 )
-from steepest.inpainting import masks, reconstruct
 
 
 def photograph(size: int) -> np.ndarray:
@@ -52,18 +48,3 @@ def test_sparsification_against_the_slow_way(p: float, q: float) -> None:
     options = {"channel_axis": -1, "rng": 5, "p": p, "q": q}
     mask = probabilistic_sparsification(image, 0.2, **options)
     assert np.array_equal(mask, slow_sparsification(image, 16, p, q, 5))
-
-
-def test_exchanges_lower_the_error() -> None:
-    image = photograph(20)
-    before = masks.random(image, 0.1, rng=0, channel_axis=-1)
-    given = before.copy()
-    errors = [reconstruct(image, before, channel_axis=-1).mae]
-    for cycles in (1, 2):
-        after = nonlocal_pixel_exchange(image, before, channel_axis=-1, rng=1, cycles=cycles)
-        assert after.sum() == before.sum()
-        errors.append(reconstruct(image, after, channel_axis=-1).mae)
-    assert errors[2] <= errors[1] < 0.95 * errors[0]
-    assert np.array_equal(before, given)
-    full = np.ones((20, 20), bool)
-    assert nonlocal_pixel_exchange(image, full, channel_axis=-1).all()

@@ -1,7 +1,5 @@
 """The table of what each energy can do where, and energies made by name."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """``steepest compress`` and ``steepest decompress``."""
 
-from __future__ import annotations
-
 import json
 from contextlib import contextmanager
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``--energy`` and the options of energies (all commands: tests/test_energies_doors.py)."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np
@@ -36,13 +34,6 @@ def image(tmp_path, monkeypatch):
 def written(*words):
     assert main([*words, "-o", "out.tif", "--overwrite", "-q"]) == 0
     return read_image("out.tif").array
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_sigma_is_the_noise_of_the_library(name, image):
-    energy = steepest.energy_named(name)
-    found = written("denoise", "a.tif", "--sigma", "0.1", "--energy", name)
-    assert np.array_equal(found, steepest.denoise_least_risk(image, 0.1, energy).image)
 
 
 @pytest.mark.parametrize("option", OPTIONS)

@@ -1,7 +1,5 @@
 """``steepest inpaint`` and ``steepest mask``."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 
@@ -156,14 +154,6 @@ def test_volumes_pages_and_spacing():
     assert main(["inpaint", "stack.tif", *options]) == 0
     for page, filled in zip(stack, tifffile.imread("pages.tif"), strict=True):
         assert np.array_equal(filled, steepest.inpaint(page, known[0]).image)
-
-
-def test_methods_are_those_of_the_package(photo, capsys):
-    assert main(["inpaint", "photo.png", "--known", "mask.png", "--method", "magic"]) == 2
-    one_error(capsys, '"magic" for --method', "diffusion")
-    for name in ("tonal", "masks", "reconstruct"):
-        assert main(["inpaint", "photo.png", "--known", "mask.png", "--method", name]) == 2
-        one_error(capsys, f'"{name}" for --method')
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """No command writes one kind of data into a file of another kind; it says so before it computes."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
@@ -84,11 +82,6 @@ def test_the_table_of_a_spectrum_may_be_named(capsys: pytest.CaptureFixture[str]
         == 0
     )
     assert Path("t.csv").read_text().startswith("t,S\n")
-
-
-def test_folders_may_have_dots_in_their_names() -> None:
-    assert main(["denoise", "a.png", "b.png", "-o", "run.v2", "--strength", "0.1", "-q"]) == 0
-    assert sorted(path.name for path in Path("run.v2").iterdir()) == ["a.png", "b.png"]
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.stp", "a", "a.png.csv", "a.bmp"])

@@ -1,7 +1,5 @@
 """The commands ``phase`` and ``orientations``."""
 
-from __future__ import annotations
-
 import json
 import os
 from dataclasses import replace
@@ -63,13 +61,6 @@ def test_the_strength_is_in_degrees_for_orientations():
     expected = denoise(quaternions, np.radians(1), cubic, TotalVariation(norm="anisotropic"))
     flat = (each.reshape(-1, 4) for each in (np.load("q.npy"), expected.image))
     assert np.degrees(cubic.distance(*flat)).max() < 1e-3
-
-
-def test_residues_are_counted(capsys):
-    around = np.arctan2(*(np.mgrid[:9, :9] - 4.5))  # one vortex
-    np.save("v.npy", around)
-    assert main(["phase", "v.npy", "--strength", "1e-3", "--json"]) == 0
-    assert result_of(capsys)["residues"] == [1, 1]
 
 
 @pytest.mark.parametrize(("dtype", "period"), [(np.uint8, 256), (np.uint16, 4096)])

@@ -1,7 +1,5 @@
 """``steepest strain`` and ``steepest magnify``, and the files that they write."""
 
-from __future__ import annotations
-
 import csv
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The commands that run networks: what is missing or does not fit is said in one line."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 
@@ -42,11 +40,6 @@ def test_without_torch(
     monkeypatch.setitem(sys.modules, module, None)
     err = refusal(main, command, capsys)
     assert f"needs {module}, which is not installed: pip install 'steepest[torch]'" in err
-
-
-def test_network_without_the_method(capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["flow", "a.png", "b.png", "--times", "0.1", "--network", "mine"]
-    assert "--network: also give --method learned" in refusal(main, command, capsys)
 
 
 def test_bands_of_a_series_by_a_network_need_edges(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,5 @@
 """The command: ``objects`` and ``scale-map``."""
 
-from __future__ import annotations
-
 import csv
 import json
 import os

@@ -1,7 +1,5 @@
 """``steepest patches``, and the commands that restore images by the models that it writes."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 
@@ -63,16 +61,6 @@ def test_fit_writes_the_model_of_the_library(model_file: Path) -> None:
     expected = patches.fit(in_16_bits(PHOTO[:, 300:]), 4, 6, 6, num_patches=4000)
     np.testing.assert_array_equal(found.bases, expected.bases)
     assert found.history == expected.history
-
-
-def test_fit_learns_pages_and_files_together(here: None) -> None:
-    tifffile.imwrite("stack.tif", in_16_bits(PHOTO[None, :20, :30]).repeat(2, 0))
-    tifffile.imwrite("more.tif", in_16_bits(PHOTO[40:60, :30]))
-    few = ["--components", "2", "--patch-size", "3", "--pages"]
-    assert main(["patches", "fit", "stack.tif", "more.tif", "-q", *few]) == 0
-    pages = [PHOTO[:20, :30], PHOTO[:20, :30], PHOTO[40:60, :30]]
-    expected = patches.fit([in_16_bits(page) for page in pages], 3, 2)
-    np.testing.assert_array_equal(patches.load("stack.stpm").means, expected.means)
 
 
 def test_denoise_by_a_model(files: np.ndarray, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,5 @@
 """The command ``segment``."""
 
-from __future__ import annotations
-
 import csv
 import json
 import os

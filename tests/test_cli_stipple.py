@@ -1,7 +1,5 @@
 """``steepest stipple`` and the files that it writes."""
 
-from __future__ import annotations
-
 import json
 import re
 import zlib
@@ -67,17 +65,6 @@ def test_dots_sized_by_tone_in_all_formats(photo: np.ndarray) -> None:
     options = ["--points", "200", "--size-by-tone", "1", "--radius", "0.5", "-o", "thin.npy", "-q"]
     assert main(["stipple", "photo.png", *options]) == 0
     assert (np.load("thin.npy")[:, 2] ** 2).mean() == pytest.approx(0.25)
-
-
-def test_a_picture_is_as_dark_as_its_dots() -> None:
-    points = np.array([[10.2, 10.7], [20.1, 30.4]])
-    for radius, scale in ((3.3, 4), (3.3, 0.6), (0.2, 2)):
-        write_dots("a.png", points, (40, 40), radius, scale=scale, overwrite=True)
-        ink = 1 - read_image("a.png").array / 255
-        assert ink.sum() / scale**2 == pytest.approx(2 * np.pi * radius**2, rel=0.03)
-    write_dots("b.png", points, (40, 40), 3.3, light=True, scale=4)
-    write_dots("a.png", points, (40, 40), 3.3, scale=4, overwrite=True)
-    np.testing.assert_array_equal(read_image("a.png").array, 255 - read_image("b.png").array)
 
 
 def test_report_width_and_folder(capsys: pytest.CaptureFixture[str]) -> None:

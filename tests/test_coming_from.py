@@ -1,7 +1,5 @@
 """What docs/coming_from.md says of deepinv and kornia, whose formulas are written out here."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
@@ -61,8 +59,3 @@ def test_losses_with_the_total_variation_of_kornia() -> None:
 
     is_least(summed, 0.1, isotropic=False)
     is_least(mean, 1e-4 * Y.numel() / 2, isotropic=False)
-
-
-def test_total_variation_of_kornia() -> None:
-    found = steepest.total_variation(Y[0], channel_axis=0, isotropic=False, coupled=False)
-    assert found == pytest.approx(float(kornia_total_variation(Y[0]).sum()))

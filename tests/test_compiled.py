@@ -1,7 +1,5 @@
 """Compiling where numba finds no folder for its cache."""
 
-from __future__ import annotations
-
 import pytest
 from numba.core.caching import FunctionCache
 

@@ -1,7 +1,5 @@
 """Compiled primal-dual solvers: the iterations of the array code, and true certificates."""
 
-from __future__ import annotations
-
 from dataclasses import fields
 from functools import cache
 
@@ -20,7 +18,6 @@ from steepest.convex.compiled.saddle import CompiledPrimalDual, CompiledSaddle
 from steepest.convex.primal_dual import PrimalDual
 from steepest.convex.registry import make_dual
 from steepest.convex.saddle import SaddleDual
-from steepest.grid.coarsening import interpolate
 
 SHAPES = [(23, 37), (16, 16), (1, 9), (9, 1), (1, 1), (2, 33), (3, 2)]
 
@@ -160,20 +157,6 @@ def test_late_steps_of_a_flow_reach_the_gap() -> None:
     assert result.status is steepest.Status.CONVERGED
 
 
-def test_two_equal_channels_flow_as_one_image() -> None:
-    f = noisy((20, 24), 3)
-    energy = TotalGeneralisedVariation(boundary="neumann")
-    options = {"steps": 5, "solver": steepest.Solver(tol=1e-4)}
-    one = steepest.flow(f, [0.05, 0.1], energy, **options)
-    colour = steepest.flow(  # twice the distance, and root 2 times the energy
-        np.stack([f, f], -1), [0.05 * 2**0.5, 0.1 * 2**0.5], energy, channel_axis=-1, **options
-    )
-    for k in range(2):
-        apart = np.linalg.norm(one.images[k] - colour.images[k][..., 0])
-        assert apart <= one.error_bound[k] + colour.error_bound[k]
-        assert apart <= 2e-2 * np.linalg.norm(f - one.images[k])
-
-
 @pytest.mark.parametrize("name", ENERGIES)
 def test_threads_do_not_change_the_result(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wavefronts that follow each other in one, two and three threads."""
@@ -221,12 +204,3 @@ def test_tensors_in_main_memory_are_solved_as_arrays() -> None:
     found = steepest.denoise(torch.from_numpy(f), 0.1, energy)
     assert isinstance(found.image, torch.Tensor)
     np.testing.assert_array_equal(found.image, steepest.denoise(f, 0.1, energy).image)
-
-
-def test_interpolation_keeps_affine_values_inside() -> None:
-    rows, columns = np.indices((4, 5)) * 2 + 0.5  # centres of coarse pixels on the fine grid
-    fine = np.indices((8, 9))
-    found = interpolate((3 * rows - columns)[None], (8, 9))
-    assert found.shape == (1, 8, 9)
-    inside = (slice(1, 7), slice(1, 9))
-    np.testing.assert_allclose(found[0][inside], (3 * fine[0] - fine[1])[inside], atol=1e-12)

@@ -1,7 +1,5 @@
 """The compiled solver on images of every width, and threads that work together on an image."""
 
-from __future__ import annotations
-
 import threading
 import time
 from itertools import product

@@ -10,7 +10,7 @@ from steepest import CroftonTotalVariation, InputError
 from steepest.convex.compiled.crofton import CroftonDual
 from steepest.convex.reference import ReferenceDual
 from steepest.convex.registry import make_dual
-from steepest.segmentation import chan_vese, cut, regions, threshold_rof
+from steepest.segmentation import cut, threshold_rof
 
 RANDOM = np.random.default_rng(5)
 
@@ -65,17 +65,6 @@ def test_the_compiled_solver_is_the_reference():
             assert getattr(ours, name) == pytest.approx(getattr(theirs, name), rel=1e-9)
 
 
-def test_denoising_is_certified():
-    f = RANDOM.random((40, 50)).astype(np.float32)
-    rough = steepest.denoise(f, 0.2, CroftonTotalVariation(), solver=steepest.Solver(tol=1e-3))
-    fine = steepest.denoise(
-        f.astype(float), 0.2, CroftonTotalVariation(), solver=steepest.Solver(tol=1e-10)
-    )
-    assert rough.converged
-    assert np.linalg.norm(rough.image - fine.image) <= rough.error_bound + fine.error_bound
-    assert fine.error_bound < 1e-3
-
-
 def test_all_labelings_of_a_tiny_image():
     images = np.array(list(product([0, 1], repeat=12))).reshape(-1, 3, 4)
     lengths = {}
@@ -99,20 +88,6 @@ def test_all_labelings_of_a_tiny_image():
             assert result.energy - energies.min() <= result.gap + 1e-9
             wrong = (best != result.labels).sum((1, 2)).max()
             assert wrong <= result.doubtful_bound
-
-
-def test_a_disc_keeps_its_shape():
-    """Contours along the axes make a disc a square; eight directions hardly change it."""
-    y, x = np.mgrid[:64, :64] - 31.5
-    disc = np.hypot(y, x) < 20
-    f = disc + 0.3 * np.random.default_rng(0).standard_normal(disc.shape)
-    errors = []
-    for energy in (None, CroftonTotalVariation()):
-        result = threshold_rof(f, 2.0, thresholds=[0.5], energy=energy)
-        assert result.certain.all()
-        errors.append(np.count_nonzero(result.labels != disc))
-    assert errors[1] < errors[0] / 2
-    assert len(regions(chan_vese(f, energy=steepest.CroftonTotalVariation())).table) >= 1
 
 
 def test_bad_input():

@@ -1,7 +1,5 @@
 """What torch deprecates inside itself is not shown to those who use the networks."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

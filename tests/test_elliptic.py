@@ -1,7 +1,5 @@
 """Multigrid-preconditioned conjugate gradients: dense solves, spectra, iteration counts."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings

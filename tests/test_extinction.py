@@ -1,7 +1,5 @@
 """The extinction search brackets the first time at which a flow is constant."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -40,16 +38,6 @@ def test_brackets_closed_forms(case: Case, tol: float) -> None:
     assert case.extinction is not None
     found = steepest.extinction_time(case.image, **arguments(tol=tol, **case.options))
     assert_brackets(found, case.extinction, case)
-
-
-def test_brackets_steps_and_boxes_of_all_sizes() -> None:
-    cases = [step((60,), width) for width in range(2, 59, 3)]
-    cases += [box((20, 20), (7, 7), (1 + k, 1 + (3 * k) % 7)) for k in range(7)]
-    for case in cases:
-        assert case.extinction is not None
-        assert_brackets(
-            steepest.extinction_time(case.image, **arguments(**case.options)), case.extinction, case
-        )
 
 
 @settings(max_examples=15, phases=[p for p in Phase if p is not Phase.shrink])
@@ -97,15 +85,6 @@ def test_uniform_spacing_and_weights_only_change_the_clock(power: int) -> None:
         image, energy=steepest.TotalVariation(weights=np.full(image.shape, factor))
     )
     assert weighted == pytest.approx(plain / factor, rel=1e-9)
-
-
-def test_separate_channels_last_as_long_as_the_longest() -> None:
-    image = np.random.default_rng(4).random((7, 8, 3)) * [1.0, 0.2, 3.0]
-    alone = [steepest.extinction_time(image[..., c]) for c in range(3)]
-    found = steepest.extinction_time(
-        image, channel_axis=-1, energy=steepest.TotalVariation(coupled=False)
-    )
-    assert found == pytest.approx(max(alone), rel=1e-9)
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])

@@ -5,8 +5,6 @@ by mistake. Allowed are a finite result, and an `InputError` that names an argum
 a layer's `StabilityWarning` where its values overflow.
 """
 
-from __future__ import annotations
-
 import inspect
 import re
 import warnings
@@ -169,7 +167,7 @@ LAYERS = {
 }
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.data())
 def test_layers(data: st.DataObject) -> None:
     """Where a finite input becomes infinite, the first call in training mode warns."""

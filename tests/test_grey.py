@@ -19,11 +19,6 @@ def test_grey_is_the_luma_of_bt601(kind):
     assert np.array_equal(to_grey(np.full((3, 3), maximum, kind)), np.ones((3, 3)))
 
 
-def test_each_colour_has_its_weight():
-    pixel = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]]], np.uint8)
-    assert np.allclose(to_grey(pixel), [[0.299, 0.587, 0.114, 1.0]], atol=1e-6)
-
-
 def test_what_is_no_grey_image_is_named():
     for array in (np.full((4, 4), 1.5), np.full((4, 4), np.nan), np.full((4, 4), -0.5)):
         with pytest.raises(InputError, match=r"cat: values must lie in \[0, 1\]"):

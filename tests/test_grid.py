@@ -1,7 +1,5 @@
 """Grid operators, compared with explicit matrices; adjoints, kernels, norms, coarser grids."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -133,16 +131,6 @@ def test_affine_images_have_no_second_differences(data: Any) -> None:
     assert not symmetrised_gradient(gradient(u)).any()
     field = np.broadcast_to(slopes.reshape(-1, *(1,) * len(shape)), (len(shape), *shape))
     assert not symmetrised_gradient(field.astype(float)).any()  # whatever is at the last faces
-
-
-@pytest.mark.parametrize("space", [(2,), (6,), (2, 2), (2, 5), (4, 5), (3, 2, 2)])
-def test_nothing_else_is_without_second_differences(space: Shape) -> None:
-    """The kernel of the Hessian is affine images; that of E, fields constant on inner faces."""
-    d, pixels = len(space), int(np.prod(space))
-    assert pixels - np.linalg.matrix_rank(dense(hessian, space)) == d + 1
-    last_faces = sum(pixels // n for n in space)
-    matrix = dense(symmetrised_gradient, (d, *space))
-    assert d * pixels - np.linalg.matrix_rank(matrix) - last_faces == d
 
 
 @given(grids(), BOTH)

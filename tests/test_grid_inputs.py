@@ -1,7 +1,5 @@
 """`steepest.gradient` and `steepest.divergence` refuse bad input and name the argument."""
 
-from __future__ import annotations
-
 import re
 import warnings
 from typing import Any

@@ -1,7 +1,5 @@
 """Echo sparsification on several threads: the same result, bit for bit."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -66,17 +64,6 @@ def test_blocks_at_once_cannot_touch_each_other(height: int, width: int) -> None
     assert sorted(seen) == list(range(-(-height // TILE) * across))
     assert thinning.RADIUS + 1 <= TILE
     assert 3 * thinning.RADIUS + 1 <= 2 * TILE
-
-
-def test_counts_of_blocks() -> None:
-    chosen = np.random.default_rng(0).random((HEIGHT, WIDTH)) < 0.3
-    found = tiles.counts(chosen)
-    number = 0
-    for y in range(0, HEIGHT, 2 * TILE):
-        for x in range(0, WIDTH, 2 * TILE):
-            assert found[number] == chosen[y : y + 2 * TILE, x : x + 2 * TILE].sum()
-            number += 1
-    assert number == len(found)
 
 
 def test_a_removal_changes_nothing_far_away() -> None:

@@ -1,7 +1,5 @@
 """Each method of inpainting against its own equation, computed independently."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from numpy.linalg import eigvalsh, norm, solve

@@ -1,7 +1,5 @@
 """Small holes: solved in their boxes, with the result and the certificate of the whole problem."""
 
-from __future__ import annotations
-
 from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
@@ -139,32 +137,6 @@ def test_volumes_are_cut_too() -> None:
         with never():
             expected = inpaint(image, **options)
         np.testing.assert_allclose(found.image, expected.image, atol=1e-7)
-
-
-def test_five_scratches_cost_their_boxes() -> None:
-    image = np.random.default_rng(1).random((1024, 1024))
-    unknown = np.zeros(image.shape, bool)
-    for k in range(5):
-        unknown[150 * k + 40 : 150 * k + 44, 60:900] = True
-    with patch.object(steady_state, "build", wraps=steady_state.build) as build:
-        found = inpaint(image, unknown=unknown)
-    solved = sum(call.args[0].excess.size for call in build.call_args_list)
-    assert found.converged
-    assert solved == 5 * 6 * 842  # one known pixel all around
-    assert np.array_equal(found.image[~unknown], image[~unknown])
-
-
-def test_crossing_boxes_do_not_add_up() -> None:
-    image = np.random.default_rng(5).random((400, 400))
-    unknown = np.zeros(image.shape, bool)
-    unknown[np.arange(20, 120), np.arange(20, 120)] = True  # in the box of each, one of the other
-    unknown[30:34, 100:104] = unknown[90:93, 40:44] = True
-    with patch.object(steady_state, "build", wraps=steady_state.build) as build:
-        found = inpaint(image, unknown=unknown, solver=Solver(tol=1e-11))
-    assert sum(call.args[0].excess.size for call in build.call_args_list) == 102**2 + 36 + 30
-    with never():
-        expected = inpaint(image, unknown=unknown, solver=Solver(tol=1e-11))
-    np.testing.assert_allclose(found.image, expected.image, atol=1e-9)
 
 
 def test_thousands_of_dead_pixels_are_one_equation() -> None:

@@ -1,7 +1,5 @@
 """What the mask methods are made of: lattices, error diffusion, smoothing, cells."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -49,14 +47,6 @@ def test_dithering_is_exact(space: tuple[int, ...], seed: int, data: st.DataObje
     importance = np.random.default_rng(seed).exponential(size=space) ** 3
     count = data.draw(st.integers(1, importance.size))
     assert dither(importance, count).sum() == count
-
-
-def test_dithering_keeps_the_mean_of_every_block() -> None:
-    rows, columns = np.mgrid[:64, :64] / 64
-    density = 0.05 + 0.4 * rows * columns
-    mask = dither(density, round(density.sum()))
-    blocks = lambda a: a.reshape(4, 16, 4, 16).mean((1, 3))  # noqa: E731
-    assert np.abs(blocks(mask) - blocks(density)).max() < 0.03
 
 
 def slow_cells(local: np.ndarray, mask: np.ndarray) -> dict[tuple[int, ...], float]:

@@ -1,7 +1,5 @@
 """What holds for every method of `steepest.inpaint`; new methods are found by themselves."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable
 from typing import Any
@@ -147,16 +145,6 @@ def test_one_dimension(name: str) -> None:
     assert (line.image[known] == image[known]).all()
     sheet = solved(METHODS[name](), image[None], known[None]).image
     assert (sheet[0] == line.image).all()
-
-
-@every
-def test_threads_do_not_change_the_result(name: str) -> None:
-    image, known = photograph(), mask()
-    one, three = (
-        inpaint(image, known, METHODS[name](), channel_axis=-1, solver=Solver(num_threads=n)).image
-        for n in (1, 3)
-    )
-    assert (one == three).all()
 
 
 @every

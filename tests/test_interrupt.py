@@ -1,7 +1,5 @@
 """Ctrl-C at any moment: one line, exit code 130, nothing half-written, and no long wait."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """Small files that claim to be large are refused by their headers, at no cost in memory."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

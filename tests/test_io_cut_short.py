@@ -1,7 +1,5 @@
 """A file that was cut short is refused, never read as fewer pages or with a grey end."""
 
-from __future__ import annotations
-
 import re
 import struct
 from collections.abc import Callable

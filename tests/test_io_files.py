@@ -1,7 +1,5 @@
 """Bad files are refused, half-written ones do not appear; scales and samples."""
 
-from __future__ import annotations
-
 import os
 import pickle
 import sys
@@ -23,7 +21,6 @@ from steepest.io import (
     from_float,
     not_kept,
     read_image,
-    sample,
     write_image,
 )
 
@@ -306,10 +303,3 @@ def test_from_float_inverts_the_rule_for_integers(dtype, value):
     scaled = array.astype(np.float32) / np.float32(maximum)
     assert from_float(scaled, dtype) == array
     assert from_float(np.array([-0.3, 1.7]), dtype).tolist() == [0, maximum]
-
-
-def test_samples_are_there():
-    assert sample().shape == (512, 512)
-    assert sample("coffee").shape == (400, 600, 3)
-    with pytest.raises(InputError, match="camera, coffee"):
-        sample("../camera")

@@ -1,7 +1,5 @@
 """What microscopes and ImageJ write about an image is in the result, too, or said to be lost."""
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import replace

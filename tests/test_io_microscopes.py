@@ -4,8 +4,6 @@ Those of Zeiss are written here; pydicom and nibabel bring files of machines. LI
 cannot be written, so only their detection is tested (docs/cli.md says so).
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Orientation maps: .ctf and .ang files."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Photographs whose EXIF data says how the camera was held."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import tifffile

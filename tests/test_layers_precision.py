@@ -1,7 +1,5 @@
 """Inverse layers in half precision, under autocast, compiled and exported."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -106,14 +104,6 @@ def test_schedule_needs_no_new_compilation() -> None:
     assert counter.frame_count == 1
     compiled.eval()
     torch.testing.assert_close(compiled(u), network.eval()(u))
-
-
-def test_channels_last() -> None:
-    u = noise(2, 3, 7, 8)
-    for name in ("heat", "total variation"):
-        layer = LAYERS[name]()
-        turned = layer(u.to(memory_format=torch.channels_last))
-        torch.testing.assert_close(turned, layer(u))
 
 
 def test_onnx(tmp_path: Path) -> None:

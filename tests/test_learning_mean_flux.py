@@ -1,7 +1,5 @@
 """The mean-flux network: properties that hold for any weights, and its certificate."""
 
-from __future__ import annotations
-
 import warnings
 
 import numpy as np
@@ -15,7 +13,6 @@ from steepest.core.errors import InputError
 torch = pytest.importorskip("torch")
 
 from steepest.learning import MeanFluxNet, certify  # noqa: E402
-from steepest.learning.flows.certificate import graded_nodes  # noqa: E402
 from steepest.learning.flows.fields import (  # noqa: E402
     divergence,
     gradient,
@@ -82,16 +79,6 @@ def test_the_flux_is_the_time_derivative():
     _, flux = network(u0, t)
     central = (network.solve(u0, t + h) - network.solve(u0, t - h)) / (2 * h)
     assert torch.allclose(central, divergence(flux), atol=1e-5)
-
-
-def test_constant_images_stay():
-    network = random_network()
-    u0 = torch.full((1, 1, 9, 9), 0.3, dtype=torch.float64)
-    for t in (0.0, 0.1, 5.0):
-        with torch.no_grad():
-            u, flux = network(u0, times(t))
-        assert torch.equal(u, u0)
-        assert not bool(flux.any())
 
 
 def test_the_first_flux_is_that_of_the_slopes_alone():
@@ -204,22 +191,6 @@ def test_certificate_of_a_network_without_mean_flux():
     error = float(np.linalg.norm(result.image[0, 0].numpy() - truth))
     assert error <= float(result.error_bound)
     assert float(result.distance) > 0
-
-
-def test_more_nodes_tighten_the_bound_of_the_exact_flux():
-    """For the exact flux of a step the gap is zero up to rounding."""
-    u0 = torch.zeros(1, 1, 3, 8, dtype=torch.float64)
-    u0[..., 4:] = 1
-    module = Ramp(1.0)
-    module.solve = lambda u, t: u + t.view(-1, 1, 1, 1) * divergence(module.mean_flux(u, t))
-    assert float(certify(module, u0, times(0.2)).error_bound) < 1e-5
-    wrong = Ramp(0.8)
-    wrong.solve = lambda u, t: u + t.view(-1, 1, 1, 1) * divergence(wrong.mean_flux(u, t))
-    coarse = float(certify(wrong, u0, times(0.2), num_nodes=1).error_bound)
-    fine = float(certify(wrong, u0, times(0.2), num_nodes=32).error_bound)
-    assert fine == pytest.approx(coarse)  # a constant flux: every partition says the same
-    assert graded_nodes(0.2, 4)[0] == 0
-    assert graded_nodes(0.2, 4)[-1] == 0.2
 
 
 def test_what_is_not_finite_is_never_certified():

@@ -1,7 +1,5 @@
 """Weight files: saved weights are loaded bit for bit, and damaged files are refused."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -54,15 +52,6 @@ def test_round_trip(tmp_path: Path, dtype: torch.dtype) -> None:
             assert torch.equal(other, tensor)
     document = weights.REGISTRY.read_description(tmp_path / "a.b")
     assert document["metadata"] == {"note": "ä", "steps": 3}
-
-
-def test_channels_last_weights_come_back(tmp_path: Path) -> None:
-    network = make().to(memory_format=torch.channels_last)
-    learning.save(network, tmp_path / "net")
-    again = learning.load(tmp_path / "net")
-    assert all(
-        torch.equal(a, b) for a, b in zip(network.parameters(), again.parameters(), strict=True)
-    )
 
 
 def test_loading_draws_no_random_numbers(saved: Path) -> None:

@@ -1,7 +1,5 @@
 """Manifold-valued images at the edges: axes of one pixel, units of length, extreme numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -28,16 +26,6 @@ from tests.test_fuzz import BOOLEANS, COMMON, calls, check
 
 def embeds(kind):
     return getattr(kind, "symmetry", None) is None
-
-
-@pytest.mark.parametrize("kind", MANIFOLDS, ids=repr)
-def test_weights_of_zero_change_nothing(kind):
-    image = near_points(kind, (5, 6))
-    energy = CombinedTotalVariation(weights=np.zeros((5, 6)))
-    result = manifold.denoise(image, 0.3, kind, energy)
-    np.testing.assert_allclose(result.image, image, rtol=1e-14, atol=1e-15)
-    assert result.converged
-    assert manifold.denoise(image, 0.3, kind, energy, embedded=embeds(kind)).converged
 
 
 @pytest.mark.parametrize("kind", MANIFOLDS, ids=repr)
@@ -130,7 +118,7 @@ RANDOM = st.integers(0, 2**16).map(np.random.default_rng)
 
 
 @st.composite
-def points(draw: st.DrawFn) -> tuple[np.ndarray, manifold.Manifold]:
+def points(draw: st.DrawFn) -> tuple[np.ndarray, Any]:
     """A few points with their manifold: near, equal, opposite, random, tiny or huge."""
     space, rng, kind = draw(one_of(MANIFOLDS)), draw(RANDOM), draw(st.integers(0, 4))
     shape = draw(st.lists(st.integers(1, 4), min_size=1, max_size=3))

@@ -1,7 +1,5 @@
 """Laws that hold on every manifold."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -188,12 +186,6 @@ def test_product_adds_squared_distances_of_its_parts():
         manifold.factors[2].distance(*(np.ascontiguousarray(p[:, 3:]) for p in (x, y))),
     ]
     np.testing.assert_allclose(manifold.distance(x, y), np.linalg.norm(parts, axis=0), 1e-13)
-
-
-def test_curvature_of_products():
-    assert Product((Circle(), Euclidean(3), SPD(3, "log-euclidean"))).curvature == "flat"
-    assert Product((Circle(), SPD(2))).curvature == "nonpositive"
-    assert Product((SPD(2), Sphere(2))).curvature == "positive"
 
 
 def test_sphere_does_not_care_about_rotations():

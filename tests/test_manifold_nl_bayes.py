@@ -1,7 +1,5 @@
 """Denoising of manifold-valued images by groups of similar patches."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -30,7 +28,7 @@ def error(manifold, x, y):
 
 @pytest.mark.parametrize("manifold", MANIFOLDS, ids=repr)
 def test_noise_becomes_a_third_or_less(manifold):
-    truth, noisy = slopes(manifold, (24, 20), 0.1)
+    truth, noisy = slopes(manifold, (20, 16), 0.1)
     result = denoise_nl_bayes(noisy, 0.1, manifold=manifold)
     assert error(manifold, result, truth) < error(manifold, noisy, truth) / 3
 
@@ -73,24 +71,10 @@ def test_result_follows_affine_maps_of_tensors():
     np.testing.assert_allclose(result, expected, rtol=1e-7, atol=1e-9)
 
 
-def test_phases_do_not_care_about_wraps_and_offsets():
-    _, noisy = slopes(Circle(), (14, 14), 0.1)
-    expected = denoise_nl_bayes(noisy, 0.1, manifold="circle") + 2
-    result = denoise_nl_bayes(noisy + 2 - 4 * np.pi, 0.1, manifold="circle")
-    np.testing.assert_allclose(np.exp(1j * result), np.exp(1j * expected), atol=1e-9)
-
-
 def test_number_of_threads_does_not_matter():
     _, noisy = slopes(Sphere(2), (30, 30), 0.1)
     one, three = (denoise_nl_bayes(noisy, 0.1, manifold="sphere", num_threads=n) for n in (1, 3))
     np.testing.assert_array_equal(one, three)
-
-
-def test_single_precision_returns():
-    _, noisy = slopes(Circle(), (10, 10), 0.1)
-    single = denoise_nl_bayes(noisy.astype(np.float32), 0.1, manifold="circle")
-    assert single.dtype == np.float32
-    np.testing.assert_allclose(single, denoise_nl_bayes(noisy, 0.1, manifold="circle"), atol=1e-5)
 
 
 def test_stopping_returns_the_last_complete_pass():

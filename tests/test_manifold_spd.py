@@ -1,7 +1,5 @@
 """Symmetric positive definite matrices, against SciPy's functions of matrices."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -72,28 +70,6 @@ def test_affine_invariance(size, seed):
     middle = manifold.midpoint(congruent(a, x), congruent(a, y))
     expected = congruent(a, manifold.midpoint(x, y))
     np.testing.assert_allclose(manifold.distance(middle, expected), 0, atol=1e-11)
-
-
-def test_affine_invariance_to_rounding():
-    x, y = pair(3, 3)
-    x, y = x + 0.5 * np.eye(3), y + 0.5 * np.eye(3)
-    a = np.array([[2.0, 0.3, 0.0], [0.0, 1.0, -0.5], [0.1, 0.0, 0.7]])
-    manifold = SPD(3)
-    moved = manifold.distance(congruent(a, x), congruent(a, y))
-    np.testing.assert_allclose(moved, manifold.distance(x, y), rtol=1e-12)
-
-
-@pytest.mark.parametrize("metric", ["affine-invariant", "log-euclidean"])
-def test_diagonal_matrices_are_vectors_of_logarithms(metric):
-    rng = np.random.default_rng(4)
-    logs = rng.normal(size=(2, 20, 3))
-    x, y = np.exp(logs)[..., None] * np.eye(3)
-    manifold = SPD(3, metric)
-    log = manifold.log(x, y)
-    np.testing.assert_allclose(log[:, [0, 2, 5]], logs[1] - logs[0], atol=1e-13)
-    np.testing.assert_allclose(log[:, [1, 3, 4]], 0, atol=1e-13)
-    middle = np.exp(logs.mean(0))[..., None] * np.eye(3)
-    np.testing.assert_allclose(manifold.midpoint(x, y), middle, rtol=1e-12, atol=1e-13)
 
 
 @pytest.mark.parametrize("metric", ["affine-invariant", "log-euclidean"])

@@ -1,7 +1,5 @@
 """Images between two images."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -76,13 +74,6 @@ def test_a_moving_blob_moves() -> None:
     assert np.abs(back.frames[0] - result.frames[2]).max() < 0.03
     down = motion.morph(LEFT.T, RIGHT.T, [0.5])
     np.testing.assert_allclose(down.frames[0].T, result.frames[2], atol=1e-3)
-
-
-def test_colour_is_all_channels() -> None:
-    grey = motion.morph(LEFT, RIGHT, 3)
-    pair = [np.stack([image] * 2, -1) for image in (LEFT, RIGHT)]
-    both = motion.morph(*pair, 3, channel_axis=-1, stiffness=0.04)
-    np.testing.assert_allclose(both.frames[..., 0], grey.frames, atol=1e-6)
 
 
 def test_equal_and_constant_images() -> None:

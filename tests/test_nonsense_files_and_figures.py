@@ -1,7 +1,5 @@
 """Files, figures and compressed images: any argument gives a result or an InputError."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 from pathlib import Path

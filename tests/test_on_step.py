@@ -1,7 +1,5 @@
 """Progress and stopping: the same contract for every public function that has ``on_step``."""
 
-from __future__ import annotations
-
 import importlib
 import inspect
 import pkgutil

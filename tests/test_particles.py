@@ -1,7 +1,5 @@
 """`steepest.particles`: the fast summation, the energy distance, `stipple` and `sample`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
@@ -133,14 +131,6 @@ def test_lattices_have_their_epstein_zeta() -> None:
     assert 2 * ratios[1] - ratios[0] == pytest.approx(bulk, abs=3e-3)
 
 
-def test_a_uniform_density_gets_a_nearly_hexagonal_pattern() -> None:
-    result = particles.sample(np.ones((64, 64)), 1024, solver=Solver(tol=0, max_num_iter=300))
-    assert 1 < result.quality < 1.02
-    assert result.discrepancy == pytest.approx(
-        result.quality * HEXAGONAL * 64 / 1024**1.5, rel=1e-9
-    )
-
-
 def test_tones_are_right() -> None:
     image = io.sample("camera")[::2, ::2]
     result = particles.stipple(image, 5000)
@@ -172,31 +162,6 @@ def test_printed_tones_are_right_at_every_share(share: float, tmp_path: Path) ->
     counts = np.array([(result.points[:, 1] < 47.5).sum(), (result.points[:, 1] > 47.5).sum()])
     halves = [(half ** (1 - share)).sum() for half in np.split(ink, 2, axis=1)]
     np.testing.assert_allclose(counts / 900, halves / np.sum(halves), atol=0.01)
-
-
-def test_white_stays_white_at_every_share() -> None:
-    image = np.ones((40, 60))
-    image[:, :20] = 0.5
-    for share in (0.5, 1):
-        result = particles.stipple(image, 200, size_by_tone=share)
-        assert result.points[:, 1].max() < 20.5
-        # a constant tone: only the border changes the areas
-        assert np.ptp(result.radii) < 0.2 * result.radius
-
-
-@pytest.mark.parametrize("share", [0.5, 1.0])
-def test_dots_of_a_single_dark_pixel_share_its_area(share: float) -> None:
-    image = np.ones((60, 60))
-    image[3, 3] = 0
-    result = particles.stipple(image, 50, size_by_tone=share, solver=Solver(max_num_iter=5))
-    np.testing.assert_allclose(np.pi * result.radii**2, 1 / 50)
-
-
-def test_inverting_is_the_negative() -> None:
-    image = io.sample("camera")[::4, ::4]
-    negative = particles.stipple(255 - image, 300, solver=Solver(max_num_iter=5))
-    inverted = particles.stipple(image, 300, invert=True, solver=Solver(max_num_iter=5))
-    np.testing.assert_allclose(inverted.points, negative.points, atol=1e-3)
 
 
 @pytest.mark.parametrize(("shape", "count"), [((3, 4), 500), ((1, 60), 30), ((700, 900), 20)])

@@ -1,7 +1,5 @@
 """`steepest.particles.flow` in the plane and above, slicing and the smoothed distance."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -91,14 +89,6 @@ def test_the_smoothed_gradient_is_lipschitz_and_finite_at_ties() -> None:
             assert change <= 3 * 2 / (3 * width) * np.linalg.norm(moved - points)
 
 
-def test_smoothing_can_make_the_energy_negative() -> None:
-    # as documented: alternating atoms with two thirds of the width between them
-    places = np.arange(80.0) * 2 / 3
-    mass = np.sin(np.pi * (np.arange(80) + 0.5) / 80) ** 4 * (-1) ** np.arange(80)
-    assert slice_sums(places[:, None], mass, np.ones((1, 1)), 1.0)[0] < 0
-    assert slice_sums(places[:, None], mass, np.ones((1, 1)))[0] > 0
-
-
 def test_energy_distance_by_slices() -> None:
     x, y = clouds(4, 300)
     exact = energy_distance(x, y)
@@ -147,7 +137,7 @@ def test_the_energy_falls_at_each_step(dimension: int, options: dict) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"num_directions": 16}, {"smoothing": 0.1}])
 def test_order_motion_and_threads_do_not_matter(options: dict) -> None:
-    points, target = clouds(2, 1100)
+    points, target = clouds(2, 600)
     order = np.random.default_rng(1).permutation(len(points))
     one = flow(points, target, [0.3, 0.5], num_steps=3, num_threads=1, **options)
     two = flow(points, target, [0.3, 0.5], num_steps=3, num_threads=2, **options)
@@ -176,21 +166,6 @@ def test_points_on_a_line_in_space_follow_the_exact_flow() -> None:
     assert errors[0] < 0.05
     assert errors[1] < 0.5 * errors[0]
     assert errors[2] < 0.5 * errors[1]
-
-
-def test_a_target_point_holds_with_its_mass() -> None:
-    target, weights = [[0.0, 0], [1, 0], [0, 9]], [0.5, 0.4, 0.1]
-    held = flow([[0.0, 0]], target, 1.0, weights=weights)
-    np.testing.assert_array_equal(held.points[0], [[0, 0]])  # |(.4, .1)| < .5
-    free = flow([[1.0, 0]], target, 1.0, weights=weights)
-    assert free.points[0, 0, 0] < 1 - 0.05  # .5 from the left, .1 along (-1, 9)
-
-
-def test_smoothing_tends_to_the_energy_distance() -> None:
-    points, target = clouds(3)
-    for width in (0.1, 0.01, 0.001):
-        got = flow(points, target, 0, smoothing=width).discrepancy[0]
-        assert got == pytest.approx(energy_distance(points, target), abs=width / 20)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """`steepest.particles.transfer_colours`."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -47,11 +45,6 @@ def test_flat_areas_stay_flat_and_axes_and_dtypes_are_kept() -> None:
     np.testing.assert_array_equal(np.moveaxis(moved, 0, -1), result)
     # one colour in the reference leaves one colour
     np.testing.assert_array_equal(transfer_colours(image, image[:2, :2]), np.zeros_like(image))
-
-
-def test_the_own_colours_change_nothing() -> None:
-    image = io.sample("coffee")[::8, ::8]
-    np.testing.assert_array_equal(transfer_colours(image, image[::-1]), image)
 
 
 def test_bad_input() -> None:

@@ -1,7 +1,5 @@
 """`steepest.particles.energy_distance`."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Points at the edges: scales, smoothing far below and above the distances, extreme arguments."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

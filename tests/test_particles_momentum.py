@@ -5,8 +5,6 @@ maps, and their mean m and map M solve ``m'' + 3/t m' = -grad_m``, ``M'' + 3/t M
 is shown for `descend` in the limit of short steps, before its first restart.
 """
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Samples of the posterior under patch models, and intervals made of them."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -21,7 +19,7 @@ def test_one_gaussian_has_the_moments_of_conditioning(remove_mean: bool) -> None
     gain = prior @ np.linalg.inv(prior + sigma**2 * np.eye(4))
     mean = model.means[0] + gain @ (y.ravel() - model.means[0])
     covariance = prior - gain @ prior
-    count = 10_000
+    count = 4000
     samples = patches.posterior(y, model, sigma, num_samples=count).samples.reshape(count, 4)
     error = np.sqrt(np.diag(covariance) / count)
     assert np.all(np.abs(samples.mean(0) - mean) < 4 * error)
@@ -33,9 +31,9 @@ def test_one_gaussian_has_the_moments_of_conditioning(remove_mean: bool) -> None
 def test_a_mixture_has_the_moments_of_bayes_rule() -> None:
     """By weighting samples of the prior with their likelihood."""
     model = random_model((3,), 3, 1, seed=3)
-    sigma, count = 0.2, 10_000
+    sigma, count = 0.2, 4000
     rng = np.random.default_rng(5)
-    owner = rng.choice(3, 400_000, p=model.weights)
+    owner = rng.choice(3, 150_000, p=model.weights)
     factors = np.linalg.cholesky(covariances(model))
     x = model.means[owner]
     x = x + np.einsum("nij,nj->ni", factors[owner], rng.standard_normal(x.shape))

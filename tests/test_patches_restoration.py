@@ -1,7 +1,5 @@
 """Denoising and restoration by patch models."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 
@@ -187,20 +185,6 @@ def test_all_channels_are_restored_together_and_any_axis_will_do() -> None:
     np.testing.assert_allclose(np.moveaxis(other.image, 0, -1), fine.image, atol=1e-6)
 
 
-def test_uncoupled_colour_is_its_channels() -> None:
-    grey = random_model((2, 2), 1, 2, remove_mean=True)
-    zero = np.zeros_like(grey.bases[0])
-    colour = patches.PatchModel(
-        np.ones(1), np.tile(grey.means, 2),
-        np.block([[grey.bases[0], zero], [zero, grey.bases[0]]])[None],
-        np.tile(grey.variances, 2), grey.residuals, (2, 2), 2,
-    )  # fmt: skip
-    image = RNG.random((6, 7, 2))
-    both = patches.denoise(image, colour, 0.2, channel_axis=-1)
-    each = [patches.denoise(image[..., c], grey, 0.2) for c in range(2)]
-    np.testing.assert_allclose(both, np.stack(each, -1), atol=1e-12)
-
-
 def test_volumes_and_threads() -> None:
     volume = np.kron(RNG.random((4, 4, 4)), np.ones((4, 4, 4)))
     own = patches.fit(volume, 3, 3, 6, num_patches=2000)
@@ -216,16 +200,6 @@ def test_volumes_and_threads() -> None:
         for n in (1, 2)
     )
     np.testing.assert_array_equal(one, two)
-
-
-def test_denoising_is_far_better_than_total_variation() -> None:
-    image = steepest.io.sample("coffee")[..., 1] / 255
-    model = patches.fit(image[:, 200:], 6, 30, 12, num_patches=15_000)
-    clean = image[100:196, 100:196]
-    noisy = clean + 25 / 255 * np.random.default_rng(0).standard_normal(clean.shape)
-    mine = np.mean((patches.denoise(noisy, model) - clean) ** 2)
-    tv = min(np.mean((steepest.denoise_tv(noisy, s).image - clean) ** 2) for s in (0.06, 0.08, 0.1))
-    assert 10 * np.log10(tv / mine) > 1.0
 
 
 def test_integers_floats_and_no_noise(model: patches.PatchModel) -> None:

@@ -1,7 +1,5 @@
 """Patch models by tiles: the same as in memory."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

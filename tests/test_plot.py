@@ -1,7 +1,5 @@
 """Plots show what they are given, in the axes that they are given."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from itertools import pairwise
@@ -20,7 +18,7 @@ from PIL import Image as Pillow
 
 from steepest import plot
 from steepest.core.errors import InputError
-from steepest.plot.canvas import band_colours, number, panel_grid, picture_of
+from steepest.plot.canvas import number, panel_grid, picture_of
 
 
 @pytest.fixture(autouse=True)
@@ -109,12 +107,6 @@ def test_axes_that_are_given_are_drawn_in():
     assert plot.phase_map(np.zeros((4, 5)), ax=axes) is axes
 
 
-def test_constant_bands_can_be_shown():
-    axes = plot.band_montage(np.zeros((2, 8, 8)), np.full((8, 8), 0.5), [0.0, 0.1, 1.0])
-    assert pixels(axes).size
-    assert texts(axes).count("empty") == 2
-
-
 def test_edges_must_fit_the_bands():
     with pytest.raises(InputError, match="4 edges for 2 bands"):
         plot.band_montage(make_bands((8, 8), 2), np.zeros((8, 8)), EDGES)
@@ -132,15 +124,6 @@ def test_spectrum_draws_the_curve_and_numbers_the_bands():
     assert texts([axes]).count("band") == 3
     assert len(axes.collections) == 3
     assert pixels(axes).size
-
-
-def test_spectrum_leaves_out_what_a_logarithm_cannot_show():
-    axes = plot.spectrum_curve([0.0, 0.1, 0.2, 0.4], [9.0, 1.0, 2.0, 1.0])
-    assert axes.lines[0].get_xdata()[0] == 0.1
-
-
-def test_spectrum_of_nothing_is_flat():
-    assert pixels(plot.spectrum_curve([0.1, 1.0], [0.0, 0.0], [0.0, 0.5, 1.0])).size
 
 
 @pytest.mark.parametrize(("times", "values"), [([1, 2], [1]), ([0.0, 1.0], [1, 1]), ([], [])])
@@ -176,14 +159,6 @@ def test_strip_shows_every_time_on_one_grey_map():
         plot.flow_strip(images, [0, 1])
 
 
-def test_large_images_are_averaged():
-    image = np.arange(3000 * 2100, dtype=np.float32).reshape(3000, 2100) / 6.3e6
-    small = picture_of(image, None)
-    assert small.shape == (1000, 700)
-    assert small.mean() == pytest.approx(image.mean(), rel=1e-4)
-    assert small[0, 0] == pytest.approx(image[:3, :3].mean())
-
-
 def test_volumes_show_their_middle_slice():
     volume = make_bands((8, 9), 5)
     assert np.array_equal(picture_of(volume, None), volume[2])
@@ -203,10 +178,6 @@ def test_panels_fill_their_page():
         assert rows * columns >= count
         assert rows * columns - count < columns
     assert panel_grid(8, 1.5) == (2, 4)
-
-
-def test_colours_differ():
-    assert len(set(band_colours(12))) == 12
 
 
 def test_pyplot_is_never_loaded():

@@ -1,7 +1,5 @@
 """Posterior sampling: closed forms, exact mixtures, certificates."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 
@@ -74,18 +72,6 @@ def test_posterior_of_a_mixture_agrees_with_quadrature():
     np.testing.assert_allclose(ratio, ratio[0], atol=1e-8)
 
 
-def test_one_component_is_the_wiener_filter():
-    rng = np.random.default_rng(1)
-    c = np.cov(rng.standard_normal((4, 20)))
-    m, a, y = rng.standard_normal(4), rng.standard_normal((3, 4)), rng.standard_normal((5, 3))
-    law = posterior.Mixture(np.ones(1), m[None], c[None], (4,)).given(a, 0.3)
-    gain = c @ a.T @ np.linalg.inv(a @ c @ a.T + 0.3 * np.eye(3))
-    np.testing.assert_allclose(law.mean(y), m + (y - a @ m) @ gain.T, rtol=1e-9)
-    draws = law.sample(y[:1], 20000)
-    np.testing.assert_allclose(draws.mean[0], law.mean(y)[0], atol=0.03)
-    np.testing.assert_allclose(np.cov(draws.samples[0].T), c - gain @ a @ c, atol=0.05)
-
-
 def test_a_mixture_is_found_and_a_function_is_the_matrix():
     rng = np.random.default_rng(2)
     x = np.concatenate([rng.standard_normal((80, 2, 2)) - 3, rng.standard_normal((120, 2, 2)) + 3])
@@ -144,12 +130,6 @@ def test_a_flow_learns_a_conditional_normal_distribution(flow):
     points = np.array([[-0.8], [0.3], [0.8]])
     exact = norm.logpdf(points[:, 0], 0.8 * y[:, 0], 0.6)
     np.testing.assert_allclose(flow.log_density(points, y), exact, atol=0.2)
-
-
-def test_the_density_of_a_flow_has_the_integral_one(flow):
-    grid = np.linspace(-4, 4, 401)[:, None]
-    density = np.exp(flow.log_density(grid, np.full_like(grid, 0.5)))
-    assert density.sum() * 0.02 == pytest.approx(1, abs=2e-3)
 
 
 def test_step_doubling_is_the_difference_and_seeds_repeat(flow):
@@ -229,25 +209,6 @@ def test_the_gap_of_an_empty_chain_is_the_symmetric_divergence():
     found = posterior.gap(posterior.Chain([], (1,)), shifted, x, y)
     assert found.value == pytest.approx(4, abs=4 * found.error)
     assert found.error < 0.03
-
-
-def test_more_levels_lower_the_gap():
-    rng = np.random.default_rng(0)
-    x, y = 2 + rng.standard_normal((5000, 1)), np.zeros((5000, 1))
-    base = posterior.Chain([], (1,))
-    bridges = [posterior.bridge(base, shifted, levels=k, sizes=(0.5, 1, 2)) for k in (4, 16)]
-    gaps = [posterior.gap(chain, shifted, x, y) for chain in bridges]
-    assert gaps[0].value < 2.5
-    assert gaps[1].value < 0.8
-
-
-def test_a_target_equal_to_the_start_has_no_gap():
-    y = np.zeros((2000, 1))
-    x = np.random.default_rng(0).standard_normal((2000, 1))
-    normal = lambda x, y: -0.5 * (x**2).sum(1)  # noqa: E731
-    chain = posterior.Chain([posterior.Metropolis(normal)], (1,))
-    found = posterior.gap(chain, normal, x, y)
-    assert abs(found.value) < 4 * found.error + 1e-3
 
 
 class Affine(torch.nn.Module):
@@ -358,7 +319,7 @@ def test_images_of_one_gaussian_patch_have_the_moments_of_conditioning():
     y = a @ model.means[0] + rng.standard_normal(5)
     gain = c @ a.T @ np.linalg.inv(a @ c @ a.T + noise**2 * np.eye(5))
     law = posterior.PatchPosterior(model, a, noise, (3, 3))
-    draws = law.sample(y[None], 4000).samples.reshape(4000, 9)
+    draws = law.sample(y[None], 800).samples.reshape(800, 9)
     exact = np.sqrt(np.diag(c - gain @ a @ c))
     mean = model.means[0] + gain @ (y - a @ model.means[0])
     assert np.abs((draws.mean(0) - mean) / exact).max() < 0.5  # the coupling ends above 0

@@ -1,7 +1,5 @@
 """Mixed noise and paths of posterior sampling: exact laws."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What packages and results show of themselves."""
 
-from __future__ import annotations
-
 import inspect
 import re
 import tomllib

@@ -86,22 +86,6 @@ def test_the_square_vanishes_at_a_eighth_of_its_side(strength, inside):
         assert np.array_equal(result.labels, f)
 
 
-def test_ties_are_uncertain():
-    f = np.zeros((32, 32))
-    f[8:24, 8:24] = 1
-    result = threshold_rof(f, 2.0, thresholds=[0.5])  # the square costs as much as nothing
-    assert not result.certain[8:24, 8:24].any()
-    assert not result.lowest.any()
-    assert np.array_equal(result.highest, f)
-
-
-def test_labels_without_any_cost_are_uncertain():
-    zero = np.zeros((8, 9))
-    assert not threshold_rof(zero, 0.0, thresholds=[0.0]).certain.any()
-    tiles = tiled.threshold_rof(zero, 0.0, thresholds=[0.0])
-    assert tiles.num_doubtful == zero.size
-
-
 @pytest.mark.parametrize(("name", "expected"), [("coins", 2388.8999), ("camera", 4298.8790)])
 def test_chan_vese_reaches_the_energies_of_maximum_flow(name, expected):
     data = pytest.importorskip("skimage.data")
@@ -181,20 +165,6 @@ def test_the_means_of_chan_vese_keep_their_order():
         assert values[0].sum() <= values[1].sum()
 
 
-def test_values_of_the_image_are_its_means():
-    for seed in range(10):
-        f = np.random.default_rng(seed).random((5, 6))
-        result = threshold_rof(f, 0.05, 3, values="image")
-        means = [f[result.labels == k].mean() for k in range(len(result.values))]
-        assert result.values == pytest.approx(means, abs=1e-12)
-
-
-def test_one_colour_has_one_value():
-    result = chan_vese(np.stack([np.full((4, 5), 2.0), np.full((4, 5), 7.0)]), channel_axis=0)
-    assert result.values.tolist() == [[2, 7], [2, 7]]
-    assert result.status is Status.EMPTY_CLASS
-
-
 @pytest.mark.parametrize("function", [lambda f: threshold_rof(f, 0.1), chan_vese])
 def test_a_constant_image_has_one_class(function):
     result = function(np.full((6, 7), 3.0))
@@ -202,14 +172,6 @@ def test_a_constant_image_has_one_class(function):
     assert not result.labels.any()
     assert np.isfinite(result.values).all()
     assert result.values[0] == 3.0
-
-
-def test_a_strength_that_leaves_one_grey_value():
-    result = threshold_rof(np.random.default_rng(0).random((30, 40)), 100.0, 3)
-    assert result.status is Status.EMPTY_CLASS
-    assert result.values.shape == (1,)
-    assert result.certain.all()
-    assert result.image == pytest.approx(result.values[0])
 
 
 @pytest.mark.parametrize("energy", LENGTHS, ids=["axes", "diagonals"])
@@ -237,13 +199,6 @@ def test_the_flow_to_the_mean_is_feasible_or_none():
         assert (np.abs(q) <= faces.capacity[:, None, None, None] * weights).all()
         assert np.allclose(State.of(f, faces, q).u, f.mean(), rtol=0, atol=1e-12)
     assert given
-
-
-def test_an_image_from_a_file_knows_its_channels():
-    image = steepest.io.read_image("sample:coffee")
-    result = chan_vese(image)
-    assert result.labels.shape == image.array.shape[:2]
-    assert result.values.shape == (2, 3)
 
 
 def test_stopping_and_failing():
@@ -332,15 +287,6 @@ def test_regions_are_those_of_regionprops():
     assert np.array_equal(found.labels > 0, result.labels > 0)
     parts = measure.label(result.labels, connectivity=1)
     assert len(np.unique(parts[parts > 0] * 10**6 + found.labels[parts > 0])) == parts.max()
-
-
-def test_dark_objects_are_those_of_the_negative():
-    image = 0.5 + 0.2 * np.random.default_rng(0).standard_normal((30, 40))
-    bright = regions(threshold_rof(-image, 0.2, thresholds=[-0.5]))
-    dark = regions(threshold_rof(image, 0.2, thresholds=[0.5]), background=1)
-    assert np.array_equal(dark.labels, bright.labels)
-    assert np.array_equal(dark.table["area"], bright.table["area"])
-    assert set(dark.table["class"]) == {0}
 
 
 def test_regions_of_an_array_are_refused():

@@ -1,7 +1,5 @@
 """The signature that a decorated function shows is the one that it takes."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Iterator
 from typing import Any

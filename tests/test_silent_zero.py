@@ -3,8 +3,6 @@
 Denoising must remove the noise of the noisy region, or say that nothing was removed.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -72,7 +70,7 @@ def remaining(seed: int) -> tuple[float | None, str]:
     return float(np.std((result.image / top - clean)[box])) / sigma, f"{words}, {result}"
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(15))
 def test_noise_beside_a_flat_region_is_removed(seed: int) -> None:
     left, words = remaining(seed)
     assert left is not None, words
@@ -81,7 +79,7 @@ def test_noise_beside_a_flat_region_is_removed(seed: int) -> None:
 
 @pytest.mark.slow
 def test_noise_beside_a_flat_region_is_removed_from_many_images() -> None:
-    for seed in range(40, 4000):
+    for seed in range(15, 4000):
         left, words = remaining(seed)
         assert left is not None, words
         assert left < 0.8, words
@@ -145,12 +143,15 @@ def test_the_noise_of_a_fundus_photograph_is_that_of_the_eye(sigma: float) -> No
     assert removed == pytest.approx(sigma, rel=0.1)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8"])
 @pytest.mark.parametrize(
-    ("shape", "channel_axis"),
+    ("shape", "channel_axis", "dtype"),
     [
-        *[((200, 210), None), ((120, 90, 3), -1), ((2, 150, 160), 0), ((30, 31, 32), None)],
-        *[((9000,), None), ((1, 9000), None), ((2, 160, 161), None)],
+        ((200, 210), None, "float64"),
+        ((200, 210), None, "uint8"),
+        ((120, 90, 3), -1, "uint8"),
+        ((30, 31, 32), None, "float32"),
+        ((9000,), None, "float64"),
+        ((2, 160, 161), None, "float32"),
     ],
 )
 def test_the_estimate_is_unbiased(
@@ -173,7 +174,7 @@ def test_values_clipped_in_the_dark_do_not_lower_the_estimate() -> None:
     assert steepest.estimate_noise(image) == pytest.approx(0.1, rel=0.05)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(3))
 def test_an_image_of_noise_alone_is_denoised(seed: int) -> None:
     """Half of the estimates are above the standard deviation of the image."""
     image = np.random.default_rng(seed).standard_normal((24, 24))

@@ -1,7 +1,5 @@
 """The certificate's sums in float32: never below the float64 evaluation, and close to it."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import event, given, settings

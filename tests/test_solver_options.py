@@ -1,7 +1,5 @@
 """The options that say how hard to solve."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """The spectral transform of degenerate images, its callback and its errors."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

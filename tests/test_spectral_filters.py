@@ -1,13 +1,11 @@
 """What is made of bands: sums, filters, texture, fusion, scale maps."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
 import steepest
 from cases.arguments import arguments
-from cases.spectra import VARIANTS, noise, quality, two_structures
+from cases.spectra import VARIANTS, noise, quality
 from steepest import spectral
 
 
@@ -56,13 +54,6 @@ def test_low_and_high_pass_share_the_image(textured: spectral.Decomposition, tim
     assert inside == pytest.approx(difference, abs=1e-12)
 
 
-def test_filters_at_the_ends(textured: spectral.Decomposition) -> None:
-    last = float(textured.nodes[-1])
-    assert spectral.low_pass(textured, 0.0) == pytest.approx(textured.image)
-    assert spectral.low_pass(textured, last) == pytest.approx(textured.residual)
-    assert np.abs(spectral.high_pass(textured, 0.0)).max() == 0
-
-
 @pytest.mark.parametrize("k", range(4))
 def test_band_pass_between_edges_is_the_band(textured: spectral.Decomposition, k: int) -> None:
     start, stop = textured.edges[k : k + 2]
@@ -91,23 +82,6 @@ def test_structure_and_texture(name: str) -> None:
     ).images
     expected = frames[1] - time * (frames[1] - frames[0]) / (time / 12)
     assert structure == pytest.approx(expected, abs=1e-6)
-
-
-def test_structure_of_two_structures() -> None:
-    image, weak, strong = two_structures()
-    structure, texture = spectral.separate_texture(
-        image,
-        1.0,
-        energy=steepest.TotalVariation(norm="anisotropic"),
-        solver=steepest.Solver(tol=1e-8),
-    )
-    assert np.abs(texture - weak).max() <= 1e-4
-    assert np.abs(structure - strong - image.mean()).max() <= 1e-4
-
-
-def test_fuse_of_an_image_with_itself() -> None:
-    for image in (noise(9, 10), noise(9, 10).astype(np.float32)):
-        assert spectral.fuse(image, image, 0.1) == pytest.approx(image, abs=1e-6)
 
 
 def test_fuse_takes_structure_and_texture() -> None:

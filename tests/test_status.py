@@ -1,7 +1,5 @@
 """One rule: "converged" stands only beside a number that is within its tolerance."""
 
-from __future__ import annotations
-
 import itertools
 import json
 from typing import Any

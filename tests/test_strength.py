@@ -1,7 +1,5 @@
 """The strength of least risk, and the model of the noise that it needs."""
 
-from __future__ import annotations
-
 import io
 import math
 from typing import Any
@@ -16,14 +14,12 @@ from steepest import InputError, NoiseModel, Solver, Status
 from steepest.flows.counts import noise_of_counts
 from steepest.flows.flat_blocks import (
     BLURS,
-    correlation,
     cut_blocks,
     cut_off_deviations,
     fit_variance,
 )
 from steepest.flows.jpeg_noise import noise_before_jpeg
 from steepest.flows.noise import image_noise
-from steepest.flows.strength import minimise
 from steepest.io.samples import sample
 
 
@@ -64,25 +60,6 @@ def test_a_flat_share_of_the_image_is_enough(share: float) -> None:
     assert steepest.estimate_noise(image) == pytest.approx(0.02, rel=0.06)
 
 
-def test_a_plane_is_no_noise() -> None:
-    """Slopes change neither the variances nor the correlations of the blocks."""
-    noise = np.random.default_rng(3).standard_normal((64, 64))
-    y, x = np.indices((64, 64))
-    plain, sloped = cut_blocks(noise), cut_blocks(noise + 3 * x - 2 * y)
-    keep = len(plain) // 2  # saturated blocks differ
-    assert np.median(plain.variance) == pytest.approx(np.median(sloped.variance), rel=0.05)
-    near = correlation(plain, keep).near, correlation(sloped, keep).near
-    np.testing.assert_allclose(*near, atol=0.02)
-
-
-@pytest.mark.parametrize("sigma", [0.02, 0.05, 0.1])
-def test_white_noise_of_a_photograph(sigma: float) -> None:
-    image = photograph() + sigma * np.random.default_rng(4).standard_normal((256, 256))
-    model = steepest.estimate_noise_model(image)
-    assert model.gain == model.blur == 0
-    assert math.sqrt(model.variance) == pytest.approx(sigma, rel=0.1)
-
-
 @pytest.mark.parametrize("width", [0.5, 0.7, 1.0])
 def test_blurred_noise_of_a_photograph(width: float) -> None:
     noise = 0.05 * blurred(np.random.default_rng(5), (256, 256), width)
@@ -121,7 +98,7 @@ def test_the_estimated_risk_is_the_error_up_to_a_constant() -> None:
     rng, sigma, clean = np.random.default_rng(8), 0.1, photograph()[:128, :128]
     strengths, step = [0.03, 0.08, 0.2], 0.1
     risk, error = np.zeros(3), np.zeros(3)
-    for _ in range(12):
+    for _ in range(6):
         image = clean + sigma * rng.standard_normal(clean.shape)
         probe = sigma * rng.standard_normal(clean.shape)
         for k, strength in enumerate(strengths):
@@ -135,7 +112,6 @@ def test_the_estimated_risk_is_the_error_up_to_a_constant() -> None:
 @pytest.mark.parametrize(
     ("noise", "loss"),
     [
-        ("white 0.01", 0.2),
         ("white 0.05", 0.2),
         ("white 0.2", 0.5),
         ("blurred", 0.5),
@@ -159,7 +135,7 @@ def test_the_strength_is_nearly_the_best(noise: str, loss: float) -> None:
         image = np.rint(255 * noisy) / 255
     result = steepest.denoise_tv(image)
     assert result.converged
-    around = result.strength * 1.25 ** np.arange(-6, 7)
+    around = result.strength * 1.5 ** np.arange(-3, 4)
     best = max(psnr(steepest.denoise_tv(image, s).image, clean) for s in around)
     assert psnr(result.image, clean) > best - loss
 
@@ -189,13 +165,6 @@ def test_channels_have_their_own_noise() -> None:
         assert strength == pytest.approx(steepest.denoise_tv(channel).strength, rel=0.15)
 
 
-def test_results_scale_with_the_image() -> None:
-    image = photograph()[:64, :64] + 0.05 * np.random.default_rng(12).standard_normal((64, 64))
-    one, large = (steepest.denoise_tv(c * image) for c in (1.0, 1024.0))
-    assert large.strength == pytest.approx(1024 * one.strength, rel=0.05)
-    np.testing.assert_allclose(large.image / 1024, one.image, atol=0.01)
-
-
 def test_an_image_without_noise_is_left_alone() -> None:
     image = np.kron(np.random.default_rng(13).random((6, 6)), np.ones((20, 20)))
     result = steepest.denoise_tv(image)
@@ -222,18 +191,6 @@ def test_a_stopped_search_returns_the_current_trial() -> None:
     assert result.strength > 0
 
 
-@pytest.mark.parametrize("start", [-3.0, 0.0, 4.0])
-def test_the_minimum_of_a_parabola_is_exact(start: float) -> None:
-    place, values = minimise(lambda x: (x - 0.7) ** 2, start - np.arange(3.0), -20, 20, 2)
-    assert place == pytest.approx(0.7, abs=1e-9)
-    assert len(values) < 14
-
-
-def test_a_minimum_at_a_limit() -> None:
-    place, _ = minimise(lambda x: x, [1.0, 0.0, -1.0], -2.5, 5, 2)
-    assert place == -2.5
-
-
 def test_texture_of_many_sizes_in_all_colours_is_no_noise() -> None:
     """Texture agrees in the colours; blurred noise of a sensor does not, and a grey image must."""
     rng = np.random.default_rng(1)
@@ -252,13 +209,6 @@ def test_simulated_noise_has_the_blur_that_is_found() -> None:
     for width in BLURS[2:6]:
         noise = 0.1 * blurred(np.random.default_rng(16), (200, 200), width)
         assert steepest.estimate_noise_model(noise).blur == pytest.approx(width, abs=0.08)
-
-
-def test_solver_options_are_taken() -> None:
-    image = photograph()[:64, :64] + 0.1 * np.random.default_rng(17).standard_normal((64, 64))
-    one, two = (steepest.denoise_tv(image, solver=Solver(num_threads=n)) for n in (1, 2))
-    assert np.array_equal(one.image, two.image)
-    assert one.strength == two.strength
 
 
 @pytest.mark.parametrize(
@@ -498,11 +448,6 @@ def test_other_images_have_no_grid(shape: tuple[int, ...]) -> None:
         assert noise_before_jpeg(image) is None
 
 
-def test_constant_tiles_on_the_grid_are_no_noise() -> None:
-    image = np.kron(np.random.default_rng(24).random((16, 16)), np.ones((8, 8)))
-    assert noise_before_jpeg(image) is None
-
-
 def coloured() -> np.ndarray:
     """A photograph in colour, 200 x 296, averaged over 2 x 2 pixels."""
     coffee = sample("coffee")[:, 4:596] / 255.0
@@ -564,8 +509,7 @@ def test_noise_of_colours_at_half_the_resolution() -> None:
     assert image_noise(np.moveaxis(noisy, -1, 0)).mixed is None
 
 
-@pytest.mark.parametrize("photons", [2, 6])
-@pytest.mark.parametrize("scale", [1.0, 1 / 255])
+@pytest.mark.parametrize(("photons", "scale"), [(2, 1 / 255), (6, 1.0)])
 def test_counts_of_few_photons_are_recognised(photons: int, scale: float) -> None:
     counts = np.random.default_rng(29).poisson(photons * photograph())
     model = steepest.estimate_noise_model(counts * scale)
@@ -620,11 +564,6 @@ def test_noise_that_is_cut_off_is_found_in_saturated_parts(end: float) -> None:
     clean = np.where(np.arange(128) < 50, end, rng.choice([0.25, 0.75], (128, 128)))
     noisy = np.clip(clean + 0.04 * rng.standard_normal(clean.shape), 0, 1)
     assert min(cut_off_deviations(noisy)) == pytest.approx(0.04, rel=0.2)
-
-
-def test_without_saturated_pixels_nothing_is_cut_off() -> None:
-    noise = np.random.default_rng(0).standard_normal((64, 64))
-    assert cut_off_deviations(noise) == (np.inf, np.inf)
 
 
 @pytest.mark.parametrize("peak", [10, 30, 200])

@@ -23,13 +23,12 @@ from steepest.convex.compiled.dual import CompiledDual
 from steepest.convex.solve import Momentum
 from steepest.core.progress import Reporter
 from steepest.core.tiles import bytes_in
-from steepest.grid.coarsening import prolong
 from steepest.tiled.dual import TiledDual
 from steepest.tiled.jobs import run_on_tiles, start_workers
-from steepest.tiled.pass_job import CoarseFlux, Iterations
+from steepest.tiled.pass_job import Iterations
 from steepest.tiled.passes import CorrectionGrid, Passes
 from steepest.tiled.picture import check_picture
-from steepest.tiled.windows import Tiling, halo_share, make_tiling, slabs
+from steepest.tiled.windows import Tiling, make_tiling, slabs
 from steepest.tiled.workspace import Workspace, read, remove_work
 
 FEASIBLE = {np.float32: None, np.float64: 1 - 1e-15}
@@ -191,7 +190,7 @@ def test_late_times_are_certified_and_take_few_iterations(tmp_path):
         late.append(step.stage)
         return len(set(late)) > 8 and len(late) % 7 == 0
 
-    for _ in range(3):
+    for _ in range(2):
         late.clear()
         stopped = tiled.tv_flow(image, [0.5, 3.0], work=tmp_path / "w", on_step=stop, **options)
         assert stopped.status is Status.STOPPED
@@ -223,27 +222,16 @@ def test_certificate_on_tiles_equals_that_in_one_piece(tmp_path):
         assert terms.integral == pytest.approx(one.integral, rel=1e-12)
 
 
-def test_interpolated_flux_is_that_of_the_whole_grid(tmp_path):
-    rng = np.random.default_rng(1)
-    space, levels = (150, 93), 3
-    shapes = [space]
-    for _ in range(levels):
-        shapes.append(tuple(-(-n // 2) for n in shapes[-1]))
-    flux = rng.normal(size=(2, 1, *shapes[-1]))
-    flux[0, :, -1], flux[1, :, :, -1] = 0, 0
-    whole = flux
-    for shape in shapes[-2::-1]:
-        whole = prolong(whole, (1, *shape))
-    store = Workspace(tmp_path)
-    store.put("coarse", 0, flux)
-    for window in [(slice(0, 64), slice(64, 93)), (slice(61, 150), slice(3, 20))]:
-        part = CoarseFlux("coarse", levels).read(store, window, space, np.dtype(float))
-        assert np.array_equal(part, whole[(..., *window)])
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
-@pytest.mark.parametrize("shape", [(300, 333), (100, 40, 50), (200, 150, 3)])
-def test_denoising_is_certified(dtype, shape):
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [
+        ((300, 333), np.uint8),
+        ((300, 333), np.float32),
+        ((100, 40, 50), np.float64),
+        ((200, 150, 3), np.float32),
+    ],
+)
+def test_denoising_is_certified(shape, dtype):
     axis = -1 if shape[-1] == 3 else None
     image = noisy(shape)
     image = (np.clip(image, 0, 1) * 255).astype(dtype) if dtype == np.uint8 else image.astype(dtype)
@@ -264,7 +252,7 @@ def test_flow_is_certified_and_does_not_depend_on_tiles():
     image = noisy((260, 300), np.float32)
     small = tiled.tv_flow(image, [0.02, 0.1], memory="25MB", halo=40, num_threads=1)
     large = tiled.tv_flow(image, [0.02, 0.1], memory="1GB", halo=40, num_threads=2)
-    fine = steepest.tv_flow(image, [0.02, 0.1], steps=steepest.Accuracy(db=70.0))
+    fine = steepest.tv_flow(image, [0.02, 0.1], steps=steepest.Accuracy(db=62.0))
     assert small.converged
     assert np.array_equal(small.images, large.images)
     np.testing.assert_allclose(small.error_bound, large.error_bound, rtol=1e-6)
@@ -273,26 +261,6 @@ def test_flow_is_certified_and_does_not_depend_on_tiles():
         assert distance <= small.error_bound[k] + fine.error_bound[k]
     one = steepest.tv_flow(image, [0.02, 0.1])
     assert small.psnr_bound()[-1] > one.psnr_bound()[-1] - 1.5
-
-
-def test_long_steps_take_several_passes():
-    image, grid = noisy((120, 130), np.float32), steepest.TimeGrid((0.05, 0.1, 0.2))
-    few = tiled.tv_flow(image, grid.nodes, steps=grid, halo=10, memory="30MB", tol=1e-4)
-    one = steepest.tv_flow(
-        image.astype(float), grid.nodes, steps=grid, solver=steepest.Solver(tol=1e-7)
-    )
-    assert few.converged
-    assert np.all(few.gap <= 1e-4)
-    for ours, exact in zip(few.images, one.images, strict=True):
-        assert np.linalg.norm(ours - exact) < 5e-3 * np.linalg.norm(image - image.mean())
-
-
-def test_huber_anisotropic_spacing_and_extreme_values():
-    image = noisy((150, 170))
-    options = dict(huber=0.05, isotropic=False, spacing=(1.0, 2.0))
-    scaled = tiled.denoise_tv(image * 1e9, 0.1e9, **{**options, "huber": 0.05e9}, tol=1e-5)
-    exact = steepest.denoise(image, 0.1, **arguments(**options, tol=1e-9))
-    assert np.linalg.norm(scaled.image / 1e9 - exact.image) <= 1.01 * scaled.error_bound / 1e9
 
 
 def test_work_goes_on_with_other_memory_and_workers_but_not_with_another_image(tmp_path):
@@ -478,14 +446,6 @@ def test_batches_and_separate_channels_are_those_in_memory(shape, options):
     np.testing.assert_allclose(flow.time_error, memory.time_error, rtol=0.1)
 
 
-def test_passes_are_not_split_within_measurements():
-    image = noisy((128, 128), np.float32)
-    few = tiled.tv_flow(
-        image, 0.3, steps=steepest.TimeGrid.logarithmic(6), halo=30, memory="30MB", tol=3e-4
-    )
-    assert few.converged
-
-
 def test_dtypes_of_files(tmp_path):
     image = noisy((90, 100)) > 0.5
     result = tiled.denoise_tv(image, 0.3)
@@ -527,12 +487,6 @@ def test_slabs_cover_the_image_and_are_enough(space, size, count):
         covered[tile.core] += 1
     assert len(tiles) >= count
     assert np.all(covered == 1)
-
-
-def test_halo_share_counts_the_pixels_that_are_read():
-    tiling = Tiling((3072, 2048), (1024, 1024))
-    read = sum(math.prod(w.stop - w.start for w in tile.window) for tile in tiling.tiles(144))
-    assert halo_share(tiling, 144) == pytest.approx(read / math.prod(tiling.space))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """Files between two passes: what was put comes back, and no thread needs Python's parser."""
 
-from __future__ import annotations
-
 import ast
 
 import numpy as np

@@ -21,9 +21,7 @@ def picture(shape, dtype=np.uint8, seed=0):
     ("shape", "dtype"),
     [
         ((300, 333), np.uint8),
-        ((300, 333), np.float64),
         ((200, 150, 2), np.float32),
-        ((70, 40, 50), np.uint8),
         ((70, 40, 50), np.float64),
     ],
 )
@@ -42,7 +40,7 @@ def test_bands_add_up_to_the_image_and_do_not_depend_on_tiles(shape, dtype):
 
 
 def test_bands_are_those_of_the_decomposition_in_memory():
-    image = picture((200, 220), np.float32)
+    image = picture((120, 130), np.float32)
     here = tiled.decompose(image, bands=EDGES, t_max=0.3, steps=16, halo=32, tol=1e-4)
     one = spectral.decompose(image, bands=EDGES, t_max=0.3, steps=16, solver=Solver(tol=1e-4))
     np.testing.assert_allclose(here.nodes, one.nodes, rtol=1e-6)

@@ -57,8 +57,8 @@ def residual_of(u, image, known, spacing):
 @pytest.mark.parametrize(
     ("shape", "mask", "spacing"),
     [
-        ((300, 410), sparse, (1.0, 1.0)),
-        ((300, 410), block, (1.0, 2.0)),
+        ((200, 260), sparse, (1.0, 1.0)),
+        ((200, 260), block, (1.0, 2.0)),
         ((9000,), sparse, (1.0,)),
         ((40, 70, 64), sparse, (2.0, 1.0, 1.0)),
     ],
@@ -79,14 +79,14 @@ def test_solution_is_that_of_one_piece_and_the_residual_is_true(shape, mask, spa
 
 
 def test_small_holes_are_exact_after_one_pass():
-    image, known = smooth((300, 410)), scratches((300, 410))
+    image, known = smooth((200, 260)), scratches((200, 260))
     one = steepest.inpaint(image, known, solver=Solver(tol=1e-13))
     many = tiled.inpaint(image, unknown=255 * (~known).astype(np.uint8), tol=1e-12, **SMALL)
     assert many.iterations == 1
     np.testing.assert_allclose(many.image, one.image, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_types_and_channels(dtype):
     image = np.stack([smooth((200, 260), seed) for seed in range(2)], -1) + 2
     image = (image * (60 if np.dtype(dtype).kind == "u" else 1)).astype(dtype)
@@ -98,26 +98,6 @@ def test_types_and_channels(dtype):
         1 if dtype != np.float32 else 1e-5
     )
     assert np.array_equal(many.image[known], image[known])
-
-
-def test_missing_values_are_filled():
-    image, known = smooth((200, 260)), scratches((200, 260))
-    holed = np.where(known, image, np.nan)
-    expected = tiled.inpaint(image, known, **SMALL).image
-    assert np.array_equal(tiled.inpaint(holed, **SMALL).image, expected)
-    assert np.array_equal(tiled.inpaint(holed, known, **SMALL).image, expected)
-    with pytest.raises(InputError, match="image is NaN, infinite or masked at"):
-        tiled.inpaint(holed, np.ones(known.shape, bool), **SMALL)
-
-
-def test_extreme_values():
-    known = sparse((150, 200))
-    image = smooth((150, 200))
-    plain = tiled.inpaint(image, known, **SMALL)
-    for factor in (2.0**480, 2.0**-500):
-        large = tiled.inpaint(image * factor, known, **SMALL)
-        np.testing.assert_allclose(large.image / factor, plain.image, atol=1e-5)
-        assert large.residual == pytest.approx(plain.residual, rel=1e-3)
 
 
 def test_unreached_tolerance_is_reported():

@@ -40,10 +40,7 @@ def doubt_of(shape):
     ("dtype", "options"),
     [
         (np.float64, {}),
-        (np.uint8, {}),
-        (np.float32, {"num_classes": 3}),
         (np.uint8, {"num_classes": 3}),
-        (np.float64, {"thresholds": [0.411, 0.553]}),
         (np.float32, {"thresholds": [0.411, 0.553]}),
     ],
     ids=str,
@@ -66,7 +63,7 @@ def test_labels_and_proofs_are_those_of_one_piece(dtype, options):
         assert most == np.count_nonzero((one.lowest <= k) & (k <= one.highest))
 
 
-@pytest.mark.parametrize("shape", [(1, 200, 230), (200, 1, 230), (20_000, 1), (1, 1, 20_000)])
+@pytest.mark.parametrize("shape", [(200, 1, 230), (20_000, 1)])
 def test_axes_may_have_one_pixel(shape):
     image = blobs(tuple(n for n in shape if n > 1)).reshape(shape)
     many = tiled.threshold_rof(image, 0.2, doubt=doubt_of(shape), **SMALL)
@@ -74,9 +71,8 @@ def test_axes_may_have_one_pixel(shape):
     assert np.array_equal(many.labels, threshold_rof(image, 0.2).labels)
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.uint8])
-def test_two_means_are_those_of_one_piece(dtype):
-    image = blobs((200, 230), dtype)
+def test_two_means_are_those_of_one_piece():
+    image = blobs((200, 230), np.uint8)
     one = chan_vese(image, 0.25)
     many = tiled.chan_vese(image, 0.25, **SMALL)
     assert many.converged
@@ -86,9 +82,14 @@ def test_two_means_are_those_of_one_piece(dtype):
 
 
 @pytest.mark.parametrize(
-    ("shape", "spacing"), [((230, 250), (1.0, 2.0)), ((40, 50, 200), None), ((200_000,), None)]
+    ("shape", "spacing", "complete"),
+    [
+        ((230, 250), (1.0, 2.0), False),
+        ((230, 250), (1.0, 2.0), True),
+        ((40, 50, 200), None, True),
+        ((200_000,), None, False),
+    ],
 )
-@pytest.mark.parametrize("complete", [False, True])
 def test_proof_of_a_flux_is_that_of_one_piece(shape, spacing, complete):
     """Every number of the proof, from the same flux, long before its contours are saturated."""
     image, level, strength = blobs(shape), 0.45, 0.5
@@ -166,16 +167,6 @@ def test_tiles_complete_a_flow_that_crosses_several_of_them(monkeypatch):
     once = tiled.threshold_rof(image, 4.0, **options)
     assert once.gap > 0  # what has to go further than one tile is left
     assert exact.energy == pytest.approx(once.energy, abs=once.gap)
-
-
-def test_constant_and_thresholded_images():
-    flat = tiled.threshold_rof(np.full((70, 80), 0.5), 0.1)
-    assert flat.status is Status.EMPTY_CLASS
-    assert not flat.labels.any()
-    image = blobs((90, 100))
-    plain = tiled.threshold_rof(image, 0.0, thresholds=[0.5])
-    assert np.array_equal(plain.labels, image > 0.5)
-    assert plain.num_doubtful == 0
 
 
 def test_bad_input():

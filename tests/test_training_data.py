@@ -1,7 +1,5 @@
 """Training: images, and the counters that select them."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 
@@ -20,7 +18,7 @@ from steepest.learning.flows.training import (  # noqa: E402
     PHOTOGRAPHS,
     open_data,
 )
-from steepest.learning.flows.training.data import TRAINING, VALIDATION, crop_size, draw_batch  # noqa: E402
+from steepest.learning.flows.training.data import TRAINING, draw_batch  # noqa: E402
 from steepest.learning.flows.training.generate import generate_image, power_law_noise  # noqa: E402
 from steepest.learning.images import Collection, Mixture, reduce  # noqa: E402
 from steepest.learning.training.streams import stream  # noqa: E402
@@ -160,19 +158,6 @@ def test_a_crop_depends_on_its_counters_alone(seed, step, count):
     assert 5 <= u0.shape[2] == u0.shape[3] <= 9
 
 
-def test_other_counters_other_crops():
-    source, _ = one_image((200, 200))
-    found = [
-        draw_batch(source, GAP, seed, kind, step, [index])
-        for seed in (0, 1)
-        for kind in (TRAINING, VALIDATION)
-        for step in (0, 1)
-        for index in (0, 1)
-    ]
-    assert len({u0.numpy().tobytes() for u0, _ in found}) == 16
-    assert len({t.numpy().tobytes() for _, t in found}) == 16
-
-
 def test_crops_are_windows_up_to_symmetry():
     source, image = one_image()
     config, seen = GAP.replace(crop=4), Counter()
@@ -199,11 +184,3 @@ def moved(window, transposed, up, left):
     window = window[::-1] if up else window
     window = window[:, ::-1] if left else window
     return window.T if transposed else window
-
-
-def test_sizes_are_uniform_in_the_range():
-    config = GAP.replace(crop=(32, 35))
-    sizes = Counter(crop_size(config, 0, TRAINING, step) for step in range(2000))
-    assert set(sizes) == {32, 33, 34, 35}
-    assert min(sizes.values()) > 420
-    assert crop_size(GAP.replace(crop=7), 5, VALIDATION, 3) == 7

@@ -1,7 +1,5 @@
 """Trainings that cannot start or continue: divergence, remains of other trainings."""
 
-from __future__ import annotations
-
 import math
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The training loop with a task that is independent of flows: least squares."""
 
-from __future__ import annotations
-
 import json
 import math
 from dataclasses import dataclass, field
@@ -20,7 +18,7 @@ from cases.trainings import CPU, here, read_log  # noqa: E402, F401
 from steepest.core.errors import InputError, NotConverged  # noqa: E402
 from steepest.learning.flows.training import TrainingConfig, train  # noqa: E402
 from steepest.learning.training import Recipe, Settings, Task, run_training  # noqa: E402
-from steepest.learning.training.files import can_resume, read_settings, write_log  # noqa: E402
+from steepest.learning.training.files import can_resume, read_settings  # noqa: E402
 from steepest.learning.training.learner import Learner  # noqa: E402
 from steepest.learning.training.streams import torch_stream  # noqa: E402
 
@@ -210,8 +208,3 @@ def test_a_seed_is_a_network_and_leaves_the_random_state_alone():
     assert torch.equal(torch.random.get_rng_state(), before)
     assert torch.equal(one.weight, same.weight)
     assert not torch.equal(one.weight, other.weight)
-
-
-def test_numbers_of_the_log_are_read_back(tmp_path):
-    write_log(tmp_path, [{"epoch": 1, "score": np.float64(0.1)}, {"epoch": 2, "dice": 1 / 3}])
-    assert read_log(tmp_path) == [{"epoch": 1, "score": 0.1}, {"epoch": 2, "dice": 1 / 3}]

@@ -1,7 +1,5 @@
 """Training: whole trainings, resuming, the command."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

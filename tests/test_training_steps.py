@@ -1,7 +1,5 @@
 """Training: settings, one step, validation."""
 
-from __future__ import annotations
-
 import json
 import math
 
@@ -65,11 +63,6 @@ def test_settings_survive_json(config):
 def test_settings_that_are_not_allowed(name, value):
     with pytest.raises(InputError, match=f"^{name}="):
         TrainingConfig().replace(**{name: value})
-
-
-def test_unknown_settings():
-    with pytest.raises(InputError, match="unknown training settings: epoch"):
-        TrainingConfig.from_json({"epoch": 3})
 
 
 def test_learning_rates():

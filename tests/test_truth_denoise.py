@@ -1,7 +1,5 @@
 """ROF problems compared with an interior-point method, for all functionals and precisions."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

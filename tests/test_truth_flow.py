@@ -1,7 +1,5 @@
 """The flow stays within its certificate of closed forms and exact 1-D algorithms."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -13,7 +11,6 @@ from cases import (
     disc,
     distances,
     eigen_cases,
-    impulse,
     moving_cases,
     one_dimensional_cases,
     solver_distance,
@@ -23,7 +20,6 @@ from cases.arguments import arguments
 EXACT = all_cases()
 EIGEN = list(eigen_cases())
 EXTINCT = [c for c in EXACT if c.extinction is not None]
-EIGHTH = 1 / 8
 
 
 def in_single_precision(case: Case) -> np.ndarray:
@@ -132,18 +128,6 @@ def test_flux_is_feasible_and_drives_the_last_step(case: Case) -> None:
         value = steepest.total_variation(image, **keywords)
         start = steepest.total_variation(case.image, **keywords)
         assert np.sum(image * divergence) == pytest.approx(-value, abs=1e-4 * start)
-
-
-def test_which_corner_an_impulse_sits_on_matters() -> None:
-    """Forward differences: sqrt(2) leaves the first corner, 2 the last one. Exact on the grid."""
-    first, last = impulse((6, 6), (0, 0)), impulse((6, 6), (5, 5))
-    assert first.extinction == pytest.approx(np.sqrt(2) * last.extinction)
-    for case, rate in ((first, np.sqrt(2)), (last, 2.0)):
-        image = steepest.tv_flow(
-            case.image, [EIGHTH], steps=1, solver=steepest.Solver(tol=1e-9)
-        ).images[0]
-        corner = tuple(np.argwhere(case.image == case.image.max())[0])
-        assert case.image[corner] - image[corner] == pytest.approx(rate * EIGHTH, rel=1e-3)
 
 
 def test_disc_under_refinement() -> None:

@@ -1,7 +1,5 @@
 """Energies of users: every mistake that makes a certificate false is refused, nothing else is."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 from typing import Any
 

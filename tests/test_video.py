@@ -1,7 +1,5 @@
 """Video files: read, written, and in the commands on motion."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Suggested fluxes: a perfect one needs no iteration, a bad one does no harm."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

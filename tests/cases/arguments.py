@@ -1,7 +1,5 @@
 """The flat options of a test case, as the arguments of the functions of the library."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from steepest import Solver, TimeGrid, TotalVariation

@@ -1,7 +1,5 @@
 """Small files that claim to be large: name -> bytes."""
 
-from __future__ import annotations
-
 import io
 import lzma
 import struct

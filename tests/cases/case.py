@@ -1,7 +1,5 @@
 """The record that every case is: a problem together with its answer."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any

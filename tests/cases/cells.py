@@ -1,7 +1,5 @@
 """Folders of small images with one bright disk each, and their masks."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

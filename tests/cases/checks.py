@@ -1,7 +1,5 @@
 """Helpers for assertions: distances, and the rounding errors to allow for."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -4,8 +4,6 @@ An indicator that is an eigenfunction loses height at (perimeter / number of its
 of the image takes that up evenly, and the two meet at the extinction time: the image is its mean.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import numpy as np

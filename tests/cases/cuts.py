@@ -4,8 +4,6 @@ The problem is ``min over E of (capacities of the faces between E and the rest) 
 costs``. Costs and capacities are fractions, so that ties are ties, whatever the spacing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction

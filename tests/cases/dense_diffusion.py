@@ -1,7 +1,5 @@
 """Diffusion inpainting by a dense solve: slow, differentiable, and independent of the library."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import torch

@@ -1,7 +1,5 @@
 """Diffusion on small grids by dense matrices, written independently of the library (NumPy)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Pictures to thin, and what must hold of the echoes at any time."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -10,8 +10,6 @@ group is what the norm couples: all axes (isotropic) and all channels (coupled) 
 less of it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """What tests of ``experiments.inverse_layers`` share: cells, a command that is refused."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -7,8 +7,6 @@ For exact steps, the flow of the smoothed functional sum sqrt(|Du|^2 + epsilon^2
 sqrt(2 t epsilon N) of the TV flow (N pixels), since the functionals differ by at most epsilon N.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from .case import Array

@@ -1,7 +1,5 @@
 """Flows of `steepest.layers` that no test names: new ones are found by themselves."""
 
-from __future__ import annotations
-
 from steepest import layers
 
 NEW = [name for name in layers.__all__ if name.endswith("Flow") and name != "TotalVariationFlow"]

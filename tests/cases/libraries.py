@@ -1,7 +1,5 @@
 """Import other libraries if they are installed."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Hypothesis strategies for nonsensical arguments, mixed with usual ones."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any

@@ -4,8 +4,6 @@ Scalar and unweighted only. In one dimension the flow at time t equals the ROF s
 strength t, so the two algorithms, which share no idea, must agree.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Random pixels of any kind."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

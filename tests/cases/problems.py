@@ -1,7 +1,5 @@
 """Small random problems for every functional, without a closed form: for ``solve_rof/flow``."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """Images to decompose, and a measure of their distance."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

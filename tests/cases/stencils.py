@@ -1,7 +1,5 @@
 """Matrices of the grid operators, assembled pixel by pixel from the definitions."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any

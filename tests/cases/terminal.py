@@ -1,7 +1,5 @@
 """The output of commands that fail."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """The functions of the library by tiles, with the flat options of a test case."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import steepest

@@ -1,7 +1,5 @@
 """Jobs on tiles, and what can happen to them: a kill at any operation of the disk, and damage."""
 
-from __future__ import annotations
-
 import os
 import threading
 from collections.abc import Callable, Iterator

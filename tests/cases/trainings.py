@@ -1,7 +1,5 @@
 """Small trainings, and helpers shared by the tests of training."""
 
-from __future__ import annotations
-
 import csv
 import math
 import os

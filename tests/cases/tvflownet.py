@@ -1,7 +1,5 @@
 """A method that must be best in every table, and photographs to crop."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The flow of a unit step in closed form, as a network."""
 
-from __future__ import annotations
-
 import torch
 
 ROWS, LOW, WIDTH = 8, 3, 5  # a step across 8 rows, 3 of them low

@@ -1,7 +1,5 @@
 """The fit of a Dirichlet distribution: optimality, invariances, known parameters."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings

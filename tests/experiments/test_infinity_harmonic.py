@@ -1,7 +1,5 @@
 """Infinity-harmonic inpainting: exact cases, an independent exact solver, and convergence."""
 
-from __future__ import annotations
-
 import heapq
 import math
 from itertools import product
@@ -98,34 +96,6 @@ def test_planes_are_exact(radius: int, slope: tuple[float, float]) -> None:
         plane, framed(24, 19), InfinityHarmonic(radius=radius), solver=Solver(tol=1e-10)
     )
     assert np.abs(result.image - plane).max() < 1e-6 * np.ptp(plane)
-
-
-def test_on_a_line_it_interpolates_linearly() -> None:
-    places, values = [3, 4, 11, 27], [0.2, 1.0, -0.4, 0.3]
-    image, known = np.zeros(30), np.zeros(30, bool)
-    image[places], known[places] = values, True
-    wanted = np.interp(np.arange(30), places, values)
-    for radius in (1, 3):
-        result = inpaint(image, known, InfinityHarmonic(radius=radius), solver=Solver(tol=1e-12))
-        assert np.abs(result.image - wanted).max() < 1e-9
-    spaced = inpaint(image, known, InfinityHarmonic(), spacing=0.1, solver=Solver(tol=1e-12))
-    assert np.abs(spaced.image - wanted).max() < 1e-9
-
-
-def test_a_point_and_a_circle_make_a_cone() -> None:
-    y, x = np.indices((41, 41)) - 20
-    cone = np.hypot(x, y)
-    known = (cone >= 18) | (cone == 0)
-    errors = [
-        np.abs(
-            inpaint(cone, known, InfinityHarmonic(radius=radius), solver=Solver(tol=1e-09)).image
-            - cone
-        ).max()
-        for radius in (1, 2, 3)
-    ]
-    assert errors[0] < 0.021 * 18
-    assert errors[2] < errors[1] < errors[0]
-    assert errors[2] < 0.004 * 18
 
 
 def test_converges_to_aronssons_function_if_the_radius_grows() -> None:

@@ -1,7 +1,5 @@
 """Images and masks in folders: matching, classes, and errors."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -3,8 +3,6 @@
 What needs a library that is not installed, or does not fit the installed torch, is skipped.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

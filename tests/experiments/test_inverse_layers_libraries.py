@@ -4,8 +4,6 @@ Libraries that are not installed, or do not fit the installed torch, are skipped
 logits in the same containers.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Difficult pairs: smooth edges, accents, palettes, stored numbers, display."""
 
-from __future__ import annotations
-
 import unicodedata
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from experiments.inverse_layers import IGNORE, Classes, open_pairs
 from experiments.inverse_layers.matching import match
 from experiments.inverse_layers.palettes import label_colours
 from steepest.core.errors import InputError
-from steepest.io import base_name, read_image, read_labels
+from steepest.io import read_labels
 
 LABELS = np.arange(48).reshape(6, 8) % 5
 PHOTO = np.random.default_rng(1).integers(0, 256, (6, 8, 3), np.uint8)
@@ -67,15 +65,6 @@ def test_names_in_either_form_of_unicode(tmp_path: Path) -> None:
     assert (image.name, mask.name) == (f"{one}.png", f"{one}_{other}.png")
 
 
-def test_ome_is_part_of_the_suffix(tmp_path: Path) -> None:
-    for folder in ("images", "masks"):
-        (tmp_path / folder).mkdir()
-    tifffile.imwrite(tmp_path / "images/cell.ome.tif", PHOTO[..., 0])
-    write(tmp_path / "masks/cell.png", np.eye(6, 8, dtype=np.uint8))
-    assert open_pairs(tmp_path / "images", tmp_path / "masks").names == ("cell",)
-    assert [base_name(n) for n in ("a/b.OME.TIFF", "b.c.png", "c")] == ["b", "b.c", "c"]
-
-
 # ----------------------------------------------------------------------------- stored numbers
 
 
@@ -84,16 +73,6 @@ def test_white_is_zero_masks_hold_what_is_stored(tmp_path: Path, dtype: str) -> 
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, LABELS.astype(dtype), photometric="miniswhite")
     assert np.array_equal(read_labels(path), LABELS)
-
-
-@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate"])
-def test_compressed_white_is_zero(tmp_path: Path, compression: str) -> None:
-    """Pillow stores 255 - L, so that L is what is shown, and inverts again when it decodes."""
-    path = tmp_path / "a.tif"
-    shown = LABELS.astype(np.uint8)
-    Pillow.fromarray(shown).save(path, compression=compression, tiffinfo={262: 0})
-    assert np.array_equal(read_image(path).array, shown)
-    assert np.array_equal(read_labels(path), 255 - shown)
 
 
 def save_palette(path: Path, colours: dict[int, tuple[int, int, int]]) -> None:

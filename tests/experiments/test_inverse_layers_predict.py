@@ -1,7 +1,5 @@
 """``python -m experiments.inverse_layers predict``: label images, overlays, errors."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any
@@ -77,15 +75,6 @@ def test_class_numbers_and_json(trained: Any, capsys: pytest.CaptureFixture[str]
         assert np.array_equal(read_labels(record["outputs"][0]), labels)
         assert sum(record["classes"].values()) == pytest.approx(1)
         assert list(record["classes"]) == ["0", "1", "2"]
-
-
-def test_large_numbers_are_16_bit(trained: Any) -> None:
-    inverse_layers.save(trained, "run/weights", {"classes": [0, 300, 65535]})
-    assert main([*PREDICT, "-q"]) == 0
-    labels = predict(trained, read_image("photos/c1.png").array)
-    written = read_image("results/c1.png").array
-    assert written.dtype == np.uint16
-    assert np.array_equal(written, np.array([0, 300, 65535])[labels])
 
 
 def test_stretched_as_in_its_training(trained: Any) -> None:

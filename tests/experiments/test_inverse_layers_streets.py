@@ -1,7 +1,5 @@
 """The synthetic street scenes."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """``python -m experiments.inverse_layers train``: results, defaults, mistakes of beginners."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -22,8 +20,6 @@ from cases.inverse_layers import PREDICT, TRAIN, WEIGHTS, here, refused  # noqa:
 from experiments import inverse_layers  # noqa: E402
 from experiments.inverse_layers import (  # noqa: E402
     SegmentationConfig,
-    command_layers,
-    command_train,
 )
 from experiments.inverse_layers.__main__ import main  # noqa: E402
 from steepest.cli import training  # noqa: E402
@@ -220,17 +216,6 @@ def test_other_pairs_are_refused(how: str, words: str, capsys: pytest.CaptureFix
 
 
 # ----------------------------------------------------------------------------- names
-
-
-def test_names_on_the_command_line() -> None:
-    from experiments.inverse_layers import geometry, inverse, losses, noise, weights
-
-    assert set(command_layers.EVOLUTIONS) == set(inverse.EVOLUTIONS)
-    assert set(command_train.LOSSES) == set(losses.LOSSES)
-    assert set(command_train.NOISES) == set(noise.KINDS)
-    assert set(command_train.FITS) == set(geometry.FITS)
-    assert command_train.CRITERIA == SegmentationConfig.CRITERIA
-    assert set(command_train.NETWORKS) == set(weights.NETWORKS)
 
 
 @pytest.mark.parametrize("name", ["train", "predict"])

@@ -1,7 +1,5 @@
 """Trainings of segmentation networks: samples, the layer, errors, resuming."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,6 @@ pytest.importorskip("safetensors")
 from cases.cells import VALUES, write, write_cells  # noqa: E402
 from cases.trainings import CPU, timeless  # noqa: E402
 from experiments.inverse_layers import (  # noqa: E402
-    IGNORE,
     LabelNoise,
     SegmentationConfig,
     SegmentationUNet,
@@ -189,12 +186,6 @@ def test_unstable_layer_is_refused_before_anything_is_written() -> None:
     assert not Path("run").exists()
 
 
-def test_unstable_layer_with_the_limit_off() -> None:
-    with pytest.warns(StabilityWarning, match="amplifies up to 1.3e"):
-        result = train(CELLS.replace(epochs=1, layer=UNSTABLE, gain_limit=None), "run")
-    assert result.stopped == "finished"
-
-
 def test_divergence_names_the_layer() -> None:
     wild = {"steps": 200, "dt": 1.0, "max_gain": None}  # (1 + 8)^200 is no float32
     words = (
@@ -288,15 +279,6 @@ def test_mirroring_moves_labels_with_images() -> None:
                     assert np.array_equal(np.flip(clean, way), labels[0].numpy())
                     met.add(way)
     assert met == set(ways)
-
-
-def test_padding_is_ignored() -> None:
-    task = task_of(fit="pad", size=(26, 30), batch=1)
-    images, labels = draw(task.training, task.config, task.noise, 0, range(1))
-    assert images.shape == (1, 3, 26, 30)
-    assert (labels[0, 24:] == IGNORE).all()
-    assert (labels[0, :, 24:] == IGNORE).all()
-    assert (labels[0, :24, :24] != IGNORE).all()
 
 
 # ----------------------------------------------------------------------------- refusals

@@ -1,7 +1,5 @@
 """The reference solvers for manifold-valued images agree with closed forms and with each other."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -48,7 +46,7 @@ def test_two_pixels_move_towards_each_other(name: str, manifold: Any, alpha: flo
 
 @pytest.mark.parametrize("manifold", MANIFOLDS, ids=repr)
 def test_all_solvers_find_the_same_energy(manifold: Any) -> None:
-    space = (6, 5)
+    space = (5, 4)
     f = points(manifold, space, 0.2)
     terms = groups(space, 0.1)
     found = [
@@ -111,18 +109,6 @@ def test_phases_in_half_a_turn_are_numbers(alpha: float, beta: float) -> None:
         solver=steepest.Solver(tol=1e-9),
     )
     np.testing.assert_allclose(x, wanted.image, atol=2e-3)
-
-
-@pytest.mark.parametrize("manifold", [Circle(), Sphere(2)], ids=repr)
-def test_equidistant_points_of_a_geodesic_stay_under_second_order(manifold: Any) -> None:
-    xi = np.zeros((12, manifold.dimension))
-    xi[:, 0] = np.linspace(-2.5, 2.5, 12)
-    start = np.zeros((12, *manifold.point_shape))
-    if manifold.point_shape:
-        start[:, 0] = 1.0
-    f = manifold.exp(start, xi)
-    x = cyclic_points(manifold, f, (12,), 0.0, 0.5, sweeps=20)
-    np.testing.assert_allclose(manifold.distance(x, f), 0, atol=1e-6)
 
 
 def test_every_term_is_in_one_group_and_groups_do_not_overlap() -> None:
@@ -194,13 +180,3 @@ def test_infimal_convolution_falls_to_less_than_the_second_order(manifold: Any) 
     assert np.all(np.diff(energies) <= 0)
     second = denoise(f, 0.05, manifold, steepest.SecondOrderTotalVariation())
     assert found.linear.energy <= second.energy * 1.001
-
-
-@pytest.mark.parametrize("manifold", MANIFOLDS, ids=repr)
-def test_geodesics_cost_nothing_in_infimal_convolution(manifold: Any) -> None:
-    start = np.repeat(points(manifold, (1,), 0.1), 42, axis=0)
-    time = np.add.outer(0.03 * np.arange(6), 0.05 * np.arange(7)).reshape(-1, 1)
-    line = manifold.exp(start, time * np.eye(manifold.dimension)[0])
-    x, _, found = infimal_convolution(line.reshape(6, 7, *start.shape[1:]), 1.0, 1.0, manifold)
-    assert found.linear.energy == pytest.approx(0, abs=1e-5)
-    assert manifold.distance(x.reshape(start.shape), line) == pytest.approx(0, abs=5e-3)

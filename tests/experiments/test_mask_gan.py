@@ -1,7 +1,5 @@
 """The mask GAN paper: its trainings by name, its command, networks among the compared methods."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Training mask networks with the shared loop, and using the result."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Optimal transport against closed forms, and tomography with a template."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Other patch priors: densities that are densities, networks that are averaged, certified ends."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -13,7 +11,6 @@ from benchmarks.patch_tasks import Case, radon  # noqa: E402
 from experiments.patches.flow import Coupling, PatchFlow  # noqa: E402
 from experiments.patches.proximal import (  # noqa: E402
     ProximalNetwork,
-    norm_bound,
     plug_and_play,
 )
 
@@ -46,15 +43,6 @@ def test_the_density_of_a_flow_has_the_integral_one() -> None:
     with torch.no_grad():
         total = flow(grid).exp().sum().item() * 0.02**2
     assert total == pytest.approx(1, abs=1e-3)
-
-
-def test_bounds_of_norms_hold_for_matrices() -> None:
-    torch.manual_seed(1)
-    filters = torch.randn(3, 1, 4, 4, dtype=torch.float64)
-    columns = torch.eye(144, dtype=torch.float64).reshape(144, 1, 12, 12)
-    matrix = torch.nn.functional.conv2d(columns, filters, padding=3).reshape(144, -1)
-    norm = torch.linalg.matrix_norm(matrix, 2).item()
-    assert 0.9 * norm_bound(filters).item() <= norm <= norm_bound(filters).item()
 
 
 def test_layers_are_firmly_nonexpansive_and_networks_averaged() -> None:

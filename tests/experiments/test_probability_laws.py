@@ -1,7 +1,5 @@
 """Noises, paths and kernels that reproduce papers on top of `steepest.posterior`: exact laws."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -32,13 +30,6 @@ def test_a_field_is_the_same_on_every_grid():
         return spectrum[..., waves, :][..., waves]
 
     np.testing.assert_allclose(low(coarse), low(fine), atol=1e-5)
-
-
-def test_the_mean_square_of_a_field_is_the_sum_of_its_variances():
-    found = float((Field(1.5, 4.0).draw(2000, (9, 9), seeded()) ** 2).mean())
-    k = np.arange(-4, 5)
-    exact = ((1 + (k[:, None] ** 2 + k**2) / 16) ** -1.5).sum()
-    assert found == pytest.approx(exact, rel=0.02)
 
 
 def test_quantile_noise_has_the_tails_of_the_examples():

@@ -1,14 +1,10 @@
 """Parts of the small experiments that have exact answers."""
 
-from __future__ import annotations
-
 from itertools import permutations
 
 import numpy as np
 import pytest
 from scipy.special import digamma
-
-ot = pytest.importorskip("ot", exc_type=ImportError)
 
 
 def test_clouds_that_differ_by_a_rotation_are_matched():
@@ -74,14 +70,6 @@ def test_a_bregman_step_never_raises_the_loss_and_stops_at_the_solution():
         np.testing.assert_allclose(update(best, mean_log), best, rtol=1e-8)
     values = np.array([0.01, 0.7, 30.0])
     np.testing.assert_allclose(inverse_digamma(digamma(values)), values, rtol=1e-8)
-
-
-def test_moments_of_stein_particles_follow_the_matrices():
-    from experiments.probability.stein import TARGET, TARGET_MEAN, agreement, divergence
-
-    x = np.random.default_rng(0).standard_normal((20, 3))
-    assert agreement(x, 2e-3, 20) < 1e-12
-    assert divergence(TARGET_MEAN, TARGET) == pytest.approx(0, abs=1e-12)
 
 
 def test_all_sudoku_grids_are_found_and_conflicts_are_masked():

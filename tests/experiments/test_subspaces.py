@@ -1,7 +1,5 @@
 """Robust principal components and lines: closed forms, slow references, symmetries."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings

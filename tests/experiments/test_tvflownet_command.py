@@ -1,7 +1,5 @@
 """``python -m experiments.tvflownet tables``: errors are reported in one line."""
 
-from __future__ import annotations
-
 import sys
 
 import pytest

@@ -1,7 +1,5 @@
 """The evaluation: networks, certificates, the command, pictures."""
 
-from __future__ import annotations
-
 import json
 import math
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The paper's networks: sizes, symmetries, derivatives."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest
@@ -16,7 +14,6 @@ from steepest.learning.flows.fields import divergence, drop_unused, project  # n
 
 COUNTS = {"semi-resnet": 14_947, "unet": 272_972, "lgd": 33_415}
 RADIUS = {"semi-resnet": 8 + 1, "unet": 51, "lgd": 5 * 6 + 1}  # the gradient of u0 reaches 1 more
-SHIFT = {"semi-resnet": 1, "unet": 8, "lgd": 1}
 SMALL: dict[str, dict[str, Any]] = {
     "semi-resnet": {"channels": 3, "depth": 3},
     "unet": {"channels": [3, 4], "skip_channels": 2},
@@ -105,18 +102,6 @@ def test_image_and_time_are_seen_in_the_paper_s_scale(name: str) -> None:
     torch.testing.assert_close(seen["x"][:, 1], torch.ones(1, 16, 16, dtype=torch.float64))
 
 
-def test_shift_away_from_the_boundary(name: str) -> None:
-    network, u0 = make(name), images(1, 1, 144, 144)
-    radius, shift = RADIUS[name], SHIFT[name]
-    t = TIMES[1:]
-    straight = network(u0, t)
-    moved = network(u0.roll((shift, shift), (2, 3)), t)
-    inside = slice(radius + shift, -radius - shift)
-    for a, b in zip(straight, moved, strict=True):
-        a = a.roll((shift, shift), (2, 3))[..., inside, inside]
-        torch.testing.assert_close(a, b[..., inside, inside], rtol=0, atol=1e-12)
-
-
 def test_receptive_field(name: str) -> None:
     """Pixels farther away than the radius have no influence, near ones have some."""
     network, u0 = make(name), images(1, 1, 144, 144).requires_grad_()
@@ -134,19 +119,6 @@ def test_derivative_in_time(name: str) -> None:
     later, before = network.propose(u0, t + step), network.propose(u0, t - step)
     for tangent, a, b in zip(forward_mode, later, before, strict=True):
         torch.testing.assert_close(tangent, (a - b) / (2 * step), rtol=1e-6, atol=1e-7)
-
-
-def test_second_derivative_in_time(name: str) -> None:
-    """Forward over forward mode, as in the spectral transform, including all checks."""
-    network, u0 = make(name, **SMOOTH.get(name, {})), images(2, 1, 12, 12)
-    t, step, ones = TIMES + 0.05, 1e-4, torch.ones_like(TIMES)
-
-    def velocity(s: torch.Tensor) -> torch.Tensor:
-        return torch.func.jvp(lambda r: network.solve(u0, r), (s,), (ones,))[1]
-
-    _, second = torch.func.jvp(velocity, (t,), (ones,))
-    difference = (velocity(t + step) - velocity(t - step)) / (2 * step)
-    torch.testing.assert_close(second, difference, rtol=1e-5, atol=1e-6)
 
 
 def test_gradient_of_the_velocity_in_the_parameters(name: str) -> None:

@@ -1,7 +1,5 @@
 """The evaluation: protocols against methods whose scores are known, tables, reports."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 from typing import Any
@@ -15,11 +13,8 @@ from experiments.tvflownet import measures, paper, protocol, report
 from experiments.tvflownet.methods import BASELINE, Still
 from experiments.tvflownet.paper import Figure
 from experiments.tvflownet.runner import Evaluation
-from experiments.tvflownet.table import Cell, Row, Scores, Table, make_rows, over_repeats
+from experiments.tvflownet.table import Cell, Row, Scores, Table
 from experiments.tvflownet.truth import STEP, TIMES, TruthSource, time_derivative
-
-METRICS = pytest.importorskip("skimage.metrics")
-
 
 # ---------------------------------------------------------------- protocols
 
@@ -78,21 +73,6 @@ def test_tables_hold_both_figures(evaluation: Evaluation) -> None:
         known = {measurement: evaluation._measurements[measurement] for measurement, _ in needs}
         assert known
         assert protocol.TABLES[number](methods, {}).columns[:2] == paper.COLUMNS[number][:2]
-
-
-def test_repeats_become_means_and_deviations() -> None:
-    class Named(Solver):
-        def __init__(self, label: str) -> None:
-            self.network, self.label = "unet", label
-
-    methods = [Named("first"), Named("second"), Named("third")]
-    values = dict(zip(("first", "second", "third"), (41.0, 42.0, 46.0), strict=True))
-    ours = {(name, "96"): Figure(value, ssim=value / 100) for name, value in values.items()}
-    (row,) = make_rows(methods, ["96"], ours, paper.table(2))
-    assert row.cells[0].paper == Figure(43.95, spread=0.21)
-    assert row.cells[0].ours == Figure(43.0, pytest.approx(math.sqrt(7)), pytest.approx(0.43))
-    assert over_repeats([Figure(1.0)]) == Figure(1.0)
-    assert over_repeats([]) is None
 
 
 def test_scores_are_stored_and_used_again(folder: Path, tmp_path: Path) -> None:

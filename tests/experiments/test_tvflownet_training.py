@@ -1,7 +1,5 @@
 """The paper's networks: their trainings, on the command line and resumed."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 
@@ -29,17 +27,6 @@ def test_the_presets_are_the_recipes():
     assert (recipe.num_steps, recipe.learning_rate, recipe.clip) == (468_750, 3e-4, 1)
     assert (paper.network, paper.times, paper.t_max) == ("unet", 50, 0.2)
     assert (report.epochs, report.learning_rate) == (55, 5e-4)
-
-
-def test_resumed_bit_for_bit():
-    stopped = ""
-    while stopped != "finished":
-        stopped = train(PAPER, "run", max_minutes=1e-9).stopped
-    train(PAPER, "straight")
-    assert Path("run/weights.safetensors").read_bytes() == (
-        Path("straight/weights.safetensors").read_bytes()
-    )
-    assert timeless("run") == timeless("straight")
 
 
 def test_the_first_time_of_every_crop_is_zero():

@@ -1,7 +1,5 @@
 """The evaluation: names, sizes and files of networks; batches; keys of stored scores."""
 
-from __future__ import annotations
-
 import json
 import math
 from pathlib import Path
@@ -17,9 +15,9 @@ pytest.importorskip("skimage")
 import steepest  # noqa: E402
 from cases.tvflownet import crops_of_camera, folder  # noqa: E402, F401
 from experiments.tvflownet import paper, protocol, store  # noqa: E402
-from experiments.tvflownet.flux import flux_against_gradient, flux_table  # noqa: E402
+from experiments.tvflownet.flux import flux_table  # noqa: E402
 from experiments.tvflownet.methods import Learned, Still  # noqa: E402
-from experiments.tvflownet.networks import SemiResNet, save  # noqa: E402
+from experiments.tvflownet.networks import SemiResNet  # noqa: E402
 from experiments.tvflownet.paper import Figure  # noqa: E402
 from experiments.tvflownet.runner import Evaluation  # noqa: E402
 from experiments.tvflownet.table import Scores  # noqa: E402
@@ -37,14 +35,6 @@ from experiments.tvflownet.weights import (  # noqa: E402
 
 def small() -> Any:
     return SemiResNet(channels=2, depth=2)
-
-
-def test_two_trainings_can_be_compared(tmp_path: Path, folder: Path) -> None:
-    for name in ("one", "two"):
-        save(small(), tmp_path / name / "weights", {"training": {"crop": 96}})
-    methods = [load_method(str(tmp_path / name / "weights")) for name in ("one", "two")]
-    assert [method.label for method in methods] == ["one-96", "two-96"]
-    assert len(Evaluation(methods, folder).methods) == 2
 
 
 @pytest.mark.parametrize(
@@ -101,39 +91,6 @@ def test_shipped_networks(name: str) -> None:
 # ---------------------------------------------------------------- batches and stored scores
 
 
-class Watching(torch.nn.Module):
-    """Stands still; notes how many pixels it sees at once, and whether gradients are recorded."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = torch.nn.Parameter(torch.ones(()))
-        self.seen: list[int] = []
-
-    def solve(self, u0: Any, t: Any) -> Any:
-        self.seen.append(u0.numel())
-        result = self.weight * u0
-        assert not result.requires_grad
-        return result
-
-    def forward(self, u0: Any, t: Any) -> tuple[Any, Any]:
-        u = self.solve(u0, t)
-        return u, torch.cat([u, u], 1)
-
-
-@pytest.mark.parametrize("what", ["frames", "divergences"])
-@pytest.mark.parametrize(("side", "times", "batches"), [(32, 50, 1), (256, 50, 4), (1100, 3, 3)])
-def test_large_images_go_in_batches_without_gradients(
-    what: str, side: int, times: int, batches: int
-) -> None:
-    module = Watching()
-    image = np.zeros((side, side), np.float32)
-    stack = getattr(Learned(module, "watching"), what)(image, TIMES[:times])
-    assert stack.shape == (times, side, side)
-    assert sum(module.seen) == times * side**2
-    assert len(module.seen) == batches
-    assert max(module.seen) <= max(2**20, side**2)
-
-
 @pytest.mark.parametrize("name", ["VERSION", "__version__"])
 def test_scores_of_other_code_are_not_used(
     name: str,
@@ -174,12 +131,6 @@ class Smoothed(torch.nn.Module):
         columns = torch.diff(u0, dim=3, append=u0[..., -1:])
         g = 5 * torch.cat([rows, columns], 1)
         return u0, self.factor * g / torch.sqrt((g * g).sum(1, keepdim=True) + 1e-4)
-
-
-def test_flux_of_the_smoothed_gradient_is_recognised() -> None:
-    psnr, ssim = flux_against_gradient(Learned(Smoothed(1.0), "smoothed"), crops_of_camera(32))
-    assert psnr > 100
-    assert ssim > 0.9999
 
 
 def test_the_flux_has_a_table_with_the_papers_figure(folder: Path, tmp_path: Path) -> None:
