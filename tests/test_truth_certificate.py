@@ -4,6 +4,8 @@ True flows: exact rational arithmetic in 1-D; elsewhere many small steps of the 
 solver, whose own proven bound is added to what an assertion allows.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,7 @@ from cases import (
     solve_rof,
 )
 from cases.arguments import arguments
+from steepest import io
 
 DTYPES = st.sampled_from([np.float32, np.float64])
 STEPS = st.sampled_from([1, 2, 5, 23])
@@ -78,7 +81,17 @@ def test_bound_holds_for_steps_of_any_length(
     check_distances(result, flow_by_merging(given_signal, times))
 
 
-@settings(max_examples=12, phases=[Phase.explicit, Phase.generate])  # too slow to shrink
+def test_default_steps_certify_more_than_equal_ones() -> None:
+    image = io.sample("camera")[128:224, 128:224]
+    graded, even = (
+        steepest.tv_flow(image, 0.2, steps=grid)
+        for grid in (steepest.TimeGrid.graded(20), steepest.TimeGrid.uniform(20))
+    )
+    assert graded.num_steps == even.num_steps == 20
+    assert float(graded.psnr_bound()[0]) > float(even.psnr_bound()[0]) + 2
+
+
+@settings(max_examples=20, phases=[Phase.explicit, Phase.generate])  # too slow to shrink
 @given(PLANES, DTYPES, STEPS, TOLS, LIMITS, st.sampled_from(FUNCTIONALS))
 def test_bound_holds_in_2d(
     image: np.ndarray, dtype: type, num_steps: int, tol: float, limit: int, options: dict[str, Any]
@@ -94,9 +107,10 @@ def test_bound_holds_in_2d(
 
 
 @pytest.mark.parametrize("problem", random_problems(), ids=str)
-def test_bound_holds_for_every_functional(problem: Problem) -> None:
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_bound_holds_for_every_functional(problem: Problem, dtype: type) -> None:
     times = np.array([0.05, 0.3])
-    image = problem.image.astype(np.float32)
+    image = problem.image.astype(dtype)
     flow = solve_flow(image, times, num_steps=20, rel_gap=1e-9, **problem.options)
     for num_steps, tol, limit in ((1, 0.3, 2), (4, 1e-2, 10_000), (12, 1e-4, 10_000)):
         result = steepest.flow(
@@ -167,6 +181,19 @@ def test_shares_and_psnr_add_up(dtype: type) -> None:
     np.testing.assert_allclose(
         result.psnr_bound(2.0), 10 * np.log10(2.0**2 * image.size / squared), rtol=1e-9
     )
+
+
+def test_effort_goes_where_the_shares_say() -> None:
+    """More steps reduce the time share, a smaller tolerance reduces the solver share."""
+    image = np.random.default_rng(8).random((12, 12))
+
+    def shares(num_steps: int, tol: float) -> tuple[float, float]:
+        result = steepest.tv_flow(image, [0.2], steps=num_steps, solver=steepest.Solver(tol=tol))
+        return float(result.time_error[0]), float(result.solver_error[0])
+
+    coarse, fine, tight = shares(5, 1e-3), shares(40, 1e-3), shares(5, 1e-6)
+    assert fine[0] < 0.4 * coarse[0]
+    assert tight[1] < 0.05 * coarse[1]
 
 
 def test_time_share_falls_as_the_square_of_the_step() -> None:
