@@ -123,3 +123,14 @@ def test_strengths_that_do_not_fit_the_channels_are_refused(options, words) -> N
     image, _ = two_channels()
     with pytest.raises(steepest.InputError, match=words):
         steepest.denoise(image, **arguments(channel_axis=-1, **options))
+
+
+def test_separate_channels_are_estimated_each_on_its_own() -> None:
+    image, _ = two_channels()
+    strengths = steepest.denoise_discrepancy(
+        image, energy=steepest.TotalVariation(coupled=False), channel_axis=-1
+    ).strength
+    alone = [steepest.denoise_discrepancy(image[..., channel]).strength for channel in range(2)]
+    assert strengths.tolist() == alone
+    coupled = steepest.denoise_discrepancy(image, channel_axis=-1).strength
+    assert isinstance(coupled, float)

@@ -371,3 +371,11 @@ def test_the_noise_of_the_noisy_sample_is_that_of_photons_and_read_out():
         error = 80 * (noisy[own] / 255.0) - photons
         assert abs(error.mean()) < 5 * error.std() / np.sqrt(own.sum())
         assert (error**2).mean() == pytest.approx((photons + 9).mean(), rel=0.05)
+
+
+@pytest.mark.parametrize("shape", [(11, 13), (11, 13, 3)])
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_deflate", "packbits"])
+def test_compressed_tiff(tmp_path, shape, compression):
+    array = random_array(shape, "uint8")
+    Pillow.fromarray(array).save(tmp_path / "a.tif", compression=compression)
+    assert np.array_equal(read_image(tmp_path / "a.tif").array, array)

@@ -294,3 +294,11 @@ def test_regions_of_an_array_are_refused():
         regions(np.ones((3, 3), int))
     with pytest.raises(InputError, match="background=-1"):
         regions(threshold_rof(np.eye(4), 0.1), background=-1)
+
+
+def test_values_of_the_image_are_its_means():
+    for seed in range(10):
+        f = np.random.default_rng(seed).random((5, 6))
+        result = threshold_rof(f, 0.05, 3, values="image")
+        means = [f[result.labels == k].mean() for k in range(len(result.values))]
+        assert result.values == pytest.approx(means, abs=1e-12)

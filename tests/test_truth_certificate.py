@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -123,6 +123,7 @@ def test_bound_holds_for_every_functional(problem: Problem, dtype: type) -> None
 
 @settings(max_examples=15)
 @given(SIGNALS, st.sampled_from([25.0, 40.0, 55.0]), DTYPES)
+@example(np.array([-0.3125, -0.1875, 0.4375]), 55.0, np.float32)  # two regions merge between steps
 def test_accuracy_asked_for_is_certified_and_true(
     signal: np.ndarray, accuracy: float, dtype: type
 ) -> None:

@@ -148,3 +148,11 @@ def test_the_force_of_an_envelope_is_its_gradient_and_zero_at_the_target():
     assert rate == pytest.approx((force * move).sum() / (WEIGHT * len(place)), rel=1e-6)
     np.testing.assert_allclose(shares(known, known, root), 1, atol=1e-10)
     assert value(known) == pytest.approx(0, abs=1e-12)
+
+
+def test_moments_of_stein_particles_follow_the_matrices():
+    from experiments.probability.stein import TARGET, TARGET_MEAN, agreement, divergence
+
+    x = np.random.default_rng(0).standard_normal((20, 3))
+    assert agreement(x, 2e-3, 20) < 1e-12
+    assert divergence(TARGET_MEAN, TARGET) == pytest.approx(0, abs=1e-12)

@@ -30,6 +30,7 @@ _SOLVER_SHARE = 0.85
 _PILOT_STEPS = 10
 _ATTEMPTS = 5
 _FEWEST, _MOST = 1e-3, 1e100  # limits of the number of steps that replace one step
+_MOST_PIECES = 64  # of one step after the first attempt
 _TIMED_STEPS = 10
 _ROUNDED = 0.15  # mean change of a pixel when an image is stored, in epsilons (measured)
 
@@ -81,7 +82,8 @@ def march_to_accuracy(
         share = (1 - _SOLVER_SHARE) * safety * available
         density = _density(np.array(costs), share)
         if attempt:  # a large gap hides the cost of a step, so keep every step
-            density = np.maximum(density, 1.0)
+            # The cost of a step may lie in an instant, where regions merge: find it piece by piece.
+            density = np.clip(density, 1.0, _MOST_PIECES)
         slack = 0.5 * _SOLVER_SHARE * safety * available / span  # allowed gap per unit of time
         count = float(density.sum())
         if _rounds_too_much(energy, state, span, count, slack, target):
