@@ -195,11 +195,10 @@ def _correction(job: PassJob, coarse: CoarseFlux, window: Window) -> np.ndarray:
         windows.append(tuple(slice(w.start // 2, -(-w.stop // 2)) for w in windows[-1]))
         spaces.append(tuple(-(-n // 2) for n in spaces[-1]))
     left = replace(coarse, levels=coarse.levels - levels)
-    change = left.read(job.store, windows[-1], spaces[-1], np.dtype(np.float32))
+    change = left.read(job.store, windows[-1], spaces[-1], dtype)
     below = []
     if levels:
-        channels = job.picture.channels
-        below.append(read_blocks(job.store, job.source.blocks, tiling, windows[1], channels))
+        below.append(read_blocks(job.store, job.source.blocks, tiling, windows[1], job.picture))
         for _ in range(levels - 1):
             below.append(halved(*below[-1], job.energy.isotropic))
     solver = partial(CompiledDual, num_threads=job.num_threads)
@@ -212,12 +211,12 @@ def _correction(job: PassJob, coarse: CoarseFlux, window: Window) -> np.ndarray:
 
 
 def read_blocks(
-    store: Workspace, name: str, tiling: Tiling, window: Window, channels: int
+    store: Workspace, name: str, tiling: Tiling, window: Window, picture: Picture
 ) -> Blocks:
     """What tiles have kept for a correction, in a window of the grid that is halved once."""
-    ndim = len(window)
-    lead, dtype = (channels * (1 + ndim) + 1,), np.dtype(np.float32)
-    found = read(store, name, tiling.halved(1), window, lead, dtype)
+    channels, ndim = picture.channels, len(window)
+    lead = (channels * (1 + ndim) + 1,)
+    found = read(store, name, tiling.halved(1), window, lead, picture.dtype)
     mean, flux, radius = np.split(found, (channels, channels * (1 + ndim)))
     return mean, flux.reshape(ndim, channels, *mean.shape[1:]), radius[0]
 

@@ -85,14 +85,14 @@ class Passes:
         self._fields = replace(self._fields, share=share)
 
     def _change(self, grid: CorrectionGrid, tau: float) -> np.ndarray:
-        levels, channels, tiling = grid.levels, self.picture.channels, self.tiled.tiling
+        levels, picture, tiling = grid.levels, self.picture, self.tiled.tiling
         space = tiling.halved(levels).space
-        shapes = (channels, *space), (len(space), channels, *space), space
-        mean, flux, radius = (np.empty(shape, np.float32) for shape in shapes)
+        shapes = (picture.channels, *space), (len(space), picture.channels, *space), space
+        mean, flux, radius = (np.empty(shape, picture.dtype) for shape in shapes)
         parts = mean, flux, radius
         for tile in tiling.tiles(0):
             own = tuple(slice(c.start // 2, -(-c.stop // 2)) for c in tile.core)
-            found = read_blocks(self._store, self._blocks, tiling, own, channels)
+            found = read_blocks(self._store, self._blocks, tiling, own, picture)
             for _ in range(levels - 1):
                 found = halved(*found, grid.energy.isotropic)
             at: Any = (..., *(slice(c.start >> levels, -(-c.stop >> levels)) for c in tile.core))

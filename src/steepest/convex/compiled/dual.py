@@ -54,7 +54,7 @@ class CompiledDual(StripDual):
         self._norm = energy.norm_squared(space)
         self._largest = 1.0
         self._measured = self._images
-        self.correction_cost = 100 * (1 + _MANAGED / f.size)
+        self.correction_cost = 80 * (1 + _MANAGED / f.size)
         plain = energy.huber == 0 and energy.weights is None
         few = space[-1] <= WIDEST and self._axes * channels <= MOST_COMPONENTS
         self._in_single = plain and few and self._dtype is np.float32

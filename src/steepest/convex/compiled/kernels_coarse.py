@@ -79,7 +79,7 @@ def halve(f, p, radius, separate, mean, centre, limit, rows):
     the norm of the flux and its ``radius``. With one norm per axis (``separate``), it is the
     largest of those of the axes. ``rows``, (channels (1 + axes) + axes + 1, width), are scratch.
     """
-    axes, channels, depth, height, width = p.shape
+    axes, channels, depth, height, _ = p.shape
     rooms = axes if separate else 1
     fluxes, room, square = channels, channels * (1 + axes), channels * (1 + axes) + axes
     rows[square] = 0
@@ -125,7 +125,7 @@ def halve(f, p, radius, separate, mean, centre, limit, rows):
 @helper
 def _spread(out, before, first, here, second):
     """Add a mean of two coarse rows to the two pixels of each cell (or the last, single one)."""
-    a, b = out.dtype.type(first), out.dtype.type(second)
+    a, b = here.dtype.type(first), here.dtype.type(second)
     pairs = 0 if out.shape[0] == here.shape[0] else out.shape[0] // 2
     for j in range(pairs):
         value = a * before[j] + b * here[j]
@@ -139,7 +139,7 @@ def _spread(out, before, first, here, second):
 @helper
 def _interpolate(out, q):
     """Add a flux along a row; nothing flows through its last face."""
-    half = out.dtype.type(0.5)
+    half = q.dtype.type(0.5)
     if out.shape[0] > 1:
         out[0] += half * q[0]
         out[1] += q[0]

@@ -61,26 +61,22 @@ def correction(
     if max(f.shape[1:]) < _SMALLEST or energy.huber > 0:
         return None
     coarse = replace(energy, spacing=doubled(energy, f.shape[1:]))
-    parts = halved(_centred(f), p, energy.weights, energy.isotropic)
+    parts = halved(f, p, energy.weights, energy.isotropic)
     return coarse_change(parts, coarse, tau, solver)
 
 
-def halved(
-    f: np.ndarray, p: np.ndarray, radius: np.ndarray | None, isotropic: bool
-) -> Blocks:
-    """Mean data, mean flux and radius of the ball (None: 1) on the next coarser grid, in float32."""
+def halved(f: np.ndarray, p: np.ndarray, radius: np.ndarray | None, isotropic: bool) -> Blocks:
+    """Mean data, mean flux and radius of the ball (None: 1) on the next coarser grid."""
     axes, channels, *space = p.shape
-    radius = np.ones(space, np.float32) if radius is None else radius
-    fine = (np.asarray(a, np.float32, "C") for a in (f, p, radius))
+    radius = np.ones(space, f.dtype) if radius is None else radius
     coarse = [-(-n // 2) for n in space]
-    found = (
-        np.empty((channels, *coarse), np.float32),
-        np.empty((axes, channels, *coarse), np.float32),
-        np.empty(coarse, np.float32),
+    found = tuple(
+        np.empty((*lead, *coarse), f.dtype) for lead in ((channels,), (axes, channels), ())
     )
-    rows = np.empty((channels * (1 + axes) + axes + 1, space[-1]), np.float32)
-    f, p, r, *out = (_in_space(a, axes) for a in (*fine, *found))
-    halve(f, p, r, not isotropic, *out, rows)
+    rows = np.empty((channels * (1 + axes) + axes + 1, space[-1]), f.dtype)
+    fine = (np.asarray(a, f.dtype, "C") for a in (f, p, radius))
+    f, p, radius, *out = (_in_space(a, axes) for a in (*fine, *found))
+    halve(f, p, radius, not isotropic, *out, rows)
     return found
 
 
@@ -106,7 +102,8 @@ def coarse_change(
 
     Each coarser grid takes twice the iterations, at half the cost.
     """
-    data, centre, radius = _centred(parts[0]), *parts[1:]
+    data = parts[0] - parts[0].mean(tuple(range(1, parts[0].ndim)), keepdims=True)
+    data, centre, radius = (np.asarray(a, np.float32) for a in (data, *parts[1:]))
     start = centre.copy()
     if max(data.shape[1:]) >= _SMALLEST:
         coarse = replace(energy, spacing=doubled(energy, data.shape[1:]))
@@ -114,11 +111,6 @@ def coarse_change(
         more = min(2 * sweeps, _MOST_SWEEPS)
         add_change(start, coarse_change(below, coarse, tau, solver, more))
     return refined((data, centre, radius), energy, tau, solver, start, sweeps)
-
-
-def _centred(f: np.ndarray) -> np.ndarray:
-    """The data without their means, which float32 would resolve less well."""
-    return np.asarray(f - f.mean(tuple(range(1, f.ndim)), keepdims=True))
 
 
 def refined(
