@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from steepest.convex.compiled.dual import CompiledDual
+from steepest.convex.compiled.multilevel import add_change, halved
 from steepest.convex.solve import Goal, Momentum, solve
 from steepest.convex.total_variation import TotalVariation
 from steepest.core.status import Status
+from steepest.grid import divergence
+from steepest.grid.coarsening import average, prolong
 
 Shape = tuple[int, ...]
 
@@ -46,6 +49,28 @@ def test_a_correction_is_feasible_and_never_raises_the_dual_energy(
     assert np.all(dual.energy.magnitude(dual.flux) <= (1 + 1e-12) * _radius(dual.energy))
     if not helped:
         np.testing.assert_array_equal(dual.flux, flux)
+
+
+@pytest.mark.parametrize("space", [(10,), (6, 8), (7, 5), (4, 6, 2), (3, 2, 5)])
+def test_a_coarser_grid_keeps_means_and_room(space: Shape) -> None:
+    rng = np.random.default_rng(1)
+    f, p = rng.random((2, *space)), rng.random((len(space), 2, *space)) / 2
+    for axis in range(len(space)):
+        np.moveaxis(p[axis], axis + 1, 0)[-1] = 0
+    w = 2 + rng.random(space)
+    mean, centre, radius = halved(f, p, w, isotropic=True)
+    np.testing.assert_allclose(mean, average(f), rtol=1e-13)
+    if not any(n % 2 for n in space):
+        coarse = divergence(centre, (2.0,) * len(space))
+        np.testing.assert_allclose(coarse, average(divergence(p, (1.0,) * len(space))), atol=1e-14)
+    for pixel in np.ndindex(radius.shape):
+        block = tuple(slice(2 * i, 2 * i + 2) for i in pixel)
+        room = (w - np.sqrt((p * p).sum((0, 1))))[block].min()
+        used = np.linalg.norm(centre[(..., *pixel)])
+        assert radius[pixel] == pytest.approx(used + room, rel=1e-13)
+    change = 3 * p.copy()
+    add_change(change, centre)
+    np.testing.assert_allclose(change, 3 * p + prolong(centre, f.shape), rtol=1e-13)
 
 
 def _radius(energy: TotalVariation) -> np.ndarray:

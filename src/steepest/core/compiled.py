@@ -132,3 +132,5 @@ exact_helper = register_jitable(**_PART)
 # on echoes. They cannot allocate.
 lean_kernel = _kernel(_nrt=False, **_OPTIONS)
 lean_helper = register_jitable(_nrt=False, **_OPTIONS, **_PART)
+exact_lean_kernel = _kernel(_nrt=False)
+exact_lean_helper = register_jitable(_nrt=False, **_PART)

@@ -5,7 +5,7 @@ the cell. The divergence of the result is then constant on the blocks that `aver
 The functions accept NumPy arrays and torch tensors.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
@@ -17,53 +17,22 @@ from .differences import part
 def average(u: Array) -> Array:
     """Average pairs of pixels along the axes of (channels, \\*space); an odd last one is kept."""
     for axis in range(1, u.ndim):
-        u = _in_pairs(u, axis, _mean)
+        u = _in_pairs(u, axis)
     return u if is_torch(u) else np.ascontiguousarray(u)
 
 
-def smallest(values: np.ndarray, num_axes: int) -> np.ndarray:
-    """The smallest value of each block that `average` averages over, along the last axes."""
-    for axis in range(values.ndim - num_axes, values.ndim):
-        values = _in_pairs(values, axis, np.minimum)
-    return values
-
-
-def restrict(p: np.ndarray) -> np.ndarray:
-    """The mean flux (d, channels, \\*coarse) through each coarse face, of (d, channels, \\*space).
-
-    Its divergence on the coarse grid is the average of that of ``p``.
-    """
-    return np.stack([_restrict_component(p[a], a + 1) for a in range(p.shape[0])])
-
-
-def _restrict_component(q: np.ndarray, across: int) -> np.ndarray:
-    """Restrict one component, the flux along the axis ``across``."""
-    for axis in range(1, q.ndim):
-        q = _in_pairs(q, axis, _second if axis == across else _mean)
-    return q
-
-
-def _in_pairs(u: Array, axis: int, combine: Callable[[Array, Array], Array]) -> Array:
-    """Combine pairs of entries along an axis; if their number is odd, the last one is kept."""
+def _in_pairs(u: Array, axis: int) -> Array:
+    """Average pairs of entries along an axis; if their number is odd, the last one is kept."""
     if u.shape[axis] == 1:
         return u
     index = (slice(None),) * axis
     even, odd = u[(*index, slice(0, None, 2))], u[(*index, slice(1, None, 2))]
     pairs = odd.shape[axis]
-    combined = combine(even[part(axis, 0, pairs)], odd)
+    mean = even[part(axis, 0, pairs)] + odd
+    mean /= 2
     if even.shape[axis] == pairs:
-        return combined
-    return namespace(u).concatenate((combined, even[part(axis, pairs, None)]), axis)
-
-
-def _mean(a: Array, b: Array) -> Array:
-    both = a + b
-    both /= 2
-    return both
-
-
-def _second(a: Array, b: Array) -> Array:
-    return b
+        return mean
+    return namespace(u).concatenate((mean, even[part(axis, pairs, None)]), axis)
 
 
 def prolong(p: Array, shape: Sequence[int]) -> Array:

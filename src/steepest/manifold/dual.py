@@ -72,7 +72,10 @@ class Dual:
         self.linear = linear
         kept: Any = self.dtype
         steps = self._steps(linear, self._inverse, relaxation)
-        largest = np.maximum.reduceat(steps, problem.groups[:-1]) if len(steps) else steps
+        shrink = np.ones((len(self._huber), CHUNK), kept)
+        if self._huber.any():
+            largest = np.maximum.reduceat(steps, problem.groups[:-1])
+            shrink = 1 / (1 + self._huber[:, None] * largest)
         self._fixed = (
             (logs * self._factor).astype(kept),
             self._kept_inverse,
@@ -83,7 +86,7 @@ class Dual:
             linear.tangents,
             linear.blocks.astype(kept),
             self.radius,
-            self.radius * (1 + self._huber[:, None] * largest),
+            shrink,
             self._huber,
             steps,
             problem.groups,

@@ -209,6 +209,8 @@ class Problem:
     def cost(self, group: int, norm: np.ndarray) -> np.ndarray:
         """The part of J of the norms (n,) of a group: radius times norm, but for ``huber``."""
         radius = self.radius[group]
+        if self.smoothing[group] == 0:
+            return np.asarray(radius * norm)
         zone = self.smoothing[group] * radius
         near = np.minimum(norm, zone)
         return np.asarray(radius * (norm - near + near**2 / (2 * np.maximum(zone, 1e-300))))

@@ -47,16 +47,18 @@ class Sphere(Manifold):
         return evaluate(compiled.distance, len(x), x, y)
 
     def log(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return evaluate(compiled.log, (len(x), self.dimension), x, y)
+        return evaluate(compiled.log, (len(x), self.dimension), x, y, np.empty(self.dimension + 1))
 
     def exp(self, x: np.ndarray, xi: np.ndarray) -> np.ndarray:
         return evaluate(compiled.exp, x.shape, x, xi)
 
     def transport(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return evaluate(compiled.transport, (len(x), self.dimension, self.dimension), x, y)
+        scratch = np.empty((3, self.dimension + 1))
+        return evaluate(compiled.transport, (len(x), self.dimension, self.dimension), x, y, scratch)
 
     def halving(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
-        return evaluate(compiled.halving, (len(x), self.dimension, self.dimension), x, z)
+        scratch = np.empty(self.dimension + 1)
+        return evaluate(compiled.halving, (len(x), self.dimension, self.dimension), x, z, scratch)
 
     def curvature_operator(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
         return constant_curvature(u, v, 1.0)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..convex.compiled.dual import CompiledDual
 from ..convex.compiled.kernels_measure import NUM_SUMS
-from ..convex.compiled.multilevel import Blocks, doubled, halved, refined, room_in
+from ..convex.compiled.multilevel import Blocks, doubled, halved, refined
 from ..core.arrays import check_weights
 from ..grid.coarsening import average, prolong
 from .array_dual import window_dual
@@ -142,8 +142,7 @@ class PassJob(TileJob):
             if piece.keep is not None:
                 self.put(self.frames[piece.keep], picture.restored(dual.image[cut]))
             if piece.blocks:
-                p = dual.flux[cut]
-                parts = halved(dual.image[cut], p, room_in(dual.energy, p))
+                parts = halved(dual.data[cut], dual.flux[cut], None, self.energy.isotropic)
                 flat = [a.reshape(-1, *a.shape[-len(inner) :]) for a in parts]
                 self.put(self.blocks, np.concatenate(flat))
             if piece.advance:
@@ -199,29 +198,27 @@ def _correction(job: PassJob, coarse: CoarseFlux, window: Window) -> np.ndarray:
     change = left.read(job.store, windows[-1], spaces[-1], dtype)
     below = []
     if levels:
-        axes = 1 if job.energy.isotropic else len(window)
-        parts = read_blocks(job.store, job.source.blocks, tiling, windows[1], job.picture, axes)
-        below.append(parts)
+        below.append(read_blocks(job.store, job.source.blocks, tiling, windows[1], job.picture))
         for _ in range(levels - 1):
-            below.append(halved(*below[-1]))
+            below.append(halved(*below[-1], job.energy.isotropic))
     solver = partial(CompiledDual, num_threads=job.num_threads)
     for level in range(levels, 0, -1):
-        parts = below[level - 1]
-        change = refined(parts, grids[level], job.pieces[0].tau, solver, change, counts[level - 1])
+        parts, start = below[level - 1], below[level - 1][1] + change
+        change = refined(parts, grids[level], job.pieces[0].tau, solver, start, counts[level - 1])
         shape = (w.stop - w.start for w in windows[level - 1])
         change = prolong(change, (job.picture.channels, *shape))
     return change
 
 
 def read_blocks(
-    store: Workspace, name: str, tiling: Tiling, window: Window, picture: Picture, axes: int
+    store: Workspace, name: str, tiling: Tiling, window: Window, picture: Picture
 ) -> Blocks:
     """What tiles have kept for a correction, in a window of the grid that is halved once."""
     channels, ndim = picture.channels, len(window)
-    lead = (channels * (1 + ndim) + axes,)
+    lead = (channels * (1 + ndim) + 1,)
     found = read(store, name, tiling.halved(1), window, lead, picture.dtype)
-    mean, flux, room = np.split(found, (channels, channels * (1 + ndim)))
-    return mean, flux.reshape(ndim, channels, *mean.shape[1:]), room
+    mean, flux, radius = np.split(found, (channels, channels * (1 + ndim)))
+    return mean, flux.reshape(ndim, channels, *mean.shape[1:]), radius[0]
 
 
 def read_weights(weights: Picture, window: Window) -> np.ndarray:

@@ -87,14 +87,14 @@ class Passes:
     def _change(self, grid: CorrectionGrid, tau: float) -> np.ndarray:
         levels, picture, tiling = grid.levels, self.picture, self.tiled.tiling
         space = tiling.halved(levels).space
-        axes = 1 if self.tiled.energy.isotropic else len(space)
-        mean, room = (np.empty((n, *space), picture.dtype) for n in (picture.channels, axes))
-        parts = mean, np.empty((len(space), *mean.shape), picture.dtype), room
+        shapes = (picture.channels, *space), (len(space), picture.channels, *space), space
+        mean, flux, radius = (np.empty(shape, picture.dtype) for shape in shapes)
+        parts = mean, flux, radius
         for tile in tiling.tiles(0):
             own = tuple(slice(c.start // 2, -(-c.stop // 2)) for c in tile.core)
-            found = read_blocks(self._store, self._blocks, tiling, own, picture, axes)
+            found = read_blocks(self._store, self._blocks, tiling, own, picture)
             for _ in range(levels - 1):
-                found = halved(*found)
+                found = halved(*found, grid.energy.isotropic)
             at: Any = (..., *(slice(c.start >> levels, -(-c.stop >> levels)) for c in tile.core))
             for whole, part in zip(parts, found, strict=True):
                 whole[at] = part

@@ -15,7 +15,7 @@ from ..solve import Momentum
 from ..total_variation import TotalVariation
 from .kernels import NUM_ORDERS, work_on
 from .kernels_measure import MOST_COMPONENTS, NUM_SUMS, WIDEST, measure
-from .multilevel import coarse_flux, correction
+from .multilevel import add_change, coarse_flux, correction
 from .strip_dual import StripDual, shares
 from .team import run_together
 
@@ -54,7 +54,7 @@ class CompiledDual(StripDual):
         self._norm = energy.norm_squared(space)
         self._largest = 1.0
         self._measured = self._images
-        self.correction_cost = 100 * (1 + _MANAGED / f.size)
+        self.correction_cost = 80 * (1 + _MANAGED / f.size)
         plain = energy.huber == 0 and energy.weights is None
         few = space[-1] <= WIDEST and self._axes * channels <= MOST_COMPONENTS
         self._in_single = plain and few and self._dtype is np.float32
@@ -215,7 +215,8 @@ class CompiledDual(StripDual):
         self._order[3] = 1 - self._order[3]
         self._exchange_images()
 
-    def _start(self) -> np.ndarray:
+    @property
+    def data(self) -> np.ndarray:
         """The image at the start of the step."""
         f = np.empty(self._shape, self._dtype)
         self._collect(f, self._images)
@@ -223,7 +224,7 @@ class CompiledDual(StripDual):
 
     def coarse_flux(self) -> np.ndarray | None:
         """A feasible flux from coarser grids for the present step, or None for tiny images."""
-        flux = coarse_flux(self._start(), self.energy, self.tau, self._coarser)
+        flux = coarse_flux(self.data, self.energy, self.tau, self._coarser)
         if flux is None or self.energy.weights is None:
             return flux
         return self.energy.project(flux)  # weights averaged over blocks exceed those of some pixels
@@ -231,22 +232,25 @@ class CompiledDual(StripDual):
     def correct(self, energy: float) -> bool:
         """Correct the flux, just measured, on all coarser grids and reset the momentum.
 
-        False, with the flux as before, if that does not lower its dual ``energy``, and where
-        weights vanish: coarser grids do not see walls.
+        All or half of the correction is tried. False, with the flux as before, if that does not
+        lower its dual ``energy``, and where weights vanish: coarser grids do not see walls.
         """
         weights = self.energy.weights
         if weights is not None and not weights.all():
             return False
-        flux, standing = self.warm
-        change = correction(self.image, flux, self.energy, self.tau, self._coarser)
+        flux = self.flux
+        change = correction(self.data, flux, self.energy, self.tau, self._coarser)
         if change is None:
             return False
-        for share in (1.0, 0.5):
-            self.set_flux(flux + self._dtype(share) * change)
+        trial = flux.copy()
+        for share in (1.0, -0.5):
+            add_change(trial, np.float32(share) * change)
+            self.set_warm_parts(trial, kinds=(1,))
+            self.restart()
             self.iterate(Momentum().factors(SMOOTHING)[0])  # the first one projects to the ball
             if self.measure().dual_energy < energy:
                 return True
-        self.warm = (flux, standing)
+        self.set_flux(flux)
         return False
 
 

@@ -4,9 +4,9 @@ For images that are constant on 2 x 2 blocks, averaging the blocks and doubling 
 the ROF problem unchanged. A coarse flux becomes the flux through each fine face of the coarse face,
 interpolated linearly across the cell. With this interpolation P the divergence of ``P q`` is
 constant on blocks. The best correction ``p + P (Q - c)``, c being the mean of p over coarse faces,
-therefore solves a *weighted* ROF problem on the coarse grid. Its data is the averaged image without
-what c moves. Q may turn and shrink freely, and grow by the room that p leaves in the fine ball: its
-weights are ``|c| + min(w - |p|)``. Corrections matter at late times, when large regions are flat.
+therefore solves a *weighted* ROF problem on the coarse grid, with averaged data. Q may turn and
+shrink freely, and grow by the room that p leaves in the fine ball: its weights are
+``|c| + min(w - |p|)``. Corrections matter at late times, when large regions are flat.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,16 +14,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...grid.coarsening import average, prolong, restrict, smallest
+from ...grid.coarsening import average, prolong
 from ..dual import Dual
 from ..solve import RELAXATION, Momentum
 from ..total_variation import TotalVariation
+from .kernels_coarse import add_prolonged, halve
 
 _SMALLEST = 16  # pixels along the longest axis of the coarsest grid
 _SWEEPS = 80  # iterations on each coarse level; measured: more do not pay off
 _CORRECTION_SWEEPS, _MOST_SWEEPS = 100, 400  # on the first grid of a correction, on any
 
-Blocks = tuple[np.ndarray, np.ndarray, np.ndarray]  # mean image, mean flux, smallest room
+Blocks = tuple[np.ndarray, np.ndarray, np.ndarray]  # mean data, mean flux, radius of the ball
 Solver = Callable[[np.ndarray, TotalVariation], Dual]  # how to solve on a coarser grid
 
 
@@ -50,28 +51,44 @@ def coarse_flux(
 
 
 def correction(
-    u: np.ndarray, p: np.ndarray, energy: TotalVariation, tau: float, solver: Solver
+    f: np.ndarray, p: np.ndarray, energy: TotalVariation, tau: float, solver: Solver
 ) -> np.ndarray | None:
-    """The change ``P (Q - c)`` of the flux ``p`` of the image u, found on all coarser grids.
+    """The change ``Q - c`` on the next coarser grid, found on this grid and all coarser ones.
 
-    ``p`` plus the change may lie slightly outside the ball. None for tiny images, and for Huber-TV,
-    whose additional term does not have this form.
+    ``p`` plus its interpolation (`add_change`) may lie slightly outside the ball. None for tiny
+    images, and for Huber-TV, whose additional term does not have this form.
     """
-    if max(u.shape[1:]) < _SMALLEST or energy.huber > 0:
+    if max(f.shape[1:]) < _SMALLEST or energy.huber > 0:
         return None
-    coarse = replace(energy, spacing=doubled(energy, u.shape[1:]))
-    return prolong(coarse_change(halved(u, p, room_in(energy, p)), coarse, tau, solver), u.shape)
+    coarse = replace(energy, spacing=doubled(energy, f.shape[1:]))
+    parts = halved(f, p, energy.weights, energy.isotropic)
+    return coarse_change(parts, coarse, tau, solver)
 
 
-def room_in(energy: TotalVariation, p: np.ndarray) -> np.ndarray:
-    """How much p may grow within the ball, (1 or axes, \\*space)."""
-    room = (1.0 if energy.weights is None else energy.weights) - energy.magnitude(p)
-    return np.reshape(room, (-1, *p.shape[2:]))
+def halved(f: np.ndarray, p: np.ndarray, radius: np.ndarray | None, isotropic: bool) -> Blocks:
+    """Mean data, mean flux and radius of the ball (None: 1) on the next coarser grid."""
+    axes, channels, *space = p.shape
+    radius = np.ones(space, f.dtype) if radius is None else radius
+    coarse = [-(-n // 2) for n in space]
+    found = tuple(
+        np.empty((*lead, *coarse), f.dtype) for lead in ((channels,), (axes, channels), ())
+    )
+    rows = np.empty((channels * (1 + axes) + axes + 1, space[-1]), f.dtype)
+    fine = (np.asarray(a, f.dtype, "C") for a in (f, p, radius))
+    f, p, radius, *out = (_in_space(a, axes) for a in (*fine, *found))
+    halve(f, p, radius, not isotropic, *out, rows)
+    return found
 
 
-def halved(mean: np.ndarray, flux: np.ndarray, room: np.ndarray) -> Blocks:
-    """Mean image, mean flux and smallest room on the next coarser grid."""
-    return average(mean), restrict(flux), smallest(room, mean.ndim - 1)
+def add_change(p: np.ndarray, change: np.ndarray) -> None:
+    """Add a change on the next coarser grid, interpolated, to a contiguous flux, in place."""
+    add_prolonged(_in_space(p, len(p)), _in_space(change, len(p)))
+
+
+def _in_space(array: np.ndarray, axes: int) -> np.ndarray:
+    """A view of (\\*lead, \\*space) with three axes of space."""
+    lead = array.ndim - axes
+    return array.reshape(*array.shape[:lead], *[1] * (3 - axes), *array.shape[lead:])
 
 
 def coarse_change(
@@ -85,16 +102,15 @@ def coarse_change(
 
     Each coarser grid takes twice the iterations, at half the cost.
     """
-    mean, centre, room = parts
-    mean = mean - mean.mean(tuple(range(1, mean.ndim)), keepdims=True)
-    mean, centre, room = (np.asarray(a, np.float32) for a in (mean, centre, room))
-    change = None
-    if max(mean.shape[1:]) >= _SMALLEST:
-        coarse = replace(energy, spacing=doubled(energy, mean.shape[1:]))
-        below = halved(mean, centre, _radius(centre, room, energy) - energy.magnitude(centre))
+    data = parts[0] - parts[0].mean(tuple(range(1, parts[0].ndim)), keepdims=True)
+    data, centre, radius = (np.asarray(a, np.float32) for a in (data, *parts[1:]))
+    start = centre.copy()
+    if max(data.shape[1:]) >= _SMALLEST:
+        coarse = replace(energy, spacing=doubled(energy, data.shape[1:]))
+        below = halved(data, centre, radius, energy.isotropic)
         more = min(2 * sweeps, _MOST_SWEEPS)
-        change = prolong(coarse_change(below, coarse, tau, solver, more), mean.shape)
-    return refined((mean, centre, room), energy, tau, solver, change, sweeps)
+        add_change(start, coarse_change(below, coarse, tau, solver, more))
+    return refined((data, centre, radius), energy, tau, solver, start, sweeps)
 
 
 def refined(
@@ -102,23 +118,16 @@ def refined(
     energy: TotalVariation,
     tau: float,
     solver: Solver,
-    change: np.ndarray | None,
+    start: np.ndarray,
     sweeps: int,
 ) -> np.ndarray:
-    """``Q - c`` after so many iterations, which begin with the ``change`` of the coarser grid."""
-    mean, centre, room = parts
-    weights = _radius(centre, room, energy)[0]
-    coarse = replace(energy, weights=np.ascontiguousarray(weights, mean.dtype))
-    dual = solver(mean + mean.dtype.type(tau) * coarse.adjoint(centre), coarse)
-    dual.set_flux(centre if change is None else centre + change)
+    """``Q - c`` after so many iterations from ``start``."""
+    data, centre, radius = parts
+    dual = solver(data, replace(energy, weights=radius))
+    dual.set_flux(start)
     dual.set_step(tau, RELAXATION)
     dual.iterate(Momentum().factors(sweeps)[0])
     return dual.flux - centre
-
-
-def _radius(centre: np.ndarray, room: np.ndarray, energy: TotalVariation) -> np.ndarray:
-    """The radius (1, \\*space) of the ball of Q."""
-    return (energy.magnitude(centre) + np.maximum(room, 0)).max(0, keepdims=True)
 
 
 def doubled(energy: TotalVariation, space: Sequence[int]) -> tuple[float, ...]:

@@ -5,10 +5,9 @@ import numpy as np
 from ...core.compiled import kernel, lean_helper
 from ...core.vectors import LANES, fill, load, magnitude, total
 from .heap import arrange
-from .windows import at, window_of
+from .windows import INSIDE, at, window_of
 
 _SMALLEST = np.float32(1e-6)
-_INSIDE = np.repeat(np.float32([1, 0]), LANES)
 _DOWN, _RIGHT = (1, -1, 0, 0), (0, 0, 1, -1)
 
 
@@ -46,7 +45,7 @@ def _change(error, arena, start, window, t, absolute):
     height, width = error.shape[1:]
     gain = fill(error, np.float32(0))
     for x in range(0, columns, LANES):
-        inside = load(_INSIDE, max(LANES - columns + x, 0))
+        inside = load(INSIDE, max(LANES - columns + x, 0))
         for y in range(rows):
             b = load(arena, start + y * columns + x) * inside
             for c in range(t.shape[0]):

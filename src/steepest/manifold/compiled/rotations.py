@@ -5,10 +5,11 @@ Coordinates at x are rotation vectors that are applied after x. The metric has t
 
 import numpy as np
 
-from ...core.compiled import exact_helper, exact_kernel
+from ...core.compiled import exact_lean_helper as helper
+from ...core.compiled import exact_lean_kernel as kernel
 
 
-@exact_helper
+@helper
 def _product(p, q):
     a, b, c, w = p
     e, f, g, v = q
@@ -20,22 +21,25 @@ def _product(p, q):
     )
 
 
-@exact_helper
+@helper
 def _at(points, i):
     return points[i, 0], points[i, 1], points[i, 2], points[i, 3]
 
 
-@exact_helper
+@helper
 def _inverse(p):
     return -p[0], -p[1], -p[2], p[3]
 
 
-@exact_helper
+@helper
 def _nearest(x, y, group):
-    """Return the representative of ``y`` nearest to ``x``."""
-    if len(group) == 1:
-        best, largest = 0, x[0] * y[0] + x[1] * y[1] + x[2] * y[2] + x[3] * y[3]
-    else:
+    """Return the representative of ``y`` nearest to ``x``.
+
+    The first of the group is the identity, the next has the smallest angle. Within half of
+    that angle, ``y`` itself is the nearest.
+    """
+    largest = x[0] * y[0] + x[1] * y[1] + x[2] * y[2] + x[3] * y[3]
+    if len(group) > 1 and 2 * largest * largest <= 1 + group[1, 3]:
         a, b, c, w = _product(_inverse(x), y)
         best, largest = 0, 0.0
         for k in range(len(group)):
@@ -46,14 +50,14 @@ def _nearest(x, y, group):
     return (-y[0], -y[1], -y[2], -y[3]) if largest < 0 else y
 
 
-@exact_helper
+@helper
 def _between(x, y, group):
     """Return the quaternion that, after ``x``, gives ``y``: its scalar part is not negative."""
     a, b, c, w = _product(_nearest(x, y, group), _inverse(x))
     return a, b, c, max(w, 0.0)
 
 
-@exact_kernel
+@kernel
 def log(x, y, group, out):
     for i in range(len(x)):
         a, b, c, w = _between(_at(x, i), _at(y, i), group)
@@ -62,7 +66,7 @@ def log(x, y, group, out):
         out[i, 0], out[i, 1], out[i, 2] = factor * a, factor * b, factor * c
 
 
-@exact_kernel
+@kernel
 def exp(x, xi, out):
     for i in range(len(x)):
         a, b, c = xi[i, 0], xi[i, 1], xi[i, 2]
@@ -74,7 +78,7 @@ def exp(x, xi, out):
             out[i, k] = q[k] / norm
 
 
-@exact_helper
+@helper
 def _matrix(q, out):
     a, b, c, w = q
     out[0, 0], out[1, 1], out[2, 2] = (
@@ -87,13 +91,13 @@ def _matrix(q, out):
     out[1, 2], out[2, 1] = 2 * (b * c - a * w), 2 * (b * c + a * w)
 
 
-@exact_kernel
+@kernel
 def matrices(x, out):
     for i in range(len(x)):
         _matrix(_at(x, i), out[i])
 
 
-@exact_kernel
+@kernel
 def transport(x, y, group, out):
     """Rotate by half the angle from ``y`` back to ``x``."""
     for i in range(len(x)):
@@ -103,7 +107,7 @@ def transport(x, y, group, out):
         _matrix((-a / norm, -b / norm, -c / norm, w / norm), out[i])
 
 
-@exact_kernel
+@kernel
 def halving(x, z, group, out):
     """One half along the geodesic, 1 / (2 cos(angle / 4)) across."""
     for i in range(len(x)):

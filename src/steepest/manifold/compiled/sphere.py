@@ -7,17 +7,18 @@ coordinates of the tangential part of u are all but the last of H u.
 
 import numpy as np
 
-from ...core.compiled import exact_helper, exact_kernel
+from ...core.compiled import exact_lean_helper as helper
+from ...core.compiled import exact_lean_kernel as kernel
 
 _MOST = 10.0  # the largest eigenvalue of a derivative of the midpoint
 
 
-@exact_helper
+@helper
 def _sign(x):
     return 1.0 if x[-1] < 0 else -1.0
 
 
-@exact_helper
+@helper
 def _reflect(x, u):
     """Apply H at ``x`` to ``u`` in place."""
     last, s = len(x) - 1, _sign(x)
@@ -32,7 +33,7 @@ def _reflect(x, u):
     u[last] -= factor * (x[last] - s)
 
 
-@exact_helper
+@helper
 def _towards(x, y, t):
     """The angle; ``t`` becomes the unit vector at ``x`` towards ``y``, 0 if equal.
 
@@ -61,7 +62,7 @@ def _towards(x, y, t):
     return np.pi
 
 
-@exact_kernel
+@kernel
 def distance(x, y, out):
     for i in range(len(x)):
         difference = total = 0.0
@@ -71,16 +72,15 @@ def distance(x, y, out):
         out[i] = 2 * np.arctan2(np.sqrt(difference), np.sqrt(total))
 
 
-@exact_kernel
-def log(x, y, out):
-    t = np.empty(x.shape[1])
+@kernel
+def log(x, y, t, out):
     for i in range(len(x)):
         angle = _towards(x[i], y[i], t)
         for k in range(out.shape[1]):
             out[i, k] = angle * t[k]
 
 
-@exact_kernel
+@kernel
 def exp(x, xi, out):
     last = xi.shape[1]
     for i in range(len(x)):
@@ -101,35 +101,35 @@ def exp(x, xi, out):
             out[i, k] /= norm
 
 
-@exact_kernel
-def transport(x, y, out):
+@kernel
+def transport(x, y, scratch, out):
     """R = H_x H_y - (1 - cos(angle)) a b^T, without the last row and column, with the directions a
     and b towards each other.
     """
     size = x.shape[1]
-    a, b, column = np.empty(size), np.empty(size), np.empty(size)
+    a, b, column = scratch[0], scratch[1], scratch[2]
     for i in range(len(x)):
         angle = _towards(x[i], y[i], a)
+        sine, cosine = np.sin(angle), np.cos(angle)
         a[size - 1] = 0.0
-        b[:] = a
+        for k in range(size):
+            b[k] = a[k]
         _reflect(x[i], b)
         for k in range(size):
-            b[k] = np.sin(angle) * x[i, k] - np.cos(angle) * b[k]
+            b[k] = sine * x[i, k] - cosine * b[k]
         _reflect(y[i], b)
-        fall = 2 * np.sin(angle / 2) ** 2
         for n in range(size - 1):
             column[:] = 0.0
             column[n] = 1.0
             _reflect(y[i], column)
             _reflect(x[i], column)
             for m in range(size - 1):
-                out[i, m, n] = column[m] - fall * a[m] * b[n]
+                out[i, m, n] = column[m] - (1 - cosine) * a[m] * b[n]
 
 
-@exact_kernel
-def halving(x, z, out):
+@kernel
+def halving(x, z, t, out):
     """One half along the geodesic, 1 / (2 cos(angle / 2)) across."""
-    t = np.empty(x.shape[1])
     for i in range(len(x)):
         angle = _towards(x[i], z[i], t)
         across = min(0.5 / max(np.cos(angle / 2), 1e-300), _MOST)

@@ -20,6 +20,7 @@ import numpy as np
 
 from ...convex.compiled.flags import begin, finish
 from ...core.compiled import lean_helper, lean_kernel
+from ...core.vectors import LANES, fill, inverse_root, load, maximum, store
 
 CHUNK = 512  # pixels worked on at a time: they stay in the first cache
 
@@ -163,23 +164,34 @@ def _residual(r, xi, offset_vectors, offsets, numbers, which, slots, blocks, bas
 
 
 @lean_helper
-def _ascend(phi, y, r, square, radius, outer, step, groups, beta, base, a, b, tiny):
-    """The projected dual step and the extrapolation at rows a to b."""
+def _ascend(phi, y, r, square, radius, shrink, step, groups, beta, base, a, b, tiny):
+    """The projected dual step and the extrapolation at rows a to b.
+
+    ``shrink`` is what Huber's term multiplies by before the projection, (groups, n) or, if it is
+    the same for all pixels, (groups, CHUNK).
+    """
     d = r.shape[1]
     m = b - a
     for g in range(groups.shape[0] - 1):
-        for i in range(m):
-            square[i] = 0
+        ball = radius[g, a:b]
+        most = shrink[g, a:b] if shrink.shape == radius.shape else shrink[g, :m]
         for t in range(groups[g], groups[g + 1]):
             sigma = step[t, a:b]
             for p in range(d):
                 value, before = r[t, p, :m], y[t, p, a - base : b - base]
-                for i in range(m):
-                    value[i] = before[i] + sigma[i] * value[i]
-                    square[i] += value[i] * value[i]
-        ball, far = radius[g, a:b], outer[g, a:b]  # radius (1 + step huber): shrinks, then projects
+                if t == groups[g] and p == 0:
+                    for i in range(m):
+                        value[i] = before[i] + sigma[i] * value[i]
+                        square[i] = value[i] * value[i]
+                else:
+                    for i in range(m):
+                        value[i] = before[i] + sigma[i] * value[i]
+                        square[i] += value[i] * value[i]
+        for i in range(0, m, LANES):  # explicit vectors: the same roots wherever a strip begins
+            size = inverse_root(maximum(load(square, i), fill(square, tiny)))
+            store(square, i, size)
         for i in range(m):
-            square[i] = ball[i] / max(max(np.sqrt(square[i]), far[i]), tiny)
+            square[i] = min(ball[i] * square[i], most[i])
         for t in range(groups[g], groups[g + 1]):
             for p in range(d):
                 value = r[t, p, :m]
@@ -193,7 +205,7 @@ def _ascend(phi, y, r, square, radius, outer, step, groups, beta, base, a, b, ti
 @lean_kernel
 def sweep(
     phi, y, new_phi, new_y, own_phi, own_y, xi, r, square, c, v, vectors, offsets, numbers, which,
-    slots, blocks, radius, outer, huber, step, groups, betas, low, high, tiny, flags, member,
+    slots, blocks, radius, shrink, huber, step, groups, betas, low, high, tiny, flags, member,
     ticket,
 ):  # fmt: skip
     """``len(betas)`` iterations of the rows ``low`` to ``high``.
@@ -234,7 +246,7 @@ def sweep(
             )  # fmt: skip
             _residual(r, xi, vectors, offsets, numbers, which, slots, blocks, base, a, b)
             _ascend(
-                own_phi, own_y, r, square, radius, outer, step, groups, betas[iteration], base, a,
+                own_phi, own_y, r, square, radius, shrink, step, groups, betas[iteration], base, a,
                 b, tiny,
             )  # fmt: skip
     for t in range(terms):
@@ -258,8 +270,8 @@ def _fit(square, point, data, inverse):
 
 @lean_kernel
 def measure(
-    phi, xi, r, square, c, v, vectors, offsets, numbers, which, slots, blocks, radius, outer, huber,
-    step, groups, sums, damping, low, high, flags, member, ticket,
+    phi, xi, r, square, c, v, vectors, offsets, numbers, which, slots, blocks, radius, shrink,
+    huber, step, groups, sums, damping, low, high, flags, member, ticket,
 ):  # fmt: skip
     """The primal point ``xi`` of ``phi`` at pixels low to high, and sums for each `CHUNK` of them.
 
@@ -306,8 +318,8 @@ def measure(
 
 @lean_kernel
 def measure_residuals(
-    phi, xi, r, square, c, v, vectors, offsets, numbers, which, slots, blocks, radius, outer, huber,
-    step, groups, sums, damping, low, high, flags, member, ticket,
+    phi, xi, r, square, c, v, vectors, offsets, numbers, which, slots, blocks, radius, shrink,
+    huber, step, groups, sums, damping, low, high, flags, member, ticket,
 ):  # fmt: skip
     """The first two of the sums of `measure`, once ``xi`` is known everywhere."""
     begin(flags, member, ticket)
