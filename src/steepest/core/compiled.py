@@ -132,3 +132,10 @@ exact_helper = register_jitable(**_PART)
 # on echoes. They cannot allocate.
 lean_kernel = _kernel(_nrt=False, **_OPTIONS)
 lean_helper = register_jitable(_nrt=False, **_OPTIONS, **_PART)
+
+
+@lean_helper
+def copy(target, source):  # type: ignore[no-untyped-def]
+    """``target[:] = source``, for which numba would compile two seconds of error messages."""
+    for i in range(target.shape[0]):
+        target[i] = source[i]

@@ -7,7 +7,7 @@ coordinates of the tangential part of u are all but the last of H u.
 
 import numpy as np
 
-from ...core.compiled import exact_helper, exact_kernel
+from ...core.compiled import copy, exact_helper, exact_kernel
 
 _MOST = 10.0  # the largest eigenvalue of a derivative of the midpoint
 
@@ -111,7 +111,7 @@ def transport(x, y, out):
     for i in range(len(x)):
         angle = _towards(x[i], y[i], a)
         a[size - 1] = 0.0
-        b[:] = a
+        copy(b, a)
         _reflect(x[i], b)
         for k in range(size):
             b[k] = np.sin(angle) * x[i, k] - np.cos(angle) * b[k]
