@@ -1,6 +1,7 @@
 """Coding of masks and values: exact, close to the entropy, and stable between versions."""
 
 import zlib
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ pytest.importorskip("constriction")
 
 from steepest.compression import streams
 from steepest.compression.coder import encode_bits, next_bit, start, used_up
-from steepest.compression.logistic import ONE, SMALLEST
+from steepest.compression.logistic import LARGEST, LOGIT_UNIT, ONE, SMALLEST, tables
 from steepest.compression.mask_model import SLANT, neighbours, wave_rows
 from steepest.compression.nearest import FAR, NEAREST, nearest
 
@@ -72,6 +73,17 @@ def test_the_code_of_version_1_stays_as_it_is() -> None:
     mask, values = random_case(40, 50, 3, 20, 0.08, 5)
     data = streams.encode(mask, values, 20)
     assert (len(data), zlib.crc32(data)) == GOLDEN
+
+
+def test_tables_are_those_of_exact_arithmetic() -> None:
+    squash, stretch = tables()
+    for i in range(0, 4096, 9):
+        odds = Decimal(2 * i + 1) / Decimal(8191 - 2 * i)
+        assert stretch[i] == int((LOGIT_UNIT * odds.ln()).to_integral_value())
+        share = 1 / (1 + (Decimal(LARGEST - i) / LOGIT_UNIT).exp())
+        assert squash[i] == max(
+            SMALLEST, min(ONE - SMALLEST, int((ONE * share).to_integral_value()))
+        )
 
 
 @given(st.integers(1, 40), st.integers(1, 40))

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from .compiled import exact_helper, exact_kernel
+from .compiled import copy, exact_helper, exact_kernel
 
 _ROUNDING = 2.0**-52
 _SMALLEST = 2.0**-450  # beside 1; products of smaller numbers underflow, and angles are lost
@@ -23,7 +23,11 @@ def eigenvectors(matrices, values, vectors):
     size = matrices.shape[1]
     off = np.empty(size)
     for i in range(len(matrices)):
-        power = math.frexp(np.abs(matrices[i]).max())[1]
+        largest = 0.0
+        for j in range(size):
+            for k in range(size):
+                largest = max(largest, abs(matrices[i, j, k]))
+        power = math.frexp(largest)[1]
         for j in range(size):
             for k in range(size):
                 entry = math.ldexp(matrices[i, j, k], -power)
@@ -38,7 +42,7 @@ def eigenvectors(matrices, values, vectors):
 def _tridiagonal(a, d, e):
     """Replace ``a`` by reflections q with a = q t q^T: t has the diagonal d, beside it e[1:]."""
     size = len(d)
-    d[:] = a[size - 1]
+    copy(d, a[size - 1])
     for i in range(size - 1, 0, -1):
         scale, h = 0.0, 0.0
         for k in range(i):
@@ -89,7 +93,7 @@ def _tridiagonal(a, d, e):
                 for k in range(i + 1):
                     a[k, j] -= g * d[k]
         a[: i + 1, i + 1] = 0.0
-    d[:] = a[size - 1]
+    copy(d, a[size - 1])
     a[size - 1] = 0.0
     a[size - 1, size - 1] = 1.0
 
@@ -98,7 +102,7 @@ def _tridiagonal(a, d, e):
 def _diagonal(v, d, e):
     """Make the tridiagonal matrix diagonal, and turn the columns of ``v`` with it."""
     size = len(d)
-    e[: size - 1] = e[1:].copy()
+    copy(e[: size - 1], e[1:])
     e[size - 1] = 0.0
     shift, largest = 0.0, 0.0
     for first in range(size):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..core.compiled import exact_helper, exact_kernel
+from ..core.compiled import copy, exact_helper, exact_kernel
 
 _BINS = 4096  # of k-means
 _MOST_ROUNDS = 1000  # of T-ROF; measured: 6 to 52
@@ -164,9 +164,9 @@ def _layers(weight, first, second, num_classes, skipped):
         # The best split grows with the end, so that the one in the middle halves the search. Of
         # the last class, only the end of all items is of interest if none are skipped.
         if skipped:
-            stack[0] = (0, n, 0, n - 1)
+            copy(stack[0], (0, n, 0, n - 1))
         else:
-            stack[0] = (n if k == num_classes - 1 else k + 1, n, k, n - 1)
+            copy(stack[0], (n if k == num_classes - 1 else k + 1, n, k, n - 1))
         size = 1
         while size > 0:
             size -= 1
@@ -180,9 +180,9 @@ def _layers(weight, first, second, num_classes, skipped):
             own[middle] = found
             splits[k, middle] = at
             if low < middle:
-                stack[size] = (low, middle - 1, left, at)
+                copy(stack[size], (low, middle - 1, left, at))
                 size += 1
             if middle < high:
-                stack[size] = (middle + 1, high, at, right)
+                copy(stack[size], (middle + 1, high, at, right))
                 size += 1
     return best, splits

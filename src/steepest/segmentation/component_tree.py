@@ -116,7 +116,8 @@ def sums_over_nodes(levels, order, node, up, evidence, steps):
             sums[high, last + 1] += e
             sums[low, last + 1] -= e
     for c in range(up.size - 1, 0, -1):
-        sums[up[c]] += sums[c]
+        for k in range(last + 3):
+            sums[up[c], k] += sums[c, k]
     return sums
 
 

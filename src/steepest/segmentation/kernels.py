@@ -7,18 +7,18 @@ Arrays are (z, y, x). The flow ``q[a]`` runs through the faces between the pixel
 
 import numpy as np
 
-from ..core.compiled import exact_helper, exact_kernel
+from ..core.compiled import copy, exact_helper, exact_kernel
 
 _SNAP = 1e-6  # a flux as near to its bound as this is set to it; u is computed afterwards
 _CHUNK = 64  # pixels of a row that are looked at together; most have nothing of interest
 
 
-@exact_kernel
+@exact_helper
 def _inside(shape, z, y, x):
     return 0 <= z < shape[0] and 0 <= y < shape[1] and 0 <= x < shape[2]
 
 
-@exact_kernel
+@exact_helper
 def _range(size, step):
     """The first pixel along an axis that has a neighbour ``step`` further, and the end of these."""
     return max(0, -step), size - max(0, step)
@@ -97,7 +97,7 @@ def potential(f, q, offsets, u):
     for z in range(shape[0]):
         for y in range(shape[1]):
             row = u[z, y]
-            row[:] = f[z, y]
+            copy(row, f[z, y])
             for a in range(q.shape[0]):
                 dz, dy, dx = offsets[a, 0], offsets[a, 1], offsets[a, 2]
                 x0, x1 = _range(shape[2], dx)

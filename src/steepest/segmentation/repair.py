@@ -7,7 +7,7 @@ offset ``k // 2``, backwards if k is odd.
 
 import numpy as np
 
-from ..core.compiled import exact_helper, exact_kernel
+from ..core.compiled import copy, exact_helper, exact_kernel
 from .kernels import _inside, contour, limit_of, near_level
 
 
@@ -197,7 +197,7 @@ def undecided(q, inside, weights, capacity, offsets, pixels, near):
     waiting = np.zeros(n, np.bool_)
     waiting[pixels] = True
     queue, end, done = np.empty(2 * pixels.size, np.int64), pixels.size, 0
-    queue[:end] = pixels
+    copy(queue[:end], pixels)
     while done < end:
         i = queue[done]
         place, first, done = _place(i, shape), done < pixels.size, done + 1

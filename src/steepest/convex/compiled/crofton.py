@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.compiled import helper, kernel
+from ...core.compiled import copy, helper, kernel
 from ...core.namespace import sum64
 from ...core.vectors import LANES, fill, load, maximum, minimum, store
 from ..certificate import StepTerms, assemble_between
@@ -161,7 +161,7 @@ def _primal_row(f, y, tau, offsets, r, u):
 
     Rows are passed as views: an index of unknown sign keeps loops from being vectorised.
     """
-    u[:] = f[r]
+    copy(u, f[r])
     for a in range(y.shape[0]):
         dy, dx = offsets[a, 1], offsets[a, 2]
         _add(u, tau[a], y[a, r])

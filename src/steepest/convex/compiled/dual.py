@@ -58,7 +58,8 @@ class CompiledDual(StripDual):
         plain = energy.huber == 0 and energy.weights is None
         few = space[-1] <= WIDEST and self._axes * channels <= MOST_COMPONENTS
         self._in_single = plain and few and self._dtype is np.float32
-        self._usual = not self._in_single  # how the kernel that iterates measures
+        # how the kernel that iterates measures; with weights not at all: corrections never measure
+        self._usual = None if energy.weights is not None else not self._in_single
         self._single_is_enough = self._in_single
         self._tau, self._step = np.zeros(3, self._dtype), np.zeros(3, self._dtype)
         self._exact_tau = np.zeros(3)
@@ -88,8 +89,8 @@ class CompiledDual(StripDual):
             self._jobs = [
                 (
                     self._written, strip.image, strip.stored, strip.state, strip.work,
-                    strip.exact if self._usual else strip.work[0], strip.edge, strip.radius,
-                    self._huber, *self._kind, self._usual, self._tau, self._step, self._betas,
+                    self._rows_of(strip, self._usual), strip.edge, strip.radius, self._huber,
+                    *self._kind, bool(self._usual), self._tau, self._step, self._betas,
                     self._exact_tau, self._inverse_spacing, strip.first, strip.last, window,
                     self._order, strip.sums, strip.place, self._key,
                 )
@@ -97,18 +98,24 @@ class CompiledDual(StripDual):
             ]  # fmt: skip
         run_together(_work, self._jobs, self._key)
 
+    def _rows_of(self, strip: Any, exact: bool | None) -> np.ndarray | None:
+        """The rolling rows in which to measure."""
+        if exact is None:
+            return None
+        return strip.exact if exact else strip.work[0]
+
     def _sweep(self, betas: np.ndarray, share: tuple[float, float]) -> None:
         self._run(betas, share, 0.0)
 
     def _measure_alone(self, exact: bool, feasible: float, share: tuple[float, float]) -> None:
-        """Measure in the precision that is unusual, with a smaller kernel."""
+        """Measure in a way in which the kernel that iterates does not."""
         items = []
         parts = zip(self._strips, self._images, self._stored, self._windows, strict=True)
         for strip, image, stored, window in parts:
             first, last = (strip.first + int(part * (strip.last - strip.first)) for part in share)
             items.append(
                 (
-                    image, strip.state, stored, strip.exact if exact else strip.work[0], strip.edge,
+                    image, strip.state, stored, self._rows_of(strip, exact), strip.edge,
                     strip.radius, self._huber, *self._kind, exact, self._exact_tau,
                     self._inverse_spacing, feasible, first, last,
                     window, strip.sums, 0, strip.place,

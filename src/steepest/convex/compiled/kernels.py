@@ -19,7 +19,8 @@ def work_on(
     The first thread returns when all have done it. The others wait for the next ticket, and do that
     one, too, if it has the same ``key``: all arguments are then the same, up to what they contain.
 
-    The arguments are those of `sweep` and `measure`, whose ``tau`` is ``exact_tau``; ``first`` and
+    The arguments are those of `sweep` and `measure`, whose ``tau`` is ``exact_tau``; without
+    ``rows`` it does iterations only, and is compiled in a third of the time; ``first`` and
     ``last`` are the strip's own rows, ``flags``, ``member`` and ``ticket`` as in `team`. ``order``
     (7,) has the number of iterations; the stretch from .. to, as shares, which is of a single
     wavefront; whether ``image`` and ``stored`` have changed places; what Huber's term shrinks a
@@ -40,7 +41,7 @@ def work_on(
                 order[4], betas[done:stop], count - stop, first, last, order[1], order[2],
             )  # fmt: skip
             done = stop
-        if order[5] > 0:
+        if rows is not None and order[5] > 0:
             own = last - first
             measure(
                 data, state, result, rows, edge, radius, huber, volume, separate, counted, exact,

@@ -7,7 +7,7 @@ are accurate for small eigenvalues too.
 
 import numpy as np
 
-from ...core.compiled import exact_helper, exact_kernel
+from ...core.compiled import copy, exact_helper, exact_kernel
 
 _ROOT = np.sqrt(2.0)
 _SWEEPS = 20  # five are usual for 3 x 3
@@ -78,7 +78,8 @@ def _relative(x, y, g, a):
     """Write the Cholesky factor g of ``x`` and a = g^-1 y g^-T."""
     size = len(x)
     _cholesky(x, g)
-    a[:] = y
+    for i in range(size):
+        copy(a[i], y[i])
     _divide(g, a)
     for i in range(size):
         for j in range(i + 1, size):
@@ -153,7 +154,8 @@ def extreme_eigenvalues(x, least, largest):
     size = x.shape[1]
     a, v = np.empty((size, size)), np.empty((size, size))
     for i in range(len(x)):
-        a[:] = x[i]
+        for k in range(size):
+            copy(a[k], x[i, k])
         _eigen(a, v)
         least[i] = largest[i] = a[0, 0]
         for k in range(1, size):
@@ -165,7 +167,8 @@ def matrix_log(x, out):
     size = x.shape[1]
     a, v = np.empty((size, size)), np.empty((size, size))
     for i in range(len(x)):
-        a[:] = x[i]
+        for k in range(size):
+            copy(a[k], x[i, k])
         _eigen(a, v)
         _logarithms(a)
         _gather(a, v, out[i])

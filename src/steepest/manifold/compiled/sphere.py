@@ -7,6 +7,7 @@ coordinates of the tangential part of u are all but the last of H u.
 
 import numpy as np
 
+from ...core.compiled import copy
 from ...core.compiled import exact_lean_helper as helper
 from ...core.compiled import exact_lean_kernel as kernel
 
@@ -112,8 +113,7 @@ def transport(x, y, scratch, out):
         angle = _towards(x[i], y[i], a)
         sine, cosine = np.sin(angle), np.cos(angle)
         a[size - 1] = 0.0
-        for k in range(size):
-            b[k] = a[k]
+        copy(b, a)
         _reflect(x[i], b)
         for k in range(size):
             b[k] = sine * x[i, k] - cosine * b[k]

@@ -19,7 +19,7 @@ Rows that would reach beyond the image have ``step`` 0, and their phi remains 0.
 import numpy as np
 
 from ...convex.compiled.flags import begin, finish
-from ...core.compiled import lean_helper, lean_kernel
+from ...core.compiled import copy, lean_helper, lean_kernel
 from ...core.vectors import LANES, fill, inverse_root, load, maximum, store
 
 CHUNK = 512  # pixels worked on at a time: they stay in the first cache
@@ -35,12 +35,6 @@ def _add_scaled(target, factor, source):
 def _add_product(target, first, second):
     for i in range(target.shape[0]):
         target[i] += first[i] * second[i]
-
-
-@lean_helper
-def _copy(target, source):
-    for i in range(target.shape[0]):
-        target[i] = source[i]
 
 
 @lean_helper
@@ -140,10 +134,10 @@ def _residual(r, xi, offset_vectors, offsets, numbers, which, slots, blocks, bas
                     xi[p, a + offset - base : high + offset - base],
                     xi[p, a - base : high - base],
                 )
-                _copy(r[t, p, high - a : b - a], offset_vectors[t, p, high:b])
+                copy(r[t, p, high - a : b - a], offset_vectors[t, p, high:b])
             continue
         for p in range(d):
-            _copy(r[t, p, : b - a], offset_vectors[t, p, a:b])
+            copy(r[t, p, : b - a], offset_vectors[t, p, a:b])
         for k in range(blocks_per_term):
             offset = offsets[t, k]
             low, high = max(a, -offset), min(b, n - offset)
@@ -225,8 +219,8 @@ def sweep(
     terms, d = phi.shape[:2]
     for t in range(terms):
         for p in range(d):
-            _copy(own_phi[t, p, : end - base], phi[t, p, base:end])
-            _copy(own_y[t, p, : end - base], y[t, p, base:end])
+            copy(own_phi[t, p, : end - base], phi[t, p, base:end])
+            copy(own_y[t, p, : end - base], y[t, p, base:end])
     # a wave: each iteration follows the one before at the distance `reach`, all in the cache; the
     # pixels of xi that it overwrites are no longer needed by those ahead
     front = base
@@ -251,8 +245,8 @@ def sweep(
             )  # fmt: skip
     for t in range(terms):
         for p in range(d):
-            _copy(new_phi[t, p, low:high], own_phi[t, p, low - base : high - base])
-            _copy(new_y[t, p, low:high], own_y[t, p, low - base : high - base])
+            copy(new_phi[t, p, low:high], own_phi[t, p, low - base : high - base])
+            copy(new_y[t, p, low:high], own_y[t, p, low - base : high - base])
     finish(flags, member, ticket)
 
 
