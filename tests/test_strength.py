@@ -12,10 +12,10 @@ from scipy.ndimage import gaussian_filter
 import steepest
 from steepest import InputError, NoiseModel, Solver, Status
 from steepest.flows.counts import noise_of_counts
+from steepest.flows.cut_off import cut_off_deviations
 from steepest.flows.flat_blocks import (
     BLURS,
     cut_blocks,
-    cut_off_deviations,
     fit_variance,
 )
 from steepest.flows.jpeg_noise import noise_before_jpeg

@@ -6,20 +6,19 @@ from dataclasses import replace
 
 import numpy as np
 
+from .cut_off import before_cut_off, cut_off_deviations, saturated_values
 from .flat_blocks import (
     BLURS,
     LEAST,
     Blocks,
     Correlation,
     Fit,
-    away_from,
     block_means,
     correlation,
     cut_blocks,
-    cut_off_deviations,
     expected,
     fit_variance,
-    saturated_values,
+    not_saturated,
 )
 from .noise_model import NoiseModel
 from .texture import texture_in
@@ -42,29 +41,29 @@ _EVEN, _FINE_TEXTURE = 6.0, 0.75
 _FINE = 0.1  # share of the highest frequencies in texture, relative to that in white noise
 _WHITE = 0.06, 0.16  # what more of it tells white noise in texture from blurred noise
 
-UNKNOWN = math.inf, math.inf  # the deviations of what is cut off, where nothing shows them
+_UNKNOWN = math.inf, math.inf  # the deviations of what is cut off, where nothing shows them
 
 
 def noise_in_blocks(
-    channel: np.ndarray, others: Sequence[np.ndarray] = (), ends: tuple[float, float] | None = None
+    channel: np.ndarray, others: Sequence[np.ndarray] = (), *, marked: bool = False
 ) -> NoiseModel | None:
     """The noise of a channel; None if blocks do not show whether it has any.
 
-    The other channels of the image help to tell noise from texture. ``ends`` are the deviations of
-    what is cut off at black and white; the default is what saturated pixels show.
+    The other channels of the image help to tell noise from texture. If ``marked``, pixels with the
+    largest value are only marked to be left out.
     """
     space = tuple(n for n in channel.shape if n > 1)
     channel, others = channel.reshape(space), [each.reshape(space) for each in others]
     if not space:
         return None
     blocks, saturated = cut_blocks(channel), saturated_values(channel)
-    if not saturated:
-        return _noise_of(channel, others, blocks, UNKNOWN)
-    ends = cut_off_deviations(channel) if ends is None else ends
-    everywhere = _noise_of(channel, others, blocks, ends)
+    if marked or not saturated:
+        return _noise_of(channel, others, not_saturated(blocks), _UNKNOWN)
+    ends = cut_off_deviations(channel)
+    everywhere = _noise_of(channel, others, not_saturated(blocks), ends)
     if everywhere is not None and everywhere.gain > 0:  # of a camera, not what is cut off
         return everywhere
-    return _noise_of(channel, others, away_from(saturated, blocks), ends)
+    return _noise_of(channel, others, before_cut_off(channel, saturated, blocks), ends)
 
 
 def _noise_of(

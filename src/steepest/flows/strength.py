@@ -17,8 +17,9 @@ from ..core.numbers import check_number
 from ..core.progress import Callback
 from ..core.solver import Solver, limits
 from ..core.status import Status, finished
+from .cut_off import mean_beyond, saturated_in
 from .discrepancy import DEFAULT_MAX_ITER, DEFAULT_TOL
-from .flat_blocks import constant_in, saturated_in
+from .flat_blocks import constant_in
 from .haar_noise import Noise
 from .noise import ImageNoise, image_noise, level_of
 from .noise_model import NoiseModel
@@ -212,7 +213,9 @@ class _Risk:
         grey = _without_skew(self.values) if any(m.gain for m in noise.models) else self.values
         self.noise = noise.sample(grey, np.random.default_rng(_SEED))
         sigma = math.sqrt(float((self.noise**2).mean()))
-        self.noise[constant | saturated_in(self.values, sigma)] = 0
+        cut = saturated_in(self.values, sigma)
+        self.noise[constant | cut] = 0
+        self.beyond = mean_beyond(self.values, noise.models, cut & ~constant)
         moved = part + _like(_PROBE * self.noise, part)
         self.problems = problem, replace(problem, parts=[moved])
         self.flux: list[Array | None] = [None, None]
@@ -226,7 +229,7 @@ class _Risk:
             return math.nan
         image = _in_float64(solved.image)
         moved = _in_float64(self._solve(1, log_strength).image)
-        error = float(((image - self.values) ** 2).mean())
+        error = float(((image - self.values) ** 2).mean() - 2 * (self.beyond * image).mean())
         return error + 2 * float((self.noise * (moved - image)).mean()) / _PROBE
 
     def _solve(self, which: int, log_strength: float) -> Solved:
