@@ -8,16 +8,14 @@ from functools import cache
 
 import numpy as np
 from scipy.ndimage import uniform_filter
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 
-from .flat_blocks import LEAST, SIDE, Blocks, fit_variance, windows
+from .flat_blocks import LEAST, Blocks, fit_variance
 from .noise_model import NoiseModel
 
 _SATURATED = 0.002  # share of pixels at the least or largest value that shows saturation
-_LEFT, _NEARLY_ALL = 0.5, 0.97  # least share of the variance of noise that is cut off
+_LEFT, _NEARLY_ALL = 0.25, 0.97  # least share of the variance of noise that is cut off
 _ROUNDS = 10  # most estimates of the noise of which a part was cut off
-_CUT_OFF = 0.2, 0.7  # share of saturated pixels in blocks that show how noise is cut off
-_FLATTEST, _LESS = 0.05, 0.86  # quantile of what these blocks show, and its bias in flat ones
 _STEPS = 1.8  # least deviation of noise that is cut off, in grey levels
 _BOX = 5  # pixels along each axis of the boxes whose mean tells how much is cut off
 
@@ -45,9 +43,13 @@ def before_cut_off(channel: np.ndarray, ends: Sequence[float], blocks: Blocks) -
     """The blocks with the variances that their noise had before it was cut off at these values.
 
     Of Gaussian noise at t deviations from an end, the mean distance to it is ``t Phi(t) + phi(t)``,
-    which tells t, and t tells the share of the variance that is left. Blocks with less than half of
-    it are left out; if noise is not much more than a grey level, all with less than nearly all.
+    which tells t, and t tells the share of the variance that is left. It is a third of it
+    where the image itself is saturated, and blocks with still less are left out. So are all that
+    have lost any if the noise is hardly more than a grey level. Without ends, blocks of which more
+    than a pixel in a hundred is saturated are left out.
     """
+    if not ends:
+        return blocks.where(blocks.saturated < 0.01)
     mean, left, _ = _cut_off()
     distances = [abs(channel - end) for end in ends]
     step = max(float(np.min(d, where=d > 0, initial=np.inf)) for d in distances)
@@ -81,31 +83,6 @@ def mean_beyond(array: np.ndarray, models: Sequence[NoiseModel], where: np.ndarr
                 far = abs(local[some] - end) / deviation
                 own[some] = sign * deviation * np.interp(far, mean, beyond)
     return found
-
-
-def cut_off_deviations(channel: np.ndarray) -> tuple[float, float]:
-    """An upper bound of the deviation of noise that is cut off at the least and the largest value.
-
-    Infinity if nothing shows it. If the share Phi(-z) of a flat block is saturated, the mean
-    distance of its pixels to the end of the range is ``sigma (z Phi(z) + phi(z))``. Other blocks
-    show more, so those that show the least are taken.
-    """
-    if min(channel.shape) < SIDE[channel.ndim]:
-        return math.inf, math.inf
-    rows, found = windows(channel), []
-    for distance in (rows - channel.min(), channel.max() - rows):
-        found.append(math.inf)
-        share = (distance == 0).mean(1)
-        some = (share > _CUT_OFF[0]) & (share < _CUT_OFF[1])
-        if some.sum() >= 2 * LEAST:
-            z = ndtri(1 - share[some])
-            normal = z * ndtr(z) + np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
-            step = float(distance[distance > 0].min())  # of rounding, which adds half of it
-            mean = distance[some].mean(1) - step / 2 * (1 - share[some])
-            sigma = float(np.quantile(mean / normal, _FLATTEST)) / _LESS
-            if sigma > _STEPS * step:  # not few photons, which end at 0
-                found[-1] = sigma
-    return found[0], found[1]
 
 
 @cache

@@ -216,11 +216,6 @@ def fit_variance(blocks: Blocks, blur: float) -> Fit:
     return Fit(min(fit.variance, float(least.mean())), fit.share, fit.count, fits=False)
 
 
-def not_saturated(blocks: Blocks) -> Blocks:
-    """Those of which hardly a pixel is saturated."""
-    return blocks.where(blocks.saturated < 0.01)
-
-
 def correlation(blocks: Blocks, count: int) -> Correlation:
     """The correlations in the first blocks, each of which counts the same."""
     values = blocks.values[:count] / np.sqrt(blocks.variance[:count, None])

@@ -60,9 +60,7 @@ def _at_half(channel: np.ndarray, variance: float, blur: float) -> float:
     for axis, n in enumerate(channel.shape):
         pairs = np.moveaxis(half, axis, 0)[: n // 2 * 2]
         half = np.moveaxis((pairs[::2] + pairs[1::2]) / 2, 0, axis)
-    blocks = cut_blocks(half)
-    if saturated := saturated_values(half):
-        blocks = before_cut_off(half, saturated, blocks)
+    blocks = before_cut_off(half, saturated_values(half), cut_blocks(half))
     if len(blocks) < LEAST:
         return 0.0
     one, two, three = autocorrelation(blur)[1:4]
