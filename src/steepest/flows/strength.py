@@ -230,9 +230,8 @@ class _Risk:
     def minimise(self, places: np.ndarray, low: float, high: float) -> float:
         """The logarithm of the best strength, or the last one if the callback has asked to stop.
 
-        The places, in descending order, are extended until the smallest value has neighbours on
-        both sides, or a limit is reached. Then the place where an interpolation is smallest is
-        tried.
+        The places are in descending order. While the smallest value is at an end, and it is not a
+        limit, places beyond are tried; then the place where an interpolation is smallest.
         """
         queue, step = [float(place) for place in places], float(places[0] - places[-1]) / 2
         refinements = 0
@@ -246,25 +245,29 @@ class _Risk:
             best = min(tried, key=lambda place: sum(self.terms[place]))
             if best in (low, high):
                 return best
-            if best in (tried[0], tried[-1]):
-                ahead = best - step if best == tried[0] else best + step / 2
-                queue = [min(max(ahead, low), high)]
-                continue
-            place = self._lowest(np.array(tried), tried.index(best))
+            at = tried.index(best)
+            ends = [max(best - step, low), *tried, min(best + step / 2, high)][at : at + 3 : 2]
+            place = self._lowest(np.array(tried), *ends)
             near = min(abs(place - other) for other in tried) < _CLOSE
-            if near or refinements == _REFINEMENTS:
+            if best == tried[0]:
+                place = ends[0]
+            elif best == tried[-1]:
+                place = ends[1] if near else place
+            elif near or refinements == _REFINEMENTS:
                 return place
-            queue, refinements = [place], refinements + 1
+            else:
+                refinements += 1
+            queue = [place]
 
-    def _lowest(self, places: np.ndarray, best: int) -> float:
-        """Where the estimate is smallest, between the neighbours of the best place.
+    def _lowest(self, places: np.ndarray, first: float, last: float) -> float:
+        """Where an interpolation of the estimate is smallest.
 
         The logarithm of the error and the logit of the divergence are nearly straight, and cubic
         splines interpolate them.
         """
         error, divergence = np.array([self.terms[place] for place in places]).T
         share = np.clip(divergence / self.whole, 1e-3, 1 - 1e-3)
-        between = np.linspace(places[best - 1], places[best + 1], 500)
+        between = np.linspace(first, last, 500)
         error, share = (
             CubicSpline(places, terms, bc_type="natural")(between)
             for terms in (np.log(np.maximum(error, 1e-12 * self.whole)), logit(share))
