@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.grey import LUMA
 from .jpeg_noise import rounded_coefficients, rounded_noise
-from .noise_in_blocks import UNKNOWN, noise_in_blocks
+from .noise_in_blocks import noise_in_blocks
 from .noise_model import NoiseModel
 
 _TO_YCC = np.array(
@@ -47,7 +47,7 @@ def noise_of_colour_jpeg(image: np.ndarray) -> tuple[NoiseModel, ...] | None:
     sigma, share = before
     models = [NoiseModel(sigma**2, share=share)]
     for gain, colour, marked in zip(gains, colours, blocks, strict=True):
-        own = noise_in_blocks(marked, ends=UNKNOWN)
+        own = noise_in_blocks(marked, marked=True)
         if _roughness(colour) > _ROUGH:
             own = NoiseModel((gain * sigma) ** 2)
         elif own is None or own.blur == 0:
@@ -63,7 +63,7 @@ def _halved_colours(
     most, pairs = _most_white(light), list(zip(gains, map(_most_white, colours), strict=True))
     if any(white > _SMOOTH * gain * most for gain, white in pairs):  # quick, for most images
         return None
-    model = noise_in_blocks(light, ends=UNKNOWN)  # marked pixels are not saturated
+    model = noise_in_blocks(light, marked=True)
     if model is None or model.share == 0 or model.blur > 0:
         return None
     sigma, share = math.sqrt(model.mean_square(light)), model.share

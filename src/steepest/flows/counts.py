@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.ndimage import uniform_filter
 
-from .flat_blocks import saturated_values
+from .cut_off import saturated_values
 from .noise_model import NoiseModel
 
 _MOST_VALUES = 64  # of an image of counts; more photons show their gain in flat blocks

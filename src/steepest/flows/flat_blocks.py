@@ -8,14 +8,13 @@ is left, and then the variances of the blocks follow a known distribution.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, reduce
 
 import numpy as np
 from scipy.fft import dct
 from scipy.ndimage import gaussian_filter
-from scipy.special import gammaincinv, ndtr, ndtri
+from scipy.special import gammaincinv
 
 SIDE = {1: 32, 2: 8, 3: 4}  # pixels of a block along each axis
 _MOST = 40_000  # blocks that are used of a large image
@@ -24,11 +23,6 @@ BLURS = (0.0, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.2, 1.5)  # widths for which noise
 _SHARES = 2.0 ** -np.arange(0, 7.6, 0.5)
 _LOW, _HIGH = 0.05, 0.6  # part of the distribution that is compared with that of noise
 _FEWEST = 8
-_SATURATED = 0.002  # share of pixels at the least or largest value that shows saturation
-_NEAR = 2.5  # deviations of a block from a value where pixels are saturated
-_CUT_OFF = 0.2, 0.7  # share of saturated pixels in blocks that show how noise is cut off
-_FLATTEST, _LESS = 0.05, 0.86  # quantile of what these blocks show, and its bias in flat ones
-_STEPS = 1.8  # least deviation of noise that is cut off, in grey levels
 _EQUAL = 0.35  # largest share of equal neighbours along an axis; white noise in 8 bits has fewer
 _FINEST = 0.85  # least frequency, the mean over the axes, relative to the highest
 _PARTS = (1.0, 0.1, 0.02)  # shares for which correlations are simulated
@@ -40,8 +34,9 @@ class Blocks:
     """Blocks in the order of their variances.
 
     ``values`` are (blocks, pixels) without their planes, ``place`` are their numbers among all
-    blocks. ``constant`` is the share of the image where it is constant. Blocks that are constant in
-    part or saturated are left out, ``total`` counts them, too.
+    blocks, ``saturated`` the shares of their pixels that are the least or largest of the image.
+    ``constant`` is the share of the image where it is constant. Blocks that are constant in part or
+    half saturated are left out, ``total`` counts them, too.
     """
 
     ndim: int
@@ -49,6 +44,7 @@ class Blocks:
     mean: np.ndarray
     values: np.ndarray
     place: np.ndarray
+    saturated: np.ndarray
     constant: float
     total: int
 
@@ -67,14 +63,14 @@ class Blocks:
         return Blocks(
             self.ndim, variance[order], self.mean[order],
             self.values[order] / np.sqrt(line[order])[:, None],
-            self.place[order], self.constant, self.total,
+            self.place[order], self.saturated[order], self.constant, self.total,
         )  # fmt: skip
 
     def where(self, chosen: np.ndarray) -> Blocks:
         """Those of these numbers or for which a mask holds."""
         return Blocks(
             self.ndim, self.variance[chosen], self.mean[chosen], self.values[chosen],
-            self.place[chosen], self.constant, self.total,
+            self.place[chosen], self.saturated[chosen], self.constant, self.total,
         )  # fmt: skip
 
 
@@ -113,11 +109,11 @@ def cut_blocks(channel: np.ndarray) -> Blocks:
     changing = ~constant_in(channel[None])[0]
     constant = 1 - float(changing.mean())
     if min(channel.shape) < side:
-        return Blocks(
-            ndim, np.zeros(0), np.zeros(0), np.zeros((0, 1)), np.zeros(0, int), constant, 0
-        )
+        none = np.zeros(0)
+        return Blocks(ndim, none, none, none[:, None], none.astype(int), none, constant, 0)
     low, high = float(channel.min()), float(channel.max())
-    bad = block_means((channel <= low) | (channel >= high)) > 0.01
+    saturated = block_means((channel <= low) | (channel >= high))
+    bad = saturated > 0.5
     bad |= block_means(~changing) > 0.02
     for axis in range(ndim):  # as where the border of an image was repeated
         ahead = np.moveaxis(channel, axis, 0)
@@ -128,7 +124,10 @@ def cut_blocks(channel: np.ndarray) -> Blocks:
     variance = np.einsum("ij,ij->i", values, values) / values.shape[1]
     place = np.flatnonzero(~bad & (variance > 1e-9 * (high - low) ** 2))
     place = place[np.argsort(variance[place], kind="stable")]
-    return Blocks(ndim, variance[place], mean[place], values[place], place, constant, len(bad))
+    return Blocks(
+        ndim, variance[place], mean[place], values[place], place, saturated[place], constant,
+        len(bad),
+    )  # fmt: skip
 
 
 def values_in(channel: np.ndarray, place: np.ndarray) -> np.ndarray:
@@ -142,19 +141,6 @@ def _without_planes(values: np.ndarray, ndim: int) -> np.ndarray:
     values -= values.mean(1)[:, None]
     values -= (values @ plane) @ plane.T
     return values
-
-
-def saturated_in(array: np.ndarray, sigma: float) -> np.ndarray:
-    r"""Where noise of this deviation is cut off at the ends of the channels of (channels, \*space).
-
-    If the next value is further away, as in counts of few photons, it is not cut off.
-    """
-    found = np.zeros(array.shape, bool)
-    for channel, where in zip(array, found, strict=True):
-        for distance in (channel - channel.min(), channel.max() - channel):
-            if np.min(distance, where=distance > 0, initial=np.inf) < sigma:
-                where |= distance == 0
-    return found
 
 
 def constant_in(array: np.ndarray) -> np.ndarray:
@@ -228,43 +214,6 @@ def fit_variance(blocks: Blocks, blur: float) -> Fit:
     least = variance[:3] / np.interp((np.arange(3) + 0.5) / n, levels, quantiles)
     fit = best[1]
     return Fit(min(fit.variance, float(least.mean())), fit.share, fit.count, fits=False)
-
-
-def saturated_values(channel: np.ndarray) -> list[float]:
-    """The least and the largest value, if so many pixels have it that they are saturated."""
-    ends = (float(channel.min()), float(channel.max()))
-    return [end for end in ends if (channel == end).mean() > _SATURATED]
-
-
-def away_from(ends: Sequence[float], blocks: Blocks) -> Blocks:
-    """The blocks whose noise is not cut off at these values, although no pixel is saturated."""
-    width = _NEAR * np.sqrt(blocks.variance)
-    return blocks.where(np.all([abs(blocks.mean - end) >= width for end in ends], axis=0))
-
-
-def cut_off_deviations(channel: np.ndarray) -> tuple[float, float]:
-    """An upper bound of the deviation of noise that is cut off at the least and the largest value.
-
-    Infinity if nothing shows it. If the share Phi(-z) of a flat block is saturated, the mean
-    distance of its pixels to the end of the range is ``sigma (z Phi(z) + phi(z))``. Other blocks
-    show more, so those that show the least are taken.
-    """
-    if min(channel.shape) < SIDE[channel.ndim]:
-        return math.inf, math.inf
-    rows, found = windows(channel), []
-    for distance in (rows - channel.min(), channel.max() - rows):
-        found.append(math.inf)
-        share = (distance == 0).mean(1)
-        some = (share > _CUT_OFF[0]) & (share < _CUT_OFF[1])
-        if some.sum() >= 2 * LEAST:
-            z = ndtri(1 - share[some])
-            normal = z * ndtr(z) + np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
-            step = float(distance[distance > 0].min())  # of rounding, which adds half of it
-            mean = distance[some].mean(1) - step / 2 * (1 - share[some])
-            sigma = float(np.quantile(mean / normal, _FLATTEST)) / _LESS
-            if sigma > _STEPS * step:  # not few photons, which end at 0
-                found[-1] = sigma
-    return found[0], found[1]
 
 
 def correlation(blocks: Blocks, count: int) -> Correlation:

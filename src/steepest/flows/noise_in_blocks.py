@@ -6,20 +6,18 @@ from dataclasses import replace
 
 import numpy as np
 
+from .cut_off import before_cut_off, saturated_values
 from .flat_blocks import (
     BLURS,
     LEAST,
     Blocks,
     Correlation,
     Fit,
-    away_from,
     block_means,
     correlation,
     cut_blocks,
-    cut_off_deviations,
     expected,
     fit_variance,
-    saturated_values,
 )
 from .noise_model import NoiseModel
 from .texture import texture_in
@@ -31,8 +29,6 @@ _DARKEST = 0.01  # share of the image that may be darker than black, in means ov
 _DRAWN = 0.3  # constant share of an image from which it may be a drawing
 _TEXTURE_MISSES = 0.06  # error of correlations in texture, beyond that allowed in blurred noise
 _ENOUGH = 0.08  # share of flat blocks that tells blurred noise from texture
-_AGREE = 1.5  # largest ratio of noise to what is cut off at black or white
-_FEW_FLAT = 0.25  # share of flat blocks below which saturated ones are looked at, too
 _MORE = 4.0  # times as many blocks that must look like noise if it has a gain, if few are flat
 _BEYOND = 1.3  # largest mean variance, relative to the largest that was seen
 _CORRELATED = 0.35  # correlation of neighbours in texture, beyond that of the noise
@@ -42,39 +38,32 @@ _EVEN, _FINE_TEXTURE = 6.0, 0.75
 _FINE = 0.1  # share of the highest frequencies in texture, relative to that in white noise
 _WHITE = 0.06, 0.16  # what more of it tells white noise in texture from blurred noise
 
-UNKNOWN = math.inf, math.inf  # the deviations of what is cut off, where nothing shows them
-
 
 def noise_in_blocks(
-    channel: np.ndarray, others: Sequence[np.ndarray] = (), ends: tuple[float, float] | None = None
+    channel: np.ndarray, others: Sequence[np.ndarray] = (), *, marked: bool = False
 ) -> NoiseModel | None:
     """The noise of a channel; None if blocks do not show whether it has any.
 
-    The other channels of the image help to tell noise from texture. ``ends`` are the deviations of
-    what is cut off at black and white; the default is what saturated pixels show.
+    The other channels of the image help to tell noise from texture. If ``marked``, pixels with the
+    largest value are only marked to be left out.
     """
     space = tuple(n for n in channel.shape if n > 1)
     channel, others = channel.reshape(space), [each.reshape(space) for each in others]
     if not space:
         return None
-    blocks, saturated = cut_blocks(channel), saturated_values(channel)
-    if not saturated:
-        return _noise_of(channel, others, blocks, UNKNOWN)
-    ends = cut_off_deviations(channel) if ends is None else ends
-    everywhere = _noise_of(channel, others, blocks, ends)
-    if everywhere is not None and everywhere.gain > 0:  # of a camera, not what is cut off
-        return everywhere
-    return _noise_of(channel, others, away_from(saturated, blocks), ends)
+    blocks, ends = cut_blocks(channel), [] if marked else saturated_values(channel)
+    found = _noise_of(channel, others, before_cut_off(channel, [], blocks))
+    if not ends or (found is not None and found.gain > 0):  # of a camera, in which black has less
+        return found
+    return _noise_of(channel, others, before_cut_off(channel, ends, blocks))
 
 
 def _noise_of(
-    channel: np.ndarray, others: Sequence[np.ndarray], blocks: Blocks, ends: tuple[float, float]
+    channel: np.ndarray, others: Sequence[np.ndarray], blocks: Blocks
 ) -> NoiseModel | None:
-    """The noise in these blocks; ``ends`` are the deviations of what is cut off by saturation."""
-    cut_off = min(ends) ** 2
+    """The noise in these blocks; None if they do not show whether there is any."""
     if len(blocks) < LEAST:
-        cut_off = cut_off if blocks.constant <= _DRAWN else math.inf
-        return NoiseModel(cut_off, share=LEAST / blocks.total) if cut_off < math.inf else None
+        return None
     white = fit_variance(blocks, 0.0)
     found = correlation(blocks, white.count)
     usual = expected(blocks.ndim, white.share)
@@ -85,11 +74,10 @@ def _noise_of(
         model = _blurred(blocks, found, usual, channel, others)
     variance = white.variance * (1 - _texture(blocks, white, found))
     if model is None or model.variance < variance:
-        camera = _camera(blocks, channel, ends) if variance > 0 else None
-        model = camera or NoiseModel(variance, share=white.share if variance > 0 else 0.0)
-    flat = white.share * blocks.part
-    if model.gain == 0 and flat < _FEW_FLAT and _AGREE**2 * cut_off < model.variance:
-        return NoiseModel(cut_off, share=flat)
+        model = NoiseModel(variance, share=white.share if variance > 0 else 0.0)
+        if variance > 0:
+            camera = _line_through_bins(blocks, channel) or _line_for_all(blocks, channel)
+            model = camera or model
     even = float(np.median(blocks.variance)) < _EVEN * white.variance
     fine = found.finest < _FINE_TEXTURE * usual[0, 3]
     few = white.share < _ENOUGH
@@ -142,20 +130,6 @@ def _blurred(
     if noise == 0:
         return None
     return NoiseModel(fit.variance * noise, blur=width, share=fit.share)
-
-
-def _camera(blocks: Blocks, channel: np.ndarray, ends: tuple[float, float]) -> NoiseModel | None:
-    """The model of noise that grows with the grey value, if that explains bright and dark blocks.
-
-    It must not be larger at black and white than what is cut off there, ``ends``.
-    """
-    for line in (_line_through_bins, _line_for_all):
-        model = line(blocks, channel)
-        if model is not None:
-            most = model.deviation([channel.min(), channel.max()])
-            if (most < _AGREE * np.array(ends)).all():
-                return model
-    return None
 
 
 def _line_for_all(blocks: Blocks, channel: np.ndarray) -> NoiseModel | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 from scipy.ndimage import uniform_filter
+from scipy.special import expit, logit
 
 from ..convex.energy import Energy, maps_of
 from ..core.errors import InputError
@@ -17,8 +19,9 @@ from ..core.numbers import check_number
 from ..core.progress import Callback
 from ..core.solver import Solver, limits
 from ..core.status import Status, finished
+from .cut_off import mean_beyond, saturated_in
 from .discrepancy import DEFAULT_MAX_ITER, DEFAULT_TOL
-from .flat_blocks import constant_in, saturated_in
+from .flat_blocks import constant_in
 from .haar_noise import Noise
 from .noise import ImageNoise, image_noise, level_of
 from .noise_model import NoiseModel
@@ -26,9 +29,10 @@ from .parts import Plan, Solved, collect, make_plan, solve_part
 from .problem import Problem, by_channel, make_problem
 from .result import DenoiseResult
 
-_RATIO = 2.83  # between the first strengths that are tried
-_FIRST = (0.7, -0.3, -1.3)  # their logarithms, relative to the deviation of the noise
-_REFINEMENTS = 3
+_FIRST = 0.9 * np.array([0, -1, -2])  # logarithms, relative to the deviation of the noise
+_REFINEMENTS = 2
+_CLOSE = 0.05  # logarithm of a strength over one that was tried, below which it is not tried
+_UPWARDS = 0.6  # logarithm of a strength over the last, above which coarser grids are better
 _PROBE = 0.1  # length of the step of the divergence, relative to the noise
 _SEED = 0x57E1  # none that a user would choose for the noise of a simulation
 _TRIAL_TOL = 1e-3  # of all solutions but the last; 1e-4 finds the same strengths
@@ -83,8 +87,8 @@ def denoise_least_risk(
 
     Notes
     -----
-    About 14 solutions to a gap of 1e-3 and one to the tolerance are computed. Of images with more
-    than 816 x 816 pixels (90 x 90 x 90 voxels), the 14 are for nine (27) tiles put together;
+    About 10 solutions to a gap of 1e-3 and one to the tolerance are computed. Of images with more
+    than 816 x 816 pixels (90 x 90 x 90 voxels), the ten are for nine (27) tiles put together;
     energies with weights take the whole image.
 
     References
@@ -182,9 +186,9 @@ def _least_risk(problem: Problem, index: int, plan: Plan, noise: ImageNoise) -> 
     risk = _Risk(
         replace(problem, parts=[sample]), rough, noise, constant if whole else _mosaic(constant)
     )
-    first = math.log(level.sigma) + math.log(_RATIO) * np.array(_FIRST)
-    lowest, highest = math.log(_SMALLEST * span), math.log(_LARGEST * span)
-    best, _ = minimise(risk, first, lowest, highest, _REFINEMENTS)
+    limits = math.log(_SMALLEST * span), math.log(_LARGEST * span)
+    first = math.log(level.sigma * math.sqrt(len(values))) + _FIRST
+    best = risk.minimise(np.clip(first, *limits), *limits)
     near = min(risk.tried, key=lambda place: abs(place - best))
     strength = math.exp(near if plan.reporter.stopped else best) / problem.scale
     closest, iterations = risk.tried[near], sum(each.iterations for each in risk.tried.values())
@@ -208,33 +212,90 @@ class _Risk:
         self, problem: Problem, plan: Plan, noise: ImageNoise, constant: np.ndarray
     ) -> None:
         (part,) = problem.parts
-        self.values = _in_float64(part)
-        grey = _without_skew(self.values) if any(m.gain for m in noise.models) else self.values
+        values = _in_float64(part)
+        grey = _without_skew(values) if any(m.gain for m in noise.models) else values
         self.noise = noise.sample(grey, np.random.default_rng(_SEED))
         sigma = math.sqrt(float((self.noise**2).mean()))
-        self.noise[constant | saturated_in(self.values, sigma)] = 0
+        cut = saturated_in(values, sigma)
+        self.noise[constant | cut] = 0
+        self.whole = 2 * float((self.noise**2).mean())  # the divergence where nothing is removed
+        self.target = values + mean_beyond(values, noise.models, cut & ~constant)
         moved = part + _like(_PROBE * self.noise, part)
         self.problems = problem, replace(problem, parts=[moved])
-        self.flux: list[Array | None] = [None, None]
+        self.flux: tuple[dict[float, Array], dict[float, Array]] = {}, {}
         self.plan = plan
         self.tried: dict[float, Solved] = {}
+        self.terms: dict[float, tuple[float, float]] = {}
 
-    def __call__(self, log_strength: float) -> float:
-        """The estimate; NaN if the callback has asked to stop."""
+    def minimise(self, places: np.ndarray, low: float, high: float) -> float:
+        """The logarithm of the best strength, or the last one if the callback has asked to stop.
+
+        The places are in descending order. While the smallest value is at an end, and it is not a
+        limit, places beyond are tried; then the place where an interpolation is smallest.
+        """
+        queue, step = [float(place) for place in places], float(places[0] - places[-1]) / 2
+        refinements = 0
+        while True:
+            for place in queue:
+                if place not in self.terms:
+                    self.terms[place] = self._measure(place)
+                if self.plan.reporter.stopped:
+                    return place
+            tried = sorted(self.terms)
+            best = min(tried, key=lambda place: sum(self.terms[place]))
+            if best in (low, high):
+                return best
+            at = tried.index(best)
+            ends = [max(best - step, low), *tried, min(best + step / 2, high)][at : at + 3 : 2]
+            place = self._lowest(np.array(tried), *ends)
+            near = min(abs(place - other) for other in tried) < _CLOSE
+            if best == tried[0]:
+                place = ends[0]
+            elif best == tried[-1]:
+                place = ends[1] if near else place
+            elif near or refinements == _REFINEMENTS:
+                return place
+            else:
+                refinements += 1
+            queue = [place]
+
+    def _lowest(self, places: np.ndarray, first: float, last: float) -> float:
+        """Where an interpolation of the estimate is smallest.
+
+        The logarithm of the error and the logit of the divergence are nearly straight, and cubic
+        splines interpolate them.
+        """
+        error, divergence = np.array([self.terms[place] for place in places]).T
+        share = np.clip(divergence / self.whole, 1e-3, 1 - 1e-3)
+        between = np.linspace(first, last, 500)
+        error, share = (
+            CubicSpline(places, terms, bc_type="natural")(between)
+            for terms in (np.log(np.maximum(error, 1e-12 * self.whole)), logit(share))
+        )
+        return float(between[np.argmin(np.exp(error) + self.whole * expit(share))])
+
+    def _measure(self, log_strength: float) -> tuple[float, float]:
+        """The squared distance and the divergence of Stein's estimate, which is their sum."""
         solved = self.tried[log_strength] = self._solve(0, log_strength)
         if self.plan.reporter.stopped:
-            return math.nan
+            return math.nan, math.nan
         image = _in_float64(solved.image)
         moved = _in_float64(self._solve(1, log_strength).image)
-        error = float(((image - self.values) ** 2).mean())
-        return error + 2 * float((self.noise * (moved - image)).mean()) / _PROBE
+        error = float(((image - self.target) ** 2).mean())
+        return error, 2 * float((self.noise * (moved - image)).mean()) / _PROBE
 
-    def _solve(self, which: int, log_strength: float) -> Solved:
-        """Solve from the last flux of the same image; that of the other would bias the estimate."""
-        problem, start = self.problems[which], self.flux[which]
-        strength = math.exp(log_strength) / problem.scale
-        solved = solve_part(problem, 0, strength, self.plan, start, near=start is not None)
-        self.flux[which] = solved.flux
+    def _solve(self, which: int, place: float) -> Solved:
+        """Solve from the nearest flux of the same image; that of the other would bias the estimate.
+
+        If it is that of a much smaller strength, coarser grids are a better start.
+        """
+        problem, tried = self.problems[which], self.flux[which]
+        nearest = min(tried, key=lambda other: abs(other - place), default=-math.inf)
+        solved = solve_part(
+            problem, 0, math.exp(place) / problem.scale, self.plan, tried.get(nearest),
+            near=nearest > place - _UPWARDS,
+        )  # fmt: skip
+        tried[place] = solved.flux
         return solved
 
 
@@ -270,56 +331,3 @@ def _in_float64(array: Array) -> np.ndarray:
 def _like(values: np.ndarray, part: Array) -> Array:
     """The values in the library, dtype and device of a part."""
     return part.new_tensor(values) if is_torch(part) else values.astype(part.dtype)
-
-
-def minimise(
-    function: Callable[[float], float], points: Any, low: float, high: float, refinements: int
-) -> tuple[float, dict[float, float]]:
-    """Minimise a function of one variable that is nearly convex; return the place and all trials.
-
-    The points, equally spaced and in descending order, are extended until their smallest value has
-    neighbours on both sides, or a limit is reached. Parabolas then narrow the bracket. A trial that
-    returns NaN ends the search.
-    """
-    step = abs(float(points[1]) - float(points[0]))
-    values: dict[float, float] = {}
-    queue = [min(max(float(x), low), high) for x in points]
-    while queue:
-        for x in queue:
-            if x not in values:
-                values[x] = function(x)
-                if math.isnan(values[x]):
-                    return x, values
-        places = sorted(values)
-        at = min(range(len(places)), key=lambda i: values[places[i]])
-        queue = []
-        if at == 0 and places[0] > low:
-            queue = [max(places[0] - step, low)]
-        elif at == len(places) - 1 and places[-1] < high:
-            queue = [min(places[-1] + step, high)]
-    for last in [False] * refinements + [True]:
-        places = sorted(values)
-        at = min(range(len(places)), key=lambda i: values[places[i]])
-        if at in (0, len(places) - 1):
-            return places[at], values
-        left, middle, right = places[at - 1 : at + 2]
-        vertex = _vertex(*((x, values[x]) for x in (left, middle, right)))
-        if last:
-            return vertex, values
-        if min(abs(vertex - x) for x in (left, middle, right)) < 0.12 * step:
-            wider = right if right - middle > middle - left else left
-            vertex = (middle + wider) / 2
-        values[vertex] = function(vertex)
-        if math.isnan(values[vertex]):
-            return vertex, values
-    raise AssertionError
-
-
-def _vertex(*points: tuple[float, float]) -> float:
-    """The lowest place of the parabola through three points, of which the middle one is lowest."""
-    (a, fa), (b, fb), (c, fc) = points
-    left, right = (fb - fa) / (b - a), (fc - fb) / (c - b)
-    curvature = (right - left) / (c - a)
-    if curvature <= 0:
-        return b
-    return min(max(b - (left * (c - b) + right * (b - a)) / (2 * curvature * (c - a)), a), c)

@@ -5,16 +5,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .cut_off import before_cut_off, saturated_values
 from .flat_blocks import (
     BLURS,
     LEAST,
     Blocks,
     Fit,
     autocorrelation,
-    away_from,
     cut_blocks,
     fit_variance,
-    saturated_values,
     values_in,
 )
 
@@ -61,9 +60,7 @@ def _at_half(channel: np.ndarray, variance: float, blur: float) -> float:
     for axis, n in enumerate(channel.shape):
         pairs = np.moveaxis(half, axis, 0)[: n // 2 * 2]
         half = np.moveaxis((pairs[::2] + pairs[1::2]) / 2, 0, axis)
-    blocks = cut_blocks(half)
-    if saturated := saturated_values(half):
-        blocks = away_from(saturated, blocks)
+    blocks = before_cut_off(half, saturated_values(half), cut_blocks(half))
     if len(blocks) < LEAST:
         return 0.0
     one, two, three = autocorrelation(blur)[1:4]
