@@ -37,8 +37,7 @@ class Decompositions:
         self._flows: list[Any] = []
 
     def __iter__(self) -> Iterator[Any]:
-        hint = "taking long? --t-max T ends the flow at T, and is faster"
-        with self.item.progress(then="bands", hint="" if self.bands.t_max else hint) as on_step:
+        with self.item.progress(then="bands") as on_step:
             for decomposition in self._decompositions(on_step):
                 self._flows.append(without_pixels(self.grey.with_range(decomposition.flow)))
                 self.edges = [float(edge) for edge in decomposition.edges]
