@@ -28,7 +28,6 @@ _WHERE = {
     "Gaussian": "paths",
     "Path": "paths",
     "Straight": "paths",
-    "Diffusion": "paths",
     "Coupling": "paths",
     "Independent": "paths",
     "Conditional": "paths",
