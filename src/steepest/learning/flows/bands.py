@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from ...convex.total_variation import TotalVariation
 from ...core.arrays import prepare_image
 from ...core.errors import InputError
