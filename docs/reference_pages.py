@@ -34,7 +34,7 @@ def _blocks() -> tuple[tuple[str, str, str, str], ...]:
 
 
 def example_of(name: str) -> tuple[str, str, str] | None:
-    """Page, title and code of the first block that uses ``steepest.spectral.fuse``."""
+    """Page, title and code of the first block that uses ``steepest.spectral.scale_map``."""
     room, _, last = name.rpartition(".")
     room = room.rpartition(".")[2]
     plain = re.compile(rf"(?<![\w.]){last}\(")

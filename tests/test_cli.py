@@ -371,7 +371,6 @@ def test_bad_usage_is_one_line_and_code_2(arguments, words, capsys):
             "info -q",
             "denoise",
             "decompose",
-            "spectrum",
             "mask",
             "compress",
             "inpaint --known one.png",

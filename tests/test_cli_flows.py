@@ -1,4 +1,4 @@
-"""The command: ``flow``, ``decompose``, ``spectrum``, ``filter``."""
+"""The command: ``flow``, ``decompose``, ``filter``."""
 
 import csv
 import json
@@ -140,16 +140,15 @@ def test_filters_run_the_flow_no_longer_than_needed(photo, monkeypatch):
 
 
 def test_spectrum(photo, capsys):
-    assert main(["spectrum", "photo.png", "--csv", "--json"]) == 0
+    assert main(["decompose", "photo.png", "--no-bands", "--csv", "--json", "-o", "out"]) == 0
     record = json.loads(capsys.readouterr().out)["results"][0]
-    with open("photo_spectrum.csv") as file:
+    with open("out/spectrum.csv") as file:
         rows = list(csv.reader(file))
     assert rows[0] == ["t", "S"]
     assert [float(t) for t, _ in rows[1:]] == pytest.approx(record["times"])
     assert [float(s) for _, s in rows[1:]] == pytest.approx(record["spectrum"])
     assert record["certificate"]["psnr_bound"] > 20
-    with Pillow.open("photo_spectrum.png") as figure:
-        assert figure.format == "PNG"
+    assert sorted(os.listdir("out")) == ["bands.png", "spectrum.csv", "spectrum.png"]
 
 
 @pytest.fixture
@@ -247,9 +246,9 @@ def test_filters_go_page_by_page(capsys):
 
 def test_the_spectrum_of_a_series_has_a_column_for_the_page(capsys):
     film = make_film(3)
-    assert main(["spectrum", "film.tif", "--csv", "--json"]) == 0
+    assert main(["decompose", "film.tif", "--no-bands", "--no-figures", "--csv", "--json"]) == 0
     record = json.loads(capsys.readouterr().out)["results"][0]
-    with open("film_spectrum.csv") as file:
+    with open("film_bands/spectrum.csv") as file:
         rows = list(csv.reader(file))
     assert rows[0] == ["page", "t", "S"]
     table = np.array(rows[1:], dtype=float)
@@ -260,8 +259,7 @@ def test_the_spectrum_of_a_series_has_a_column_for_the_page(capsys):
         assert own[:, 1] == pytest.approx(decomposition.times)
         assert own[:, 2] == pytest.approx(decomposition.spectrum)
         assert record["spectrum"][page] == pytest.approx(decomposition.spectrum)
-    with Pillow.open("film_spectrum.png") as figure:
-        assert figure.format == "PNG"
+    assert os.listdir("film_bands") == ["spectrum.csv"]
 
 
 def test_the_pages_of_a_result_are_not_held_in_memory(monkeypatch):

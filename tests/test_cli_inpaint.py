@@ -52,8 +52,6 @@ def test_known_and_unknown_are_opposites(photo, capsys):
 
 
 def test_nothing_is_guessed_of_a_mask(photo, capsys):
-    assert main(["inpaint", "photo.png", "--mask", "mask.png"]) == 2
-    one_error(capsys, "--known mask.png", "--unknown mask.png")
     assert main(["inpaint", "photo.png"]) == 2
     one_error(capsys, "--known MASK or --unknown MASK", "NaN")
     both = ["--known", "mask.png", "--unknown", "mask.png"]

@@ -23,9 +23,6 @@ WRONG = [
     ("inpaint a.png --unknown m.png -o out.csv", "an image cannot be written"),
     ("mask a.png -o out.stp", "a mask cannot be written"),
     ("mask a.png -o out.jpg", "a mask cannot be written to a .jpg file"),
-    ("spectrum a.png -o out.tif", "a figure cannot be written"),
-    ("spectrum a.png -o out.csv", "a figure cannot be written"),
-    ("spectrum a.png --csv --no-figures -o out.png", "a table cannot be written"),
     ("compress a.png out.png", "a compressed image cannot be written"),
     ("compress a.png b.png --overwrite", "a compressed image cannot be written"),
     ("compress a.png p.jpg --overwrite", "a compressed image cannot be written to a .jpg file"),
@@ -60,28 +57,6 @@ def test_a_wrong_suffix_is_an_error_and_nothing_is_touched(
     assert words in said
     assert said.count("\n") == 1
     assert {path.name: path.read_bytes() for path in Path().iterdir()} == files
-
-
-def test_the_table_of_a_spectrum_may_be_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert (
-        main(
-            [
-                "spectrum",
-                "a.png",
-                "--csv",
-                "--no-figures",
-                "-o",
-                "t.csv",
-                "--steps",
-                "4",
-                "--bands",
-                "1",
-                "-q",
-            ]
-        )
-        == 0
-    )
-    assert Path("t.csv").read_text().startswith("t,S\n")
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.stp", "a", "a.png.csv", "a.bmp"])

@@ -245,18 +245,6 @@ def test_compiling_is_told_of_where_a_function_is_not_in_the_cache(monkeypatch):
     assert "compiling" not in terminal.drawn
 
 
-@pytest.mark.parametrize(("num_steps", "times"), [(0, 1), (1000, 1), (1, 0)])
-def test_what_would_be_faster_is_said_once_where_much_is_left(monkeypatch, num_steps, times):
-    terminal = draw_at_once(monkeypatch)
-    monkeypatch.setattr("steepest.cli.progress._PATIENCE", 0.1)
-    with progress("photo.png", hint="--t-max is faster") as on_step:
-        for step in range(1, 4):
-            on_step(Progress(min(step, num_steps or 9), num_steps, stage="flow"))
-            time.sleep(0.2)
-    assert "photo.png" in terminal.drawn
-    assert terminal.drawn.count("--t-max is faster") == times
-
-
 def test_nobody_listens_where_nothing_is_drawn(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal(False))
     with progress("photo.png") as on_step:

@@ -22,6 +22,12 @@ def photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     return image
 
 
+def pdf_page(name: str) -> str:
+    """The drawing commands of a page; its first path is the paper."""
+    stream = re.search(rb"stream\r?\n(.*?)\r?\nendstream", Path(name).read_bytes(), re.DOTALL)
+    return zlib.decompress(stream[1]).decode()
+
+
 def test_all_formats_hold_the_same_dots(photo: np.ndarray) -> None:
     for suffix in ("svg", "pdf", "png", "csv", "npy"):
         assert main(["stipple", "photo.png", "--points", "300", "--format", suffix, "-q"]) == 0
@@ -35,13 +41,8 @@ def test_all_formats_hold_the_same_dots(photo: np.ndarray) -> None:
     centres = [(float(c.get("cy")), float(c.get("cx"))) for c in circles]
     np.testing.assert_allclose(centres, points + 0.5, atol=1e-3)
     assert root.get("viewBox") == "0 0 60 40"
-    data = Path("photo_dots.pdf").read_bytes()
-    stream = zlib.decompress(re.search(rb"stream\n(.*)\nendstream", data, re.DOTALL)[1]).decode()
-    discs = np.array(re.findall(r"(\S+) (\S+) m", stream), float)
-    np.testing.assert_allclose(discs[:, 0], points[:, 1] + 0.5, atol=1e-3)
-    np.testing.assert_allclose(40 - discs[:, 1], points[:, 0] + 0.5, atol=1e-3)
-    start = int(re.search(rb"startxref\n(\d+)", data)[1])
-    assert data[start : start + 4] == b"xref"
+    moves = np.array(re.findall(r"0 1 (\S+) (\S+) cm", pdf_page("photo_dots.pdf")), float).cumsum(0)
+    np.testing.assert_allclose(moves, points[:, ::-1] * [1, -1] + [0.5, 39.5], atol=1e-3)
     assert read_image("photo_dots.png").array.shape == (160, 240)
 
 
@@ -58,10 +59,9 @@ def test_dots_sized_by_tone_in_all_formats(photo: np.ndarray) -> None:
     assert Path("photo_dots.csv").read_text().startswith("x,y,radius\n")
     circles = re.findall(r'r="(\S+)"', Path("photo_dots.svg").read_text())
     np.testing.assert_allclose(np.array(circles, float), table[:, 2], rtol=1e-3)
-    data = Path("photo_dots.pdf").read_bytes()
-    stream = zlib.decompress(re.search(rb"stream\n(.*)\nendstream", data, re.DOTALL)[1]).decode()
-    widths = np.array(re.findall(r"(\S+) w", stream), float)
-    np.testing.assert_allclose(widths, 2 * table[:, 2], atol=1e-5)
+    tops = np.array(re.findall(r"(\S+) (\S+) m", pdf_page("photo_dots.pdf"))[1:], float)
+    np.testing.assert_allclose(tops[:, 0], table[:, 1] + 0.5, atol=1e-3)
+    np.testing.assert_allclose(tops[:, 1], 39.5 - table[:, 0] + table[:, 2], atol=1e-3)
     options = ["--points", "200", "--size-by-tone", "1", "--radius", "0.5", "-o", "thin.npy", "-q"]
     assert main(["stipple", "photo.png", *options]) == 0
     assert (np.load("thin.npy")[:, 2] ** 2).mean() == pytest.approx(0.25)

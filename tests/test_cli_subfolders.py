@@ -87,8 +87,6 @@ def test_other_commands() -> None:
     assert below("out2") == [
         f"{n}/a/{f}.tif" for n in ("one", "two") for f in ("band_01", "residual")
     ]
-    assert main(["spectrum", *search[:3], "out3", *bands, "--csv"]) == 0
-    assert below("out3") == ["one/a_spectrum.csv", "two/a_spectrum.csv"]
     assert main(["flow", *search[:3], "out4", "--times", "0.1,0.2", "--steps", "2"]) == 0
     assert below("out4") == [f"{n}/a_t0.{t}.png" for n in ("one", "two") for t in (1, 2)]
 

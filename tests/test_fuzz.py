@@ -132,8 +132,6 @@ PUBLIC: list[tuple[Callable[..., Any], dict[str, Any], dict[str, Any]]] = [
     (split, {"image": images()}, SPECTRAL),
     (textured, {"image": images(), "time": STRENGTH},
      {**IMAGE, **EFFORT, "steps": STEPS}),
-    (spectral.fuse, {"structure_of": images(2), "texture_of": images(2), "time": STRENGTH},
-     {"steps": STEPS}),
     (recomposed, {"gains": numbers([1, [1.0, 2.0], [0.5]]), "residual_gain": STRENGTH,
                   "time": STRENGTH, "start": STRENGTH, "stop": STRENGTH}, {}),
 ]  # fmt: skip

@@ -31,27 +31,6 @@ def weights(network, tmp_path_factory):
     return str(path)
 
 
-def test_bands_are_the_integral_of_the_transform(network):
-    """``int t u_tt dt`` by fine quadrature of second differences."""
-    u0, (a, b) = torch.rand(1, 1, 9, 8, dtype=torch.float64), (0.5, 0.6)
-    double = network.double()
-    bands, _ = learning.learned_bands(double, u0, [a, b])
-    count = 4000
-    t = torch.linspace(a, b, count + 1, dtype=torch.float64)
-    with torch.no_grad():
-        u = double.solve(u0.expand(count + 1, -1, -1, -1), t)
-    network.float()
-    second = (u[2:] - 2 * u[1:-1] + u[:-2]) / (t[1] - t[0])
-    integral = (t[1:-1].view(-1, 1, 1, 1) * second).sum(0)
-    assert float((integral - bands[0, 0]).abs().max()) < 2e-3 * float(bands.abs().max())
-
-
-@pytest.mark.parametrize("edges", [[0.2, 0.1], [-0.1, 0.1], [0.0], [0.0, float("nan")]])
-def test_bad_edges(network, edges):
-    with pytest.raises(InputError, match="edges"):
-        learning.learned_bands(network, torch.rand(1, 1, 8, 8), edges)
-
-
 def test_decomposition_adds_up_and_is_certified(network):
     rng = np.random.default_rng(0)
     image = rng.random((14, 18, 3)).astype(np.float32)

@@ -177,7 +177,7 @@ TABLE: list[tuple[Callable[..., Any], dict[str, Any], dict[str, Any]]] = [
     (on(manifold.denoise, TotalGeneralisedVariation), {"image": points(), "strength": STRENGTH},
      {**SOLVER, "alpha1": STRENGTH, "alpha0": STRENGTH}),
     (on(manifold.denoise_nl_bayes), {"image": points(), "sigma": STRENGTH, "patch_size": SMALL},
-     {"patch_distance": SMALL, "num_similar": numbers([2, 3, 40])}),
+     {"patch_distance": SMALL}),
     (on(manifold.neighbour_distances), {"image": points()}, {}),
 ]  # fmt: skip
 

@@ -117,7 +117,6 @@ def test_eigenvectors_of_symmetric_matrices(size):
         ({"patch_size": 0}, "patch_size"),
         ({"patch_size": 11}, "two patches"),
         ({"patch_distance": 0}, "patch_distance"),
-        ({"num_similar": 1}, "num_similar"),
         ({"manifold": "torus"}, "manifold"),
     ],
 )

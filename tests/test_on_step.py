@@ -255,9 +255,6 @@ CASES = {
     "steepest.particles.transfer_colours": Case(
         lambda **given: particles.transfer_colours(COLOUR, COLOUR[::2], num_iter=4, **given)
     ),
-    "steepest.spectral.fuse": Case(
-        lambda **given: steepest.spectral.fuse(SIGNAL, SIGNAL[::-1], 2.0, steps=10, **given)
-    ),
 }
 
 BY_TILES = {

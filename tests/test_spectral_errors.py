@@ -116,7 +116,6 @@ def test_torch_tensors_are_refused() -> None:
     for call in (
         lambda: spectral.decompose(tensor),
         lambda: spectral.separate_texture(tensor, 0.1),
-        lambda: spectral.fuse(tensor, tensor, 0.1),
     ):
         with pytest.raises(steepest.InputError, match="torch"):
             call()
@@ -157,7 +156,6 @@ BAD_CALLS: list[Callable[[spectral.Decomposition], Any]] = [
     lambda d: spectral.separate_texture(d.image, 0.0),
     lambda d: spectral.separate_texture(d.image, np.nan),
     lambda d: spectral.separate_texture(d.image, [0.1, 0.2]),  # type: ignore[arg-type]
-    lambda d: spectral.fuse(d.image, d.image[1:], 0.1),
 ]
 
 

@@ -84,14 +84,6 @@ def test_structure_and_texture(name: str) -> None:
     assert structure == pytest.approx(expected, abs=1e-6)
 
 
-def test_fuse_takes_structure_and_texture() -> None:
-    a, b = noise(7, 8, 3), noise(7, 8, 3, seed=1)
-    fused = spectral.fuse(a, b, 0.1, channel_axis=-1)
-    structure, _ = spectral.separate_texture(a, 0.1, channel_axis=-1)
-    _, texture = spectral.separate_texture(b, 0.1, channel_axis=-1)
-    assert fused == pytest.approx(structure + texture, abs=1e-12)
-
-
 def test_scale_map_tells_two_structures_apart() -> None:
     image = np.zeros((24, 24))
     image[8:16, 10:18] = 1.0  # anisotropic square: 4/8 a unit of time, gone by about 1.8

@@ -377,7 +377,7 @@ def test_images_do_not_depend_on_those_before(tmp_path, monkeypatch, capsys, com
         (["flow", "a.zarr", "--times", "0.1", "-o", "b.jpg"], "are Zarr stores or TIFF"),
         (["flow", "a.zarr", "--times", "0.1", "--memory", "lots"], "memory='lots'"),
         (["flow", "sample:camera", "--times", "0.1", "--work", "w"], "--work: only for"),
-        (["spectrum", "a.zarr"], "is a Zarr store"),
+        (["scale-map", "a.zarr"], "is a Zarr store"),
         (["denoise", "a.zarr", "--strength", "0.1", "-o", "a.zarr"], "exists already"),
         (["decompose", "a.zarr", "--range", "0", "9"], "--range: not available"),
         (["filter", "a.zarr", "--low-pass", "0.1", "-o", "b.png"], "are Zarr stores"),

@@ -66,7 +66,7 @@ def predict(
     python -m experiments.inverse_layers predict w.safetensors 'photos/*.tif' -o results --overlay
     python -m experiments.inverse_layers predict w.safetensors a.png -o results --values classes
     """
-    need("prediction", ("torch", "safetensors"), "experiments")
+    need("prediction", "experiments", ("torch", "safetensors"))
     import torch
 
     from experiments.inverse_layers import overlay as drawn

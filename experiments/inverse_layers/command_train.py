@@ -222,7 +222,7 @@ def train(
     Use the weights with "python -m experiments.inverse_layers predict", or with
     experiments.inverse_layers.load in Python.
     """
-    need("training", ("torch", "safetensors"), "experiments")
+    need("training", "experiments", ("torch", "safetensors"))
     from experiments.inverse_layers import train
 
     silent = reporting.quiet or reporting.json

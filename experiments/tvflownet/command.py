@@ -134,7 +134,7 @@ def tables(
         raise InputError("--euler and --accuracy exclude each other: give only one of them")
     if pictures:
         need_figures()
-    need("experiments.tvflownet", ("torch", "safetensors", "skimage"), "experiments")
+    need("experiments.tvflownet", "experiments", ("torch", "safetensors", "skimage"))
     from experiments.tvflownet.weights import shipped
 
     certified = {"accuracy": accuracy} if accuracy else {}

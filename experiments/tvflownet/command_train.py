@@ -80,7 +80,7 @@ def train(
       report       the preliminary report's loss: 55 epochs
       smoke        seconds, to see that it works
     """
-    need("training", ("torch", "safetensors"), "experiments")
+    need("training", "experiments", ("torch", "safetensors"))
     from steepest.learning.training.files import read_settings
 
     from .networks import PRESETS, PaperConfig

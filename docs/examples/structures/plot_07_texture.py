@@ -11,12 +11,12 @@ import numpy as np
 from skimage import color, data
 
 import steepest
-from steepest.spectral import fuse, scale_map, separate_texture
+from steepest.spectral import scale_map, separate_texture
 
 image = color.rgb2gray(data.chelsea())[20:276, 90:346]
 grass = data.grass()[:256, :256] / 255.0
 structure, texture = separate_texture(image, 0.1)
-swapped = fuse(image, grass, 0.1)
+swapped = structure + separate_texture(grass, 0.1)[1]
 
 figure, panels = plt.subplots(2, 2, figsize=(8, 8.4))
 shown = {

@@ -90,7 +90,7 @@ def _code(source: Source, name: str) -> dict[str, Any]:
         f"result = patches.denoise(image.array, model, {axis})\n"
         f"io.write_image({file!r}, image.with_parts([result]))\n"
     )
-    command = source.command("denoise", "--model", model, "-o", file)
+    command = source.command("restore", "--model", model, "-o", file)
     if command is not None and model != name:
         command = f"{shlex.join(['steepest', 'patches', 'fit', name, '-o', model])} && {command}"
     return {"python": python, "command": command}

@@ -20,7 +20,7 @@ from steepest.io import SUFFIXES, read_image
 from steepest.io.stores import is_store
 from steepest.io.video import is_video, read_video
 
-from .extras import need_torch
+from .extras import need
 from .sources import SAMPLE, Source, check_format, find_sources
 from .types import Count, FileName, Positive, Times, axis, one_of, word
 
@@ -93,7 +93,7 @@ class MethodChoice:
     def check(self, *choices: Any, **values: Any) -> None:
         """Check that the method can be used; networks do not take these options."""
         if self.learned:
-            need_torch("--method learned")
+            need("--method learned", "torch")
             why, besides = "cannot be combined with --method learned", ["separate_channels"]
             refuse(why, *choices, besides=besides, **values)
         else:

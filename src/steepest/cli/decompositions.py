@@ -33,14 +33,15 @@ class Decompositions:
         self.series = image.axes.startswith("T")
         self.edges: list[float] = []  # known after the first page
         self.edge_pages: list[int] = []  # counted from 1, as in image viewers
+        self.spectra: list[tuple[np.ndarray, np.ndarray]] = []  # times and S of the pages so far
         self._flows: list[Any] = []
 
     def __iter__(self) -> Iterator[Any]:
-        hint = "taking long? --t-max T ends the flow at T, and is faster"
-        with self.item.progress(then="bands", hint="" if self.bands.t_max else hint) as on_step:
+        with self.item.progress(then="bands") as on_step:
             for decomposition in self._decompositions(on_step):
                 self._flows.append(without_pixels(self.grey.with_range(decomposition.flow)))
                 self.edges = [float(edge) for edge in decomposition.edges]
+                self.spectra.append((decomposition.times, decomposition.spectrum))
                 yield decomposition
 
     def _decompositions(self, on_step: Any) -> Iterator[Any]:
@@ -81,16 +82,40 @@ class Decompositions:
         """Report the combined certificate of all pages."""
         self.item.certify(self._flows, bounds)
 
-    def draw_spectra(self, place: str | Path, spectra: Sequence[tuple[Any, Any]]) -> None:
-        """Write a figure of the spectra (times, S) of all pages, if it is wanted."""
-        (times, values), name = spectra[0], self.item.source.stem
-        options: dict[str, Any] = {"edges": self.edges, "size": (9.0, 4.4)}
-        if not self.series:
-            title, draw = f"{name}: spectrum of the total variation flow", "spectrum_curve"
-        else:  # networks use other times on each page
-            title, draw = f"{name}: spectra of the total variation flow", "spectrum_map"
-            values = [np.interp(times, own, values) for own, values in spectra]
-        self.item.draw(place, draw, times, values, title=title, **options)
+    def report_spectrum(self) -> None:
+        """Report the spectra, and the peaks of their mean."""
+        times, values = self._spectra()
+        mean = values.mean(axis=0)
+        high = (mean[:-2] < mean[1:-1]) & (mean[1:-1] >= mean[2:])
+        peaks = times[1:-1][high & (mean[1:-1] > 0.05 * mean.max())].tolist()
+        where = " (mean over the pages)" if self.series else ""
+        if peaks:
+            self.item.report("peaks", "t = " + ", ".join(f"{t:.3g}" for t in peaks) + where)
+        spectrum = values if self.series else values[0]
+        self.item.values.update(times=times, spectrum=spectrum, peaks=peaks)
+
+    def write_spectrum(self, folder: Path, *, figure: bool, table: bool) -> None:
+        """Write a figure of the spectra of all pages, and a table."""
+        times, values = self._spectra()
+        if figure:
+            draw, what = "spectrum_curve", "spectrum"
+            if self.series:
+                draw, what = "spectrum_map", "spectra"
+            self.item.draw(
+                folder / "spectrum.png", draw, times, values if self.series else values[0],
+                edges=self.edges, size=(9.0, 4.4),
+                title=f"{self.item.source.stem}: {what} of the total variation flow",
+            )  # fmt: skip
+        if table:
+            rows: list[list[Any]] = [["page", "t", "S"]]
+            for page, found in enumerate(self.spectra, 1):
+                rows += [[page, *map(repr, map(float, row))] for row in zip(*found, strict=True)]
+            self.item.write(folder / "spectrum.csv", [row[not self.series :] for row in rows])
+
+    def _spectra(self) -> tuple[np.ndarray, np.ndarray]:
+        """The times of the first page, and the spectra there; networks use others on each page."""
+        times = self.spectra[0][0]
+        return times, np.array([np.interp(times, *own) for own in self.spectra], float)
 
 
 def bands_in_words(edges: Sequence[float]) -> str:

@@ -6,26 +6,21 @@ from typing import Any
 
 from steepest.core.lazy import import_extra
 
+_MODULES = {
+    "torch": ("torch", "safetensors"), "compression": ("constriction",), "plot": ("matplotlib",),
+    "app": ("starlette", "uvicorn"), "dask": ("distributed",),
+}  # fmt: skip
 
-def need(what: str, modules: Sequence[str], extra: str) -> None:
-    """Raise `InputError` unless these modules are installed, as by an ``extra`` of this package."""
-    for name in modules:
+
+def need(what: str, extra: str, modules: Sequence[str] = ()) -> None:
+    """Raise `InputError` unless the ``modules`` of an ``extra`` of this package are installed."""
+    for name in modules or _MODULES[extra]:
         import_extra(name, f"{what} needs", f"'steepest[{extra}]'")
-
-
-def need_torch(what: str) -> None:
-    """Check for torch and safetensors, which are needed to run networks."""
-    need(what, ("torch", "safetensors"), "torch")
-
-
-def need_coder(what: str) -> None:
-    """Check for the entropy coder, which is needed to read and write compressed images."""
-    need(what, ("constriction",), "compression")
 
 
 def need_figures() -> None:
     """Check for matplotlib, which draws the figures."""
-    need("drawing figures", ("matplotlib",), "plot")
+    need("drawing figures", "plot")
 
 
 def new_figure(**options: Any) -> Any:

@@ -11,8 +11,8 @@ from .parser import Command, Family, make_program, run
 from .versions import own_version
 
 COMMANDS = (
-    *("decompose", "denoise", "filter", "flow", "spectrum", "objects", "scale-map", "segment"),
-    *("patches", "superresolve", "deblur", "phase", "orientations", "inpaint", "mask"),
+    *("decompose", "denoise", "filter", "flow", "objects", "scale-map", "segment"),
+    *("patches", "restore", "phase", "orientations", "inpaint", "mask"),
     *("stipple", "strain", "magnify", "morph", "compress", "decompress", "learn", "app", "info"),
     "compile",
 )
@@ -31,11 +31,10 @@ steepest denoise sample:noisy-camera        remove noise, as much as there is
 steepest decompose sample:camera -o bands   split a photograph into structures
 steepest filter photo.png --high-pass 0.05  only small or faint structures
 steepest flow photo.png --times 0.02,0.1,0.5  the flow at three times
-steepest spectrum scan.tif                  how much structure at each scale
 steepest objects cells.tif --pixel-size 0.25  sizes and contrasts
 steepest segment cells.tif --classes 3      classes by brightness, proven
 steepest patches fit sharp.tif              learn from a good image
-steepest denoise bad.tif --model sharp.stpm  and restore others by it
+steepest restore bad.tif --model sharp.stpm  and restore others by it
 steepest phase scan.tif --strength 0.35     wrapped phases, as of radar
 steepest orientations map.ctf --strength 0.5  EBSD maps (.ctf, .ang)
 steepest inpaint photo.png --unknown hole.png  fill what is white in hole.png

@@ -11,28 +11,23 @@ from time import monotonic
 from typing import Any
 
 _DELAY = 1.0  # seconds before the line appears
-_PATIENCE = 30.0  # the hint is printed if both the elapsed and remaining seconds exceed this
 _LAST_STAGES = ("", "flow")
 COMPILING = "compiling (only once, 5 to 20 s)"
 
 
 @contextmanager
-def progress(
-    label: str, *, enabled: bool = True, then: str = "finishing", hint: str = ""
-) -> Iterator[Line | None]:
+def progress(label: str, *, enabled: bool = True, then: str = "finishing") -> Iterator[Line | None]:
     """Provide a callback for ``on_step`` that draws a progress line on stderr.
 
     The callback is None if ``enabled`` is False or stderr is not a terminal. It accepts the reports
     of all functions: ``stage``, ``step`` and ``num_steps``, and the gap, residual or number of
     known pixels if reported. The line appears after one second and is erased at the end. After the
-    last step, it shows ``then``, the name of the next task. ``hint``, a suggestion for a faster
-    computation, is printed if more than 30 seconds have passed and the remaining time is more than
-    30 seconds or unknown.
+    last step, it shows ``then``, the name of the next task.
     """
     if not enabled or not sys.stderr.isatty():
         yield None
         return
-    line = Line(label, then, hint)
+    line = Line(label, then)
     try:
         with _watch_compiling(line):
             yield line
@@ -43,7 +38,7 @@ def progress(
 class Line:
     """A line that shows the state of a computation; call it with every report."""
 
-    def __init__(self, label: str, then: str, hint: str) -> None:
+    def __init__(self, label: str, then: str) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
         from rich.text import Text
@@ -61,7 +56,7 @@ class Line:
             redirect_stdout=False,
         )  # fmt: skip
         self._task = self._bar.add_task(label, total=None, words="")
-        self._then, self._hint, self._begun = then, hint, monotonic()
+        self._then, self._begun = then, monotonic()
         self._stage, self._before, self._last = "", 0, 0
         self.compiling, self._words = 0, ""  # number of nested functions being compiled
         self._lock, self._timer = Lock(), Timer(_DELAY, self._show)
@@ -89,18 +84,13 @@ class Line:
         self.update()
 
     def update(self) -> None:
-        """Update the words, and print the hint if it takes long."""
+        """Update the words."""
         (task,) = self._bar.tasks
         words = COMPILING if self.compiling else self._words
         began = words == COMPILING != task.fields["words"]
         self._bar.update(self._task, words=words)
         if began and self._bar.live.is_started:
             self._bar.refresh()  # at once: compiling holds up the thread that draws
-        left = task.time_remaining
-        patient = monotonic() - self._begun < _PATIENCE or (left is not None and left < _PATIENCE)
-        if self._hint and not patient and not self.compiling:
-            self._bar.console.print(f"steepest: {self._hint}", highlight=False)
-            self._hint = ""
 
     def say(self, words: str) -> None:
         """Print a line on stdout, above this one."""

@@ -145,7 +145,7 @@ def _expand(name: str, recursive: bool) -> tuple[Path | None, list[str]]:
     if is_store(path):
         raise InputError(
             f"{name}: is a Zarr store; those are taken by denoise, flow, decompose, filter, "
-            "segment, mask, inpaint, strain (two of them) and info"
+            "segment, mask, inpaint, restore, strain (two of them) and info"
         )
     if path.is_dir():
         return path, [str(file) for file in image_files(path, recursive=recursive)]

@@ -116,7 +116,7 @@ def _workers(tiles: TilesChoice) -> Iterator[tuple[steepest.Tiles, int | None]]:
     if tiles.scheduler is None:
         yield plan, None
         return
-    need("--scheduler", ("distributed",), "dask")
+    need("--scheduler", "dask")
     from distributed import Client
 
     try:

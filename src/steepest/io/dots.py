@@ -1,14 +1,14 @@
 """Write dots as vector graphics (SVG, PDF), a picture (PNG) or numbers (CSV, NPY)."""
 
-import math
 import os
-import zlib
-from itertools import product
+from io import BytesIO
+from typing import Any
 
 import numpy as np
 from PIL import Image as Picture
 
 from steepest.core.errors import InputError
+from steepest.core.lazy import import_extra
 from steepest.core.limits import MAX_PIXELS, check_size
 from steepest.core.numbers import check_flag, check_number, check_numbers
 
@@ -31,6 +31,7 @@ def write_dots(
     """Write dots in the format given by the file suffix; completely or not at all.
 
     SVG and PDF files hold circles, in the order of the points. PNG files hold smooth grey discs.
+    PDF and PNG files are drawn by matplotlib (``pip install "steepest[plot]"``).
     CSV files (``x,y``) and NPY files (row, column) hold the positions in pixels, unchanged, and the
     radius as a third column if the dots have several.
 
@@ -70,12 +71,17 @@ def write_dots(
     flag = check_flag(light, "light")
     factor = check_number(scale, "scale", least=0.01, most=1000)
     page = shape[1] * 25.4 / 72 if width is None else check_number(width, "width", positive=True)
-    vector = {".svg": _svg, ".pdf": _pdf}
+    if suffix == ".png":
+        check_size([max(n * factor, 1) for n in shape], MAX_PIXELS, "the PNG file")
     with open_output(path, overwrite, outputs) as file:
-        if suffix in vector:
-            file.write(vector[suffix](where, shape, sizes, flag, page))
+        if suffix == ".svg":
+            file.write(_svg(where, shape, sizes, flag, page))
+        elif suffix == ".pdf":
+            _draw(file, where, shape, sizes, flag, "pdf", page / 25.4 / shape[1])
         elif suffix == ".png":
-            Picture.fromarray(_grey(where, shape, sizes, flag, factor)).save(file, "PNG")
+            picture = BytesIO()
+            _draw(picture, where, shape, sizes, flag, "png", factor / 72)
+            Picture.open(picture).convert("L").save(file, "PNG")
         elif suffix == ".csv":
             names = "x,y" if size.ndim == 0 else "x,y,radius"
             table = np.column_stack([where[:, ::-1], table[:, 2:]])
@@ -102,57 +108,23 @@ def _svg(
     ).encode()
 
 
-def _pdf(
-    points: np.ndarray, shape: tuple[int, int], radii: np.ndarray, light: bool, width: float
-) -> bytes:
-    """One page. A line of length 0 with round ends is a disc."""
-    unit = width / 25.4 * 72 / shape[1]  # PDF points along one pixel
-    across, up = shape[1] * unit, shape[0] * unit
-    paper = f"0 g 0 0 {across:.6f} {up:.6f} re f 1 G\n" if light else "0 G\n"
-    places = zip((points[:, 1] + 0.5) * unit, (shape[0] - 0.5 - points[:, 0]) * unit, strict=True)
-    discs = "".join(
-        f"{2 * radius * unit:.6f} w {x:.4f} {y:.4f} m {x:.4f} {y:.4f} l S\n"
-        for (x, y), radius in zip(places, radii, strict=True)
-    )
-    content = zlib.compress(f"{paper}1 J\n{discs}".encode())
-    objects = [
-        b"<</Type/Catalog/Pages 2 0 R>>",
-        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
-        f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 {across:.6f} {up:.6f}]/Resources<<>>"
-        "/Contents 4 0 R>>".encode(),
-        b"<</Length %d/Filter/FlateDecode>>stream\n%b\nendstream" % (len(content), content),
-    ]
-    data, table = b"%PDF-1.4\n", "0000000000 65535 f \n"
-    for number, each in enumerate(objects, 1):
-        table += f"{len(data):010} 00000 n \n"
-        data += b"%d 0 obj%bendobj\n" % (number, each)
-    end = f"xref\n0 5\n{table}trailer<</Size 5/Root 1 0 R>>\nstartxref\n{len(data)}\n%%EOF\n"
-    return data + end.encode()
+def _draw(
+    file: Any, points: np.ndarray, shape: tuple[int, int], radii: np.ndarray, light: bool,
+    kind: str, side: float,
+) -> None:  # fmt: skip
+    """Draw discs with matplotlib, on a page with so many inches along a pixel, at 72 per inch."""
+    import_extra("matplotlib", f"{kind.upper()} files need", "'steepest[plot]'")
+    from matplotlib.collections import EllipseCollection
+    from matplotlib.figure import Figure
 
-
-def _grey(
-    points: np.ndarray, shape: tuple[int, int], radii: np.ndarray, light: bool, scale: float
-) -> np.ndarray:
-    """The pixels of a picture of smooth discs; those smaller than a pixel are fainter."""
-    rows, columns = (max(round(side * scale), 1) for side in shape)
-    check_size((rows, columns), MAX_PIXELS, "the PNG file")
-    r, centre = radii * scale, (points + 0.5) * scale - 0.5
-    corner = np.rint(centre).astype(np.int64)
-    far = math.ceil(r.max(initial=0) + 1)
-    near = list(product(range(-far, far + 1), repeat=2))
-
-    def cover(offset: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return a pixel near each centre, and about how much of it the disc covers."""
-        place = corner + offset
-        distance = np.hypot(*(place - centre).T)
-        return *place.T, np.clip(np.maximum(r, 0.5) + 0.5 - distance, 0, 1)
-
-    area: np.ndarray = sum((cover(each)[2] for each in near), np.zeros(len(points)))
-    share = np.minimum(math.pi * r * r / area, 1)
-    ink = np.zeros((rows, columns), np.float32)
-    for offset in near:
-        y, x, part = cover(offset)
-        seen = (part > 0) & (y >= 0) & (y < rows) & (x >= 0) & (x < columns)
-        np.add.at(ink, (y[seen], x[seen]), (part * share)[seen].astype(np.float32))
-    ink = np.minimum(ink, 1)
-    return np.rint(255 * (ink if light else 1 - ink)).astype(np.uint8)
+    ink, paper = ("white", "black") if light else ("black", "white")
+    (rows, columns), across = shape, 2 * (radii if np.ptp(radii) else radii[:1])
+    figure = Figure(figsize=(columns * side + 1e-6, rows * side + 1e-6), dpi=72)
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, columns), ylim=(rows, 0))
+    axes.set_axis_off()
+    discs = EllipseCollection(
+        across, across, np.zeros(1), units="xy", offsets=points[:, ::-1] + 0.5,
+        offset_transform=axes.transData, facecolors=ink, linewidths=0,
+    )  # fmt: skip
+    axes.add_collection(discs)
+    figure.savefig(file, format=kind, facecolor=paper)

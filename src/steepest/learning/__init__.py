@@ -19,7 +19,6 @@ _WHERE = {
     "Certificate": "flows.certificate",
     "learned_flow": "flows.predict",
     "export_onnx": "flows.export",
-    "learned_bands": "flows.bands",
     "learned_decomposition": "flows.bands",
 }
 _MODULES = ("flows", "training")

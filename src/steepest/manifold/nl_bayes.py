@@ -16,6 +16,7 @@ from .problem import Problem
 
 _AT_ONCE = 200_000  # points of all patches of the groups that are computed together
 _MEAN_ITERATIONS = 10
+_SIMILAR = 40  # patches in each group
 
 
 def denoise_nl_bayes(
@@ -25,13 +26,12 @@ def denoise_nl_bayes(
     *,
     patch_size: int = 4,
     patch_distance: int = 9,
-    num_similar: int = 40,
     num_threads: int | None = None,
     on_step: Callback | None = None,
 ) -> Any:
     """Denoise an image of phases, directions, rotations or tensors by groups of similar patches.
 
-    For each patch, the ``num_similar`` patches nearest to it in its surroundings form a group. In
+    For each patch, the 40 patches nearest to it in its surroundings form a group. In
     the tangent space at the mean patch m of the group, with the logarithms y of the patches and
     their covariance S, each patch becomes
 
@@ -55,8 +55,6 @@ def denoise_nl_bayes(
         Pixels along each axis of a patch.
     patch_distance : int
         Largest distance in pixels, along each axis, at which similar patches are looked for.
-    num_similar : int
-        Patches in each group.
     num_threads : int, optional
         As in `steepest.Solver`.
     on_step : callable, optional
@@ -83,13 +81,12 @@ def denoise_nl_bayes(
     sigma = check_number(sigma, "sigma", least=1e-12, most=1e12)
     patch_size = check_count(patch_size, "patch_size")
     patch_distance = check_count(patch_distance, "patch_distance")
-    num_similar = check_count(num_similar, "num_similar", least=2)
     if min(problem.space) < patch_size or max(problem.space) == patch_size:
         raise InputError(
             f"image of shape {np.shape(image)} must hold at least two patches "
             f"(patch_size={patch_size})"
         )
-    patches = _Patches(problem.space, patch_size, patch_distance, num_similar)
+    patches = _Patches(problem.space, patch_size, patch_distance)
     first = _filter(problem, patches, noisy, None, sigma, reporter)
     result = None if first is None else _filter(problem, patches, noisy, first, sigma, reporter)
     return to_image(next(x for x in (result, first, noisy) if x is not None))
@@ -102,7 +99,6 @@ class _Patches:
     space: tuple[int, ...]
     size: int
     reach: int
-    count: int
 
     @property
     def offsets(self) -> np.ndarray:
@@ -147,7 +143,7 @@ class _Patches:
             run_all(lambda k: compare(k + 1), range(problem.num_threads))
         signed = np.array([moves[0], *(s for m in moves[1:] for s in (m, tuple(-i for i in m)))])
         least = int(np.isfinite(table).sum(0).min())
-        nearest = np.argsort(table, axis=0, kind="stable")[: min(self.count, least)]
+        nearest = np.argsort(table, axis=0, kind="stable")[: min(_SIMILAR, least)]
         found = places[:, None] + signed[nearest.T]
         return np.ravel_multi_index(tuple(np.moveaxis(found, -1, 0)), self.space)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..core.arrays import as_array, normalize_axis
 from ..core.errors import InputError
-from ..core.numbers import check_count, check_number, check_real
+from ..core.numbers import check_count, check_real
 from ..core.progress import Callback
 from ..core.result import Result
 from ..core.solver import Solver
@@ -16,6 +16,7 @@ from .forward import warp_forward
 from .series import follow
 
 _ALTERNATIONS = 30  # for one mode
+_SHARE = 0.05  # of the largest value; smaller ones of a mode become 0
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,6 @@ def magnify(
     factor: float = 10.0,
     *,
     modes: int | None = None,
-    sparsity: float = 0.05,
     region: Any = None,
     channel_axis: int | None = None,
     max_shift: float = 2.0,
@@ -64,9 +64,8 @@ def magnify(
         1 keeps the motion, 0 removes it.
     modes : int, optional
         Replace the motion by this many modes ``s_k(t) phi_k(x)``, sparse in time and in space (a
-        penalised matrix decomposition): what moves elsewhere, or at other times, is noise.
-    sparsity : float
-        With ``modes``: values of s and phi below this share of the largest become 0.
+        penalised matrix decomposition, in which values below 5 % of the largest become 0): what
+        moves elsewhere, or at other times, is noise.
     region : (H, W) array, optional
         Factors from 0 to 1 of the motion to be magnified, such as a mask; elsewhere it is kept.
     channel_axis, max_shift, solver, on_step
@@ -88,13 +87,12 @@ def magnify(
     if array.ndim != 3 + (axis is not None) or axis == 0:
         raise InputError(f"frames of shape {array.shape}; allowed is (T, H, W), and channels")
     factor = check_real(factor, "factor")
-    check_number(sparsity, "sparsity", most=0.99)
     grey = array if axis is None else array.mean(axis)
     results = follow(grey, max_shift=max_shift, solver=solver, on_step=on_step)
     u = np.stack([0 * results[0].displacement, *(each.displacement for each in results)])
     if modes is not None:
         count = check_count(modes, "modes", most=len(u))
-        u = _sparse(u.reshape(len(u), -1), count, sparsity).reshape(u.shape)
+        u = _sparse(u.reshape(len(u), -1), count).reshape(u.shape)
     share = np.ones(u.shape[2:]) if region is None else as_array(region, "region").astype(float)
     if share.shape != u.shape[2:] or not ((share >= 0) & (share <= 1)).all():
         raise InputError(f"region of shape {share.shape}; needed are numbers from 0 to 1, (H, W)")
@@ -107,11 +105,11 @@ def magnify(
     )
 
 
-def _sparse(u: np.ndarray, count: int, share: float) -> np.ndarray:
+def _sparse(u: np.ndarray, count: int) -> np.ndarray:
     """The sum of ``count`` rank-one matrices whose factors are sparse."""
 
     def soft(x: np.ndarray) -> np.ndarray:
-        x = np.sign(x) * np.maximum(np.abs(x) - share * np.abs(x).max(), 0)
+        x = np.sign(x) * np.maximum(np.abs(x) - _SHARE * np.abs(x).max(), 0)
         return x / (np.linalg.norm(x) or 1.0)
 
     rest, total = u.astype(np.float64), np.zeros(u.shape)

@@ -28,7 +28,6 @@ _WHERE = {
     "Gaussian": "paths",
     "Path": "paths",
     "Straight": "paths",
-    "Diffusion": "paths",
     "Coupling": "paths",
     "Independent": "paths",
     "Conditional": "paths",
@@ -41,8 +40,6 @@ _WHERE = {
     "bridge": "certificates",
     "fit_chain": "certificates",
     "sensitivity": "checks",
-    "estimate_mixed_noise": "mixed_noise",
-    "MixedNoise": "mixed_noise",
 }
 
 __all__ = [*_WHERE]

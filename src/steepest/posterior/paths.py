@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -68,18 +67,6 @@ class Straight:
     ) -> tuple[Tensor, Tensor]:
         """Return positions and velocities, see `Path`."""
         return z + wide(t, x) * (x - z), x - z
-
-
-@dataclass(frozen=True)
-class Diffusion(Straight):
-    """The path ``sin(pi t / 2) x + cos(pi t / 2) z`` of a variance-preserving diffusion."""
-
-    def at(
-        self, z: Tensor, x: Tensor, t: Tensor, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        """Return positions and velocities, see `Path`."""
-        angle = wide(t, x) * math.pi / 2
-        return angle.sin() * x + angle.cos() * z, math.pi / 2 * (angle.cos() * x - angle.sin() * z)
 
 
 class Coupling(Protocol):

@@ -6,7 +6,7 @@ from .decomposition import Decomposition, FilteredImage, StoredDecomposition
 from .filters import apply_filter, band_pass, band_stop, high_pass, low_pass
 from .scale_map import scale_map
 from .series import DecompositionSeries, decompose_series
-from .texture import fuse, separate_texture
+from .texture import separate_texture
 from .transform import decompose
 
 __all__ = [
@@ -20,7 +20,6 @@ __all__ = [
     "decompose",
     "decompose_series",
     "extinction_time",
-    "fuse",
     "high_pass",
     "low_pass",
     "scale_map",

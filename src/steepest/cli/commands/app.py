@@ -59,7 +59,7 @@ def app(
     -----
     Needs: pip install 'steepest[app]'
     """
-    need("steepest app", ("starlette", "uvicorn"), "app")
+    need("steepest app", "app")
     from steepest.app import serve
     from steepest.app.launcher import install_launcher as install
 

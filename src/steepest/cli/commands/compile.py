@@ -46,7 +46,7 @@ WORK: Sequence[str] = (
     *("strain grey.png moved.png -o strain", "morph grey.png moved.png"),
     "phase phase.npy --strength 0.35",
     "orientations sample:nickel --strength 0.1 --tol 0.5",
-    *("patches fit grey.png -o p.stpm", "denoise noisy.png --model p.stpm"),
+    *("patches fit grey.png -o p.stpm", "restore noisy.png --model p.stpm"),
 )
 """Small examples that use what is compiled."""
 

@@ -10,7 +10,7 @@ from steepest.inpainting.masks import METHODS
 from steepest.io import check_kind
 
 from .. import choices
-from ..extras import need_coder
+from ..extras import need
 from ..runner import Batch, Item
 from ..sources import find_sources
 from ..types import Count, Density, FileName, Positive, Seed, one_of
@@ -69,7 +69,7 @@ def compress(
     steepest compress sample:camera --mask laplacian-dither  fast -> camera.stp
     """
     choices.only_one(density=density, size=size, psnr=psnr)
-    need_coder("steepest compress")
+    need("steepest compress", "compression")
     source = find_sources([image])[0]
     if source.name != image:
         raise InputError(f"{image}: one image is compressed at a time")

@@ -29,6 +29,8 @@ _OWN_FILES = re.compile(r"band_\d{2,}\.(tif|npy)|residual\.(tif|npy)")
 def decompose(
     *images: Images,
     no_figures: bool = False,
+    no_bands: bool = False,
+    csv: bool = False,
     grey: RangeChoice = RangeChoice(),
     bands: choices.Bands = choices.Bands(),
     method: choices.MethodChoice = choices.MethodChoice(),
@@ -45,10 +47,17 @@ def decompose(
     (time is contrast times size). The written files add up to the image, up to the rounding of
     floats. The pages of a time series are decomposed one by one, into the same bands.
 
+    The spectrum S(t) says how much of the image vanishes at time t. A peak stands for structures of
+    the same contrast times size; the valleys between peaks are good edges for bands.
+
     Parameters
     ----------
     no_figures
         write no PNG figures
+    no_bands
+        write figures and table only, to see how much structure there is at each scale
+    csv
+        also write the spectrum as a table, with the columns t, S (of a series: page, t, S)
     writing.output
         folder (default: NAME_bands here)
 
@@ -59,12 +68,14 @@ def decompose(
     steepest decompose scan.tif --t-max 0.5 --bands 4  up to time 0.5
     steepest decompose scans/ -o split           a folder in split/ for each image
     steepest decompose photo.jpg --method learned  by a network, up to time 0.25
+    steepest decompose photo.jpg --no-bands --csv  only the spectrum
     steepest decompose big.zarr --edges 0.01,0.1 -o bands.zarr  larger than memory
 
     written into the folder (floating-point TIFF, exact; NPY for 1-D signals):
       band_01.tif, band_02.tif, ..   the bands, fine to coarse, values around zero
       residual.tif                   what is left after the last time
       bands.png, spectrum.png        figures (not with --no-figures)
+      spectrum.csv                   with --csv
 
     Notes
     -----
@@ -75,11 +86,13 @@ def decompose(
     for each band; -o FOLDER gets one store for each band.
     """
     method.check(energy, solver)
-    if tiles.wanted(images, reading, grey, method):
+    if tiles.wanted(images, reading, grey, method, no_bands=no_bands, csv=csv):
         work, files = _by_tiles(bands, energy, solver, tiles, writing.output)
         return Batch(reading.sources(images, large=True), work, files, writing.overwrite)
     if not no_figures:
         need_figures()
+    elif no_bands and not csv:
+        raise InputError("--no-bands, --no-figures: nothing is left to write; give --csv")
     values, sources = values_of(grey), reading.sources(images, writing.output)
     folders = {source: source.folder(writing.output, "bands", own=True) for source in sources}
     if len(set(folders.values())) < len(folders):
@@ -91,18 +104,18 @@ def decompose(
             raise InputError(f"{folder}: exists and is not empty (write into it with --overwrite)")
 
     def in_memory(item: Item) -> None:
-        image = item.read(reading, values, prepare=_without_display)
+        image = item.read(reading, values, prepare=_without_display, kept=not no_bands)
         pages = Decompositions(item, image, bands, grey, energy, solver, method=method)
         energy.report(item)
-        spectra, decibels, stacks, montage = [], [], list[Stack](), None
+        decibels, stacks, montage = [], list[Stack](), None
         folder, plain = folders[item.source], replace(image, alpha=None)
         for i, split in enumerate(pages):
             parts = [*split.bands, split.residual]
-            stacks = stacks or [Stack(plain, part.dtype, folder) for part in parts]
-            for stack, part in zip(stacks, parts, strict=True):
+            if not no_bands:
+                stacks = stacks or [Stack(plain, part.dtype, folder) for part in parts]
+            for stack, part in zip(stacks, parts, strict=not no_bands):
                 stack.add(part)
             decibels.append(_exactness(split))
-            spectra.append((split.times, split.spectrum))
             if not no_figures and i == len(image.parts) // 2:
                 page = f", page {i + 1} of {len(image.parts)}" if pages.series else ""
                 montage = draw_figure(
@@ -111,11 +124,12 @@ def decompose(
                     title=f"{item.source.stem}{page}: structures by contrast \u00d7 size",
                 )  # fmt: skip
         ending = "npy" if image.axes == "X" else "tif"
-        for name, stack in zip(_names(len(stacks) - 1), stacks, strict=True):
+        for name, stack in zip(_names(len(stacks) - 1), stacks, strict=not no_bands):
             item.write(folder / f"{name}.{ending}", replace(plain, array=stack.array))
         if montage is not None:
             item.write(folder / "bands.png", montage)
-            pages.draw_spectra(folder / "spectrum.png", spectra)
+        pages.write_spectrum(folder, figure=not no_figures, table=csv)
+        pages.report_spectrum()
         pages.report()
         text = "exact" if np.isinf(min(decibels)) else f"{min(decibels):.0f} dB"
         text = f"bands + residual reproduce the image: {text}"
@@ -124,7 +138,7 @@ def decompose(
 
     def remove_older(item: Item) -> None:
         """Remove bands of an earlier run, with which the folder would not add up to the image."""
-        for path in folders[item.source].iterdir():
+        for path in () if no_bands else folders[item.source].iterdir():
             if path not in item.written and _OWN_FILES.fullmatch(path.name):
                 path.unlink()
 

@@ -1,6 +1,5 @@
 """``steepest denoise``: remove noise by total variation denoising."""
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -11,10 +10,8 @@ from steepest.core.errors import InputError
 from .. import choices
 from ..certificates import bounds, without_pixels
 from ..grey import NoiseChoice, RangeChoice, values_of
-from ..models import MODEL, Model, denoising_by
 from ..runner import Batch, Item
-from ..sources import Source
-from ..types import FileName, Images, Positive, number, word
+from ..types import Images, Positive, number, word
 
 _FEW_VALUES = 32  # rounding to so few is told
 
@@ -30,8 +27,6 @@ def denoise(
     *images: Images,
     strength: Annotated[float | Literal["auto"], word(_strength, "S")] = "auto",
     sigma: Positive | None = None,
-    model: Annotated[FileName | None, MODEL] = None,
-    std: Annotated[FileName | None, MODEL] = None,
     grey: RangeChoice = RangeChoice(),
     noise: NoiseChoice = NoiseChoice(),
     energy: choices.HuberChoice = choices.HuberChoice(),
@@ -40,7 +35,7 @@ def denoise(
     reading: choices.Reading = choices.Reading(),
     writing: choices.ImageWriting = choices.ImageWriting(),
 ) -> Batch:
-    """Remove noise: by an energy, or by a model of good patches.
+    """Remove noise, by total variation or another energy.
 
     Denoise images: the minimiser v of 1/2 ||v - image||^2 + strength * J(v), certified. J is
     the total variation, or another --energy.
@@ -56,11 +51,6 @@ def denoise(
         weight of the energy, or auto: that of the least estimated error
     sigma
         standard deviation of the noise (default: estimated)
-    model
-        patch model, written by 'steepest patches fit', that is used in place of an energy
-    std
-        also write how sure each pixel is, as the model sees it: the standard deviation as floats,
-        to this file or folder
     writing.output
         file, or folder for several images (default: NAME_denoised here)
 
@@ -75,7 +65,6 @@ def denoise(
     steepest denoise counts.tif --noise poisson    photon counts; also see --gain
     steepest denoise dim.tif --noise auto          gain and read noise estimated
     steepest denoise big.zarr -o out.zarr          larger than memory
-    steepest denoise noisy/ --model sharp.stpm -o clean/ --std clean/
 
     Notes
     -----
@@ -94,22 +83,7 @@ def denoise(
     weight: Any = None if strength == "auto" else strength
     if weight is not None:
         choices.refuse("not with --strength, which needs no noise", sigma=sigma)
-    if model is not None:
-        why, given = "cannot be combined with --model", weight is not None
-        choices.refuse(why, noise, energy, strength=given, tol=solver.tol)
-    else:
-        choices.refuse("also give --model", std=std)
-    own = None if model is not None else sigma
-    large = tiles.wanted(images, reading, grey, noise, sigma=own, std=std, **writing.of_pixels)
-    sources = reading.sources(images, writing.output, std, large=large)
-
-    def files(source: Source) -> dict[str, Path]:
-        more = source.more_files(std=(std, "_std.tif", "image"))
-        return {"image": writing.file(source, "denoised"), **more}
-
-    if model is not None:
-        by_model = denoising_by(Model.load(model), sigma, values, solver, tiles, reading)
-        return Batch(sources, by_model, files, writing.overwrite)
+    large = tiles.wanted(images, reading, grey, noise, sigma=sigma, **writing.of_pixels)
     if large and weight == 0:
         raise InputError("--strength 0: by tiles, allowed are auto and positive numbers")
 
@@ -136,7 +110,8 @@ def denoise(
             item.report("rounded to", words)
         item.certify(results, bounds)
 
-    return Batch(sources, work, files, writing.overwrite)
+    sources = reading.sources(images, writing.output, large=large)
+    return Batch(sources, work, writing.one_image("denoised"), writing.overwrite)
 
 
 def _report(item: Item, results: list[Any], dtype: np.dtype) -> None:

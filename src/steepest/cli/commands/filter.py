@@ -79,7 +79,7 @@ def filter(
     Notes
     -----
     High-pass, band-pass and --residual-gain 0 remove the mean; zero is then mid-grey in 8- and
-    16-bit results. Find times worth filtering with "steepest spectrum".
+    16-bit results. Find times worth filtering with "steepest decompose".
     """
     kinds = dict(low_pass=low_pass, high_pass=high_pass, band_pass=band_pass, band_stop=band_stop)
     choices.only_one(**kinds, gains=gains)

@@ -15,7 +15,7 @@ from steepest.io import Image, describe_metadata
 from steepest.io.stores import StoredImage, is_store, open_store
 
 from .. import choices
-from ..extras import need_coder
+from ..extras import need
 from ..runner import Batch, Item
 from ..sources import Source
 from ..tiles import describe_store
@@ -111,7 +111,7 @@ def _describe_file(item: Item, image: Image) -> None:
 
 def _describe_compressed(item: Item, reading: choices.Reading) -> None:
     """Describe a file of `steepest compress` by its header."""
-    need_coder("reading compressed images")
+    need("reading compressed images", "compression")
     from steepest.compression import read_header
 
     data = Path(item.source.name).read_bytes()

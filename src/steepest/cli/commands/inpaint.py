@@ -30,7 +30,6 @@ def inpaint(
     *images: Images,
     known: Annotated[FileName | None, _KNOWN] = None,
     unknown: Annotated[FileName | None, _KNOWN] = None,
-    mask: Annotated[str | None, Parameter(show=False)] = None,
     threshold: Annotated[Count | None, _KNOWN, Parameter(metavar="N")] = None,
     method: Annotated[str, one_of(_METHODS)] = _PLAIN,
     spacing: choices.Spacing = choices.Spacing(),
@@ -74,11 +73,6 @@ def inpaint(
     A mask is a PNG, TIFF or NPY file of the size of the image that holds 0 and one other number.
     With --threshold it may hold any numbers, and be a JPEG file.
     """
-    if mask is not None:
-        raise InputError(
-            f"--mask {mask}: say what its nonzero pixels are: --known {mask}, or --unknown {mask} "
-            "(to be filled)"
-        )
     choices.only_one(known=known, unknown=unknown)
     name = known or unknown
     if threshold and not name:

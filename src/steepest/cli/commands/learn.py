@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from .. import choices, training
-from ..extras import need_torch
+from ..extras import need
 from ..training import FOLDER, RECIPE, MachineChoice, RecipeChoice
 from ..types import Count, FileName, JSONObject, count, word
 
@@ -74,7 +74,7 @@ def learn(
     -----
     Use the weights with steepest.learning.load("runs/flux/weights.safetensors").
     """
-    need_torch("learning")
+    need("learning", "torch")
     from steepest.learning.flows.training import TrainingConfig, train
     from steepest.learning.training.files import read_settings
 

@@ -1,5 +1,6 @@
 """``steepest patches``: learn patch models, and find what is unlike their images."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,6 @@ from steepest.io import Image, check_kind
 
 from .. import choices
 from ..grey import RangeChoice, values_of
-from ..models import SAMPLES, Model, ModelFile
 from ..parser import Family
 from ..runner import Batch, Item
 from ..types import Count, FileName, Images, Positive, Seed
@@ -19,18 +19,53 @@ from ..types import Count, FileName, Images, Positive, Seed
 _TEXT = """\
 Learn from one good image what others should look like.
 
-Learn a model of small patches from good images of the kind you work with. Then denoise,
-superresolve and deblur restore others by it, and "patches map" shows where an image is unlike them.
+Learn a model of small patches from good images of the kind you work with. Then "restore" restores
+others by it, and "patches map" shows where an image is unlike them.
 
 Examples
 --------
 steepest patches fit sharp.tif               learn: writes sharp.stpm
-steepest denoise noisy/ --model sharp.stpm -o clean/
-steepest superresolve low.tif --model sharp.stpm --factor 4
-steepest deblur blurred.tif --model sharp.stpm --blur 2
+steepest restore noisy/ --model sharp.stpm -o clean/
+steepest restore low.tif --model sharp.stpm --factor 4
 steepest patches map part.tif --model sharp.stpm  where it is different
 steepest patches calibrate other/ --model sharp.stpm --sigma 0.05
 """
+
+
+SAMPLES = 16  # of the posterior
+ModelFile = Annotated[FileName, Parameter(help="patch model, written by 'steepest patches fit'")]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A patch model and the name of its file."""
+
+    name: str
+    model: Any
+
+    @staticmethod
+    def load(name: str) -> "Model":
+        from steepest import patches
+
+        return Model(name, patches.load(name))
+
+    def suited(self, image: Image) -> Image:
+        """The image as the model takes it, in grey if saved as colour; `InputError` for volumes."""
+        axes = len(self.model.patch_shape)
+        if len(image.space) != axes:
+            hint = " (try --pages)" if "Z" in image.axes and axes == 2 else ""
+            raise InputError(
+                f"{image.name}: has the axes {image.space}; {self.name} is a model of {axes}-D "
+                f"images{hint}"
+            )
+        return image.without_copies() if self.model.channels == 1 else image
+
+    def report(self, item: Item) -> None:
+        """Say what the model is like."""
+        own = self.model
+        size = " x ".join(map(str, own.patch_shape))
+        text = f"{own.num_components} components of rank {own.rank}, patches of {size}"
+        item.report("model", f"{self.name}: {text}", model=self.name)
 
 
 def fit(
@@ -171,7 +206,7 @@ def calibrate(
     reading: choices.Reading = choices.Reading(),
     reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
-    """Say how many standard deviations of "denoise --std" hold the true values.
+    """Say how many standard deviations of "restore --std" hold the true values.
 
     Noise is added to good images that the model has not seen. They are denoised, and compared with
     what they were. The factor is the number of standard deviations about the denoised image that

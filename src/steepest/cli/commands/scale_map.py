@@ -96,7 +96,7 @@ def scale_map(
 def _draw(item: Item, sizes: np.ndarray, image: Image, lengths: Lengths) -> None:
     """Draw the first page, or the middle slice of a volume, in colours."""
     if image.axes == "X":
-        raise InputError(f"{image.name}: a signal has no --picture; see 'steepest spectrum'")
+        raise InputError(f"{image.name}: a signal has no --picture; see 'steepest decompose'")
     ground = image.parts[0] if image.channel_axis is None else image.parts[0].mean(-1)
     plane = sizes[0] if image.axes.startswith("T") else sizes
     if plane.ndim == 3:

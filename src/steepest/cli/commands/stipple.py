@@ -10,6 +10,7 @@ from steepest.core.errors import InputError
 from steepest.io import write_dots
 
 from .. import choices
+from ..extras import need_figures
 from ..runner import Batch, Item
 from ..sources import check_format
 from ..types import Count, Images, Number, Positive, Seed
@@ -77,6 +78,8 @@ def stipple(
     sources = reading.sources(images, writing.output)
     check_format(writing.output, format)
     files = {s: s.file(writing.output, "dots", f".{format or 'svg'}", "dots") for s in sources}
+    if any(path.suffix in (".pdf", ".png") for path in files.values()):
+        need_figures()
     if width and not {path.suffix for path in files.values()} & {".svg", ".pdf"}:
         raise InputError("--width: only for SVG and PDF files")
 

@@ -1,8 +1,4 @@
-"""Spectral TV with a network: single bands by a derivative in time, or a whole decomposition.
-
-The band of the times ``[a, b]`` is ``int_a^b t u_tt dt = [t u_t - u]_a^b`` (integration by parts),
-so one forward-mode derivative in time gives the band of the network's output exactly.
-"""
+"""Spectral TV with a network."""
 
 from __future__ import annotations
 
@@ -10,8 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from ...convex.total_variation import TotalVariation
 from ...core.arrays import prepare_image
@@ -20,50 +14,12 @@ from ...core.numbers import check_count, check_number
 from ...flows.extinction import shortest_of
 from ...flows.options import takes_options_of
 from ...flows.problem import make_problem
-from ...flows.time_grid import check_times, geometric
-from ...layers.forward_mode import jvp
+from ...flows.time_grid import geometric
 from ...spectral.decomposition import Decomposition, check_bands, from_flow
-from .fields import check_inputs
 from .predict import learned_flow
 
 TRAINED_UNTIL = 0.25
 DEFAULT_NUM_STEPS = 40
-
-
-def learned_bands(module: nn.Module, u0: Tensor, edges: Sequence[float]) -> tuple[Tensor, Tensor]:
-    """Spectral bands between given times, and the residual.
-
-    ``band_k = [t u_t(t) - u(t)]`` from ``edges[k]`` to ``edges[k + 1]``, where forward-mode
-    differentiation of ``module.solve`` gives ``u_t``. The residual is ``u(T) - T u_t(T)`` at the
-    last edge ``T``. Bands and residual add up to ``u(a) - a u_t(a)`` with ``a = edges[0]``: to
-    ``u(0)`` if the edges begin at 0.
-
-    Parameters
-    ----------
-    module : nn.Module
-        A network with ``solve(u0, t)``, such as those that `steepest.learning.load` returns.
-    u0 : Tensor (N, 1, H, W)
-        Images in [0, 1].
-    edges : sequence of floats (B + 1,)
-        Increasing times, the first zero or positive.
-
-    Returns
-    -------
-    bands : Tensor (B, N, 1, H, W)
-    residual : Tensor (N, 1, H, W)
-    """
-    start = float(edges[0]) if len(edges) else 0.0
-    later = check_times(list(edges)[1:], "edges", start)
-    if start < 0:
-        raise InputError(f"edges must not be negative; the first is {start:g}")
-    check_inputs(u0, u0.new_zeros(len(u0)))
-    primitives = []
-    for edge in (start, *later):
-        t = u0.new_full((len(u0),), float(edge))
-        u, rate = jvp(lambda at: module.solve(u0, at), (t,), (torch.ones_like(t),))[:2]  # type: ignore[operator]
-        primitives.append(float(edge) * rate - u)
-    stacked = torch.stack(primitives)
-    return stacked[1:] - stacked[:-1], -stacked[-1]
 
 
 @takes_options_of(learned_flow)

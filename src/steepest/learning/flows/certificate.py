@@ -20,7 +20,6 @@ from torch import Tensor, nn
 
 from ...convex.certificate import Bound, psnr_bound, step_terms
 from ...convex.total_variation import TotalVariation
-from ...core.numbers import check_count
 from .fields import check_inputs, divergence, project
 
 DEFAULT_NUM_NODES = 8  # three times as many improve the bound by only 0.2 dB
@@ -52,9 +51,7 @@ class Certificate:
 
 
 @torch.no_grad()
-def certify(
-    module: nn.Module, u0: Tensor, t: Tensor, *, num_nodes: int = DEFAULT_NUM_NODES
-) -> Certificate:
+def certify(module: nn.Module, u0: Tensor, t: Tensor) -> Certificate:
     """Predict with a network, and bound the L2 error of the prediction, for each image.
 
     ``||certificate.image - u*(t)|| <= certificate.error_bound`` where ``u*`` is the exact total
@@ -72,9 +69,6 @@ def certify(
         Images in [0, 1].
     t : Tensor (N,)
         One time per image, zero or positive.
-    num_nodes : int
-        Number of segments of the certified curve, each of which costs one evaluation of the
-        network per image. More segments give a smaller bound.
 
     Returns
     -------
@@ -82,13 +76,9 @@ def certify(
         Bounds are infinite where the prediction is not finite.
     """
     check_inputs(u0, t)
-    num_nodes = check_count(num_nodes, "num_nodes")
     own, own_t = for_network(module, u0), for_network(module, t)
     predicted = module.solve(own, own_t)  # type: ignore[operator]
-    rows = [
-        _certify_one(module, u0[i : i + 1], float(t[i]), predicted[i], num_nodes)
-        for i in range(len(u0))
-    ]
+    rows = [_certify_one(module, u0[i : i + 1], float(t[i]), predicted[i]) for i in range(len(u0))]
     distances = [bound.distance for bound, _ in rows]
     size = u0[0].numel() if len(u0) else 1
 
@@ -103,13 +93,11 @@ def certify(
     )
 
 
-def _certify_one(
-    module: nn.Module, u0: Tensor, t: float, predicted: Tensor, num_nodes: int
-) -> tuple[Bound, float]:
+def _certify_one(module: nn.Module, u0: Tensor, t: float, predicted: Tensor) -> tuple[Bound, float]:
     """The bound of one image's prediction, and its distance from the certified curve."""
     bound, curve = Bound(), u0[0].double()
     if t > 0:
-        *_, last = follow(module, u0, graded_nodes(t, num_nodes))
+        *_, last = follow(module, u0, graded_nodes(t, DEFAULT_NUM_NODES))
         bound, curve = last.bound, last.curve
     away = distance(predicted, curve)
     return bound.moved(away), away
