@@ -17,9 +17,9 @@ import torch
 from scipy.optimize import minimize
 
 from steepest import posterior
+from steepest.posterior.mixed_noise import update
 
 from ..rows import Row
-from .mixed_noise_fit import estimate_mixed_noise, update
 
 
 def forward(x: torch.Tensor) -> torch.Tensor:
@@ -89,7 +89,7 @@ def estimates(a: float, b: float, seed: int, model: posterior.Flow, num_iter: in
     likelihood = log_likelihood(y)
     best = minimize(lambda logs: -likelihood(logs), np.log([a, b]), method="Nelder-Mead",
                     options={"xatol": 0.01, "fatol": 0.01}).x  # fmt: skip
-    found = estimate_mixed_noise(
+    found = posterior.estimate_mixed_noise(
         y, forward, model, lambda v: -0.5 * (v**2).sum(1), max_num_iter=num_iter
     )
     return np.array([[a2**0.5, b2**0.5], np.exp(best), [found.relative, found.constant]])

@@ -40,6 +40,8 @@ _WHERE = {
     "bridge": "certificates",
     "fit_chain": "certificates",
     "sensitivity": "checks",
+    "estimate_mixed_noise": "mixed_noise",
+    "MixedNoise": "mixed_noise",
 }
 
 __all__ = [*_WHERE]

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.probability.mixed_noise_fit import estimate_mixed_noise, update
 from steepest import InputError, posterior
+from steepest.posterior import estimate_mixed_noise
+from steepest.posterior.mixed_noise import update
 
 
 def seeded(seed: int = 0) -> torch.Generator:

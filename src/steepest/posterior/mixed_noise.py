@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steepest.core.errors import InputError
-from steepest.core.numbers import check_count, check_number
-from steepest.core.rng import Rng, generator
-from steepest.core.status import Status
-from steepest.posterior.chains import Metropolis
-from steepest.posterior.draws import as_given
-from steepest.posterior.flow import Flow
-from steepest.posterior.training import torch_generator
+from ..core.errors import InputError
+from ..core.numbers import check_count, check_number
+from ..core.rng import Rng, generator
+from ..core.status import Status
+from .chains import Metropolis
+from .draws import as_given
+from .flow import Flow
+from .training import torch_generator
 
 _INNER = 60  # steps of the closed update between draws
 _FLOOR = 1e-12  # variances
