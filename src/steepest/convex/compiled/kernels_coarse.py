@@ -32,26 +32,16 @@ def _lower(room, square, radius):
 
 
 @helper
-def _pairs(out, row, factor):
-    """``factor`` times the sums of pairs; the last pair may be a single number, which is kept."""
+def _combine(out, row, first, second):
+    """The sums of pairs with these factors; a single last number takes both."""
     pairs = row.shape[0] // 2
     if out.shape[0] == row.shape[0]:
         pairs = 0
-    half = row.dtype.type(0.5) * factor
+    a, b = row.dtype.type(first), row.dtype.type(second)
     for j in range(pairs):
-        out[j] = half * (row[2 * j] + row[2 * j + 1])
+        out[j] = a * row[2 * j] + b * row[2 * j + 1]
     if pairs < out.shape[0]:
-        out[out.shape[0] - 1] = factor * row[row.shape[0] - 1]
-
-
-@helper
-def _seconds(out, row, factor):
-    """``factor`` times the second of each pair, or a single last one."""
-    pairs = row.shape[0] // 2
-    for j in range(pairs):
-        out[j] = factor * row[2 * j + 1]
-    if pairs < out.shape[0]:
-        out[out.shape[0] - 1] = factor * row[row.shape[0] - 1]
+        out[out.shape[0] - 1] = (a + b) * row[row.shape[0] - 1]
 
 
 @helper
@@ -105,17 +95,14 @@ def halve(f, p, radius, separate, mean, centre, limit, rows):
             planes, lines = top - 2 * z + 1, low - 2 * y + 1
             limit[z, y] = 0
             for c in range(channels):
-                _pairs(mean[c, z, y], rows[c], rows.dtype.type(1 / (planes * lines)))
+                _combine(mean[c, z, y], rows[c], 0.5 / (planes * lines), 0.5 / (planes * lines))
             for a in range(axes):
                 along = axes - a
                 count = (1 if along == 3 else planes) * (1 if along == 2 else lines)
-                factor = rows.dtype.type(1 / count)
+                before = 0.0 if along == 1 else 0.5
                 for c in range(channels):
-                    out = centre[a, c, z, y]
-                    if along == 1:
-                        _seconds(out, rows[fluxes + a * channels + c], factor)
-                    else:
-                        _pairs(out, rows[fluxes + a * channels + c], factor)
+                    out, row = centre[a, c, z, y], rows[fluxes + a * channels + c]
+                    _combine(out, row, before / count, (1 - before) / count)
                     _add_square(rows[square, : out.shape[0]], out)
                 if separate or along == 1:
                     part = rows[square, : limit.shape[2]]

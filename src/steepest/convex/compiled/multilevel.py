@@ -70,14 +70,13 @@ def halved(f: np.ndarray, p: np.ndarray, radius: np.ndarray | None, isotropic: b
     axes, channels, *space = p.shape
     radius = np.ones(space, f.dtype) if radius is None else radius
     coarse = [-(-n // 2) for n in space]
-    found = tuple(
-        np.empty((*lead, *coarse), f.dtype) for lead in ((channels,), (axes, channels), ())
-    )
+    shapes = (channels, *coarse), (axes, channels, *coarse), coarse
+    found = tuple(np.empty(shape, f.dtype) for shape in shapes)
     rows = np.empty((channels * (1 + axes) + axes + 1, space[-1]), f.dtype)
     fine = (np.asarray(a, f.dtype, "C") for a in (f, p, radius))
     f, p, radius, *out = (_in_space(a, axes) for a in (*fine, *found))
     halve(f, p, radius, not isotropic, *out, rows)
-    return found
+    return found[0], found[1], found[2]
 
 
 def add_change(p: np.ndarray, change: np.ndarray) -> None:
