@@ -1,12 +1,14 @@
 """Time of the import, the first call and usual commands: ``python -m benchmarks.startup``.
 
-Starts new processes with an empty and with a filled numba cache. steepest must be importable. The
-commands are timed by their processor time on one thread, so that other work on the machine counts
-little; ``python -m benchmarks.startup commands`` runs these alone and only prints.
+Starts new processes with an empty and with a filled numba cache. steepest must be importable; its
+byte code is compiled before, as by an installation. The commands are timed by their processor time
+on one thread, so that other work on the machine counts little; ``python -m benchmarks.startup
+commands`` runs these alone and only prints.
 """
 
 from __future__ import annotations
 
+import compileall
 import json
 import os
 import resource
@@ -16,6 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import steepest
 from benchmarks.report import describe_machine
 
 _WARM_RUNS = 5
@@ -94,6 +97,7 @@ def describe() -> str:
 
 def main() -> None:
     """Measure, print and store as Markdown."""
+    compileall.compile_dir(Path(steepest.__file__).parent, quiet=1)
     timed = commands()
     if sys.argv[1:] == ["commands"]:
         return

@@ -17,6 +17,7 @@ from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import AnalysisPass, register_pass
 from numba.core.runtime import rtsys
+from numba.core.targetconfig import ConfigStack
 from numba.core.typed_passes import NoPythonSupportedFeatureValidation
 from numba.extending import register_jitable
 
@@ -24,8 +25,8 @@ from numba.extending import register_jitable
 _OPTIONS: dict[str, Any] = {
     "fastmath": {"nsz", "arcp", "contract", "afn", "reassoc"},
     "error_model": "numpy",
-    "no_cfunc_wrapper": True,  # nobody calls kernels from C
 }
+_UNWRAPPED = {"no_cfunc_wrapper": True}  # nobody calls anything of this from C
 
 
 class _Cache(FunctionCache):  # type: ignore[misc]
@@ -43,6 +44,7 @@ def _kernel(**options: Any) -> Any:
     compiled: Any = njit  # its types do not know of all options
 
     def decorate(function: Callable[..., Any]) -> Any:
+        options.update(_UNWRAPPED, pipeline_class=_KernelCompiler)
         dispatcher = compiled(nogil=True, **options)(function)
         with suppress(RuntimeError):  # neither the package's folder nor the user's
             dispatcher._cache = _Cache(function)
@@ -134,7 +136,15 @@ class _PartCompiler(CompilerBase):  # type: ignore[misc]
         return [passes]
 
 
-_PART: dict[str, Any] = {"pipeline_class": _PartCompiler}
+class _KernelCompiler(CompilerBase):  # type: ignore[misc]
+    def define_pipelines(self) -> list[Any]:
+        """As usual, with the flags of a helper: helpers are compiled for each of their callers'."""
+        flags = ConfigStack().top()
+        flags.no_cpython_wrapper, flags.release_gil = True, False
+        return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
+
+
+_PART: dict[str, Any] = {"pipeline_class": _PartCompiler, **_UNWRAPPED}
 kernel = _kernel(**_OPTIONS)
 exact_kernel = _kernel()  # sums in the order in which they are written
 helper = register_jitable(**_OPTIONS, **_PART)
