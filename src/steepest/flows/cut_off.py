@@ -71,7 +71,7 @@ def mean_beyond(array: np.ndarray, models: Sequence[NoiseModel], where: np.ndarr
     r"""The mean of what is cut off of the noise of (channels, \*space), 0 but where a mask holds.
 
     Of Gaussian noise that ends up beyond an end, t deviations away, it is ``phi(t)/Phi(-t) - t``.
-    The mean of a box tells t, as in `before_cut_off`.
+    The mean of a box tells t, as in `before_cut_off`. Noise of photons is too skewed for that.
     """
     mean, _, beyond = _cut_off()
     found = np.zeros(array.shape)
@@ -79,7 +79,7 @@ def mean_beyond(array: np.ndarray, models: Sequence[NoiseModel], where: np.ndarr
         local = uniform_filter(channel, [min(_BOX, n) for n in channel.shape])
         for end, sign in ((channel.min(), -1), (channel.max(), 1)):
             some = cut & (channel == end)
-            if deviation := float(model.deviation(end)):
+            if model.gain == 0 and (deviation := math.sqrt(model.variance)):
                 far = abs(local[some] - end) / deviation
                 own[some] = sign * deviation * np.interp(far, mean, beyond)
     return found

@@ -186,9 +186,9 @@ def _least_risk(problem: Problem, index: int, plan: Plan, noise: ImageNoise) -> 
     risk = _Risk(
         replace(problem, parts=[sample]), rough, noise, constant if whole else _mosaic(constant)
     )
-    limits = math.log(_SMALLEST * span), math.log(_LARGEST * span)
+    low, high = math.log(_SMALLEST * span), math.log(_LARGEST * span)
     first = math.log(level.sigma * math.sqrt(len(values))) + _FIRST
-    best = risk.minimise(np.clip(first, *limits), *limits)
+    best = risk.minimise(np.clip(first, low, high), low, high)
     near = min(risk.tried, key=lambda place: abs(place - best))
     strength = math.exp(near if plan.reporter.stopped else best) / problem.scale
     closest, iterations = risk.tried[near], sum(each.iterations for each in risk.tried.values())
