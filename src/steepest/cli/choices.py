@@ -35,8 +35,8 @@ def group(title: str, text: str = "") -> Group:
     return Group.create_ordered(title, help=" ".join(text.split()))
 
 
-group("Grey values", "")  # these two are used in modules that are imported later
-group("Objects", "")
+for _title in ("What is wrong with the images", "Grey values", "Objects"):
+    group(_title, "")  # of modules that are imported later
 
 
 @dataclass_transform(frozen_default=True)

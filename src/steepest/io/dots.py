@@ -72,7 +72,7 @@ def write_dots(
     factor = check_number(scale, "scale", least=0.01, most=1000)
     page = shape[1] * 25.4 / 72 if width is None else check_number(width, "width", positive=True)
     if suffix == ".png":
-        check_size([max(n * factor, 1) for n in shape], MAX_PIXELS, "the PNG file")
+        check_size([max(round(n * factor), 1) for n in shape], MAX_PIXELS, "the PNG file")
     with open_output(path, overwrite, outputs) as file:
         if suffix == ".svg":
             file.write(_svg(where, shape, sizes, flag, page))
