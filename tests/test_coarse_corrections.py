@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from steepest.convex.compiled.dual import CompiledDual
-from steepest.convex.compiled.multilevel import add_change, halved
+from steepest.convex.compiled.multilevel import halved
 from steepest.convex.solve import Goal, Momentum, solve
 from steepest.convex.total_variation import TotalVariation
 from steepest.core.status import Status
 from steepest.grid import divergence
-from steepest.grid.coarsening import average, prolong
+from steepest.grid.coarsening import add_prolonged, average, prolong
 
 Shape = tuple[int, ...]
 
@@ -69,7 +69,7 @@ def test_a_coarser_grid_keeps_means_and_room(space: Shape) -> None:
         used = np.linalg.norm(centre[(..., *pixel)])
         assert radius[pixel] == pytest.approx(used + room, rel=1e-13)
     change = 3 * p.copy()
-    add_change(change, centre)
+    add_prolonged(change, centre)
     np.testing.assert_allclose(change, 3 * p + prolong(centre, f.shape), rtol=1e-13)
 
 

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from ...core.vectors import LANES
+from ...grid.coarsening import add_prolonged
 from ..certificate import StepTerms, exact_terms, single_terms
 from ..solve import Momentum
 from ..total_variation import TotalVariation
 from .kernels import NUM_ORDERS, work_on
 from .kernels_measure import MOST_COMPONENTS, NUM_SUMS, WIDEST, measure
-from .multilevel import add_change, coarse_flux, correction
+from .multilevel import coarse_flux, correction
 from .strip_dual import StripDual, shares
 from .team import run_together
 
@@ -251,7 +252,7 @@ class CompiledDual(StripDual):
             return False
         trial = flux.copy()
         for share in (1.0, -0.5):
-            add_change(trial, np.float32(share) * change)
+            add_prolonged(trial, np.float32(share) * change)
             self.set_warm_parts(trial, kinds=(1,))
             self.restart()
             self.iterate(Momentum().factors(SMOOTHING)[0])  # the first one projects to the ball

@@ -14,11 +14,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...grid.coarsening import average, prolong
+from ...grid.coarsening import add_prolonged, average, prolong, restrict, smallest
 from ..dual import Dual
 from ..solve import RELAXATION, Momentum
 from ..total_variation import TotalVariation
-from .kernels_coarse import add_prolonged, halve
 
 _SMALLEST = 16  # pixels along the longest axis of the coarsest grid
 _SWEEPS = 80  # iterations on each coarse level; measured: more do not pay off
@@ -55,7 +54,7 @@ def correction(
 ) -> np.ndarray | None:
     """The change ``Q - c`` on the next coarser grid, found on this grid and all coarser ones.
 
-    ``p`` plus its interpolation (`add_change`) may lie slightly outside the ball. None for tiny
+    ``p`` plus its interpolation (`add_prolonged`) may lie slightly outside the ball. None for tiny
     images, and for Huber-TV, whose additional term does not have this form.
     """
     if max(f.shape[1:]) < _SMALLEST or energy.huber > 0:
@@ -67,27 +66,14 @@ def correction(
 
 def halved(f: np.ndarray, p: np.ndarray, radius: np.ndarray | None, isotropic: bool) -> Blocks:
     """Mean data, mean flux and radius of the ball (None: 1) on the next coarser grid."""
-    axes, channels, *space = p.shape
-    radius = np.ones(space, f.dtype) if radius is None else radius
-    coarse = [-(-n // 2) for n in space]
-    shapes = (channels, *coarse), (axes, channels, *coarse), coarse
-    found = tuple(np.empty(shape, f.dtype) for shape in shapes)
-    rows = np.empty((channels * (1 + axes) + axes + 1, space[-1]), f.dtype)
-    fine = (np.asarray(a, f.dtype, "C") for a in (f, p, radius))
-    f, p, radius, *out = (_in_space(a, axes) for a in (*fine, *found))
-    halve(f, p, radius, not isotropic, *out, rows)
-    return found[0], found[1], found[2]
 
+    def norm(q: np.ndarray) -> np.ndarray:
+        return np.sqrt(np.einsum("ac...,ac...->..." if isotropic else "ac...,ac...->a...", q, q))
 
-def add_change(p: np.ndarray, change: np.ndarray) -> None:
-    """Add a change on the next coarser grid, interpolated, to a contiguous flux, in place."""
-    add_prolonged(_in_space(p, len(p)), _in_space(change, len(p)))
-
-
-def _in_space(array: np.ndarray, axes: int) -> np.ndarray:
-    """A view of (\\*lead, \\*space) with three axes of space."""
-    lead = array.ndim - axes
-    return array.reshape(*array.shape[:lead], *[1] * (3 - axes), *array.shape[lead:])
+    room = (1 if radius is None else radius) - norm(p)
+    centre = restrict(p)
+    limit = norm(centre) + np.maximum(smallest(room, len(p)), 0)
+    return average(f), centre, limit if isotropic else limit.max(0)
 
 
 def coarse_change(
@@ -108,7 +94,7 @@ def coarse_change(
         coarse = replace(energy, spacing=doubled(energy, data.shape[1:]))
         below = halved(data, centre, radius, energy.isotropic)
         more = min(2 * sweeps, _MOST_SWEEPS)
-        add_change(start, coarse_change(below, coarse, tau, solver, more))
+        add_prolonged(start, coarse_change(below, coarse, tau, solver, more))
     return refined((data, centre, radius), energy, tau, solver, start, sweeps)
 
 
