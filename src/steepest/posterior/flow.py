@@ -137,8 +137,8 @@ class Flow:
         """
         none = np.zeros((len(x), 0)) if y is None else y
         points, given = as_pairs(x, none, "x", "y", shape=self.shape)
-        u, condition = self.x_scale.inward(as_tensor(points, "x")), self._given(given)[0]
-        end, logdet = self._transported(u, condition, forward=False)
+        tensors = as_tensor(points, "x"), as_tensor(given, "y")
+        end, logdet = self.backward(*tensors, torch.Generator())
         return (log_normal(end) - logdet).numpy().astype(float)
 
     def forward(self, x: Tensor, y: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

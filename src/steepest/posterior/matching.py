@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -87,7 +87,7 @@ def learn(
         found = given(back(data[rows]), random) if callable(given) else given
         return as_tensor(as_pairs(data[rows], found, "x", "y")[1], "y")
 
-    def anew(rows: Tensor) -> Tensor:
+    def anew(rows: Tensor, g: torch.Generator) -> Tensor:
         y = measured(rows)
         if y.shape[1:] != (wanted := y_scale.center.shape):
             shapes = f"{tuple(wanted)} and {tuple(y.shape[1:])}"
@@ -99,10 +99,14 @@ def learn(
     u, c = x_scale.inward(u), y_scale.inward(c)
     network = _network(velocity, u, c, int(random.integers(2**31)))
     order = torch.from_numpy(random.permutation(len(u)))
-    examples = Examples(path, coupling, u, c, anew if callable(y) else None)
-    tried = [examples]
+
+    def jittered(rows: Tensor, g: torch.Generator) -> Tensor:
+        return c[rows] + _JITTER * torch.randn(c[rows].shape, generator=g)
+
+    ways = [anew] if callable(y) else [lambda rows, g: c[rows]]
     if c.numel() and not callable(y) and fixed is None and len(u) < _FEW:
-        tried.append(replace(examples, jitter=_JITTER))
+        ways.append(jittered)
+    tried = [Examples(path, coupling, u, c, way) for way in ways]
     found = [_train(network, each, order, noise, fixed, batch, rate) for each in tried]
     best, used, loss = min(found, key=lambda each: each[2])
     return Flow(best, path, coupling, x_scale, y_scale, used, loss)
@@ -131,15 +135,14 @@ def _network(velocity: nn.Module | None, u: Tensor, c: Tensor, seed: int) -> nn.
 class Examples:
     """Standardised examples u with measurements c.
 
-    For each batch, ``anew`` makes its measurements, or ``jitter`` is added to them.
+    ``measured`` gives the standardised measurements of a batch of rows.
     """
 
     path: Path
     coupling: Coupling
     u: Tensor
     c: Tensor
-    anew: Callable[[Tensor], Tensor] | None
-    jitter: float = 0.0
+    measured: Callable[[Tensor, torch.Generator], Tensor]
 
     def loss(
         self, net: nn.Module, rows: Tensor, y: Tensor, t: Tensor, g: torch.Generator
@@ -154,10 +157,7 @@ class Examples:
     def batch_loss(self, net: nn.Module, rows: Tensor, g: torch.Generator) -> Tensor:
         """Return the loss at random times."""
         t = torch.rand(len(rows), generator=g)
-        y = self.anew(rows) if self.anew else self.c[rows]
-        if self.jitter:
-            y = y + self.jitter * torch.randn(y.shape, generator=g)
-        return self.loss(net, rows, y, t, g)
+        return self.loss(net, rows, self.measured(rows, g), t, g)
 
     def held_loss(self, net: nn.Module, held: Tensor, batch: int) -> float:
         """Return the loss of held-out examples, always with the same noise."""

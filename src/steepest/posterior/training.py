@@ -101,15 +101,12 @@ class InMemory(Task):
     held_loss: Callable[[nn.Module], float] = lambda network: 0.0
 
     def build(self) -> nn.Module:
-        """Return a copy of the network."""
         return copy.deepcopy(self.network)
 
     def loss(self, network: nn.Module, step: int) -> Mapping[str, Tensor]:
-        """Return the loss of the next batch."""
         return {"total": self.batch_loss(network)}
 
     def validate(self, network: nn.Module) -> Mapping[str, float]:
-        """Return the loss of the examples held out."""
         return {"score": self.held_loss(network)}
 
 
