@@ -384,8 +384,6 @@ def test_samples_that_are_not_finite_and_densities_of_a_wrong_shape_are_named(fl
         posterior.check(lost, x, y)
     with pytest.raises(InputError, match="x_new holds NaN"):
         posterior.check(flow, x * math.nan, y)
-    with pytest.raises(InputError, match="log_joint must return the shape"):
-        posterior.gap(flow, lambda x, y: x, x, y)
     wild = dataclasses.replace(flow, velocity=lambda t, x, y: x * 1e30)
     with pytest.raises(NotConverged, match="diverges"):
         wild.sample(y)
@@ -394,12 +392,66 @@ def test_samples_that_are_not_finite_and_densities_of_a_wrong_shape_are_named(fl
             posterior.fit_mixture(wrong)
 
 
-def test_velocities_of_a_wrong_shape_are_named():
-    network = posterior.Dense((2,), width=4, depth=1)
-    with pytest.raises(InputError, match="velocity does not take x"):
-        posterior.learn(pairs(20)[0], velocity=network, steps=1)
-    with pytest.raises(InputError, match="velocity must return"):
-        posterior.learn(pairs(20)[0], velocity=lambda t, x, y: network(t, x.repeat(1, 2)), steps=1)
+X, Y = pairs(20)
+LAW = mixture().given(np.eye(2), 0.1)
+NARROW = posterior.Dense((2,), width=4, depth=1)
+
+
+class Wide(torch.nn.Module):
+    def forward(self, t, x, y):
+        return x.repeat(1, 2)
+
+
+def square(x, rng):
+    """Return measurements whose size is that of the batch."""
+    return np.repeat(x, len(x), 1)
+
+
+def half(x, y):
+    """Return a density that is 0 at some of the pairs."""
+    return torch.where(x[:, 0] > 0, 0.0, -torch.inf)
+
+
+@pytest.mark.parametrize(
+    ("message", "call"),
+    [
+        ("beta=-1", lambda flow: posterior.Conditional(-1)),
+        ("path of type str", lambda flow: posterior.learn(X, path="straight", steps=1)),
+        ("coupling must be a fun", lambda flow: posterior.learn(X, coupling="auto", steps=1)),
+        ("velocity must be a torch", lambda flow: posterior.learn(X, velocity="dense", steps=1)),
+        ("velocity does not take", lambda flow: posterior.learn(X, velocity=NARROW, steps=1)),
+        ("velocity must return", lambda flow: posterior.learn(X, velocity=Wide(), steps=1)),
+        ("y must be a function", lambda flow: posterior.learn(X, lambda x: x, steps=1)),
+        ("different shapes", lambda flow: posterior.learn(X, square, batch_size=4, steps=1)),
+        ("x has values up to .*unit", lambda flow: posterior.learn(1e39 * X, steps=1)),
+        ("items without values", lambda flow: posterior.learn(np.zeros((20, 0)), steps=1)),
+        ("forward=.*finite", lambda flow: mixture().given(np.full((1, 2), np.nan), 0.1)),
+        ("noise_covariance=nan", lambda flow: mixture().given(np.eye(2), np.nan)),
+        ("symmetric", lambda flow: mixture().given(np.eye(2), [[1, 0.9], [0, 1]])),
+        ("x must hold data", lambda flow: LAW.log_density(X, np.ones((20, 2)))),
+        ("x holds 20 items", lambda flow: flow.log_density(X, Y[1:])),
+        ("model of type Mixture", lambda flow: posterior.check(mixture(), X, Y)),
+        ("must return the shape", lambda flow: posterior.gap(flow, lambda x, y: 0.0, X, Y)),
+        ("log_joint must be a function", lambda flow: posterior.gap(flow, len, X, Y)),
+        (
+            "log_joint returns NaN",
+            lambda flow: posterior.gap(flow, lambda x, y: x[:, 0] / 0, 0 * X, Y),
+        ),
+        ("log_joint must be finite", lambda flow: posterior.gap(flow, half, X, Y)),
+        ("kernels: one of type int", lambda flow: posterior.Chain([3], 1)),
+        ("chain of type", lambda flow: posterior.fit_chain(LAW, None, X, Y)),
+    ],
+)
+def test_bad_input_is_named(message, call, flow):
+    with pytest.raises(InputError, match=message):
+        call(flow)
+
+
+def test_the_gap_is_infinite_if_samples_lie_where_the_density_vanishes():
+    found = posterior.gap(posterior.Chain([], 1), half, np.abs(X), Y)
+    assert found.value == math.inf
+    # one pair has no standard error, and none is printed
+    assert "nan" not in str(posterior.check(Normal(1.0), X[:1], Y[:1]))
 
 
 def test_densities_need_gaussian_noise():

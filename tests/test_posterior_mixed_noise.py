@@ -62,5 +62,26 @@ def test_mixed_noise_is_found_without_the_signals():
         a2, b2 = update(f, y - f, a2, b2)
     assert found.relative == pytest.approx(math.sqrt(a2), rel=0.15)
     assert found.constant == pytest.approx(math.sqrt(b2), rel=0.3)
-    with pytest.raises(InputError, match="log a, log b"):
-        estimate_mixed_noise(y[:, :3], forward, model, lambda x: x.sum(1))
+
+
+@pytest.mark.parametrize(
+    ("message", "given"),
+    [
+        ("log a, log b", {"y": np.ones((5, 3))}),
+        ("model of type str", {"model": "flow"}),
+        ("start=0.1", {"start": 0.1}),
+        ("num_draws=1", {"num_draws": 1}),
+        ("log_prior returns NaN", {"log_prior": lambda x: x[:, 0] * math.nan}),
+        ("forward returns NaN", {"forward": lambda x: x * math.nan}),
+        ("forward must return", {"forward": lambda x: x[:, 0]}),
+        ("signals of forward are zero", {"forward": lambda x: 0 * x}),
+    ],
+)
+def test_bad_input_is_named(message, given):
+    x = torch.linspace(-1, 1, 12)[:, None]
+    right = {
+        "y": x[:5], "forward": lambda x: x, "log_prior": lambda x: -(x**2).sum(1),
+        "model": posterior.learn(x, x * torch.ones(3), steps=1), "max_num_iter": 3,
+    }  # fmt: skip
+    with pytest.raises(InputError, match=message):
+        estimate_mixed_noise(**{**right, **given})

@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ..core.errors import InputError
-from ..core.numbers import check_count, check_number
+from ..core.errors import InputError, NotConverged
+from ..core.numbers import check_count, check_number, check_numbers
 from ..core.rng import Rng, generator
 from .chains import Chain, LogJoint, Metropolis
 from .draws import as_pairs
 from .flow import Flow
-from .training import InMemory, descend, torch_generator
+from .training import InMemory, as_tensor, checked, descend, torch_generator
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,13 @@ def gap(
     ------
     InputError
         If x and y are not pairs, have too many values for the divergence of a flow, or log_joint
-        has another shape.
+        has another shape, is NaN, or not finite at the pairs.
+    NotConverged
+        If samples of the model are not finite.
+
+    Notes
+    -----
+    The gap is infinite if samples lie where the joint density is 0.
     """
     chain, repeats = Chain.of(model), check_count(repeats, "repeats")
     pairs = _tensors(chain.shape, x_new, y_new, "x_new", "y_new")
@@ -66,6 +73,10 @@ def gap(
     with torch.no_grad():  # Langevin steps and flows differentiate by themselves
         ahead = chain.log_weights(given, noise, log_joint).double()
         back = chain.log_weights(given, noise, log_joint, points).double()
+    if not bool(back.isfinite().all()):
+        raise InputError("log_joint must be finite at x_new and y_new")
+    if bool(ahead.isnan().any()):
+        raise NotConverged("the model diverges: samples are not finite")
     each = (back - ahead).reshape(repeats, -1).mean(0)
     error = float(each.std()) / math.sqrt(len(each)) if len(each) > 1 else math.nan
     return Gap(float(each.mean()), error)
@@ -99,12 +110,14 @@ def bridge(
     """
     base, levels = Chain.of(model), check_count(levels, "levels")
     base.check_density()
-    sizes = tuple(check_number(size, "sizes", positive=True) for size in sizes)
+    found = np.ravel(check_numbers(sizes, "sizes")).tolist()
+    sizes = tuple(check_number(size, "sizes", positive=True) for size in found)
+    target = checked(log_joint, "log_joint", "x, y")
 
     def level(share: float) -> LogJoint:
         if share == 1:
-            return log_joint
-        return lambda x, y: (1 - share) * base.log_density(x, y) + share * log_joint(x, y)
+            return target
+        return lambda x, y: (1 - share) * base.log_density(x, y) + share * target(x, y)
 
     steps = [Metropolis(level((i + 1) / levels), sizes) for i in range(levels)]
     return Chain([*base.kernels, *steps], base.shape)
@@ -138,6 +151,7 @@ def fit_chain(
     NotConverged
         If the loss becomes infinite.
     """
+    chain = Chain.of(chain, "chain")
     points, condition = _tensors(chain.shape, x, y, "x", "y")
     noise, batch = torch_generator(generator(rng)), check_count(batch_size, "batch_size")
 
@@ -157,7 +171,5 @@ def fit_chain(
 
 def _tensors(shape: tuple[int, ...], x: Any, y: Any, *names: str) -> list[Tensor]:
     """Return pairs as tensors (n, d) and (n, m); data points have the given shape."""
-    pairs = as_pairs(x, y, *names)
-    if pairs[0].shape[1:] != shape:
-        raise InputError(f"{names[0]} must hold data of shape {shape}, not {pairs[0].shape[1:]}")
-    return [torch.from_numpy(values).float().flatten(1) for values in pairs]
+    pairs = as_pairs(x, y, *names, shape=shape)
+    return [as_tensor(own, name).flatten(1) for own, name in zip(pairs, names, strict=True)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from ..core.errors import InputError, NotConverged
 from ..core.numbers import check_count
 from ..core.rng import Rng, generator
-from .draws import Draws, as_given
+from .draws import Draws, as_given, as_shape, check_methods
 from .flow import Flow, log_normal
-from .training import torch_generator
+from .training import as_tensor, checked, torch_generator
 
 LogJoint = Callable[[Tensor, Tensor], Tensor]
 
@@ -114,22 +114,24 @@ class Chain(nn.Module):
 
     def __init__(self, kernels: Sequence[Kernel], shape: Sequence[int]) -> None:
         super().__init__()
-        self.kernels = tuple(kernels)
-        self.modules_of_kernels = nn.ModuleList(k for k in kernels if isinstance(k, nn.Module))
-        self.shape = tuple(shape)
+        self.kernels = tuple(kernels) if isinstance(kernels, Iterable) else (kernels,)
+        for kernel in self.kernels:
+            check_methods(kernel, "kernels: one", "forward", "backward")
+        self.modules_of_kernels = nn.ModuleList(k for k in self.kernels if isinstance(k, nn.Module))
+        self.shape = as_shape(shape)
 
     @staticmethod
-    def of(model: Chain | Flow) -> Chain:
+    def of(model: Chain | Flow, name: str = "model") -> Chain:
         """Return a chain itself, or a flow as a chain of one kernel."""
         if not isinstance(model, (Chain, Flow)):
-            raise InputError(f"model of type {type(model).__name__} must be a Chain or a Flow")
+            raise InputError(f"{name} of type {type(model).__name__} must be a Chain or a Flow")
         return model if isinstance(model, Chain) else Chain([model], model.shape)
 
     def sample(self, y: Any, count: int = 100, *, rng: Rng = 0) -> Draws:
         """Return ``count`` samples for each of the measurements y (n, \\*shape_y)."""
         values, back = as_given(y, "y")
         count, noise = check_count(count, "count"), torch_generator(generator(rng))
-        condition = torch.from_numpy(values).float().flatten(1).repeat_interleave(count, 0)
+        condition = as_tensor(values, "y").flatten(1).repeat_interleave(count, 0)
         with torch.no_grad():
             x, _ = self.forward(self._start(condition, noise), condition, noise)
         if not bool(torch.isfinite(x).all()):
@@ -149,10 +151,7 @@ class Chain(nn.Module):
         else:
             end = x
             start, total = self.backward(x, y, generator)
-        value = log_joint(end, y)
-        if value.shape != total.shape:
-            raise InputError(f"log_joint must return the shape (n,), not {tuple(value.shape)}")
-        return value - log_normal(start) + total
+        return checked(log_joint, "log_joint", "x, y")(end, y) - log_normal(start) + total
 
     def check_density(self) -> None:
         """Raise `InputError` if there are kernels other than maps and flows."""

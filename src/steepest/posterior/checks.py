@@ -9,10 +9,11 @@ import numpy as np
 
 from ..core.conformal import fewest, smallest_factor
 from ..core.errors import InputError
+from ..core.namespace import detached
 from ..core.numbers import check_count, check_number
 from ..core.rng import Rng, generator
 from ..core.status import Status
-from .draws import Draws, as_given, as_pairs
+from .draws import Draws, as_given, as_pairs, check_methods
 
 
 class Posterior(Protocol):
@@ -61,8 +62,9 @@ class Report:
     status: Status
 
     def __str__(self) -> str:
+        error = "" if np.isnan(self.coverage_error) else f" +- {self.coverage_error:.1%}"
         return (
-            f"intervals of {self.level:.0%} hold {self.coverage:.1%} +- {self.coverage_error:.1%}; "
+            f"intervals of {self.level:.0%} hold {self.coverage:.1%}{error}; "
             f"factor {self.factor:.3f}; CRPS {self.crps:.4g}"
         )
 
@@ -99,12 +101,12 @@ def check(
     truth, _ = as_pairs(x_new, y_new, "x_new", "y_new")
     level = check_number(level, "level", positive=True, most=1 - 1e-9)
     count = check_count(count, "count", least=10)
-    draws = Draws(np.asarray(model.sample(y_new, count, rng=rng).samples, float))
-    samples = draws.samples
+    samples = _drawn(model, y_new, count, rng)
+    draws = Draws(samples)
     if samples.shape != (len(truth), count, *truth.shape[1:]):
         raise InputError(
             f"x_new must have the shape {(len(truth), *samples.shape[2:])} of the samples, "
-            f"not {truth.shape}"
+            f"not {truth.shape} (model draws the shape {samples.shape})"
         )
     if not np.isfinite(samples).all():
         raise InputError("model draws samples that are not finite")
@@ -126,6 +128,12 @@ def check(
         np.bincount(classes.ravel(), minlength=11) / classes.size,
         Status.CONVERGED if enough else Status.UNCALIBRATED,
     )  # fmt: skip
+
+
+def _drawn(model: Any, y: Any, count: int, rng: Rng) -> np.ndarray:
+    check_methods(model, "model", "sample")
+    found = model.sample(y, count, rng=rng)
+    return np.asarray(detached(getattr(found, "samples", found)), float)
 
 
 def crps(samples: np.ndarray, truth: np.ndarray) -> float:
@@ -167,6 +175,6 @@ def sensitivity(
     flat = random.standard_normal((n, values[0].size))
     flat *= step / 2 / np.linalg.norm(flat, axis=1, keepdims=True)
     move = flat.reshape(values.shape).astype(values.dtype)
-    ends = [model.sample(each, count, rng=seed).samples for each in (values - move, values + move)]
-    one, other = (np.asarray(each, float).reshape(n, count, -1) for each in ends)
+    ends = [_drawn(model, each, count, seed) for each in (values - move, values + move)]
+    one, other = (each.reshape(n, count, -1) for each in ends)
     return np.linalg.norm(other - one, axis=2).mean(1) / step

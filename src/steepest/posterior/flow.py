@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from ..core.errors import InputError, NotConverged
 from ..core.numbers import check_count
 from ..core.rng import Rng, generator
-from .draws import Back, Draws, as_given
+from .draws import Back, Draws, as_given, as_pairs
 from .paths import Coupling, Gaussian, Path
-from .training import torch_generator
+from .training import as_tensor, torch_generator
 
 _PIECE = 8192  # trajectories at a time
 _MOST_DIMENSIONS, _STEPS = 16, 32  # of an exact divergence
@@ -135,8 +135,10 @@ class Flow:
         Raises `InputError` for data of more than 16 values, constant values, or a path that does
         not begin in a `Gaussian`.
         """
-        points = self.x_scale.inward(torch.from_numpy(as_given(x, "x")[0]).float())
-        end, logdet = self._transported(points, self._given(y)[0], forward=False)
+        none = np.zeros((len(x), 0)) if y is None else y
+        points, given = as_pairs(x, none, "x", "y", shape=self.shape)
+        tensors = as_tensor(points, "x"), as_tensor(given, "y")
+        end, logdet = self.backward(*tensors, torch.Generator())
         return (log_normal(end) - logdet).numpy().astype(float)
 
     def forward(self, x: Tensor, y: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -157,7 +159,7 @@ class Flow:
         if values.shape[1:] != wanted:
             known = f"of shape {wanted}" if self.y_scale.center.numel() else "of no values"
             raise InputError(f"y must hold measurements {known}, not of shape {values.shape[1:]}")
-        return self._condition(torch.from_numpy(values).float()), back
+        return self._condition(as_tensor(values, "y")), back
 
     def _condition(self, y: Tensor) -> Tensor:
         """Return standardised measurements; a flow that was learned without takes any."""

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import InputError, NotConverged
+from ..core.namespace import detached
 from ..core.numbers import check_count, check_number
 from ..core.rng import Rng, generator
-from ..patches.grid import check_fits
+from ..patches.grid import check_fits, check_model
 from ..patches.model import PatchModel
 from ..patches.restoration import spread
 from ..patches.sampling import Law, on_shifted_grid
-from .draws import Draws, as_given
+from .draws import Draws, as_given, as_shape
 
 _LAST, _RATIO, _LEAST = 0.25, 0.9, 6  # the last deviation, each over the one before, and rounds
 _TOLERANCE, _MOST = 1e-3, 500  # of conjugate gradients
@@ -58,7 +59,9 @@ class PatchPosterior:
 
     def __post_init__(self) -> None:
         check_number(self.noise, "noise", positive=True)
-        shape = tuple(check_count(n, "shape") for n in self.shape)
+        check_model(self.model)
+        object.__setattr__(self, "forward", detached(self.forward))
+        object.__setattr__(self, "shape", shape := as_shape(self.shape))
         check_fits((*shape, 1), self.model, "shape")
         wanted, found = math.prod(shape), tuple(getattr(self.forward, "shape", ()))
         if len(found) != 2 or found[1] != wanted:
@@ -79,6 +82,8 @@ class PatchPosterior:
         count, random = check_count(count, "count"), generator(rng)
         first = math.sqrt(spread(self.model))
         probe = a @ random.standard_normal(a.shape[1])
+        if not np.isfinite(probe).all():
+            raise InputError("forward holds NaN or infinite values")
         last = min(first, _LAST * self.noise * math.sqrt(a.shape[1] / max(probe @ probe, 1e-300)))
         rounds = max(_LEAST, math.ceil(math.log(first / last) / -math.log(_RATIO)))
         laws = [Law.of(self.model, d**2) for d in np.geomspace(first, last, rounds)]

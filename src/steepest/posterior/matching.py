@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from ..core.errors import InputError
 from ..core.numbers import check_count, check_number
 from ..core.rng import Rng, generator
-from .draws import as_given, as_pairs, check_data
+from .draws import as_given, as_pairs, check_data, check_function, check_methods
 from .flow import Flow, Scale
 from .paths import Coupling, Independent, Path, Straight
-from .training import Dense, InMemory, descend, torch_generator
+from .training import Dense, InMemory, as_tensor, descend, torch_generator
 
 _FEW, _JITTER = 1000, 0.5  # pairs, and noise added to their measurements
 _HELD = 1024  # examples held out at most, and noise samples of their loss
@@ -75,26 +75,38 @@ def learn(
     rate = check_number(learning_rate, "learning_rate", positive=True)
     fixed = None if steps is None else check_count(steps, "steps")
     path, coupling = path or Straight(), coupling or Independent()
+    check_methods(path, "path", "start", "at")
+    check_function(coupling, "coupling", "z, x, y")
+    if callable(y):
+        check_function(y, "y", "x, rng")
     random = generator(rng)
     noise = torch_generator(random)
     given = np.zeros((len(data), 0)) if y is None else y
 
     def measured(rows: Tensor | slice) -> Tensor:
         found = given(back(data[rows]), random) if callable(given) else given
-        return torch.from_numpy(as_pairs(data[rows], found, "x", "y")[1]).float()
+        return as_tensor(as_pairs(data[rows], found, "x", "y")[1], "y")
 
-    def anew(rows: Tensor) -> Tensor:
-        return y_scale.inward(measured(rows))
+    def anew(rows: Tensor, g: torch.Generator) -> Tensor:
+        y = measured(rows)
+        if y.shape[1:] != (wanted := y_scale.center.shape):
+            shapes = f"{tuple(wanted)} and {tuple(y.shape[1:])}"
+            raise InputError(f"y returns measurements of different shapes: {shapes}")
+        return y_scale.inward(y)
 
-    u, c = torch.from_numpy(data).float(), measured(slice(None))
+    u, c = as_tensor(data, "x"), measured(slice(None))
     x_scale, y_scale = Scale.of(u), Scale.of(c)
     u, c = x_scale.inward(u), y_scale.inward(c)
     network = _network(velocity, u, c, int(random.integers(2**31)))
     order = torch.from_numpy(random.permutation(len(u)))
-    examples = Examples(path, coupling, u, c, anew if callable(y) else None)
-    tried = [examples]
+
+    def jittered(rows: Tensor, g: torch.Generator) -> Tensor:
+        return c[rows] + _JITTER * torch.randn(c[rows].shape, generator=g)
+
+    ways = [anew] if callable(y) else [lambda rows, g: c[rows]]
     if c.numel() and not callable(y) and fixed is None and len(u) < _FEW:
-        tried.append(replace(examples, jitter=_JITTER))
+        ways.append(jittered)
+    tried = [Examples(path, coupling, u, c, way) for way in ways]
     found = [_train(network, each, order, noise, fixed, batch, rate) for each in tried]
     best, used, loss = min(found, key=lambda each: each[2])
     return Flow(best, path, coupling, x_scale, y_scale, used, loss)
@@ -102,10 +114,12 @@ def learn(
 
 def _network(velocity: nn.Module | None, u: Tensor, c: Tensor, seed: int) -> nn.Module:
     if velocity is not None:
+        if not isinstance(velocity, nn.Module):
+            raise InputError(f"velocity must be a torch.nn.Module, not {velocity!r}")
         try:
             with torch.no_grad():
                 found = velocity(torch.zeros(2), u[:2], c[:2]).shape
-        except RuntimeError as error:
+        except (RuntimeError, TypeError) as error:
             shapes = f"x {tuple(u[:2].shape)} and y {tuple(c[:2].shape)}"
             raise InputError(f"velocity does not take {shapes}: {error}") from None
         if found != u[:2].shape:
@@ -121,15 +135,14 @@ def _network(velocity: nn.Module | None, u: Tensor, c: Tensor, seed: int) -> nn.
 class Examples:
     """Standardised examples u with measurements c.
 
-    For each batch, ``anew`` makes its measurements, or ``jitter`` is added to them.
+    ``measured`` gives the standardised measurements of a batch of rows.
     """
 
     path: Path
     coupling: Coupling
     u: Tensor
     c: Tensor
-    anew: Callable[[Tensor], Tensor] | None
-    jitter: float = 0.0
+    measured: Callable[[Tensor, torch.Generator], Tensor]
 
     def loss(
         self, net: nn.Module, rows: Tensor, y: Tensor, t: Tensor, g: torch.Generator
@@ -144,10 +157,7 @@ class Examples:
     def batch_loss(self, net: nn.Module, rows: Tensor, g: torch.Generator) -> Tensor:
         """Return the loss at random times."""
         t = torch.rand(len(rows), generator=g)
-        y = self.anew(rows) if self.anew else self.c[rows]
-        if self.jitter:
-            y = y + self.jitter * torch.randn(y.shape, generator=g)
-        return self.loss(net, rows, y, t, g)
+        return self.loss(net, rows, self.measured(rows, g), t, g)
 
     def held_loss(self, net: nn.Module, held: Tensor, batch: int) -> float:
         """Return the loss of held-out examples, always with the same noise."""

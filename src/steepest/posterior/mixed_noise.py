@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from ..core.errors import InputError
-from ..core.numbers import check_count, check_number
+from ..core.numbers import check_count, check_number, check_numbers
 from ..core.rng import Rng, generator
 from ..core.status import Status
 from .chains import Metropolis
 from .draws import as_given
 from .flow import Flow
-from .training import torch_generator
+from .training import checked, torch_generator
 
 _INNER = 60  # steps of the closed update between draws
 _FLOOR = 1e-12  # variances
@@ -55,6 +55,8 @@ def update(signal: Any, residual: Any, a2: float, b2: float) -> tuple[float, flo
     one = (part / total) ** 2 * residual**2 + rest
     two = (b2 / total) ** 2 * residual**2 + rest
     known = squares > _FLOOR
+    if not known.any():
+        raise InputError("signals of forward are zero or below 1e-6: choose another unit")
     return float((one[known] / squares[known]).mean()), float(two.mean())
 
 
@@ -84,7 +86,7 @@ def estimate_mixed_noise(
     start : tuple of float
         First values of a and b.
     num_draws, metropolis : int
-        Draws for each measurement, and Metropolis steps of each.
+        Draws for each measurement (at least 2), and Metropolis steps of each.
     max_num_iter : int
         EM steps. The last third is averaged. A part of the noise that is much smaller than its
         start, and than the other part, takes most of them.
@@ -93,15 +95,23 @@ def estimate_mixed_noise(
     Raises
     ------
     InputError
-        If y is not a finite matrix or does not fit the model.
+        If y is not a finite matrix or does not fit the model, or functions return NaN, other
+        shapes, or only zero signals.
     """
     values = as_given(y, "y")[0].astype(np.float32)
     if values.ndim != 2:
         raise InputError(f"y must have the shape (n, m), not {values.shape}")
+    if not isinstance(model, Flow):
+        raise InputError(f"model of type {type(model).__name__} must be a Flow")
     if tuple(model.y_scale.center.shape) != (values.shape[1] + 2,):
         raise InputError("model must be learned from measurements [y, log a, log b]")
-    a, b = (check_number(v, "start", positive=True) for v in start)
-    draws, steps = check_count(num_draws, "num_draws"), check_count(metropolis, "metropolis")
+    if (pair := check_numbers(start, "start")).shape != (2,):
+        raise InputError(f"start={start!r} must be two numbers, a and b")
+    a, b = (check_number(v, "start", positive=True) for v in pair.tolist())
+    draws = check_count(num_draws, "num_draws", least=2)
+    steps = check_count(metropolis, "metropolis")
+    signals = checked(forward, "forward", "x", values.shape[1])
+    prior = checked(log_prior, "log_prior", "x")
     total = check_count(max_num_iter, "max_num_iter", least=3)
     random = generator(rng)
     noise = torch_generator(random)
@@ -111,9 +121,9 @@ def estimate_mixed_noise(
     a2, b2, kept = a * a, b * b, []
 
     def log_density(x: Tensor, y: Tensor) -> Tensor:
-        f = forward(x)
+        f = signals(x)
         variance = a2 * f**2 + b2
-        return log_prior(x) - 0.5 * ((y - f) ** 2 / variance + variance.log()).sum(1)
+        return prior(x) - 0.5 * ((y - f) ** 2 / variance + variance.log()).sum(1)
 
     for _ in range(total):
         # the flow finds the modes for the first noise level; after that the chains go on
@@ -121,7 +131,7 @@ def estimate_mixed_noise(
         sizes = [spread * 0.5 ** (i % 5) for i in range(steps)]
         with torch.no_grad():
             x, _ = Metropolis(log_density, sizes).forward(x, data, noise)
-            signal = forward(x).double()
+            signal = signals(x).double()
         for _ in range(_INNER):
             a2, b2 = (max(v, _FLOOR) for v in update(signal, data - signal, a2, b2))
         kept.append((a2**0.5, b2**0.5))

@@ -7,15 +7,16 @@ from typing import Any
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.sparse import issparse
 
 from ..core.errors import InputError
-from ..core.numbers import check_count
+from ..core.numbers import check_count, check_numbers
 from ..core.progress import Reporter
 from ..core.rng import Rng, generator
 from ..core.solver import Solver, limits
 from ..patches.mixture import fit_mixture as fit_vectors
 from ..patches.model import covariances, log_sum
-from .draws import Back, Draws, as_given, check_data
+from .draws import Back, Draws, as_given, as_pairs, check_data, check_function
 
 _TRIED = (1, 2, 4, 10, 20, 40)  # numbers of components
 _NOISE = 0.5  # deviations, of the held-out examples that are denoised
@@ -44,7 +45,7 @@ class Mixture:
 
         Parameters
         ----------
-        forward : array (m, d) or callable
+        forward : array (m, d), sparse matrix, or callable
             The matrix A, or a linear function of one data point of `shape`.
         noise_covariance : float or array (m, m)
             The variance of each value of e, or its covariance; positive definite.
@@ -56,13 +57,19 @@ class Mixture:
             definite.
         """
         d = self.means.shape[1]
-        matrix = self._matrix(forward) if callable(forward) else np.asarray(forward, float)
+        matrix = (
+            self._matrix(forward)
+            if callable(forward)
+            else check_numbers(forward.toarray() if issparse(forward) else forward, "forward")
+        )
         if matrix.ndim != 2 or matrix.shape[1] != d:
             raise InputError(f"forward must have {d} columns, not the shape {matrix.shape}")
-        noise, m = np.asarray(noise_covariance, float), len(matrix)
+        noise, m = check_numbers(noise_covariance, "noise_covariance"), len(matrix)
         noise = noise * np.eye(m) if noise.ndim == 0 else noise
         if noise.shape != (m, m):
             raise InputError(f"noise_covariance must be a number or of shape ({m}, {m})")
+        if not np.allclose(noise, noise.T):
+            raise InputError("noise_covariance must be symmetric")
         try:
             np.linalg.cholesky(noise)
         except np.linalg.LinAlgError:
@@ -71,7 +78,9 @@ class Mixture:
 
     def _matrix(self, forward: Any) -> np.ndarray:
         def column(x: np.ndarray) -> np.ndarray:
-            return np.ravel(np.asarray(forward(x.reshape(self.shape)), float))
+            return check_numbers(forward(x.reshape(self.shape)), "values of forward").ravel()
+
+        check_function(forward, "forward", "x")
 
         d = self.means.shape[1]
         matrix, x = np.stack([column(unit) for unit in np.eye(d)], axis=1), np.linspace(-1, 1, d)
@@ -120,8 +129,9 @@ class MixturePosterior:
 
     def log_density(self, x: Any, y: Any) -> np.ndarray:
         """Return the logarithm of the posterior density at x (n, \\*shape) given y, (n,)."""
-        values, _, _, _, evidence = self._given(y)
-        x = np.asarray(x, float).reshape(len(values), -1)
+        points, given = as_pairs(x, y, "x", "y", shape=self.prior.shape)
+        values, _, _, _, evidence = self._given(given)
+        x = points.reshape(len(values), -1).astype(float)
         prior = _joint(self.prior.weights, self.prior.means, self.prior.covariances, x)
         likelihood = _log_normal(values - x @ self.matrix.T, self.noise)
         return log_sum(prior) + likelihood - evidence

@@ -9,6 +9,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ..core.numbers import check_number
+
 
 class Noise(Protocol):
     """What a path begins with."""
@@ -101,6 +103,9 @@ class Conditional:
     """
 
     beta: float = 30.0
+
+    def __post_init__(self) -> None:
+        check_number(self.beta, "beta")
 
     def __call__(self, z: Tensor, x: Tensor, y: Tensor) -> Tensor:
         """Return the indices of the plan, which is a permutation."""

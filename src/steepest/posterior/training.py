@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from ..core.errors import InputError
 from ..learning.training.learner import Learner
 from ..learning.training.settings import Recipe, Settings
 from ..learning.training.task import Task
+from .draws import check_function
 
 _EVERY, _PATIENCE, _MOST_STEPS = 50, 400, 20_000
 
@@ -60,6 +61,37 @@ def torch_generator(random: np.random.Generator) -> torch.Generator:
     return torch.Generator().manual_seed(int(random.integers(2**63 - 1)))
 
 
+def as_tensor(values: np.ndarray, name: str) -> Tensor:
+    """Return finite values in float32, if they and their squares are in its range."""
+    largest = float(np.abs(values).max(initial=0))
+    if largest and not 1e-18 <= largest <= 1e18:
+        raise InputError(
+            f"{name} has values up to {largest:g}; allowed in float32 are magnitudes from 1e-18 "
+            "to 1e18: choose another unit"
+        )
+    return torch.from_numpy(values).float()
+
+
+def checked(
+    function: Any, name: str, takes: str, width: int | None = None
+) -> Callable[..., Tensor]:
+    """Return a function on tensors whose values must be tensors (n,) or (n, width), not NaN."""
+    check_function(function, name, takes)
+
+    def own(x: Tensor, *others: Tensor) -> Tensor:
+        found = function(x, *others)
+        wanted = (len(x),) if width is None else (len(x), width)
+        shape = tuple(getattr(found, "shape", ()))
+        if not isinstance(found, Tensor) or shape != wanted:
+            given = f"{type(found).__name__} of shape {shape}"
+            raise InputError(f"{name} must return the shape {wanted} as a tensor, not {given}")
+        if found.isnan().any() and x.isfinite().all():
+            raise InputError(f"{name} returns NaN")
+        return found
+
+    return own
+
+
 @dataclass(frozen=True, eq=False)
 class InMemory(Task):
     """A training that writes no files; without a held-out loss, the last weights are the best."""
@@ -69,15 +101,12 @@ class InMemory(Task):
     held_loss: Callable[[nn.Module], float] = lambda network: 0.0
 
     def build(self) -> nn.Module:
-        """Return a copy of the network."""
         return copy.deepcopy(self.network)
 
     def loss(self, network: nn.Module, step: int) -> Mapping[str, Tensor]:
-        """Return the loss of the next batch."""
         return {"total": self.batch_loss(network)}
 
     def validate(self, network: nn.Module) -> Mapping[str, float]:
-        """Return the loss of the examples held out."""
         return {"score": self.held_loss(network)}
 
 
