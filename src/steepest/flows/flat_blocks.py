@@ -66,8 +66,10 @@ class Blocks:
 
     def where(self, chosen: np.ndarray) -> Blocks:
         """Those of these numbers or for which a mask holds."""
-        each = (self.variance, self.mean, self.place, self.saturated)
-        return Blocks(self.channel, *(a[chosen] for a in each), self.constant, self.total)
+        return replace(
+            self, variance=self.variance[chosen], mean=self.mean[chosen],
+            place=self.place[chosen], saturated=self.saturated[chosen],
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
