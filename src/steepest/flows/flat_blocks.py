@@ -8,7 +8,7 @@ is left, and then the variances of the blocks follow a known distribution.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, reduce
 
 import numpy as np
@@ -31,18 +31,16 @@ _FIT = 1.04  # largest accepted ratio of two quantiles to that of noise
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """Blocks in the order of their variances.
+    """Blocks of a channel in the order of their variances, without their planes.
 
-    ``values`` are (blocks, pixels) without their planes, ``place`` are their numbers among all
-    blocks, ``saturated`` the shares of their pixels that are the least or largest of the image.
-    ``constant`` is the share of the image where it is constant. Blocks that are constant in part or
-    half saturated are left out, ``total`` counts them, too.
+    ``place`` are their numbers among all blocks, ``saturated`` the shares of their pixels that are
+    the least or largest of the image. ``constant`` is the share of the image where it is constant.
+    Blocks that are constant in part or half saturated are left out, ``total`` counts them, too.
     """
 
-    ndim: int
+    channel: np.ndarray
     variance: np.ndarray
     mean: np.ndarray
-    values: np.ndarray
     place: np.ndarray
     saturated: np.ndarray
     constant: float
@@ -52,6 +50,11 @@ class Blocks:
         return len(self.variance)
 
     @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self.channel.ndim
+
+    @property
     def part(self) -> float:
         """Their share of all blocks that are not constant."""
         return min(1.0, len(self) / max(1.0, (1 - self.constant) * self.total))
@@ -59,18 +62,13 @@ class Blocks:
     def over(self, line: np.ndarray) -> Blocks:
         """With the variance of each divided by a number, in their new order."""
         variance = self.variance / line
-        order = np.argsort(variance, kind="stable")
-        return Blocks(
-            self.ndim, variance[order], self.mean[order],
-            self.values[order] / np.sqrt(line[order])[:, None],
-            self.place[order], self.saturated[order], self.constant, self.total,
-        )  # fmt: skip
+        return replace(self, variance=variance).where(np.argsort(variance, kind="stable"))
 
     def where(self, chosen: np.ndarray) -> Blocks:
         """Those of these numbers or for which a mask holds."""
-        return Blocks(
-            self.ndim, self.variance[chosen], self.mean[chosen], self.values[chosen],
-            self.place[chosen], self.saturated[chosen], self.constant, self.total,
+        return replace(
+            self, variance=self.variance[chosen], mean=self.mean[chosen],
+            place=self.place[chosen], saturated=self.saturated[chosen],
         )  # fmt: skip
 
 
@@ -110,7 +108,7 @@ def cut_blocks(channel: np.ndarray) -> Blocks:
     constant = 1 - float(changing.mean())
     if min(channel.shape) < side:
         none = np.zeros(0)
-        return Blocks(ndim, none, none, none[:, None], none.astype(int), none, constant, 0)
+        return Blocks(channel, none, none, none.astype(int), none, constant, 0)
     low, high = float(channel.min()), float(channel.max())
     saturated = block_means((channel <= low) | (channel >= high))
     bad = saturated > 0.5
@@ -118,21 +116,21 @@ def cut_blocks(channel: np.ndarray) -> Blocks:
     for axis in range(ndim):  # as where the border of an image was repeated
         ahead = np.moveaxis(channel, axis, 0)
         bad |= block_means(np.moveaxis(ahead[1:] == ahead[:-1], 0, axis), axis) > _EQUAL
-    values = windows(channel).astype(np.float64)
+    values = _windows(channel).reshape(-1, side**ndim).astype(np.float64)
     mean = values.mean(1)
     values = _without_planes(values, ndim)
     variance = np.einsum("ij,ij->i", values, values) / values.shape[1]
     place = np.flatnonzero(~bad & (variance > 1e-9 * (high - low) ** 2))
     place = place[np.argsort(variance[place], kind="stable")]
-    return Blocks(
-        ndim, variance[place], mean[place], values[place], place, saturated[place], constant,
-        len(bad),
-    )  # fmt: skip
+    each = (variance[place], mean[place], place, saturated[place])
+    return Blocks(channel, *each, constant, len(bad))
 
 
 def values_in(channel: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """What another channel has in the blocks with these numbers, without planes."""
-    return _without_planes(windows(channel)[place].astype(np.float64), channel.ndim)
+    """What a channel has in the blocks with these numbers, without planes."""
+    every = _windows(channel)
+    values = every[np.unravel_index(place, every.shape[: channel.ndim])].astype(np.float64)
+    return _without_planes(values.reshape(len(place), -1), channel.ndim)
 
 
 def _without_planes(values: np.ndarray, ndim: int) -> np.ndarray:
@@ -156,12 +154,11 @@ def constant_in(array: np.ndarray) -> np.ndarray:
     return same
 
 
-def windows(channel: np.ndarray) -> np.ndarray:
-    r"""The blocks of an array (\*space), as rows."""
+def _windows(channel: np.ndarray) -> np.ndarray:
+    r"""The blocks of an array (\*space), as an array of twice as many axes."""
     side = SIDE[channel.ndim]
     found = np.lib.stride_tricks.sliding_window_view(channel, (side,) * channel.ndim)
-    found = found[(slice(None, None, _step(channel.shape)),) * channel.ndim]
-    return found.reshape(-1, side**channel.ndim)
+    return found[(slice(None, None, _step(channel.shape)),) * channel.ndim]
 
 
 def block_means(array: np.ndarray, axis: int | None = None) -> np.ndarray:
@@ -218,7 +215,8 @@ def fit_variance(blocks: Blocks, blur: float) -> Fit:
 
 def correlation(blocks: Blocks, count: int) -> Correlation:
     """The correlations in the first blocks, each of which counts the same."""
-    values = blocks.values[:count] / np.sqrt(blocks.variance[:count, None])
+    values = values_in(blocks.channel, blocks.place[:count])
+    values /= np.sqrt((values * values).mean(1))[:, None]
     products = values.T @ values
     square = products.diagonal().mean()
 

@@ -32,6 +32,7 @@ def estimate_noise_model(
     share of blocks for which this holds gives the variance. Correlations between neighbours tell
     whether the noise is white, blurred white noise, or partly texture, whose share is removed. If
     the variances of bright and dark blocks lie on a line, the noise has a gain, as that of photons.
+    If not, noise that is cut off at black and white is given as it was before.
     Of an image that was compressed as JPEG, it is the white noise before compression, in grey or in
     luminance, and what is left of that of the colours.
 
@@ -74,7 +75,7 @@ def estimate_noise(image: Any, channel_axis: int | None = None) -> float:
     """Estimate the standard deviation of the noise of one image.
 
     This is the root mean square, over the image, of the noise found by `estimate_noise_model` in
-    each channel. Flat, padded and saturated regions do not count in the estimate.
+    each channel. Flat and padded regions do not count in the estimate.
 
     Parameters
     ----------

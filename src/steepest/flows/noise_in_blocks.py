@@ -10,6 +10,7 @@ from .cut_off import before_cut_off, saturated_values
 from .flat_blocks import (
     BLURS,
     LEAST,
+    SIDE,
     Blocks,
     Correlation,
     Fit,
@@ -52,10 +53,17 @@ def noise_in_blocks(
     if not space:
         return None
     blocks, ends = cut_blocks(channel), [] if marked else saturated_values(channel)
-    found = _noise_of(channel, others, before_cut_off(channel, [], blocks))
+    whole = before_cut_off(channel, [], blocks)
+    found = _noise_of(channel, others, whole)
     if not ends or (found is not None and found.gain > 0):  # of a camera, in which black has less
         return found
-    return _noise_of(channel, others, before_cut_off(channel, ends, blocks))
+    mended = before_cut_off(channel, ends, blocks)
+    model = _noise_of(channel, others, mended)
+    if found is None or (
+        model is not None and model.share * len(mended) >= found.share * len(whole)
+    ):
+        return model
+    return found  # as after compression, which leaves less of noise that was cut off
 
 
 def _noise_of(
@@ -87,7 +95,7 @@ def _noise_of(
 
 def _error(blocks: Blocks, fit: Fit) -> float:
     """Standard deviation of a correlation in white noise."""
-    return 1 / math.sqrt(0.875 * blocks.values.shape[1] * fit.count)
+    return 1 / math.sqrt(0.875 * SIDE[blocks.ndim] ** blocks.ndim * fit.count)
 
 
 def _texture(blocks: Blocks, fit: Fit, found: Correlation) -> float:

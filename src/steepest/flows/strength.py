@@ -61,10 +61,11 @@ def denoise_least_risk(
         R = ||v - f||^2 + 2 tr(C dv/df),     tr(C dv/df) = E <n, v(f + h n) - v(f)> / h,
 
     where n is a sample of the noise and h is small (of noise with a gain, for grey values halfway
-    between those of the image and of a smoothed one). One sample is enough for an image. R is
-    minimised over the strength, from large to small, with warm starts. Each image of a batch has
-    its own strength. If the energy treats channels separately (``coupled=False``), so has each
-    channel.
+    between those of the image and of a smoothed one). One sample is enough for an image. Where
+    noise without gain is cut off at black or white, n is 0, and the mean of what is cut off is
+    added to f in the first term. R is minimised over the strength, with warm starts. Each image of
+    a batch has its own strength. If the energy treats channels separately (``coupled=False``), so
+    has each channel.
 
     Parameters
     ----------

@@ -72,7 +72,7 @@ def _at_half(channel: np.ndarray, variance: float, blur: float) -> float:
 
 def _correlation(blocks: Blocks, fit: Fit, others: Sequence[np.ndarray]) -> float | None:
     """The mean correlation with other channels; None if there are none, or all are the same."""
-    own = blocks.values[: fit.count]
+    own = values_in(blocks.channel, blocks.place[: fit.count])
     found = []
     for each in others:
         values = values_in(each, blocks.place[: fit.count])
