@@ -67,7 +67,7 @@ class _Notice(event.Listener):  # type: ignore[misc]
         if ours and not self.told:
             self.told = True
             logging.getLogger("steepest").warning(
-                "steepest compiles what it uses for the first time, which takes 3 to 30 seconds; "
+                "steepest compiles what it uses for the first time, which takes 3 to 20 seconds; "
                 "the compiled code is kept ('steepest compile' compiles everything; silence this "
                 "by logging.getLogger('steepest').setLevel('ERROR'))"
             )
