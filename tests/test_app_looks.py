@@ -62,7 +62,6 @@ FAINT = """() => {
 
 def check(app, name, folder):
     """Take a screenshot; nothing may be cut off or faint."""
-    app.page.wait_for_timeout(250)  # transitions
     picture = picture_of(app.page, name, folder)
     assert app.page.evaluate(CUT_OFF) == []
     assert app.page.evaluate(FAINT) == []

@@ -54,7 +54,8 @@ class App:
 
     def __init__(self, browser, session, address, query="", **context):
         self.session, self.address = session, address
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **context})
+        usual = {"viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce"}
+        context = browser.new_context(**{**usual, **context})
         self.page, self.requests, self.errors = context.new_page(), [], []
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
