@@ -92,7 +92,7 @@ def table_8(methods: Sequence[Method]) -> Table:
     for method in trained:
         for column, value in training_times(method.metadata).items():
             ours[method.label, column] = Figure(value)
-    notes = ("The paper's: one A100. Ours: the machine named in the model cards.",)
+    notes = ("The paper's: one A100. Ours: the last of the trainings that the model cards list, on one core.",)
     return _table(8, "Training times", "time", trained, ours, notes)
 
 
