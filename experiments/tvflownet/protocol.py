@@ -92,7 +92,7 @@ def table_8(methods: Sequence[Method]) -> Table:
     for method in trained:
         for column, value in training_times(method.metadata).items():
             ours[method.label, column] = Figure(value)
-    notes = ("The paper's: one A100. Ours: the last of the trainings that the model cards list, on one core.",)
+    notes = ("The paper's: one A100. Ours: the last training of each model card, on one core.",)
     return _table(8, "Training times", "time", trained, ours, notes)
 
 
