@@ -14,6 +14,7 @@ three changes, all based on measurements (docs/solver_methods):
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -49,14 +50,19 @@ class Momentum:
     expected: int = 12
     relaxation: float = RELAXATION
 
-    def factors(self, count: int) -> tuple[list[float], float]:
+    def factors(self, count: int) -> tuple[tuple[float, ...], float]:
         """The next ``count`` extrapolation factors ``(t - 1)/t+``, and the t after them."""
-        t, betas = self.t, []
-        for _ in range(count):
-            following = (1 + math.sqrt(1 + 4 * t * t)) / 2
-            betas.append((t - 1) / following)
-            t = following
-        return betas, t
+        return _factors(self.t, count)
+
+
+@lru_cache(64)  # corrections on coarser grids start anew thousands of times
+def _factors(t: float, count: int) -> tuple[tuple[float, ...], float]:
+    betas = []
+    for _ in range(count):
+        following = (1 + math.sqrt(1 + 4 * t * t)) / 2
+        betas.append((t - 1) / following)
+        t = following
+    return tuple(betas), t
 
 
 @dataclass(frozen=True)
