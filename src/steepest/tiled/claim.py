@@ -11,7 +11,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ class Mark:
 
     def write(self, folder: Path) -> None:
         """Make this the mark of a folder."""
-        write_file(folder / MARK, [json.dumps(asdict(self)).encode()])
+        write_file(folder / MARK, [json.dumps(vars(self)).encode()])
 
 
 @contextmanager
