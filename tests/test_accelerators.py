@@ -26,7 +26,7 @@ from steepest.flows.problem import make_problem
 
 torch = pytest.importorskip("torch")
 
-from steepest.convex.tensors import dual  # noqa: E402
+from steepest.convex.tensors import choice, dual  # noqa: E402
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 PROBLEMS = random_problems()
@@ -216,7 +216,7 @@ def accelerator(request: Any, monkeypatch: pytest.MonkeyPatch) -> str:
         )
     if request.param == "kernel":
         kind = fused()
-        monkeypatch.setattr(dual, "tensor_dual", kind)
+        monkeypatch.setattr(choice, "tensor_dual", kind)
     return request.param
 
 
@@ -348,22 +348,22 @@ def test_without_a_compiler_the_array_code_runs(
 def test_the_kernel_is_checked_before_its_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
     kind = fused()
     device = torch.device(DEVICE)
-    dual.kernel_works.cache_clear()
-    assert dual.kernel_works(device, torch.float32)
-    assert dual.kernel_works(device, torch.float64)
+    choice.kernel_works.cache_clear()
+    assert choice.kernel_works(device, torch.float32)
+    assert choice.kernel_works(device, torch.float64)
     for attribute, replacement in (
         ("_launch", lambda self, count: None),  # wrong
         ("_run", lambda self, count: 1 / 0),  # not possible
     ):
-        dual.kernel_works.cache_clear()
+        choice.kernel_works.cache_clear()
         with monkeypatch.context() as patch:
             patch.setattr(kind, attribute, replacement)
-            assert not dual.kernel_works(device, torch.float32)
-    dual.kernel_works.cache_clear()
+            assert not choice.kernel_works(device, torch.float32)
+    choice.kernel_works.cache_clear()
     with monkeypatch.context() as patch:
-        patch.setattr(dual, "find_spec", lambda name: None)
-        assert not dual.kernel_works(device, torch.float32)
-    dual.kernel_works.cache_clear()
+        patch.setattr(choice, "find_spec", lambda name: None)
+        assert not choice.kernel_works(device, torch.float32)
+    choice.kernel_works.cache_clear()
 
 
 def test_arrays_need_neither_torch_nor_triton() -> None:
@@ -409,8 +409,8 @@ def test_devices_without_double_precision_are_refused() -> None:
 def test_cuda_uses_the_kernel_and_graphs() -> None:
     f = torch.rand(3, 70, 130, device="cuda")
     energy = TotalVariation().on(f, (1.0, 1.0))
-    assert dual.kernel_works(f.device, f.dtype)
-    solver = dual.tensor_dual(f, energy)
+    assert choice.kernel_works(f.device, f.dtype)
+    solver = choice.tensor_dual(f, energy)
     assert type(solver) is fused()
     other = ReferenceDual(f, energy)
     for count in (7, 8, 40, 7, 8):  # launched, recorded, replayed

@@ -52,7 +52,7 @@ def test_the_choice_of_pixels_reports_progress(photo, monkeypatch):
         assert enabled
         yield steps.append
 
-    monkeypatch.setattr("steepest.cli.runner.progress", recorded)
+    monkeypatch.setattr("steepest.cli.report.progress", recorded)
     assert main(["compress", "grey.png", "--density", "0.1", "--mask", "densify"]) == 0
     chosen = [step for step in steps if hasattr(step, "known")]
     assert len(chosen) > 5

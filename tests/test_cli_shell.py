@@ -276,7 +276,7 @@ def test_commands_that_take_long_show_progress(photo, monkeypatch, words):
     def recorded(label, *, enabled, **more):
         yield steps.append
 
-    monkeypatch.setattr("steepest.cli.runner.progress", recorded)
+    monkeypatch.setattr("steepest.cli.report.progress", recorded)
     assert main(words) == 0
     assert steps
     assert all(_words(step) for step in steps)

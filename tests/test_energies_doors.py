@@ -15,7 +15,7 @@ from steepest.convex.capabilities import energies
 from steepest.core.solver import limits
 from steepest.flows.extinction import check_homogeneous
 from steepest.flows.problem import make_problem
-from steepest.spectral.transform import nodes_of
+from steepest.spectral.in_memory import nodes_of
 
 NAMES = list(energies())
 PHOTO = np.asarray(steepest.io.sample("camera"), np.float32)[192:288, 192:320] / 255

@@ -133,7 +133,7 @@ def test_a_decomposition_goes_on_until_the_image_is_constant(
 ) -> None:
     """Even where the estimate is far too small."""
     case = box((20, 20), (7, 7), (5, 6))
-    monkeypatch.setattr("steepest.spectral.transform.extinction_estimate", lambda *a: 0.1)
+    monkeypatch.setattr("steepest.spectral.in_memory.extinction_estimate", lambda *a: 0.1)
     result = steepest.spectral.decompose(case.image, **arguments(tol=1e-6, **case.options))
     assert result.nodes[-1] > (case.extinction or 0) > 1
     np.testing.assert_allclose(result.residual, case.image.mean(), atol=2e-3 * np.ptp(case.image))

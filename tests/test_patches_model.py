@@ -261,17 +261,17 @@ def test_models_that_are_none_are_refused() -> None:
 def test_models_come_back_from_files(tmp_path: Path) -> None:
     model = patches.fit(RNG.random((20, 20, 3)), 3, 2, 4, channel_axis=-1)
     path = tmp_path / "model.stpm"
-    model.save(path)
+    patches.save(model, path)
     again = patches.load(path)
     for name in ("weights", "means", "bases", "variances", "residuals"):
         np.testing.assert_array_equal(getattr(model, name), getattr(again, name))
     assert repr(model) == repr(again)
     assert again.history == model.history
     with pytest.raises(InputError, match="exists"):
-        model.save(path)
-    model.save(path, overwrite=True)
+        patches.save(model, path)
+    patches.save(model, path, overwrite=True)
     with pytest.raises(InputError, match="stpm"):
-        model.save(tmp_path / "model.npz")
+        patches.save(model, tmp_path / "model.npz")
     assert [each.name for each in tmp_path.iterdir()] == ["model.stpm"]
     safetensors = pytest.importorskip("safetensors.numpy")
     np.testing.assert_array_equal(safetensors.load_file(path)["bases"], model.bases)
@@ -279,7 +279,7 @@ def test_models_come_back_from_files(tmp_path: Path) -> None:
 
 def test_cut_and_hostile_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.stpm"
-    random_model().save(path)
+    patches.save(random_model(), path)
     whole = path.read_bytes()
     for end in [*range(0, len(whole), 97), len(whole) - 1]:
         path.write_bytes(whole[:end])

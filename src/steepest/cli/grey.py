@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,10 +15,8 @@ from steepest.core.numbers import counted
 from steepest.io import Image
 
 from .choices import options, refuse
+from .report import Report
 from .types import Limits, Number, Positive
-
-if TYPE_CHECKING:
-    from .runner import Item
 
 
 @options("Grey values")
@@ -154,7 +152,7 @@ class Values:
             return [steepest.anscombe_noise(channel, *self.camera) for channel in channels]
         return steepest.anscombe_noise(page, *self.camera, channel_axis=channel_axis)
 
-    def report(self, item: Item) -> None:
+    def report(self, item: Report) -> None:
         """Report the meaning of the grey values, unless it is the default."""
         if self.camera is not None:
             known = dict(zip(("gain", "read_noise", "offset"), self.camera, strict=True))
@@ -165,7 +163,7 @@ class Values:
             low, high = self._scale
             item.report("range", f"{low:g} to {high:g} stand for 0 to 1", range=[low, high])
 
-    def report_clipping(self, item: Item, image: Image) -> None:
+    def report_clipping(self, item: Report, image: Image) -> None:
         """Report how many values of an image are too small for photon counts, if any."""
         from steepest.flows.anscombe import count_clipped
 

@@ -4,11 +4,10 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from steepest.core.errors import InputError
 from steepest.core.numbers import counted
 from steepest.core.status import Status
 from steepest.io import Image, OutputSet, check_target, not_kept, write_image
-from steepest.io.store_sets import Results
 from steepest.io.stores import open_windows
 
 from .certificates import Accuracy, duration, finite
@@ -26,40 +24,20 @@ from .choices import FileReading, Reporting, keywords_of
 from .extras import draw_figure
 from .grey import Values
 from .outcome import FAILED, OK, USAGE, one_line
-from .progress import progress
+from .report import Files, Report
 from .sources import Source, check_targets
 from .tiles import describe_store, note, solve_large
 
-Files = Mapping[str, Path]
-
 
 @dataclass
-class Item:
-    """One image of a batch, its results, and the report on them.
+class Item(Report):
+    """A report that the image is read, computed, drawn and written for."""
 
-    ``files`` are those to be written, by the names that the command gives them. They appear
-    together when the command is done with the image; ``resources`` are open until then.
-    """
-
-    source: Source
-    label: str
-    files: Files
-    outputs: OutputSet
-    resources: ExitStack
-    command: str = ""
-    quiet: bool = False
-    lines: list[tuple[str, str]] = field(default_factory=list)
-    values: dict[str, Any] = field(default_factory=dict)
     status: Status | None = None
-    stores: Results | None = None
-    seconds: float = 0.0
+    grey: Values = field(default_factory=Values)
     _image: Image | None = None
     _pages: dict[str, list[np.ndarray]] = field(default_factory=dict)
-    grey: Values = field(default_factory=Values)
     _dtype: Any = None
-
-    def __post_init__(self) -> None:
-        self.written: list[Path] = self.outputs.paths
 
     def read(
         self,
@@ -125,19 +103,6 @@ class Item:
         """Keep a page of each of these images, as in the file; tiles are written already."""
         for name, array in zip(names, () if self.source.large else arrays, strict=False):
             self._pages.setdefault(name, []).append(self.grey.back(array, self._dtype))
-
-    @contextmanager
-    def progress(self, which: str = "", **options: str) -> Iterator[Any]:
-        """Show progress; provide ``on_step``, which is None where nothing is shown."""
-        start = perf_counter()
-        with progress(self.label + which, enabled=not self.quiet, **options) as on_step:
-            yield on_step
-        self.seconds += perf_counter() - start
-
-    def report(self, key: str, text: str, /, **values: Any) -> None:
-        """Add a line to print, and values for JSON."""
-        self.lines.append((key, text))
-        self.values.update(values)
 
     def certify(
         self,

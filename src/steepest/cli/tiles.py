@@ -9,7 +9,7 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -24,15 +24,13 @@ from steepest.tiled.workspace import remove_work
 from .certificates import finite
 from .choices import TilesChoice, keywords_of
 from .extras import need
-
-if TYPE_CHECKING:
-    from .runner import Item
+from .report import Report
 
 _NOTED = ("strength", "energy", "edges", "filter", "method")  # what stores say of themselves
 
 
 def solve_large(
-    item: Item,
+    item: Report,
     image: StoredImage,
     compute: Callable[[Any, dict[str, Any]], Any],
     choices: Sequence[Any],
@@ -131,7 +129,7 @@ def _workers(tiles: TilesChoice) -> Iterator[tuple[steepest.Tiles, int | None]]:
         yield replace(plan, executor=client.get_executor(), num_workers=workers), 1
 
 
-def note(item: Item, stores: Results, results: Sequence[Any], name: str) -> None:
+def note(item: Report, stores: Results, results: Sequence[Any], name: str) -> None:
     """Note in the new stores how they were made, with the certificate of that name."""
     noted = {key: item.values[key] for key in _NOTED if key in item.values}
     own, common = hasattr(results[0], "psnr_bound"), finite(item.values[name])
@@ -156,7 +154,7 @@ def _certificate(results: Sequence[Any], k: int) -> dict[str, Any]:
     }
 
 
-def describe_store(item: Item, image: StoredImage) -> None:
+def describe_store(item: Report, image: StoredImage) -> None:
     """Add shape, dtype and axes of an image that is read by windows."""
     sizes = dict(zip(image.axes, image.array.shape, strict=True))
     words = [" x ".join(str(sizes[axis]) for axis in image.space), str(image.array.dtype)]

@@ -46,7 +46,7 @@ def on_accelerator(f: Array, energy: Energy) -> bool:
 def make_dual(f: Array, energy: Any, num_threads: int | None = None) -> Dual:
     """The energy's own solver if it takes this array, else `PrimalDual`, which needs ``prox``."""
     if on_accelerator(f, getattr(energy, "each", energy)):
-        from .tensors.dual import tensor_dual
+        from .tensors.choice import tensor_dual
 
         return tensor_dual(f, energy)
     if is_compiled_saddle(f, energy) and not is_torch(f):

@@ -7,7 +7,7 @@ from ..core.lazy import lazily
 
 _WHERE = {
     "displacement": "optical_flow",
-    "Displacement": "optical_flow",
+    "Displacement": "estimation",
     "strain": "strains",
     "follow": "series",
     "warp": "warping",

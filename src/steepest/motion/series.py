@@ -11,7 +11,7 @@ from ..core.errors import InputError
 from ..core.numbers import check_choice
 from ..core.progress import Callback, Reporter
 from ..core.status import Status, finished
-from .optical_flow import Displacement, Settings, between
+from .estimation import Displacement, Settings, between
 from .strains import strain
 from .warping import Spline
 

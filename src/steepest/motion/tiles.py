@@ -22,7 +22,7 @@ from ..tiled.jobs import TileJob
 from ..tiled.picture import Picture, check_array, check_picture, write_result
 from ..tiled.request import TileRequest
 from ..tiled.workspace import WRITING, Workspace, digest, read
-from .optical_flow import Displacement, Settings, estimate
+from .estimation import Displacement, Settings, estimate
 
 _HALO = 64  # pixels, besides the largest displacement
 _BYTES = 480  # of main memory for each pixel of a tile (measured: 424, and the reading)

@@ -33,7 +33,18 @@ _MOST_HISTORY = MOST_PIXELS
 def save(model: PatchModel, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
     """Write a model to a file: all of it, or nothing.
 
-    Raises `InputError` if the path does not end in ".stpm", or exists and ``overwrite`` is False.
+    Parameters
+    ----------
+    model : PatchModel
+    path : str or path
+        A name that ends in ".stpm".
+    overwrite : bool
+        Replace an existing file.
+
+    Raises
+    ------
+    InputError
+        If the path does not end in ".stpm", or exists and ``overwrite`` is False.
     """
     target = _checked(path)
     if target.exists() and not check_flag(overwrite, "overwrite"):
@@ -75,7 +86,7 @@ def _entries(count: int, d: int, rank: int) -> dict[str, Any]:
 
 
 def load(path: str | os.PathLike[str]) -> PatchModel:
-    """Read a model that `PatchModel.save` has written. Files never execute code.
+    """Read a model that `save` has written. Files never execute code.
 
     Raises
     ------

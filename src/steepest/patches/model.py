@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -138,12 +137,6 @@ class PatchModel:
         return replace(
             self, variances=self.variances + variance, residuals=self.residuals + variance
         )
-
-    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the model to a file, see `load`."""
-        from .files import save
-
-        save(self, path, overwrite=overwrite)
 
 
 def covariances(model: PatchModel) -> np.ndarray:

@@ -28,9 +28,9 @@ from ..tiled.picture import (
 from ..tiled.request import TileRequest
 from ..tiled.sample import sample
 from ..tiled.workspace import WRITING, digest
-from .denoising import SCHEDULE, all_passes
 from .grid import check_fits, check_model
 from .model import PatchModel
+from .passes import SCHEDULE, all_passes
 from .tables import likelihoods
 
 _LEAST = 8  # pixels of a halo

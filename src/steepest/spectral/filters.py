@@ -24,8 +24,9 @@ from ..flows.run import DEFAULT_MAX_ITER
 from ..flows.time_grid import TimeGrid
 from ..tiled.request import TileRequest
 from .decomposition import Decomposition, FilteredImage
+from .in_memory import DEFAULT_TOL
 from .tiles import filter_by_tiles
-from .transform import DEFAULT_TOL, decompose
+from .transform import decompose
 
 
 def low_pass(decomposition: Decomposition, time: float) -> np.ndarray:

@@ -22,7 +22,8 @@ from ..flows.run import DEFAULT_MAX_ITER
 from ..flows.time_grid import TimeGrid
 from .decomposition import Decomposition, check_bands, check_edges
 from .edges import automatic_edges
-from .transform import DEFAULT_TOL, decompose, nodes_of
+from .in_memory import DEFAULT_TOL, nodes_of
+from .transform import decompose
 
 
 @dataclass(frozen=True, eq=False)

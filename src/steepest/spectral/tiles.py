@@ -20,6 +20,7 @@ from ..core.status import finished
 from ..flows.extinction import check_homogeneous, details_time, pace
 from ..flows.problem import make_problem
 from ..flows.result import FlowResult
+from ..flows.run import DEFAULT_MAX_ITER
 from ..flows.tiles.flow import TiledMarch
 from ..flows.time_grid import TimeGrid, grid_of
 from ..tiled.image import PER_STEP, Statistics, TiledImage
@@ -33,7 +34,7 @@ from ..tiled.windows import Window
 from ..tiled.workspace import digest
 from .decomposition import Decomposition, FilteredImage, StoredDecomposition, check_bands
 from .edges import DEFAULT_NUM_BANDS
-from .transform import DEFAULT_NUM_STEPS, DEFAULT_TOL, decompose, nodes_of
+from .in_memory import DEFAULT_NUM_STEPS, DEFAULT_TOL, decompose_in_memory, nodes_of
 
 WHOLE = np.array([0.0, np.inf])
 _PATCHES = 4  # of the sample, along each axis
@@ -207,14 +208,11 @@ def _edges(tiled: TiledImage, nodes: np.ndarray, count: int, tol: float) -> np.n
     shares = None
     if weights is not None:
         shares = sample(picture.space, lambda window: read_weights(weights, window), side, _PATCHES)
-    page = decompose(
+    page = decompose_in_memory(
         sample(picture.space, picture.read, side, _PATCHES),
-        replace(tiled.energy, spacing=None, weights=shares),
-        solver=Solver(tol, num_threads=tiled.num_workers),
-        bands=count,
-        steps=TimeGrid(tuple(nodes[1:])),
-        channel_axis=0,
-        spacing=tiled.steps,
-    )
+        replace(tiled.energy, spacing=None, weights=shares), count, None,
+        TimeGrid(tuple(nodes[1:])), 0, tiled.steps,
+        limits(Solver(tol, num_threads=tiled.num_workers), tol=tol, max_num_iter=DEFAULT_MAX_ITER),
+    )  # fmt: skip
     missing = count + 1 - page.edges.size
     return np.concatenate([page.edges, np.full(missing, np.inf)])

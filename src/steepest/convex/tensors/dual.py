@@ -8,8 +8,6 @@ share steps, iterations and momentum.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,19 +15,15 @@ import torch
 
 from ...core.namespace import Array
 from ..certificate import StepTerms, exact_terms, step_sums
-from ..dual import NO_PAUSE, Dual, Warm
+from ..dual import NO_PAUSE, Warm
 from ..reference import ReferenceDual
-from ..solve import RELAXATION, Momentum, rounding_floor
-from ..total_variation import TotalVariation
+from ..solve import rounding_floor
 
 # An iteration without compilation takes as long as 2e6 pixels, or longer for more pixels.
 # Compilation takes seconds. It begins after as much work as about two seconds of a large GPU.
 _LAUNCHES = 2e6
 _WORTH = 2e10
 _MOST_KINDS = 6  # torch compiles a function eight times and then warns
-_MOST_CHANNELS = 16  # that the kernel holds at a time
-_MOST_ROWS, _MOST_PIXELS = 65535, 2**31 - 1  # of its grid, and of its indices within an image
-_CLOSE = 1e-4  # flux after 21 iterations, in float32
 
 
 class Fusion:
@@ -177,37 +171,3 @@ def joint_terms(items: Sequence[StepTerms], references: Sequence[float], floor: 
         start_value=sum(terms.start_value for terms in items),
         allowance=sum(terms.allowance for terms in items),
     )
-
-
-def tensor_dual(f: Array, energy: Any) -> Dual:
-    """`fused.FusedDual` where it takes the problem and works, else `TensorDual`."""
-    each = getattr(energy, "each", energy)
-    images = len(getattr(energy, "references", (0,)))
-    planar = f.ndim == 3 and f.shape[0] // images <= _MOST_CHANNELS
-    fits = planar and f.shape[1] <= _MOST_ROWS and f[0].numel() <= _MOST_PIXELS
-    total_variation = type(each) is TotalVariation and each.boundary == "neumann"
-    if f.is_cuda and fits and total_variation and kernel_works(f.device, f.dtype):
-        from .fused import FusedDual
-
-        return FusedDual(f, energy)
-    return TensorDual(f, energy)
-
-
-@lru_cache
-def kernel_works(device: Any, dtype: Any) -> bool:
-    """Whether the Triton kernel works on this device, where a compiler may be missing."""
-    if find_spec("triton") is None:
-        return False
-    try:
-        from .fused import FusedDual
-
-        f = torch.linspace(-1, 2, 7 * 9, dtype=dtype, device=device).sin().reshape(1, 7, 9)
-        energy = TotalVariation().on(f, (1.0, 1.0))
-        duals = (TensorDual(f, energy), FusedDual(f, energy))
-        for dual in duals:
-            dual.set_step(0.1, RELAXATION)
-            for _ in range(3):  # compiled, recorded, replayed
-                dual.iterate(Momentum().factors(7)[0])
-        return float(abs(duals[0].flux - duals[1].flux).max()) < _CLOSE
-    except Exception:  # whatever it is, the array code works
-        return False
