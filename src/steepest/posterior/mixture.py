@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -77,11 +77,7 @@ class Mixture:
             definite.
         """
         d = self.means.shape[1]
-        matrix = (
-            self._matrix(forward)
-            if callable(forward)
-            else check_numbers(forward.toarray() if issparse(forward) else forward, "forward")
-        )
+        matrix = self._matrix(forward)
         if matrix.ndim != 2 or matrix.shape[1] != d:
             raise InputError(f"forward must have {d} columns, not the shape {matrix.shape}")
         noise, m = check_numbers(noise_covariance, "noise_covariance"), len(matrix)
@@ -92,10 +88,12 @@ class Mixture:
         return MixturePosterior(self, matrix, noise)
 
     def _matrix(self, forward: Any) -> np.ndarray:
+        if not callable(forward):
+            return check_numbers(forward.toarray() if issparse(forward) else forward, "forward")
+        check_function(forward, "forward", "x")
+
         def column(x: np.ndarray) -> np.ndarray:
             return check_numbers(forward(x.reshape(self.shape)), "values of forward").ravel()
-
-        check_function(forward, "forward", "x")
 
         d = self.means.shape[1]
         matrix, x = np.stack([column(unit) for unit in np.eye(d)], axis=1), np.linspace(-1, 1, d)
@@ -214,8 +212,7 @@ def fit_mixture(x: Any, num_components: int | None = None, *, rng: Rng = 0) -> M
         fitted = [_fit(rest, *choice, rng) for choice in choices]
         errors = [_denoising_error(each, held, deviation, noise) for each in fitted]
         choices = [choices[int(np.argmin(errors))]]
-    found = _fit(data, *choices[0], rng)
-    return Mixture(found.weights, found.means, found.covariances, shape)
+    return replace(_fit(data, *choices[0], rng), shape=shape)
 
 
 def _fit(data: np.ndarray, count: int, rank: int, rng: np.random.Generator) -> Mixture:
