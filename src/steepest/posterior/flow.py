@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -117,9 +118,7 @@ class Flow:
         condition = values.repeat_interleave(count, 0)
 
         def moved(part: slice, num_steps: int) -> Tensor:
-            def velocity(t: float, u: Tensor) -> Tensor:
-                return self._velocity(t, u, condition[part])
-
+            velocity = partial(self._velocity, condition[part])
             return self.x_scale.outward(_heun(velocity, start[part], num_steps, True))
 
         some = slice(0, None, max(1, n * count // 256))
@@ -164,7 +163,7 @@ class Flow:
             raise InputError(f"y must hold measurements of {d} values, not {flat.shape[1]}")
         return self.y_scale.inward(flat[:, :d])
 
-    def _velocity(self, t: float, u: Tensor, condition: Tensor) -> Tensor:
+    def _velocity(self, condition: Tensor, t: float, u: Tensor) -> Tensor:
         v: Tensor = self.velocity(torch.full((len(u),), t), u, condition)
         return v
 
@@ -185,7 +184,7 @@ class Flow:
             nonlocal logdet
             u = u.detach().requires_grad_()
             with torch.enable_grad():
-                v = self._velocity(t, u, condition).flatten(1)
+                v = self._velocity(condition, t, u).flatten(1)
                 for k in range(size):
                     slope = torch.autograd.grad(v[:, k].sum(), u, retain_graph=True)[0]
                     logdet = logdet + slope.flatten(1)[:, k] / (2 * _STEPS)
