@@ -64,7 +64,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
     "filename_pattern": r"/plot_",
-    "ignore_pattern": r"__init__\.py" if has_torch else r"plot_\d+_(learned|layers)",
+    "ignore_pattern": r"__init__\.py" if has_torch else r"plot_(\d+_(learned|layers)|3[2-5])",
     "subsection_order": ExplicitOrder([f"examples/{name}" for name in SECTIONS]),
     "within_subsection_order": "FileNameSortKey",
     "backreferences_dir": "gallery/backreferences",

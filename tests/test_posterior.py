@@ -344,6 +344,12 @@ def test_images_are_repeated_by_their_seed_and_bad_ones_are_named():
         posterior.PatchPosterior(model, a, 0.1, (35,))
 
 
+def test_gradients_that_do_not_solve_are_an_error():
+    law = images(GREY, np.diag(np.logspace(0, -9, 81)), 1e-9, (9, 9))
+    with pytest.raises(NotConverged, match="500 conjugate gradients"):
+        law.sample(np.ones((1, 81)), 2)
+
+
 # bad input --------------------------------------------------------------------------------------
 
 
@@ -397,6 +403,19 @@ LAW = mixture().given(np.eye(2), 0.1)
 NARROW = posterior.Dense((2,), width=4, depth=1)
 
 
+SKEW = np.eye(2) + np.tril(np.full((3, 2, 2), 0.1), -1)
+A, GREY = np.ones((3, 4)), random_model((2, 2), 1, 2)
+
+
+def replaced(**values):
+    """Return the mixture with other values."""
+    return dataclasses.replace(mixture(), **values)
+
+
+def images(model, forward=A, noise=0.1, shape=(2, 2)):
+    return posterior.PatchPosterior(model, forward, noise, shape)
+
+
 class Wide(torch.nn.Module):
     def forward(self, t, x, y):
         return x.repeat(1, 2)
@@ -440,6 +459,29 @@ def half(x, y):
         ("log_joint must be finite", lambda flow: posterior.gap(flow, half, X, Y)),
         ("kernels: one of type int", lambda flow: posterior.Chain([3], 1)),
         ("chain of type", lambda flow: posterior.fit_chain(LAW, None, X, Y)),
+        ("sizes is empty", lambda flow: posterior.bridge(flow, log_joint, sizes=())),
+        ("sizes=0.0", lambda flow: posterior.bridge(flow, log_joint, sizes=(0, 1))),
+        ("weights holds NaN", lambda flow: replaced(weights=[math.nan, 0.5, 0.5])),
+        ("weights must be positive", lambda flow: replaced(weights=[-0.5, 0.5, 1])),
+        ("weights must .* sum 1", lambda flow: replaced(weights=[0.5, 0.5, 0.5])),
+        ("means must have the shape \\(2, 2\\)", lambda flow: replaced(weights=[0.5, 0.5])),
+        ("means must have the shape \\(3, 4\\)", lambda flow: replaced(shape=(2, 2))),
+        ("covariances holds NaN", lambda flow: replaced(covariances=np.full((3, 2, 2), np.nan))),
+        ("covariances must have", lambda flow: replaced(covariances=np.ones((3, 2)))),
+        ("covariances must be sym", lambda flow: replaced(covariances=SKEW)),
+        ("covariances must be pos", lambda flow: replaced(covariances=np.ones((3, 2, 2)))),
+        ("model is a str", lambda flow: images("patches")),
+        (
+            "channels; the model is for 3",
+            lambda flow: images(random_model((2, 2), 1, 2, channels=3)),
+        ),
+        ("patches have 1", lambda flow: images(random_model((3,), 1, 1))),
+        ("noise=nan", lambda flow: images(GREY, noise=math.nan)),
+        ("shape=2.5", lambda flow: images(GREY, shape=(2.5, 2))),
+        ("forward must be a matrix", lambda flow: images(GREY, np.ones(4))),
+        ("forward holds NaN", lambda flow: images(GREY, A * math.nan).sample(np.ones((1, 3)))),
+        ("y holds NaN", lambda flow: images(GREY, A).sample(np.full((1, 3), np.nan))),
+        ("count=0", lambda flow: images(GREY, A).sample(np.ones((1, 3)), 0)),
     ],
 )
 def test_bad_input_is_named(message, call, flow):

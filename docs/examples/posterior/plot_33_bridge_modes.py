@@ -69,7 +69,7 @@ for ax, (title, points) in zip(axes, panels):
 
 # %%
 # More levels, a smaller gap. It bounds the sum of both Kullback-Leibler divergences to the
-# posterior, in the mean over y (:doc:`/posterior` has the proof). What is left is not in the
+# posterior, in the mean over y (proof: :doc:`/posterior_methods`). What is left is not in the
 # threads, which are gone: steps of this size hardly move points from one mode to another, so each
 # mode keeps about the share that the maps gave it.
 

@@ -15,9 +15,8 @@ from ..core.errors import InputError, NotConverged
 from ..core.numbers import check_count, check_number, check_numbers
 from ..core.rng import Rng, generator
 from .chains import Chain, LogJoint, Metropolis
-from .draws import as_pairs
 from .flow import Flow
-from .training import InMemory, as_tensor, checked, descend, torch_generator
+from .training import InMemory, as_tensors, checked, descend, torch_generator
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def gap(
     The gap is infinite if samples lie where the joint density is 0.
     """
     chain, repeats = Chain.of(model), check_count(repeats, "repeats")
-    pairs = _tensors(chain.shape, x_new, y_new, "x_new", "y_new")
+    pairs = as_tensors(x_new, y_new, "x_new", "y_new", shape=chain.shape)
     points, given = (values.repeat(repeats, 1) for values in pairs)
     noise = torch_generator(generator(rng))
     with torch.no_grad():  # Langevin steps and flows differentiate by themselves
@@ -152,7 +151,7 @@ def fit_chain(
         If the loss becomes infinite.
     """
     chain = Chain.of(chain, "chain")
-    points, condition = _tensors(chain.shape, x, y, "x", "y")
+    points, condition = as_tensors(x, y, "x", "y", shape=chain.shape)
     noise, batch = torch_generator(generator(rng)), check_count(batch_size, "batch_size")
 
     def loss(chain: Any) -> Tensor:
@@ -167,9 +166,3 @@ def fit_chain(
     steps = check_count(steps, "steps")
     fitted: Any = descend(InMemory(chain, loss), steps, rate, schedule="cosine").best_network()
     return fitted
-
-
-def _tensors(shape: tuple[int, ...], x: Any, y: Any, *names: str) -> list[Tensor]:
-    """Return pairs as tensors (n, d) and (n, m); data points have the given shape."""
-    pairs = as_pairs(x, y, *names, shape=shape)
-    return [as_tensor(own, name).flatten(1) for own, name in zip(pairs, names, strict=True)]

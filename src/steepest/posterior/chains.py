@@ -80,6 +80,10 @@ class Metropolis:
     log_density: LogJoint
     sizes: Sequence[float | Tensor] = (0.1, 0.5)
 
+    def __post_init__(self) -> None:
+        if not len(self.sizes):
+            raise InputError("sizes is empty: there are no steps")
+
     def forward(self, x: Tensor, y: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return the points after the steps and ``log_density(x) - log_density(x')``."""
         first = value = self.log_density(x, y)

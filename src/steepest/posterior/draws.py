@@ -31,9 +31,7 @@ def as_given(values: Any, name: str) -> tuple[np.ndarray, Back]:
         raise InputError(f"{name} holds NaN or infinite values")
 
     def back(result: Any) -> Any:
-        if is_torch(result):
-            return result if is_torch(given) else result.numpy()
-        return namespace(given).from_numpy(result) if is_torch(given) else result
+        return namespace(given).as_tensor(result) if is_torch(given) else detached(result)
 
     return array[:, None] if array.ndim == 1 else array, back
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,9 @@ from torch import Tensor, nn
 from ..core.errors import InputError, NotConverged
 from ..core.numbers import check_count
 from ..core.rng import Rng, generator
-from .draws import Back, Draws, as_given, as_pairs
+from .draws import Draws, as_given
 from .paths import Coupling, Gaussian, Path
-from .training import as_tensor, torch_generator
+from .training import as_tensor, as_tensors, torch_generator
 
 _PIECE = 8192  # trajectories at a time
 _MOST_DIMENSIONS, _STEPS = 16, 32  # of an exact divergence
@@ -105,16 +106,19 @@ class Flow:
         NotConverged
             If samples are not finite.
         """
-        values, back = self._given(y)
+        given, back = as_given(np.zeros((1, 0)) if y is None else y, "y")
+        wanted = tuple(self.y_scale.center.shape)
+        if given.shape[1:] != wanted:
+            known = f"of shape {wanted}" if self.y_scale.center.numel() else "of no values"
+            raise InputError(f"y must hold measurements {known}, not of shape {given.shape[1:]}")
+        values = self._condition(as_tensor(given, "y"))
         count, num_steps = check_count(count, "count"), check_count(num_steps, "num_steps")
         n = len(values)
         start = self.path.start(n * count, self.shape, torch_generator(generator(rng)))
         condition = values.repeat_interleave(count, 0)
 
         def moved(part: slice, num_steps: int) -> Tensor:
-            def velocity(t: float, u: Tensor) -> Tensor:
-                return self._velocity(t, u, condition[part])
-
+            velocity = partial(self._velocity, condition[part])
             return self.x_scale.outward(_heun(velocity, start[part], num_steps, True))
 
         some = slice(0, None, max(1, n * count // 256))
@@ -136,9 +140,8 @@ class Flow:
         not begin in a `Gaussian`.
         """
         none = np.zeros((len(x), 0)) if y is None else y
-        points, given = as_pairs(x, none, "x", "y", shape=self.shape)
-        tensors = as_tensor(points, "x"), as_tensor(given, "y")
-        end, logdet = self.backward(*tensors, torch.Generator())
+        points, given = as_tensors(x, none, "x", "y", shape=self.shape)
+        end, logdet = self.backward(points, given, torch.Generator())
         return (log_normal(end) - logdet).numpy().astype(float)
 
     def forward(self, x: Tensor, y: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -153,14 +156,6 @@ class Flow:
         out, logdet = self._transported(u, self._condition(y), forward=False)
         return out.flatten(1), logdet
 
-    def _given(self, y: Any) -> tuple[Tensor, Back]:
-        values, back = as_given(np.zeros((1, 0)) if y is None else y, "y")
-        wanted = tuple(self.y_scale.center.shape)
-        if values.shape[1:] != wanted:
-            known = f"of shape {wanted}" if self.y_scale.center.numel() else "of no values"
-            raise InputError(f"y must hold measurements {known}, not of shape {values.shape[1:]}")
-        return self._condition(as_tensor(values, "y")), back
-
     def _condition(self, y: Tensor) -> Tensor:
         """Return standardised measurements; a flow that was learned without takes any."""
         flat, d = y.flatten(1), self.y_scale.center.numel()
@@ -168,7 +163,7 @@ class Flow:
             raise InputError(f"y must hold measurements of {d} values, not {flat.shape[1]}")
         return self.y_scale.inward(flat[:, :d])
 
-    def _velocity(self, t: float, u: Tensor, condition: Tensor) -> Tensor:
+    def _velocity(self, condition: Tensor, t: float, u: Tensor) -> Tensor:
         v: Tensor = self.velocity(torch.full((len(u),), t), u, condition)
         return v
 
@@ -189,7 +184,7 @@ class Flow:
             nonlocal logdet
             u = u.detach().requires_grad_()
             with torch.enable_grad():
-                v = self._velocity(t, u, condition).flatten(1)
+                v = self._velocity(condition, t, u).flatten(1)
                 for k in range(size):
                     slope = torch.autograd.grad(v[:, k].sum(), u, retain_graph=True)[0]
                     logdet = logdet + slope.flatten(1)[:, k] / (2 * _STEPS)

@@ -87,29 +87,33 @@ def learn(
         found = given(back(data[rows]), random) if callable(given) else given
         return as_tensor(as_pairs(data[rows], found, "x", "y")[1], "y")
 
-    def anew(rows: Tensor, g: torch.Generator) -> Tensor:
+    def anew(rows: Tensor) -> Tensor:
         y = measured(rows)
         if y.shape[1:] != (wanted := y_scale.center.shape):
             shapes = f"{tuple(wanted)} and {tuple(y.shape[1:])}"
             raise InputError(f"y returns measurements of different shapes: {shapes}")
         return y_scale.inward(y)
 
+    def jittered(rows: Tensor) -> Tensor:
+        return c[rows] + _JITTER * torch.randn(c[rows].shape, generator=noise)
+
     u, c = as_tensor(data, "x"), measured(slice(None))
     x_scale, y_scale = Scale.of(u), Scale.of(c)
     u, c = x_scale.inward(u), y_scale.inward(c)
     network = _network(velocity, u, c, int(random.integers(2**31)))
     order = torch.from_numpy(random.permutation(len(u)))
-
-    def jittered(rows: Tensor, g: torch.Generator) -> Tensor:
-        return c[rows] + _JITTER * torch.randn(c[rows].shape, generator=g)
-
-    ways = [anew] if callable(y) else [lambda rows, g: c[rows]]
-    if c.numel() and not callable(y) and fixed is None and len(u) < _FEW:
+    count = 0 if fixed else min(len(u) // 5, _HELD)
+    ways = [anew] if callable(y) else [lambda rows: c[rows]]
+    if c.numel() and not callable(y) and not fixed and len(u) < _FEW:
         ways.append(jittered)
-    tried = [Examples(path, coupling, u, c, way) for way in ways]
-    found = [_train(network, each, order, noise, fixed, batch, rate) for each in tried]
-    best, used, loss = min(found, key=lambda each: each[2])
-    return Flow(best, path, coupling, x_scale, y_scale, used, loss)
+    parts = order[count:], order[:count], batch, noise
+    tried = [Examples(path, coupling, u, c, way, *parts) for way in ways]
+    tasks = [InMemory(network, each.batch_loss, each.held_loss) for each in tried]
+    found = [descend(task, fixed, rate, average=0.995) for task in tasks]
+    best = min(found, key=lambda learner: learner.best_score)
+    used = fixed or best.best_epoch * best.recipe.steps_per_epoch
+    loss = best.best_score if count else math.nan
+    return Flow(best.best_network(), path, coupling, x_scale, y_scale, used, loss)
 
 
 def _network(velocity: nn.Module | None, u: Tensor, c: Tensor, seed: int) -> nn.Module:
@@ -133,7 +137,7 @@ def _network(velocity: nn.Module | None, u: Tensor, c: Tensor, seed: int) -> nn.
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Standardised examples u with measurements c.
+    """Standardised examples u with measurements c, in rows for the training and held-out ones.
 
     ``measured`` gives the standardised measurements of a batch of rows.
     """
@@ -142,50 +146,36 @@ class Examples:
     coupling: Coupling
     u: Tensor
     c: Tensor
-    measured: Callable[[Tensor, torch.Generator], Tensor]
+    measured: Callable[[Tensor], Tensor]
+    rows: Tensor
+    held: Tensor
+    batch: int
+    noise: torch.Generator
 
-    def loss(
+    def batch_loss(self, net: nn.Module) -> Tensor:
+        """Return the mean square error of velocities of a batch at random times."""
+        pick = self.rows[torch.randperm(len(self.rows), generator=self.noise)[: self.batch]]
+        t = torch.rand(len(pick), generator=self.noise)
+        return self._loss(net, pick, self.measured(pick), t, self.noise)
+
+    def held_loss(self, net: nn.Module) -> float:
+        """Return that of the held-out examples, always with the same noise; 0 if there are none."""
+        if not len(self.held):
+            return 0.0
+        g = torch.Generator().manual_seed(0)
+        total, repeats = 0.0, math.ceil(_HELD / len(self.held))
+        for i in range(repeats):
+            for part in self.held.split(self.batch):  # plans of whole held-out sets would be slow
+                t = (i + torch.rand(len(part), generator=g)) / repeats
+                with torch.no_grad():
+                    total += len(part) * float(self._loss(net, part, self.c[part], t, g))
+        return total / (repeats * len(self.held))
+
+    def _loss(
         self, net: nn.Module, rows: Tensor, y: Tensor, t: Tensor, g: torch.Generator
     ) -> Tensor:
-        """Return the mean square error of velocities at the times t (n,)."""
         x = self.u[rows]
         z = self.path.start(len(rows), x.shape[1:], g)
         plan = self.coupling(z, x, y)
         place, speed = self.path.at(z, x[plan], t, g)
         return ((net(t, place, y[plan]) - speed) ** 2).mean()
-
-    def batch_loss(self, net: nn.Module, rows: Tensor, g: torch.Generator) -> Tensor:
-        """Return the loss at random times."""
-        t = torch.rand(len(rows), generator=g)
-        return self.loss(net, rows, self.measured(rows, g), t, g)
-
-    def held_loss(self, net: nn.Module, held: Tensor, batch: int) -> float:
-        """Return the loss of held-out examples, always with the same noise."""
-        g = torch.Generator().manual_seed(0)
-        total, repeats = 0.0, math.ceil(_HELD / len(held))
-        for i in range(repeats):
-            for part in held.split(batch):  # plans of whole held-out sets would be slow
-                t = (i + torch.rand(len(part), generator=g)) / repeats
-                with torch.no_grad():
-                    total += len(part) * float(self.loss(net, part, self.c[part], t, g))
-        return total / (repeats * len(held))
-
-
-def _train(
-    network: nn.Module, examples: Examples, order: Tensor, noise: torch.Generator,
-    steps: int | None, batch: int, rate: float,
-) -> tuple[nn.Module, int, float]:  # fmt: skip
-    """Return the averaged network of the least held-out loss, its step and this loss."""
-    count = 0 if steps is not None else min(len(order) // 5, _HELD)
-    held, rows = order[:count], order[count:]
-
-    def loss(network: nn.Module) -> Tensor:
-        index = rows[torch.randperm(len(rows), generator=noise)[:batch]]
-        return examples.batch_loss(network, index, noise)
-
-    def held_loss(network: nn.Module) -> float:
-        return examples.held_loss(network, held, batch) if count else 0.0
-
-    learner = descend(InMemory(network, loss, held_loss), steps, rate, average=0.995)
-    used = steps or learner.best_epoch * learner.recipe.steps_per_epoch
-    return learner.best_network(), used, learner.best_score if count else math.nan

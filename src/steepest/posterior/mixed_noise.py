@@ -135,9 +135,7 @@ def estimate_mixed_noise(
         for _ in range(_INNER):
             a2, b2 = (max(v, _FLOOR) for v in update(signal, data - signal, a2, b2))
         kept.append((a2**0.5, b2**0.5))
-    last = np.array(kept[-(total // 3) :])
-    drift = np.abs(last.mean(0) - np.array(kept[-2 * (total // 3) : -(total // 3)]).mean(0))
-    settled = bool((drift <= 0.1 * last.mean(0)).all())
-    a, b = last.mean(0)
+    before, last = np.array(kept[-2 * (total // 3) :]).reshape(2, -1, 2).mean(1)
+    settled = (np.abs(last - before) <= 0.1 * last).all()
     status = Status.STATIONARY if settled else Status.MAX_ITERATIONS
-    return MixedNoise(float(a), float(b), total, status)
+    return MixedNoise(float(last[0]), float(last[1]), total, status)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from ..core.rng import Rng, generator
 from ..core.solver import Solver, limits
 from ..patches.mixture import fit_mixture as fit_vectors
 from ..patches.model import covariances, log_sum
-from .draws import Back, Draws, as_given, as_pairs, check_data, check_function
+from .draws import Back, Draws, as_given, as_pairs, as_shape, check_data, check_function
 
 _TRIED = (1, 2, 4, 10, 20, 40)  # numbers of components
 _NOISE = 0.5  # deviations, of the held-out examples that are denoised
@@ -29,16 +30,35 @@ class Mixture:
     Attributes
     ----------
     weights : array (K,)
+        Positive, with sum 1.
     means : array (K, d)
     covariances : array (K, d, d)
+        Positive definite.
     shape : tuple of int
         Shape of a data point, with d values.
+
+    Raises
+    ------
+    InputError
+        If an array has another shape, or values that are not allowed.
     """
 
     weights: np.ndarray
     means: np.ndarray
     covariances: np.ndarray
     shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", as_shape(self.shape))
+        n, d = len(as_given(self.weights, "weights")[0]), math.prod(self.shape)
+        for name, shape in {"weights": (n, 1), "means": (n, d), "covariances": (n, d, d)}.items():
+            found = as_given(getattr(self, name), name)[0].astype(float)
+            if found.shape != shape:
+                raise InputError(f"{name} must have the shape {shape}, not {found.shape}")
+            object.__setattr__(self, name, found[:, 0] if name == "weights" else found)
+        if not (self.weights > 0).all() or abs(self.weights.sum() - 1) > 1e-6:
+            raise InputError("weights must be positive and have the sum 1")
+        _check_positive(self.covariances, "covariances")
 
     def given(self, forward: Any, noise_covariance: Any) -> MixturePosterior:
         """Return the posterior for measurements ``y = A x + e`` with Gaussian noise e.
@@ -57,30 +77,23 @@ class Mixture:
             definite.
         """
         d = self.means.shape[1]
-        matrix = (
-            self._matrix(forward)
-            if callable(forward)
-            else check_numbers(forward.toarray() if issparse(forward) else forward, "forward")
-        )
+        matrix = self._matrix(forward)
         if matrix.ndim != 2 or matrix.shape[1] != d:
             raise InputError(f"forward must have {d} columns, not the shape {matrix.shape}")
         noise, m = check_numbers(noise_covariance, "noise_covariance"), len(matrix)
         noise = noise * np.eye(m) if noise.ndim == 0 else noise
         if noise.shape != (m, m):
             raise InputError(f"noise_covariance must be a number or of shape ({m}, {m})")
-        if not np.allclose(noise, noise.T):
-            raise InputError("noise_covariance must be symmetric")
-        try:
-            np.linalg.cholesky(noise)
-        except np.linalg.LinAlgError:
-            raise InputError("noise_covariance must be positive definite") from None
+        _check_positive(noise, "noise_covariance")
         return MixturePosterior(self, matrix, noise)
 
     def _matrix(self, forward: Any) -> np.ndarray:
+        if not callable(forward):
+            return check_numbers(forward.toarray() if issparse(forward) else forward, "forward")
+        check_function(forward, "forward", "x")
+
         def column(x: np.ndarray) -> np.ndarray:
             return check_numbers(forward(x.reshape(self.shape)), "values of forward").ravel()
-
-        check_function(forward, "forward", "x")
 
         d = self.means.shape[1]
         matrix, x = np.stack([column(unit) for unit in np.eye(d)], axis=1), np.linspace(-1, 1, d)
@@ -199,8 +212,7 @@ def fit_mixture(x: Any, num_components: int | None = None, *, rng: Rng = 0) -> M
         fitted = [_fit(rest, *choice, rng) for choice in choices]
         errors = [_denoising_error(each, held, deviation, noise) for each in fitted]
         choices = [choices[int(np.argmin(errors))]]
-    found = _fit(data, *choices[0], rng)
-    return Mixture(found.weights, found.means, found.covariances, shape)
+    return replace(_fit(data, *choices[0], rng), shape=shape)
 
 
 def _fit(data: np.ndarray, count: int, rank: int, rng: np.random.Generator) -> Mixture:
@@ -219,6 +231,16 @@ def _denoising_error(
     size = _NOISE * deviation
     law = prior.given(np.eye(held.shape[1]), np.diag(size**2))
     return float((((law.mean(held + size * noise) - held) / deviation) ** 2).mean())
+
+
+def _check_positive(values: np.ndarray, name: str) -> None:
+    """Raise `InputError` if matrices (..., m, m) are not symmetric and positive definite."""
+    if np.abs(values - values.swapaxes(-1, -2)).max() > 1e-8 * np.abs(values).max():
+        raise InputError(f"{name} must be symmetric")
+    try:
+        np.linalg.cholesky(values)
+    except np.linalg.LinAlgError:
+        raise InputError(f"{name} must be positive definite") from None
 
 
 def _joint(weights: Any, means: Any, covariances: Any, x: np.ndarray) -> np.ndarray:

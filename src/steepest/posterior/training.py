@@ -16,7 +16,7 @@ from ..core.errors import InputError
 from ..learning.training.learner import Learner
 from ..learning.training.settings import Recipe, Settings
 from ..learning.training.task import Task
-from .draws import check_function
+from .draws import as_pairs, check_function
 
 _EVERY, _PATIENCE, _MOST_STEPS = 50, 400, 20_000
 
@@ -70,6 +70,12 @@ def as_tensor(values: np.ndarray, name: str) -> Tensor:
             "to 1e18: choose another unit"
         )
     return torch.from_numpy(values).float()
+
+
+def as_tensors(x: Any, y: Any, *names: str, shape: tuple[int, ...]) -> list[Tensor]:
+    """Return pairs of data of a shape and measurements as tensors (n, d) and (n, m)."""
+    pairs = zip(as_pairs(x, y, *names, shape=shape), names, strict=True)
+    return [as_tensor(own, name).flatten(1) for own, name in pairs]
 
 
 def checked(
