@@ -2,6 +2,8 @@
 
 import inspect
 import re
+import subprocess
+import sys
 import tomllib
 from enum import Enum
 from importlib import import_module
@@ -76,3 +78,11 @@ def test_no_public_function_has_more_parameters_than_can_be_remembered() -> None
     many = {name: n for name, n in seen.items() if n > MOST_PARAMETERS}
     assert len(seen) > 100
     assert not many
+
+
+@pytest.mark.parametrize(("room", "extra"), [("learning", "torch"), ("posterior", "posterior")])
+def test_rooms_that_need_torch_name_their_extra(room: str, extra: str) -> None:
+    program = f"import sys; sys.modules['torch'] = None; from steepest import {room}; {room}.learn"
+    program = program.replace("learning.learn", "learning.learned_flow")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert f"needs torch: pip install 'steepest[{extra}]'" in done.stderr

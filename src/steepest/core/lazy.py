@@ -32,7 +32,8 @@ def lazily(
             module = import_module(f".{where.get(name, name)}", package)
         except ModuleNotFoundError as error:
             if error.name in _EXTRA:
-                message = f"{package}.{name} needs {error.name}: pip install 'steepest[torch]'"
+                extra = "posterior" if package == "steepest.posterior" else "torch"
+                message = f"{package}.{name} needs {error.name}: pip install 'steepest[{extra}]'"
                 raise ModuleNotFoundError(message, name=error.name) from None
             raise
         value = getattr(module, name) if name in where else module
