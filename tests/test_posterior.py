@@ -383,6 +383,11 @@ def test_bad_measurements_and_models_are_named(flow):
         flow.sample(np.ones((3, 1)), 1).interval()
 
 
+def test_measurements_near_zero_are_like_zero(flow):
+    near, zero = (flow.sample(np.full((2, 1), y), 5).samples for y in (1e-30, 0.0))
+    np.testing.assert_array_equal(near, zero)
+
+
 def test_samples_that_are_not_finite_and_densities_of_a_wrong_shape_are_named(flow):
     x, y = pairs(20)
     lost = Normal(math.inf)
@@ -443,6 +448,7 @@ def half(x, y):
         ("y must be a function", lambda flow: posterior.learn(X, lambda x: x, steps=1)),
         ("different shapes", lambda flow: posterior.learn(X, square, batch_size=4, steps=1)),
         ("x has values up to .*unit", lambda flow: posterior.learn(1e39 * X, steps=1)),
+        ("x has values up to .*unit", lambda flow: posterior.learn(1e-20 * X, steps=1)),
         ("items without values", lambda flow: posterior.learn(np.zeros((20, 0)), steps=1)),
         ("forward=.*finite", lambda flow: mixture().given(np.full((1, 2), np.nan), 0.1)),
         ("noise_covariance=nan", lambda flow: mixture().given(np.eye(2), np.nan)),
