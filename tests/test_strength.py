@@ -185,6 +185,14 @@ def test_the_noise_can_be_given() -> None:
             steepest.denoise_least_risk(image, bad)
 
 
+def test_a_drawing_in_black_and_white_has_no_noise() -> None:
+    """Its squares lie on a grid as that of JPEG, in which all blocks are saturated."""
+    squares = np.kron(np.random.default_rng(0).integers(0, 2, (32, 32)), np.ones((8, 8)))
+    assert steepest.estimate_noise(squares) == 0
+    result = steepest.denoise_tv(squares)
+    np.testing.assert_array_equal(result.image, squares)
+
+
 def test_noise_of_which_all_is_cut_off_has_no_divergence() -> None:
     """All pixels are black or white: Stein's estimate is the distance to a target, least at 0."""
     pixels = (np.indices((16, 16)).sum(0) % 2).astype(float)
