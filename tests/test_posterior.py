@@ -383,6 +383,16 @@ def test_bad_measurements_and_models_are_named(flow):
         flow.sample(np.ones((3, 1)), 1).interval()
 
 
+def test_covariances_in_float32_may_be_rounded():
+    random = np.random.default_rng(0)
+    factor, y = random.standard_normal((2, 2)), np.array([[0.3, -1.0]])
+    covariance = factor @ np.diag([1.0, 0.1]) @ factor.T
+    rounded = covariance.astype(np.float32)
+    rounded[0, 1] *= 1 + 1e-6
+    own, exact = (mixture().given(np.eye(2), each).mean(y) for each in (rounded, covariance))
+    np.testing.assert_allclose(own, exact, rtol=1e-4)
+
+
 def test_measurements_near_zero_are_like_zero(flow):
     near, zero = (flow.sample(np.full((2, 1), y), 5).samples for y in (1e-30, 0.0))
     np.testing.assert_array_equal(near, zero)
