@@ -81,6 +81,16 @@ def test_noise_is_removed_by_a_model(files: np.ndarray, capsys: pytest.CaptureFi
     assert main(words) == 2  # nothing is overwritten
 
 
+def test_all_pages_have_deviations(files: np.ndarray) -> None:
+    noisy, model = tifffile.imread("noisy/a.tif"), patches.load("m.stpm")
+    tifffile.imwrite("pages.tif", np.stack([noisy, noisy[::-1]]))
+    words = ["restore", "pages.tif", "--model", "m.stpm", "--sigma", "0.1", "--pages", "-q"]
+    assert main([*words, "--std", "std.tif"]) == 0
+    for page, found in zip(tifffile.imread("pages.tif"), tifffile.imread("std.tif"), strict=True):
+        std = patches.posterior(page, model, 0.1, num_samples=16).std * 65535
+        np.testing.assert_allclose(found, std, rtol=1e-6)
+
+
 def test_a_range_means_the_same_for_model_and_image(here: None) -> None:
     counts = np.rint(PHOTO * 1000).astype(np.uint16)
     tifffile.imwrite("sharp.tif", counts[:100, 300:])
@@ -152,6 +162,7 @@ def test_calibrate_is_that_of_the_library(
         (["sample:coffee"], "sample:coffee: noisy has 3 channels"),
         (["blurred.tif", "--blur", "1", "--kernel", "a.npy"], "--blur: cannot be"),
         (["blurred.tif", "--kernel", "blurred.tif"], "odd lengths"),
+        (["blurred.tif", "--blur", "-1"], "--blur -1: must be zero or positive"),
         (["blurred.tif", "--blur", "1", "--std", "b.tif"], "--std: only of noisy"),
         (["blurred.tif", "--weight", "1"], "--weight: also give --blur"),
         (["coarse.tif", "--factor", "99"], "factor=99"),

@@ -120,3 +120,26 @@ def test_a_file_is_not_replaced_and_arguments_are_checked() -> None:
     with pytest.raises(InputError, match="max_pixels"):
         write_dots("b.png", np.zeros((1, 2)), (3000, 4000), 1.0, scale=1000)
     assert not Path("b.svg").exists()
+
+
+@pytest.mark.parametrize("settings", [{}, {"savefig.dpi": 200, "savefig.bbox": "tight"}])
+@pytest.mark.parametrize("scale", [0.3, 0.5, 1.5, 4.0])
+def test_pictures_have_the_size_of_the_image_times_the_scale(scale: float, settings: dict) -> None:
+    import matplotlib
+
+    for shape in ((1, 100), (7, 7), (5, 9)):
+        with matplotlib.rc_context(settings):  # of a user
+            write_dots("a.png", np.zeros((1, 2)), shape, 1.0, scale=scale, overwrite=True)
+        assert read_image("a.png").array.shape == tuple(max(round(n * scale), 1) for n in shape)
+
+
+def test_pages_without_dots_are_blank_and_the_same_dots_make_the_same_file() -> None:
+    nothing = np.zeros((0, 2))
+    for name in ("a.svg", "a.pdf", "a.csv", "a.npy"):
+        write_dots(name, nothing, (3, 4), 1.0)
+    assert len(re.findall(r" m\n", pdf_page("a.pdf"))) == 1  # the paper
+    assert np.load("a.npy").shape == (0, 2)
+    for light, grey in ((False, 255), (True, 0)):
+        write_dots("a.png", nothing, (3, 4), 1.0, light=light, overwrite=True)
+        assert (read_image("a.png").array == grey).all()
+    assert b"Date" not in Path("a.pdf").read_bytes()

@@ -383,6 +383,21 @@ def test_bad_measurements_and_models_are_named(flow):
         flow.sample(np.ones((3, 1)), 1).interval()
 
 
+def test_covariances_in_float32_may_be_rounded():
+    random = np.random.default_rng(0)
+    factor, y = random.standard_normal((2, 2)), np.array([[0.3, -1.0]])
+    covariance = factor @ np.diag([1.0, 0.1]) @ factor.T
+    rounded = covariance.astype(np.float32)
+    rounded[0, 1] *= 1 + 1e-6
+    own, exact = (mixture().given(np.eye(2), each).mean(y) for each in (rounded, covariance))
+    np.testing.assert_allclose(own, exact, rtol=1e-4)
+
+
+def test_measurements_near_zero_are_like_zero(flow):
+    near, zero = (flow.sample(np.full((2, 1), y), 5).samples for y in (1e-30, 0.0))
+    np.testing.assert_array_equal(near, zero)
+
+
 def test_samples_that_are_not_finite_and_densities_of_a_wrong_shape_are_named(flow):
     x, y = pairs(20)
     lost = Normal(math.inf)
@@ -443,6 +458,7 @@ def half(x, y):
         ("y must be a function", lambda flow: posterior.learn(X, lambda x: x, steps=1)),
         ("different shapes", lambda flow: posterior.learn(X, square, batch_size=4, steps=1)),
         ("x has values up to .*unit", lambda flow: posterior.learn(1e39 * X, steps=1)),
+        ("x has values up to .*unit", lambda flow: posterior.learn(1e-20 * X, steps=1)),
         ("items without values", lambda flow: posterior.learn(np.zeros((20, 0)), steps=1)),
         ("forward=.*finite", lambda flow: mixture().given(np.full((1, 2), np.nan), 0.1)),
         ("noise_covariance=nan", lambda flow: mixture().given(np.eye(2), np.nan)),

@@ -185,6 +185,22 @@ def test_the_noise_can_be_given() -> None:
             steepest.denoise_least_risk(image, bad)
 
 
+def test_a_drawing_in_black_and_white_has_no_noise() -> None:
+    """Its squares lie on a grid as that of JPEG, in which all blocks are saturated."""
+    squares = np.kron(np.random.default_rng(0).integers(0, 2, (32, 32)), np.ones((8, 8)))
+    assert steepest.estimate_noise(squares) == 0
+    result = steepest.denoise_tv(squares)
+    np.testing.assert_array_equal(result.image, squares)
+
+
+def test_noise_of_which_all_is_cut_off_has_no_divergence() -> None:
+    """All pixels are black or white: Stein's estimate is the distance to a target, least at 0."""
+    pixels = (np.indices((16, 16)).sum(0) % 2).astype(float)
+    result = steepest.denoise_least_risk(pixels, noise=1.0)
+    assert 0 < result.strength < 1e-4
+    np.testing.assert_allclose(result.image, pixels, atol=1e-3)
+
+
 def test_a_stopped_search_returns_the_current_trial() -> None:
     image = photograph()[:96, :96] + 0.1 * np.random.default_rng(15).standard_normal((96, 96))
     result = steepest.denoise_least_risk(image, on_step=lambda step: True)

@@ -62,10 +62,12 @@ def rounded_coefficients(image: np.ndarray) -> tuple[np.ndarray, np.ndarray] | N
     channel = _light(image)
     low, high = image.min((1, 2), keepdims=True), image.max((1, 2), keepdims=True)
     found = _coefficients(channel, ((image <= low) | (image >= high)).any(0), grid)
+    if len(found) < _FEWEST:
+        return None
     steps = _steps(found, float(np.ptp(channel)))
     known = np.flatnonzero(steps)
     known = known[np.argsort(steps[known], kind="stable")]
-    if len(known) < _KNOWN or len(found) < _FEWEST:
+    if len(known) < _KNOWN:
         return None
     found, steps = found[:, known], steps[known]
     misfit = float(np.median(abs(found - steps * np.rint(found / steps)))) / 0.6745
@@ -108,7 +110,7 @@ def _coefficients(channel: np.ndarray, saturated: np.ndarray, grid: tuple[int, i
         return blocks[:: math.ceil(len(blocks) / _MOST)]
 
     blocks = blocks_of(channel)[~blocks_of(saturated).any((1, 2))]
-    return np.asarray(dctn(blocks, axes=(1, 2), norm="ortho")).reshape(len(blocks), -1)
+    return np.asarray(dctn(blocks, axes=(1, 2), norm="ortho")).reshape(-1, _SIDE * _SIDE)
 
 
 def _steps(found: np.ndarray, span: float) -> np.ndarray:

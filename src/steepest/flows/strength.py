@@ -219,7 +219,8 @@ class _Risk:
         sigma = math.sqrt(float((self.noise**2).mean()))
         cut = saturated_in(values, sigma)
         self.noise[constant | cut] = 0
-        self.whole = 2 * float((self.noise**2).mean())  # the divergence where nothing is removed
+        # the divergence where nothing is removed, or any number if all noise is cut off
+        self.whole = 2 * float((self.noise**2).mean()) or 1.0
         self.target = values + mean_beyond(values, noise.models, cut & ~constant)
         moved = part + _like(_PROBE * self.noise, part)
         self.problems = problem, replace(problem, parts=[moved])

@@ -1,7 +1,6 @@
 """Write dots as vector graphics (SVG, PDF), a picture (PNG) or numbers (CSV, NPY)."""
 
 import os
-from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -71,17 +70,25 @@ def write_dots(
     flag = check_flag(light, "light")
     factor = check_number(scale, "scale", least=0.01, most=1000)
     page = shape[1] * 25.4 / 72 if width is None else check_number(width, "width", positive=True)
+    unit, sides = page / 25.4 * 72 / shape[1], tuple(max(round(n * factor), 1) for n in shape)
+    if suffix in (".pdf", ".png"):
+        import_extra("matplotlib", f"{suffix[1:].upper()} files need", "'steepest[plot]'")
     if suffix == ".png":
-        check_size([max(round(n * factor), 1) for n in shape], MAX_PIXELS, "the PNG file")
+        check_size(sides, MAX_PIXELS, "the PNG file")
     with open_output(path, overwrite, outputs) as file:
         if suffix == ".svg":
             file.write(_svg(where, shape, sizes, flag, page))
         elif suffix == ".pdf":
-            _draw(file, where, shape, sizes, flag, "pdf", page / 25.4 / shape[1])
+            from matplotlib.backends.backend_pdf import FigureCanvasPdf
+
+            drawn = _figure(where, sizes, flag, (shape[0] * unit, shape[1] * unit), unit)
+            FigureCanvasPdf(drawn).print_pdf(file, metadata={"CreationDate": None})
         elif suffix == ".png":
-            picture = BytesIO()
-            _draw(picture, where, shape, sizes, flag, "png", factor / 72)
-            Picture.open(picture).convert("L").save(file, "PNG")
+            from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+            canvas = FigureCanvasAgg(_figure(where, sizes, flag, sides, factor))
+            canvas.draw()
+            Picture.fromarray(np.asarray(canvas.buffer_rgba())[..., 0]).save(file, "PNG")
         elif suffix == ".csv":
             names = "x,y" if size.ndim == 0 else "x,y,radius"
             table = np.column_stack([where[:, ::-1], table[:, 2:]])
@@ -108,23 +115,21 @@ def _svg(
     ).encode()
 
 
-def _draw(
-    file: Any, points: np.ndarray, shape: tuple[int, int], radii: np.ndarray, light: bool,
-    kind: str, side: float,
-) -> None:  # fmt: skip
-    """Draw discs with matplotlib, on a page with so many inches along a pixel, at 72 per inch."""
-    import_extra("matplotlib", f"{kind.upper()} files need", "'steepest[plot]'")
+def _figure(
+    points: np.ndarray, radii: np.ndarray, light: bool, sides: tuple[float, ...], unit: float
+) -> Any:
+    """Discs on a page of (height, width), with so many of these units along a pixel; 72 an inch."""
     from matplotlib.collections import EllipseCollection
     from matplotlib.figure import Figure
 
     ink, paper = ("white", "black") if light else ("black", "white")
-    (rows, columns), across = shape, 2 * (radii if np.ptp(radii) else radii[:1])
-    figure = Figure(figsize=(columns * side + 1e-6, rows * side + 1e-6), dpi=72)
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, columns), ylim=(rows, 0))
+    (tall, wide), across = sides, 2 * (radii if len(np.unique(radii)) > 1 else radii[:1])
+    figure = Figure(figsize=(wide / 72 + 1e-6, tall / 72 + 1e-6), dpi=72, facecolor=paper)
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, wide / unit), ylim=(tall / unit, 0))
     axes.set_axis_off()
     discs = EllipseCollection(
         across, across, np.zeros(1), units="xy", offsets=points[:, ::-1] + 0.5,
         offset_transform=axes.transData, facecolors=ink, linewidths=0,
     )  # fmt: skip
     axes.add_collection(discs)
-    figure.savefig(file, format=kind, facecolor=paper)
+    return figure

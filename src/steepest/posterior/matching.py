@@ -20,6 +20,7 @@ from .paths import Coupling, Independent, Path, Straight
 from .training import Dense, InMemory, as_tensor, descend, torch_generator
 
 _FEW, _JITTER = 1000, 0.5  # pairs, and noise added to their measurements
+_LEAST = 1e-18  # largest value of examples, whose variance is computed in float32
 _HELD = 1024  # examples held out at most, and noise samples of their loss
 
 
@@ -85,7 +86,7 @@ def learn(
 
     def measured(rows: Tensor | slice) -> Tensor:
         found = given(back(data[rows]), random) if callable(given) else given
-        return as_tensor(as_pairs(data[rows], found, "x", "y")[1], "y")
+        return as_tensor(as_pairs(data[rows], found, "x", "y")[1], "y", _LEAST)
 
     def anew(rows: Tensor) -> Tensor:
         y = measured(rows)
@@ -97,7 +98,7 @@ def learn(
     def jittered(rows: Tensor) -> Tensor:
         return c[rows] + _JITTER * torch.randn(c[rows].shape, generator=noise)
 
-    u, c = as_tensor(data, "x"), measured(slice(None))
+    u, c = as_tensor(data, "x", _LEAST), measured(slice(None))
     x_scale, y_scale = Scale.of(u), Scale.of(c)
     u, c = x_scale.inward(u), y_scale.inward(c)
     network = _network(velocity, u, c, int(random.integers(2**31)))

@@ -61,13 +61,16 @@ def torch_generator(random: np.random.Generator) -> torch.Generator:
     return torch.Generator().manual_seed(int(random.integers(2**63 - 1)))
 
 
-def as_tensor(values: np.ndarray, name: str) -> Tensor:
-    """Return finite values in float32, if they and their squares are in its range."""
+def as_tensor(values: np.ndarray, name: str, least: float = 0.0) -> Tensor:
+    """Return finite values in float32, if they and their squares are in its range.
+
+    The largest, if it is not 0, must be at least ``least``: values to learn from show their unit.
+    """
     largest = float(np.abs(values).max(initial=0))
-    if largest and not 1e-18 <= largest <= 1e18:
+    if largest and not least <= largest <= 1e18:
         raise InputError(
-            f"{name} has values up to {largest:g}; allowed in float32 are magnitudes from 1e-18 "
-            "to 1e18: choose another unit"
+            f"{name} has values up to {largest:g}; allowed in float32 are magnitudes from "
+            f"{least:g} to 1e18: choose another unit"
         )
     return torch.from_numpy(values).float()
 

@@ -44,6 +44,8 @@ class Degradation:
 
     def __post_init__(self) -> None:
         choices.only_one(blur=self.blur, kernel=self.kernel)
+        if self.blur is not None and self.blur < 0:
+            raise InputError(f"--blur {self.blur:g}: must be zero or positive")
         if self.factor > 1:
             choices.refuse("cannot be combined with --factor", kernel=self.kernel)
         elif self.phase is not None:
@@ -130,8 +132,8 @@ def restore(
             result = solve(part, noise=sigma, **keywords)
             pages.append(item.grey.back(getattr(result, "image", result), image.array.dtype))
             if "std" in item.files:
-                keywords["num_samples"] = SAMPLES
-                found = patches.posterior(part, own.model, sigma, **keywords).std
+                options = {**keywords, "num_samples": SAMPLES}
+                found = patches.posterior(part, own.model, sigma, **options).std
                 in_file = item.grey.in_file(found, image.array.dtype)
                 spread.append(found if in_file is None else in_file)
             return result
