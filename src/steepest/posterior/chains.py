@@ -81,8 +81,8 @@ class Metropolis:
     sizes: Sequence[float | Tensor] = (0.1, 0.5)
 
     def __post_init__(self) -> None:
-        if not len(self.sizes):
-            raise InputError("sizes is empty: there are no steps")
+        if not hasattr(self.sizes, "__len__") or not len(self.sizes):
+            raise InputError(f"sizes={self.sizes!r}: allowed are sizes of steps, one at least")
 
     def forward(self, x: Tensor, y: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return the points after the steps and ``log_density(x) - log_density(x')``."""
