@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -228,5 +229,17 @@ def test_keywords_of_other_libraries_are_told_from_ours() -> None:
 def test_names_in_place_of_objects_are_told() -> None:
     with pytest.raises(steepest.InputError, match=r"read_image\('camera.png'\)"):
         steepest.denoise_tv("camera.png", 0.1)
+    with pytest.raises(steepest.InputError, match=r"read_image\('camera.png'\)"):
+        steepest.denoise_tv(Path("camera.png"), 0.1)
+    with pytest.raises(steepest.InputError, match=r"\(3, 4, 3\) \(of a colour image: give channel"):
+        steepest.inpaint(np.zeros((3, 4, 3)), unknown=np.eye(3, 4))
     with pytest.raises(steepest.InputError, match=r"^energy='tgv'; .*TotalGeneralisedVariation"):
         steepest.denoise(np.zeros((4, 4)), 0.1, "tgv")
+
+
+def test_a_tensor_of_whole_numbers_is_not_taken_for_one_in_0_to_1() -> None:
+    torch = pytest.importorskip("torch")
+    with pytest.raises(steepest.InputError, match=r"dtype uint8; .* \(image / 255 brings"):
+        steepest.denoise_tv(torch.zeros(4, 4, dtype=torch.uint8), 0.1)
+    with pytest.raises(steepest.InputError, match=r"\(convert with image.float\(\)\)"):
+        steepest.denoise_tv(torch.zeros(4, 4, dtype=torch.bfloat16), 0.1)
