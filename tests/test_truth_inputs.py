@@ -220,6 +220,8 @@ def test_keywords_of_other_libraries_are_told_from_ours() -> None:
     for denoise in (steepest.denoise, steepest.denoise_tv):
         with pytest.raises(TypeError, match=r"'weight'. Did you mean strength\?"):
             denoise(np.zeros((4, 4)), weight=0.1)
+        with pytest.raises(TypeError, match=r"'max_num_iter'. Did you mean solver\?"):
+            denoise(np.zeros((4, 4)), 0.1, max_num_iter=50)
         with pytest.raises(TypeError, match=r"'spacings'. Did you mean spacing\?"):
             denoise(np.zeros((4, 4)), 0.1, spacings=2)
         with pytest.raises(TypeError, match=r"'sigma'$"):  # not: did you mean image?
