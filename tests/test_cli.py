@@ -84,6 +84,15 @@ def test_every_separate_channel_has_a_strength_of_its_own(capsys):
         assert f"strength {channel + 1}   {words} (automatic" in out
 
 
+def test_a_strength_in_grey_values_is_told(photo, capsys):
+    for strength, told in (
+        ("25.5", "25.5 (for values in [0, 1]: 25.5 of 255 is 0.1)"),
+        ("0.5", "0.5"),
+    ):
+        assert main(["denoise", "photo.png", "--strength", strength, "--overwrite"]) == 0
+        assert f"  strength     {told}\n" in capsys.readouterr().out
+
+
 def test_nothing_removed_is_said_in_words(capsys):
     noise = np.random.default_rng(0).standard_normal((64, 64)).astype(np.float32)
     np.save("clean.npy", np.zeros((64, 64)))

@@ -76,7 +76,7 @@ def test_a_series_is_segmented_page_by_page():
     [
         (["--thresholds", "0.2", "--classes", "2"], "--thresholds"),
         (["--thresholds", "0.5,0.2"], "thresholds"),
-        (["--classes", "1"], "num_classes"),
+        (["--classes", "1"], "at least two"),
         (["--overlay", "o.tif"], "o.tif"),
         (["-o", "o.jpg"], "o.jpg"),
         (["-o", "o.png", "--doubt", "o.png"], "same name"),

@@ -350,6 +350,14 @@ def test_files_and_samples_that_were_meant(capsys):
         assert one_error(capsys).endswith(f"Did you mean {meant}?\n")
     assert main(["inpaint", "photo.png", "--unknown", "phot.png"]) == 2
     assert "Did you mean photo.png?" in one_error(capsys)
+    for words, meant in (
+        (["denoise", "photo.png", "clean.png"], "(to write there: -o clean.png)"),
+        (["flow", "photo.png", "--times", "0.1", "0.2"], "with commas, 0.1,0.2)"),
+        (["denoise", "photo.png", "-o", "clean.pgn"], "Did you mean .png?"),
+    ):
+        assert main(words) == 2
+        assert one_error(capsys).endswith(f"{meant}\n")
+    assert os.listdir() == ["photo.png"]
 
 
 @pytest.mark.usefixtures("photo")

@@ -322,6 +322,17 @@ def test_what_cannot_be_differentiated_is_refused() -> None:
         gradient.sum().backward()
 
 
+def test_a_gradient_is_not_lost_where_the_strength_is_found() -> None:
+    image = torch.rand(8, 8, dtype=torch.float64, requires_grad=True)
+    for denoise in (steepest.denoise, steepest.denoise_tv):
+        with pytest.raises(steepest.InputError, match="strength must be given"):
+            denoise(image)
+    with torch.no_grad():
+        assert torch.equal(
+            steepest.denoise_tv(image).image, steepest.denoise_tv(image.detach()).image
+        )
+
+
 def test_solving_on_tensors_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """The code path of other devices, run on the CPU."""
     from steepest.flows import problem

@@ -197,6 +197,20 @@ def test_attached_network() -> None:
     assert torch.equal(network(x=x, as_dict=True)["out"], found)
 
 
+def test_an_unknown_entry_is_to_be_named() -> None:
+    class Named(nn.Module):
+        def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {"seg": x}
+
+    network, image = Named(), torch.rand(1, 1, 8, 8)
+    handle = attach(network, InverseHeat(2, 0.1))
+    with pytest.raises(InputError, match=r"give keys= to attach; allowed are \['seg'\]"):
+        network(image)
+    handle.remove()
+    attach(network, InverseHeat(2, 0.1), keys=["seg"])
+    assert torch.equal(network(image)["seg"], InverseHeat(2, 0.1)(image))
+
+
 def test_attached_twice() -> None:
     network, x = small_network(), noise(2, 1, 9, 9)
     plain = network(x)

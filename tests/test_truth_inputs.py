@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -219,6 +220,8 @@ def test_keywords_of_other_libraries_are_told_from_ours() -> None:
     for denoise in (steepest.denoise, steepest.denoise_tv):
         with pytest.raises(TypeError, match=r"'weight'. Did you mean strength\?"):
             denoise(np.zeros((4, 4)), weight=0.1)
+        with pytest.raises(TypeError, match=r"'max_num_iter'. Did you mean solver\?"):
+            denoise(np.zeros((4, 4)), 0.1, max_num_iter=50)
         with pytest.raises(TypeError, match=r"'spacings'. Did you mean spacing\?"):
             denoise(np.zeros((4, 4)), 0.1, spacings=2)
         with pytest.raises(TypeError, match=r"'sigma'$"):  # not: did you mean image?
@@ -228,5 +231,17 @@ def test_keywords_of_other_libraries_are_told_from_ours() -> None:
 def test_names_in_place_of_objects_are_told() -> None:
     with pytest.raises(steepest.InputError, match=r"read_image\('camera.png'\)"):
         steepest.denoise_tv("camera.png", 0.1)
+    with pytest.raises(steepest.InputError, match=r"read_image\('camera.png'\)"):
+        steepest.denoise_tv(Path("camera.png"), 0.1)
+    with pytest.raises(steepest.InputError, match=r"\(3, 4, 3\) \(of a colour image: give channel"):
+        steepest.inpaint(np.zeros((3, 4, 3)), unknown=np.eye(3, 4))
     with pytest.raises(steepest.InputError, match=r"^energy='tgv'; .*TotalGeneralisedVariation"):
         steepest.denoise(np.zeros((4, 4)), 0.1, "tgv")
+
+
+def test_a_tensor_of_whole_numbers_is_not_taken_for_one_in_0_to_1() -> None:
+    torch = pytest.importorskip("torch")
+    with pytest.raises(steepest.InputError, match=r"dtype uint8; .* \(image / 255 brings"):
+        steepest.denoise_tv(torch.zeros(4, 4, dtype=torch.uint8), 0.1)
+    with pytest.raises(steepest.InputError, match=r"\(convert with image.float\(\)\)"):
+        steepest.denoise_tv(torch.zeros(4, 4, dtype=torch.bfloat16), 0.1)

@@ -9,6 +9,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from steepest.core.errors import InputError
+from steepest.core.numbers import nearest
 from steepest.io import SUFFIXES, base_name, check_kind, image_files
 from steepest.io.outputs import refuse_existing
 from steepest.io.paths import STACKS, names_a_file, near_file
@@ -71,6 +72,8 @@ class Source:
             if self.several:
                 raise InputError(f"{path}: a folder is needed for several images, not a file")
             return self._check(path, kind)
+        if not path.is_dir() and (near := nearest(path.suffix.lower(), SUFFIXES)):
+            raise InputError(f"{output}: {path.suffix} files are not written{near}")
         return self._check(self._in_folder(path) / f"{self.stem}{self._ending(ending)}", kind)
 
     def more_files(self, **wanted: tuple[str | None, str, str]) -> dict[str, Path]:
@@ -123,7 +126,12 @@ def find_sources(
     """The files that words name, without those in subfolders that are folders of results."""
     found: dict[str, Path] = {}
     for name in given:
-        root, files = _expand(name, recursive)
+        try:
+            root, files = _expand(name, recursive)
+        except FileNotFoundError as error:
+            last = name == given[-1] != given[0] and names_a_file(name)
+            hint = f" (to write there: -o {name})" if last else ""
+            raise InputError(f"{error}{hint}") from None
         for file in files:
             found.setdefault(file, _below(file, root))
     results = {Path(each).resolve() for each in outputs if each}
@@ -150,7 +158,7 @@ def _expand(name: str, recursive: bool) -> tuple[Path | None, list[str]]:
     if path.is_dir():
         return path, [str(file) for file in image_files(path, recursive=recursive)]
     if not glob.has_magic(name):
-        raise InputError(f"{name}: no such file or folder{near_file(path)}")
+        raise FileNotFoundError(f"{name}: no such file or folder{_meant(path)}")
     matches = _matches(name)
     files = [str(match) for match in matches if match.is_file()]
     for folder in matches:
@@ -160,6 +168,13 @@ def _expand(name: str, recursive: bool) -> tuple[Path | None, list[str]]:
     if not files:
         raise InputError(f"{name}: no file matches")
     return Path(*takewhile(lambda part: not glob.has_magic(part), path.parts)), files
+
+
+def _meant(path: Path) -> str:
+    """What is added to the error about an image that does not exist: a file or option like it."""
+    with suppress(ValueError):
+        return f" (numbers of an option such as --times: with commas, 0.1,{float(path.name):g})"
+    return near_file(path)
 
 
 def _matches(pattern: str) -> list[Path]:

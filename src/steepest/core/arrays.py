@@ -13,6 +13,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -159,7 +160,10 @@ def own_channel_axis(image: Any, channel_axis: int | None) -> int | None:
 def _advice(array: Array, name: str) -> str:
     """Return advice on how to convert an image of a type that is rejected."""
     if is_torch(array):
-        return f"allowed are float32 and float64 (convert with {name}.float())"
+        allowed = "allowed are float32 and float64"
+        if "int" in dtype_name(array):
+            return f"{allowed} ({name} / 255 brings numbers from 0 to 255 to [0, 1])"
+        return f"{allowed} (convert with {name}.float())"
     allowed = "allowed are float16, float32, float64, uint8, uint16 and bool"
     if array.dtype.kind in "iu":
         return (
@@ -171,7 +175,7 @@ def _advice(array: Array, name: str) -> str:
         return f"{allowed} (convert with {name}.astype(float))"
     if array.dtype.kind == "c":
         return f"{allowed} (give real and imaginary part as two channels)"
-    if array.dtype.kind == "U" and not array.ndim:
+    if not array.ndim and isinstance(array.item(), (str, PathLike)):
         return f"{allowed}. Read a file first: steepest.io.read_image({str(array)!r})"
     return allowed
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..convex.energy import Energy
 from ..core.errors import InputError
-from ..core.namespace import detached
+from ..core.namespace import detached, follows
 from ..core.progress import Callback
 from ..core.solver import Solver, limits
 from ..core.status import finished
@@ -112,6 +112,8 @@ def denoise(
     if strength is None:
         if start is not None:
             raise InputError("strength=None: with start it must be given")
+        if follows(image):
+            raise InputError("image requires grad, so strength must be given (or image.detach())")
         return denoise_least_risk(
             image, None, energy, channel_axis=channel_axis, batch_axis=batch_axis,
             spacing=spacing, solver=solver, on_step=on_step,

@@ -7,7 +7,10 @@ from typing import Any, TypeVar, cast
 
 from ..core.numbers import nearest
 
-_ELSEWHERE = {"weight": "strength", "lam": "strength", "multichannel": "channel_axis"}
+_ELSEWHERE = {
+    **{"weight": "strength", "lam": "strength", "multichannel": "channel_axis"},
+    **dict.fromkeys(("eps", "tol", "max_num_iter"), "solver"),
+}
 """Keywords of other libraries, and ours."""
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -179,5 +179,6 @@ def _check_spatial(mask: Any, name: str, space: tuple[int, ...]) -> Array:
     if tuple(array.shape) != space:
         raise InputError(
             f"{name} of shape {tuple(array.shape)} must have the spatial shape {space}"
+            + (" (of a colour image: give channel_axis)" if array.shape == space[:2] else "")
         )
     return array

@@ -69,7 +69,7 @@ def _changed(
     there = [key for key in values if values[key] is not None]
     missing = [key for key in keys if key not in there]
     if missing or not keys:
-        named = f"keys={missing} are not in the output" if missing else "keys=None"
+        named = f"keys={missing} are not in the output" if missing else "give keys= to attach"
         raise InputError(f"{named}; allowed are {there}")
     return {key: function(_tensor(values[key], key)) for key in keys}
 

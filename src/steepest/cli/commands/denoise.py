@@ -127,6 +127,10 @@ def _report(item: Item, results: list[Any], dtype: np.dtype) -> None:
         text = _few(own, 4)
         if results[0].sigma is not None:
             text += f" ({_chosen_for(own, sigma, item.grey.in_file(sigma, dtype))})"
+        elif own.min() >= 1 and (levels := item.grey.in_file(1, dtype)) is not None:
+            text += (
+                f" (for values in [0, 1]: {own.min():g} of {levels:g} is {own.min() / levels:.3g})"
+            )
         item.report(f"strength {channel}" if np.ndim(results[0].strength) else "strength", text)
     names = ["strength", "sigma"]
     if results[0].noise_share is not None:

@@ -101,6 +101,8 @@ def segment(
     """
     if thresholds is not None:
         choices.refuse("follows from --thresholds; give only one of them", classes=classes)
+    if classes == 1:
+        raise InputError("--classes 1: at least two classes are needed")
     last = len(thresholds or ()) or (classes or 2) - 1
     if measured.background > last:
         raise InputError(f"--background {measured.background}: the classes are 0 to {last}")
