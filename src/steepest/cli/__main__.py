@@ -1,5 +1,6 @@
 """Run the ``steepest`` command with ``python -m steepest.cli``."""
 
+import gc
 import os
 import sys
 from types import FrameType
@@ -11,6 +12,7 @@ from .outcome import INTERRUPTED, say_interrupted
 def program() -> NoReturn:
     """Run the command and exit. After Ctrl-C, the process does not wait for running threads."""
     sys.unraisablehook = _pass_on
+    gc.disable()  # until a command starts: imports leave no garbage
     try:
         from .main import main  # imported here because Ctrl-C may arrive during imports
 
