@@ -22,6 +22,7 @@ def program() -> NoReturn:
         code = INTERRUPTED
     if code == INTERRUPTED:
         os._exit(code)  # all output files are written or removed by now
+    gc.freeze()  # Python would search once more
     sys.exit(code)
 
 
