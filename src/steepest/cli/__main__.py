@@ -14,8 +14,10 @@ def program() -> NoReturn:
     sys.unraisablehook = _pass_on
     gc.disable()  # until a command starts: imports leave no garbage
     try:
-        from .main import main  # imported here because Ctrl-C may arrive during imports
+        from .ahead import watch  # imported here because Ctrl-C may arrive during imports
+        from .main import main
 
+        watch(sys.argv[1:])
         code = main()
     except KeyboardInterrupt:
         say_interrupted()
