@@ -1,8 +1,8 @@
 """Time of the import, the first call and usual commands: ``python -m benchmarks.startup``.
 
 Starts new processes with an empty and with a filled numba cache. steepest must be importable; its
-byte code is compiled before, as by an installation. The commands are timed by their processor time
-on one thread, so that other work on the machine counts little; where a second process compiles
+byte code is compiled before, as by an installation. All times are processor time, so that other
+work on the machine counts little, of the commands on one thread; where a second process compiles
 ahead, on two threads, too, without that process. ``python -m benchmarks.startup commands`` runs the
 commands alone and only prints.
 """
@@ -28,14 +28,14 @@ _WARM_RUNS = 5
 _PAUSE = 8  # seconds until the second process has ended
 _PROBE = """
 import json, time
-start = time.perf_counter()
+start = time.process_time()
 import steepest
-imported = time.perf_counter()
+imported = time.process_time()
 import numpy as np
 image = np.linspace(0, 1, 65536, dtype=np.float32).reshape(256, 256) ** 2
-begin = time.perf_counter()
+begin = time.process_time()
 steepest.tv_flow(image, [0.1])
-first = time.perf_counter()
+first = time.process_time()
 print(json.dumps({"import": imported - start, "first call": first - begin}))
 """
 
@@ -121,7 +121,11 @@ def main() -> None:
         ("first `tv_flow` (256 x 256, float32), kernels cached", first),
         ("first `tv_flow` on a new installation, kernels compiled", cold["first call"]),
     ]
-    lines = ["| | seconds |", "|---|---|", *(f"| {name} | {value:.2f} |" for name, value in rows)]
+    lines = [
+        "| | seconds of processor time |",
+        "|---|---|",
+        *(f"| {name} | {value:.2f} |" for name, value in rows),
+    ]
     text = "\n".join(["# First calls", "", "`python -m benchmarks.startup`", "", *lines, ""])
     text += (
         "\nCommands, each with a cache of its own: seconds of processor time. At the first run\n"
