@@ -1,5 +1,6 @@
 """Run the ``steepest`` command with ``python -m steepest.cli``."""
 
+import gc
 import os
 import sys
 from types import FrameType
@@ -11,15 +12,19 @@ from .outcome import INTERRUPTED, say_interrupted
 def program() -> NoReturn:
     """Run the command and exit. After Ctrl-C, the process does not wait for running threads."""
     sys.unraisablehook = _pass_on
+    gc.disable()  # until a command starts: imports leave no garbage
     try:
-        from .main import main  # imported here because Ctrl-C may arrive during imports
+        from .ahead import watch  # imported here because Ctrl-C may arrive during imports
+        from .main import main
 
+        watch(sys.argv[1:])
         code = main()
     except KeyboardInterrupt:
         say_interrupted()
         code = INTERRUPTED
     if code == INTERRUPTED:
         os._exit(code)  # all output files are written or removed by now
+    gc.freeze()  # Python would search once more
     sys.exit(code)
 
 

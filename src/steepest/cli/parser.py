@@ -1,5 +1,6 @@
 """Make programs of typed functions: parser, help, errors in one line, exit codes."""
 
+import gc
 import inspect
 import os
 import re
@@ -135,6 +136,9 @@ def _execute(command: Command, bound: inspect.BoundArguments, name: str) -> int:
     from .choices import Reporting
     from .runner import Batch, run_batch
 
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
     bound.apply_defaults()
     every = bound.arguments.values()
     reporting = next((each for each in every if isinstance(each, Reporting)), Reporting())

@@ -1,6 +1,7 @@
 """Process the images of a command in turn, and report on them in words or as JSON."""
 
 import csv
+import gc
 import io
 import json
 import sys
@@ -206,6 +207,8 @@ def run_batch(batch: Batch, reporting: Reporting, command: str) -> int:
         label = f"[{index + 1}/{len(files)}] {source.name}" if len(files) > 1 else source.name
         try:
             with ExitStack() as resources, OutputSet(overwrite=batch.overwrite) as outputs:
+                if index == 0 and not source.large:
+                    resources.enter_context(_no_collection())
                 item = Item(source, label, own, outputs, resources, command, reporting.quiet)
                 batch.work(item)
             batch.after(item)
@@ -233,6 +236,18 @@ def run_batch(batch: Batch, reporting: Reporting, command: str) -> int:
         return FAILED if strict_failure else OK
     nothing = not done and all(isinstance(error, InputError) for _, error in failures)
     return USAGE if nothing else FAILED
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """No search for garbage: a tenth of the time of a short command, which leaves little."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 def _say(kind: str, text: str) -> None:

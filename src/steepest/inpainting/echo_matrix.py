@@ -33,8 +33,7 @@ class EchoMatrix:
         """Compute ``B^T r``: at each mask pixel, the inner product of its echo with an image."""
         right = np.where(self.held, 0, image)[None]
         m = solve(self.hierarchy, np.zeros_like(right), right, tol=accuracy).image[0]
-        laplacian = Operator(np.zeros(self.held.shape), self.hierarchy.operator.weights)
-        return np.where(self.held, image - laplacian.apply(m), 0)
+        return np.where(self.held, image + self.hierarchy.operator.couple(m), 0)
 
 
 def echo_matrix(mask: np.ndarray) -> EchoMatrix:

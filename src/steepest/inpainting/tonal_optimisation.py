@@ -11,6 +11,7 @@ from ..core.progress import Callback, Reporter
 from ..core.solver import Solver, limits
 from ..core.status import Status
 from ..core.threads import share_out
+from ..elliptic.iteration import inner
 from ..elliptic.watching import Iteration, iterate_all
 from .echo_matrix import EchoMatrix, echo_matrix
 from .masks.checks import check_mask
@@ -108,23 +109,23 @@ def tonal(
 
 def _optimise(matrix: EchoMatrix, f: np.ndarray, tol: float, max_num_iter: int) -> Iteration:
     """Solve the least-squares problem by conjugate gradients; the inpainting, and if it is done."""
-    inner = max(_INNER * tol, 1e-12)
+    accuracy = max(_INNER * tol, 1e-12)
     u = matrix.apply(f, max(_FIRST * tol, 1e-12))
     r = f - u
     mass = np.where(matrix.held, matrix.adjoint(np.ones_like(f), _ROUGH), 1)
-    residual = matrix.adjoint(r, inner)
+    residual = matrix.adjoint(r, accuracy)
     direction = residual / mass
-    before = first = float(np.vdot(residual, direction))
+    before = first = inner(residual, direction)
     least = max(tol, _ROUNDING) ** 2 * first
     for _ in range(max_num_iter):
         if before <= least:
             break
-        step = matrix.apply(direction, inner)
-        length = before / float(np.vdot(step, step))
+        step = matrix.apply(direction, accuracy)
+        length = before / inner(step, step)
         u, r = u + length * step, r - length * step
-        residual = matrix.adjoint(r, inner)
+        residual = matrix.adjoint(r, accuracy)
         z = residual / mass
-        now = float(np.vdot(residual, z))
+        now = inner(residual, z)
         direction, before = z + now / before * direction, now
         if (yield math.sqrt(now / first)):
             break
