@@ -11,6 +11,7 @@ from ..core.solver import Solver, limits
 from ..core.status import finished
 from ..core.tiles import Tiles, refuse_by_tiles, works_by_tiles
 from ..tiled.request import TileRequest
+from . import METHODS
 from .method import Method
 from .methods.diffusion import Diffusion
 from .problem import Problem, prepare
@@ -96,7 +97,8 @@ def inpaint(
     """
     method = Diffusion() if method is None else method
     if not isinstance(method, Method):
-        raise InputError(f"method={method!r}; allowed are objects such as Diffusion()")
+        kinds = ", ".join(f"{kind}()" for kind in METHODS.values())
+        raise InputError(f"method={method!r}; allowed are objects of steepest.inpainting: {kinds}")
     if works_by_tiles(image, out, tiles):
         from .tiles.diffusion import inpaint_by_tiles
 
