@@ -57,3 +57,16 @@ def test_help_says_how_channels_are_treated(
     assert main([command, "--help"]) == 0
     words = " ".join(capsys.readouterr().out.split())
     assert "treats channels separately" in words
+
+
+def test_threads_are_those_of_the_network(capsys: pytest.CaptureFixture[str]) -> None:
+    torch = pytest.importorskip("torch")
+    np.save("a.npy", np.eye(16))
+    before, seen = torch.get_num_threads(), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "set_num_threads", seen.append)
+        assert (
+            main(["flow", "a.npy", "--times", "0.1", "--method", "learned", "--threads", "1"]) == 0
+        )
+    assert seen == [1]
+    assert torch.get_num_threads() == before

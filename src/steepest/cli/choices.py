@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal, dataclass_transform
 
@@ -90,12 +91,17 @@ class MethodChoice:
 
     learned = property(lambda self: self.method == "learned")
 
-    def check(self, *choices: Any, **values: Any) -> None:
-        """Check that the method can be used; networks do not take these options."""
+    def check(self, threads: int | None, *choices: Any, **values: Any) -> None:
+        """Check that the method can be used; networks take none of these options but the first."""
         if self.learned:
             need("--method learned", "torch")
-            why, besides = "cannot be combined with --method learned", ["separate_channels"]
+            why, besides = (
+                "cannot be combined with --method learned",
+                ["separate_channels", "threads"],
+            )
             refuse(why, *choices, besides=besides, **values)
+            if threads:
+                import_module("torch").set_num_threads(threads)
         else:
             refuse("also give --method learned", network=self.network)
 

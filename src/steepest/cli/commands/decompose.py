@@ -85,7 +85,7 @@ def decompose(
     No figures are drawn of images computed tile by tile. -o NAME.zarr is one store with a channel
     for each band; -o FOLDER gets one store for each band.
     """
-    method.check(energy, solver)
+    method.check(solver.threads, energy, solver)
     if tiles.wanted(images, reading, grey, method, no_bands=no_bands, csv=csv):
         work, files = _by_tiles(bands, energy, solver, tiles, writing.output)
         return Batch(reading.sources(images, large=True), work, files, writing.overwrite)

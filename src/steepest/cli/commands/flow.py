@@ -77,7 +77,7 @@ def flow(
         choices.refuse(why, steps=steps, tol=solver.tol)
     elif max_steps:
         raise InputError("--max-steps: also give --accuracy")
-    method.check(energy, solver, steps=steps, max_steps=max_steps)
+    method.check(solver.threads, energy, solver, steps=steps, max_steps=max_steps)
     cut: dict[str, Any] = {} if steps is None else {"steps": steps}
     if accuracy:
         span, most = 1.0 if grey.range else None, max_steps or DEFAULT_MAX_STEPS
