@@ -255,7 +255,7 @@ def test_learning_is_what_its_code_and_command_make(tmp_path, monkeypatch, taugh
     noisy = np.clip(good.array + rng.normal(0, 20, good.array.shape), 0, 255).astype(np.uint8)
     write_image(tmp_path / "good.png", good)
     write_image(tmp_path / "a.png", good.with_parts([noisy]))
-    patches.fit(good.array, channel_axis=-1).save(tmp_path / "good.stpm")
+    patches.save(patches.fit(good.array, channel_axis=-1), tmp_path / "good.stpm")
     session = Session(decode_image((tmp_path / "a.png").read_bytes(), "a.png"))
     taught = (tmp_path / taught_by).read_bytes()
     answer, (shown,) = job(session, "learn", {"name": taught_by}, [taught])
