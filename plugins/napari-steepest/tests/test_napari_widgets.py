@@ -333,7 +333,7 @@ def test_a_good_image_teaches_others(viewer, qtbot, tmp_path):
     for frame, result in zip(viewer.layers["bad"].data, found.data, strict=True):
         np.testing.assert_array_equal(result, patches.denoise(frame, good, 0.1))
     np.testing.assert_array_equal(found.scale, (1, 2, 2))
-    good.save(tmp_path / "good.stpm")
+    patches.save(good, tmp_path / "good.stpm")
     widget._parameters["model"].value = tmp_path / "good.stpm"
     widget._parameters["show"].value = "what is unlike the good image"
     widget.run.native.click()
