@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 import steepest
 from steepest import InputError, NoiseModel, Solver, Status
+from steepest.flows import strength as search
 from steepest.flows.counts import noise_of_counts
 from steepest.flows.cut_off import mean_beyond
 from steepest.flows.flat_blocks import (
@@ -611,3 +612,20 @@ def test_the_bundled_photograph_in_dim_light_is_that_of_a_camera() -> None:
     result = steepest.denoise(noisy)
     error = np.mean((result.image / 255 - clean) ** 2)
     assert -10 * np.log10(error) > 28.8
+
+
+@pytest.mark.parametrize("sigma", [2.0005e-5, 2.5e-5])
+def test_noise_near_the_least_strength_takes_few_trials(
+    sigma: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The places that begin the search differ there by next to nothing."""
+    edge = np.zeros((64, 64))
+    edge[:, 32:] = 1.0
+    noisy = edge + sigma * np.random.default_rng(0).standard_normal(edge.shape)
+    solve, solved = search.solve_part, []
+    monkeypatch.setattr(
+        search, "solve_part", lambda *args, **rest: solved.append(1) or solve(*args, **rest)
+    )
+    found = steepest.denoise_least_risk(noisy, sigma)
+    assert len(solved) <= 20
+    assert np.sqrt(((found.image - edge) ** 2).mean()) < 0.2 * sigma

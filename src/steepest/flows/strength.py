@@ -29,7 +29,8 @@ from .parts import Plan, Solved, collect, make_plan, solve_part
 from .problem import Problem, by_channel, make_problem
 from .result import DenoiseResult
 
-_FIRST = 0.9 * np.array([0, -1, -2])  # logarithms, relative to the deviation of the noise
+_STEP = 0.9  # of the logarithm of the strength
+_FIRST = _STEP * np.array([0, -1, -2])  # relative to the deviation of the noise
 _REFINEMENTS = 2
 _CLOSE = 0.05  # logarithm of a strength over one that was tried, below which it is not tried
 _UPWARDS = 0.6  # logarithm of a strength over the last, above which coarser grids are better
@@ -235,7 +236,7 @@ class _Risk:
         The places are in descending order. While the smallest value is at an end, and it is not a
         limit, places beyond are tried; then the place where an interpolation is smallest.
         """
-        queue, step = [float(place) for place in places], float(places[0] - places[-1]) / 2
+        queue = [float(place) for place in places]
         refinements = 0
         while True:
             for place in queue:
@@ -248,7 +249,7 @@ class _Risk:
             if best in (low, high):
                 return best
             at = tried.index(best)
-            ends = [max(best - step, low), *tried, min(best + step / 2, high)][at : at + 3 : 2]
+            ends = [max(best - _STEP, low), *tried, min(best + _STEP / 2, high)][at : at + 3 : 2]
             place = self._lowest(np.array(tried), *ends)
             near = min(abs(place - other) for other in tried) < _CLOSE
             if best == tried[0]:
