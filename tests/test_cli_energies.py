@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import tifffile
 
 import steepest
 from cases.pixels import random_array
@@ -58,3 +59,13 @@ def test_the_report_names_the_energy(capsys):
         assert record.get("energy") == (None if name == "tv" else name)
     assert main(["denoise", "a.tif", "--energy", "tgw"]) == 2
     one_error(capsys, 'Did you mean "tgv"?', *NAMES)
+
+
+def test_unequal_pixel_sizes_of_the_file_are_told_of(capsys):
+    volume = np.random.default_rng(0).random((6, 16, 16)).astype(np.float32)
+    metadata = {"axes": "ZYX", "spacing": 2.0, "unit": "um"}
+    tifffile.imwrite("v.tif", volume, imagej=True, resolution=(2, 2), metadata=metadata)
+    assert main(["denoise", "v.tif", "--strength", "0.1", "-o", "b.tif"]) == 0
+    assert "pixels are 2 x 0.5 x 0.5 \u00b5m (--spacing file)" in capsys.readouterr().out
+    assert main(["denoise", "v.tif", "--strength", "0.1", "--spacing", "file", "-o", "c.tif"]) == 0
+    assert "pixels are" not in capsys.readouterr().out

@@ -87,6 +87,8 @@ class Item(Report):
         if self.source.large:
             return solve_large(self, image, compute, choices, **tiled)
         keywords, results = keywords_of(image, *choices), []
+        if any(getattr(each, "spacing", "") is None for each in choices):
+            self._report_unequal_sizes(image)
         if image.channel_axis is not None:
             keywords["channel_axis"] = image.channel_axis
         for number, page in enumerate(image.parts, 1):
@@ -99,6 +101,14 @@ class Item(Report):
         for name, pages in self._pages.items():
             self.write(name, image.with_parts(pages))
         return results
+
+    def _report_unequal_sizes(self, image: Image) -> None:
+        """Say that pixels are taken for squares or cubes, if those of the file are not."""
+        sizes, unit = image.metadata.lengths(image.space)
+        known = [size for size in sizes or () if size]
+        if len(known) == len(image.space) > 0 and max(known) > 1.01 * min(known):
+            words = " x ".join(f"{size:.4g}" for size in known)
+            self.report("spacing", f"1 along all axes; pixels are {words} {unit} (--spacing file)")
 
     def keep(self, names: Sequence[str], arrays: Sequence[np.ndarray]) -> None:
         """Keep a page of each of these images, as in the file; tiles are written already."""
