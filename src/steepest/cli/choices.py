@@ -92,14 +92,11 @@ class MethodChoice:
     learned = property(lambda self: self.method == "learned")
 
     def check(self, threads: int | None, *choices: Any, **values: Any) -> None:
-        """Check that the method can be used; networks take none of these options but the first."""
+        """Check that the method can be used. Networks take the threads, and no other option."""
         if self.learned:
             need("--method learned", "torch")
-            why, besides = (
-                "cannot be combined with --method learned",
-                ["separate_channels", "threads"],
-            )
-            refuse(why, *choices, besides=besides, **values)
+            own = ["separate_channels", "threads"]
+            refuse("cannot be combined with --method learned", *choices, besides=own, **values)
             if threads:
                 import_module("torch").set_num_threads(threads)
         else:
