@@ -12,7 +12,7 @@ from steepest.cli.choices import Reporting
 from steepest.cli.commands.learn import crop
 from steepest.cli.extras import need
 from steepest.cli.training import FOLDER, RECIPE, MachineChoice, RecipeChoice
-from steepest.cli.types import Count, FileName, JSONObject, word
+from steepest.cli.types import Count, FileName, JSONObject, Positive, word
 
 _DATA, _RECIPE = Parameter(metavar="DATA"), Parameter(group=RECIPE)
 
@@ -31,6 +31,8 @@ def train(
     size: Annotated[Any, word(crop, "N"), _RECIPE] = None,
     images: Annotated[Count | None, _RECIPE] = None,
     times: Annotated[Count | None, _RECIPE] = None,
+    t_max: Annotated[Positive | None, _RECIPE] = None,
+    time_exponent: Annotated[Positive | None, _RECIPE] = None,
     recipe: RecipeChoice = RecipeChoice(),
     validation_data: Annotated[str | None, _DATA, _RECIPE] = None,
     machine: MachineChoice = MachineChoice(),
@@ -65,6 +67,10 @@ def train(
         random crops per epoch
     times
         times at which each crop is shown per step
+    t_max
+        the latest of these times (default 0.2)
+    time_exponent
+        times are t_max r^X with uniform r: above 1, early ones come more often (default 1)
     validation_data
         images to validate on (default: a held-out part of DATA)
 
@@ -93,7 +99,7 @@ def train(
     settings = training.settings_of(
         recipe, data=data, network=network, network_config=network_config, initial=initial,
         objective_options=objective_options, crop=size, images=images, times=times,
-        validation_data=validation_data,
+        t_max=t_max, time_exponent=time_exponent, validation_data=validation_data,
     )  # fmt: skip
     return training.run(
         train_network,

@@ -13,7 +13,7 @@ import numpy as np
 from torch import Generator, Tensor, nn
 
 from steepest.core.errors import InputError
-from steepest.core.numbers import check_count
+from steepest.core.numbers import check_count, check_number
 from steepest.learning.flows.training.config import TrainingConfig
 from steepest.learning.flows.training.task import FlowTask, make_task
 from steepest.learning.training import Recipe, TrainingResult, run_training
@@ -41,11 +41,15 @@ class PaperConfig(TrainingConfig):
     times : int
         Number of times at which each crop is shown. The first is 0, where the loss tests the
         initial condition.
+    time_exponent : float
+        The times are ``t_max r**time_exponent`` with uniform ``r``: above 1, early ones come more
+        often.
     """
 
     network: str = "unet"
     objective_options: Mapping[str, Any] = field(default_factory=dict)
     times: int = 50
+    time_exponent: float = 1.0
     crop: int | tuple[int, int] = 32
     t_min: float = 0.0
     t_max: float = 0.2
@@ -54,6 +58,7 @@ class PaperConfig(TrainingConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_count(self.times, "times")
+        check_number(self.time_exponent, "time_exponent", positive=True)
         parameters = inspect.signature(weighted_sum).parameters.values()
         allowed = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
         unknown = sorted(set(self.objective_options) - set(allowed))
@@ -70,7 +75,8 @@ class PaperConfig(TrainingConfig):
 
     def random_times(self, rng: np.random.Generator) -> np.ndarray:
         """The times of one crop, float32 (times,)."""
-        times = rng.uniform(self.t_min, self.t_max, self.times).astype(np.float32)
+        uniform = rng.uniform(0, 1, self.times) ** self.time_exponent
+        times = (self.t_min + (self.t_max - self.t_min) * uniform).astype(np.float32)
         times[0] = 0
         return times
 

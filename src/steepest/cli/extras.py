@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from threading import Thread
 from typing import Any
 
 from steepest.core.lazy import import_extra
@@ -19,8 +20,9 @@ def need(what: str, extra: str, modules: Sequence[str] = ()) -> None:
 
 
 def need_figures() -> None:
-    """Check for matplotlib, which draws the figures."""
+    """Check for matplotlib, which draws the figures, and import it while images are computed."""
     need("drawing figures", "plot")
+    Thread(target=import_module, args=("steepest.plot.montage",)).start()
 
 
 def new_figure(**options: Any) -> Any:

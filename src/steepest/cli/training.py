@@ -31,7 +31,9 @@ class RecipeChoice:
     batch: Count | None = None
     """images per step"""
     learning_rate: Positive | None = None
-    """learning rate of Adam"""
+    """learning rate of the optimiser"""
+    optimizer: Literal["adam", "muon"] | None = None
+    """what takes the steps; muon needs fewer"""
     schedule: Literal["constant", "cosine"] | None = None
     """schedule of the learning rate"""
     warmup: FromZero | None = None

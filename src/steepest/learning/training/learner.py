@@ -9,10 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from ...core.errors import NotConverged
+from .muon import Muon
 from .settings import Recipe, Settings
 from .streams import global_stream
 from .task import Task
 
+_OPTIMIZERS = {"adam": torch.optim.Adam, "muon": Muon}
 _NUMBERS = ("step", "seconds", "best_score", "best_epoch", "history")
 
 
@@ -30,7 +32,7 @@ class Learner:
         if recipe.precision == "bfloat16":
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network = network
-        self.optimizer = torch.optim.Adam(
+        self.optimizer = _OPTIMIZERS[recipe.optimizer](
             network.parameters(), recipe.learning_rate, betas=recipe.betas, foreach=True
         )
         self.average = copy.deepcopy(network).requires_grad_(False) if recipe.ema else None
@@ -53,7 +55,7 @@ class Learner:
         return network.eval()
 
     def train_on_batch(self) -> None:
-        """Take one step of Adam on the batch of this step."""
+        """Take one step on the batch of this step."""
         recipe = self.recipe
         with global_stream(self.device, recipe.seed, self.step):
             terms = dict(self.task.loss(self.network, self.step))

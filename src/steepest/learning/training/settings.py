@@ -16,7 +16,7 @@ D = TypeVar("D")
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a network is trained, by Adam.
+    """How a network is trained.
 
     Parameters
     ----------
@@ -27,7 +27,11 @@ class Recipe:
     batch : int
         Number of images per step.
     learning_rate : float
-        Learning rate of Adam.
+        Learning rate of the optimiser.
+    optimizer : str
+        "adam", or "muon": orthogonal steps for convolutions, Adam for everything else
+        (`steepest.learning.training.muon`). Muon reaches the same loss in fewer steps and bears
+        twice the rate.
     schedule : str
         "constant", or "cosine": the rate falls to 0 at the end along a half cosine.
     warmup : int
@@ -52,6 +56,7 @@ class Recipe:
     epochs: int
     batch: int = 1
     learning_rate: float = 3e-4
+    optimizer: str = "adam"
     schedule: str = "constant"
     warmup: int = 0
     betas: tuple[float, float] = (0.9, 0.999)
@@ -68,6 +73,7 @@ class Recipe:
             check_count(getattr(self, name), name, least=0)
         check_number(self.learning_rate, "learning_rate", positive=True)
         check_number(self.clip, "clip")
+        check_choice(self.optimizer, "optimizer", ("adam", "muon"))
         check_choice(self.schedule, "schedule", ("constant", "cosine"))
         check_choice(self.precision, "precision", ("float32", "bfloat16"))
         if not 0 <= check_number(self.ema, "ema") < 1:
