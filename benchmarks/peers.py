@@ -29,7 +29,6 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from benchmarks.contender import Array, Contender, FlowSolve, RofSolve, cold_flow
-from steepest import Solver
 
 L2 = 8.0  # upper bound of the squared norm of the 2-D forward-difference gradient
 MARGIN = 0.99  # primal step * dual step * L2
@@ -55,7 +54,7 @@ def skimage_chambolle(dtype: DTypeLike) -> Contender:
     def rof(image: Array, strength: float, effort: int) -> Array:
         typed = image.astype(dtype, copy=False)
         # The first of its iterations only evaluates the energy of the input.
-        result = denoise(typed, weight=strength, eps=0.0, solver=Solver(max_num_iter=effort + 1))
+        result = denoise(typed, weight=strength, eps=0.0, max_num_iter=effort + 1)
         return np.asarray(result)
 
     name = f"scikit-image chambolle {np.dtype(dtype).name}"

@@ -1,5 +1,6 @@
 """Properties of ROF denoising, for images made by hypothesis."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -134,3 +135,14 @@ def test_separate_channels_are_estimated_each_on_its_own() -> None:
     assert strengths.tolist() == alone
     coupled = steepest.denoise_discrepancy(image, channel_axis=-1).strength
     assert isinstance(coupled, float)
+
+
+def test_a_strength_in_grey_values_of_whole_numbers_is_told_of():
+    """25 of [0, 1] is above the extinction time, where 25 of 255 was meant."""
+    image = np.arange(144, dtype=np.uint8).reshape(12, 12)
+    with pytest.warns(UserWarning, match=r"^strength=25 leaves nothing .* 25 of 255 is 0\.098"):
+        assert np.ptp(steepest.denoise_tv(image, 25).image) == 0
+    for quiet in (image / 255, np.full_like(image, 3)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            steepest.denoise_tv(quiet, 25)

@@ -101,13 +101,13 @@ def prepare_image(
     axis = normalize_axis(channel_axis, len(shape), "channel_axis")
     num_space = len(shape) - (axis is not None)
     if axis is None and num_space == 3 and shape[2] in (3, 4) and min(shape[:2]) > 4:
-        _warn(
+        warn(
             f"{name} of shape {shape} is taken for a volume; if it is in colour, give "
             f"channel_axis=-1 (for a volume without this warning: {name}[..., None] and "
             "channel_axis=-1)"
         )
     if str(axes := getattr(image, "axes", "")).startswith("T"):  # of `steepest.io.read_image`
-        _warn(
+        warn(
             f"{name} is a series of images (axes {axes}) and taken for one; batch_axis=0, or each "
             f"of {name}.parts, takes them one by one ({name}.array is one without this warning)"
         )
@@ -142,7 +142,7 @@ def prepare_image(
     return contiguous.contiguous(), layout
 
 
-def _warn(text: str) -> None:
+def warn(text: str) -> None:
     """Warn where the caller's code calls this package."""
     frame, level = sys._getframe(), 1
     while frame.f_back and frame.f_globals.get("__name__", "").startswith("steepest."):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..convex.energy import Energy
+from ..core.arrays import warn
 from ..core.errors import InputError
 from ..core.namespace import detached, follows
 from ..core.progress import Callback
@@ -141,6 +142,9 @@ def denoise(
         for i, (own, start) in enumerate(pairs)
     ]
     result = collect(problem, solved, weight)
+    hint = problem.layout.scale_hint(float(np.max(weight)))
+    if hint and np.ptp(result.image) == 0 and any(np.ptp(part) for part in problem.parts):
+        warn(f"strength={np.max(weight):g} leaves nothing but the mean{hint}")
     if tape is not None:
         result = tape.denoised(problem, result, solved, own.tol)
     return finished(result, own.raise_on_failure)
