@@ -141,7 +141,7 @@ def test_a_strength_in_grey_values_of_whole_numbers_is_told_of():
     """25 of [0, 1] is above the extinction time, where 25 of 255 was meant."""
     image = np.arange(144, dtype=np.uint8).reshape(12, 12)
     with pytest.warns(UserWarning, match=r"^strength=25 leaves nothing .* 25 of 255 is 0\.098"):
-        assert np.ptp(steepest.denoise_tv(image, 25).image) == 0
+        assert np.ptp(steepest.denoise_tv(image, 25).image) <= 1
     for quiet in (image / 255, np.full_like(image, 3)):
         with warnings.catch_warnings():
             warnings.simplefilter("error")

@@ -20,7 +20,7 @@ from .discrepancy import DEFAULT_MAX_ITER, DEFAULT_TOL
 from .flux_guess import feasible_part
 from .options import takes_options_of
 from .parts import collect, make_plan, solve_part
-from .problem import each_channel, make_problem, of_parts
+from .problem import Problem, each_channel, make_problem, of_parts
 from .result import DenoiseResult
 from .strength import denoise_least_risk
 from .tape import gradient_tape
@@ -142,12 +142,19 @@ def denoise(
         for i, (own, start) in enumerate(pairs)
     ]
     result = collect(problem, solved, weight)
-    hint = problem.layout.scale_hint(float(np.max(weight)))
-    if hint and np.ptp(result.image) == 0 and any(np.ptp(part) for part in problem.parts):
-        warn(f"strength={np.max(weight):g} leaves nothing but the mean{hint}")
+    if problem.layout.integer_maximum:
+        _tell_of_scale(problem, result, float(np.max(weight)))
     if tape is not None:
         result = tape.denoised(problem, result, solved, own.tol)
     return finished(result, own.raise_on_failure)
+
+
+def _tell_of_scale(problem: Problem, result: DenoiseResult, strength: float) -> None:
+    """Warn if a strength in grey values has left nothing of an image of whole numbers."""
+    contrast = max(np.ptp(part) for part in problem.parts) / problem.scale
+    hint = problem.layout.scale_hint(strength)
+    if hint and np.ptp(result.image) <= 1 and contrast > 0.01:
+        warn(f"strength={strength:g} leaves nothing but the mean{hint}")
 
 
 @takes_options_of(denoise)
