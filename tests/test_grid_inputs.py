@@ -106,3 +106,18 @@ def test_a_finite_result_or_a_named_argument(
         else:
             assert found.dtype == values.dtype
             assert np.isfinite(found).all()
+
+
+@pytest.mark.parametrize("kind", ["meta", "sparse_coo", "sparse_csr"])
+def test_tensors_without_plain_values_are_refused(kind: str) -> None:
+    torch = pytest.importorskip("torch")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch calls its sparse rows a beta
+        image = {
+            "meta": lambda: torch.zeros(5, 5, device="meta"),
+            "sparse_coo": lambda: torch.eye(5).to_sparse(),
+            "sparse_csr": lambda: torch.eye(5).to_sparse_csr(),
+        }[kind]()
+    for function in (steepest.gradient, lambda image: steepest.denoise_tv(image, 0.1)):
+        with pytest.raises(InputError, match=rf"^(u|image) is a {kind} tensor; allowed are dense ones"):
+            function(image)

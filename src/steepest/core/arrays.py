@@ -183,9 +183,13 @@ def _advice(array: Array, name: str) -> str:
 def as_array(values: Any, name: str) -> Array:
     """Return a NumPy array, or a tensor unchanged; every array from a caller passes here.
 
-    Raises `InputError` for a masked array, whose masked pixels would be used, or what is no array.
+    Raises `InputError` for a masked array, whose masked pixels would be used, a sparse tensor, or
+    what is no array.
     """
     if is_torch(values):
+        kind = "meta" if values.is_meta else str(values.layout).removeprefix("torch.")
+        if kind != "strided":
+            raise InputError(f"{name} is a {kind} tensor; allowed are dense ones, with values")
         return values
     if isinstance(values, np.ma.MaskedArray):
         raise InputError(
