@@ -24,7 +24,8 @@ def program() -> NoReturn:
         code = INTERRUPTED
     if code == INTERRUPTED:
         os._exit(code)  # all output files are written or removed by now
-    gc.freeze()  # Python would search once more
+    if "triton" not in sys.modules:  # whose binding reports what was not searched
+        gc.freeze()  # Python would search once more
     sys.exit(code)
 
 
