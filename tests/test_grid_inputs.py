@@ -118,6 +118,7 @@ def test_tensors_without_plain_values_are_refused(kind: str) -> None:
             "sparse_coo": lambda: torch.eye(5).to_sparse(),
             "sparse_csr": lambda: torch.eye(5).to_sparse_csr(),
         }[kind]()
+    words = rf"^(u|image) is a {kind} tensor; allowed are dense ones"
     for function in (steepest.gradient, lambda image: steepest.denoise_tv(image, 0.1)):
-        with pytest.raises(InputError, match=rf"^(u|image) is a {kind} tensor; allowed are dense ones"):
+        with pytest.raises(InputError, match=words):
             function(image)

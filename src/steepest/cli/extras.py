@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from threading import Thread
 from typing import Any
 
 from steepest.core.lazy import import_extra
@@ -20,9 +19,8 @@ def need(what: str, extra: str, modules: Sequence[str] = ()) -> None:
 
 
 def need_figures() -> None:
-    """Check for matplotlib, which draws the figures, and import it while images are computed."""
+    """Check for matplotlib, which draws the figures."""
     need("drawing figures", "plot")
-    Thread(target=import_module, args=("steepest.plot.montage",)).start()
 
 
 def new_figure(**options: Any) -> Any:
