@@ -66,12 +66,12 @@ def test_settings_that_are_not_allowed(name, value):
 
 
 def test_learning_rates():
-    constant = PLAIN.replace(learning_rate=2.0, warmup=4)
-    rates = [learning_rate(constant.recipe, step) for step in range(6)]
-    assert rates == [0.5, 1.0, 1.5, 2.0, 2.0, 2.0]
+    constant = PLAIN.replace(learning_rate=2.0)
+    assert {learning_rate(constant.recipe, step) for step in range(6)} == {2.0}
     cosine = PLAIN.replace(learning_rate=2.0, schedule="cosine", images=8, batch=2, epochs=25)
     rates = [learning_rate(cosine.recipe, step) for step in range(cosine.recipe.num_steps)]
-    assert rates[0] == 2
+    assert rates[:3] == pytest.approx([0.2, 0.4, 0.6], rel=2e-3)
+    assert max(rates) == rates[9]
     assert rates[50] == pytest.approx(1)  # half way
     assert rates[25] + rates[75] == pytest.approx(2)
     assert 0 < rates[-1] < 1e-3

@@ -19,7 +19,6 @@ PRESETS = {
         epochs=45,
         learning_rate=5e-4,
         schedule="cosine",
-        warmup=100,
         betas=(0.5, 0.99),  # with 0.9, critic and generator oscillate: 13 to 21 dB
         ema=0.995,
     ),

@@ -111,7 +111,6 @@ PRESETS: dict[str, PaperConfig] = {
         times=8,
         learning_rate=1e-3,
         schedule="cosine",
-        warmup=200,
         ema=0.999,
         precision="bfloat16",
         validate_every=4,

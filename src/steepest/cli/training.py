@@ -36,8 +36,6 @@ class RecipeChoice:
     """what takes the steps; muon needs fewer"""
     schedule: Literal["constant", "cosine"] | None = None
     """schedule of the learning rate"""
-    warmup: FromZero | None = None
-    """steps in which the learning rate rises first"""
     clip: Number | None = None
     """clip gradients to this norm; 0: do not"""
     ema: Number | None = None

@@ -15,6 +15,7 @@ from .streams import global_stream
 from .task import Task
 
 _OPTIMIZERS = {"adam": torch.optim.Adam, "muon": Muon}
+_WARMUP = 100  # steps
 _NUMBERS = ("step", "seconds", "best_score", "best_epoch", "history")
 
 
@@ -154,11 +155,12 @@ class Learner:
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
-    """The rate at ``step`` (from 0): a linear warm-up times a constant or a half cosine."""
-    rate = recipe.learning_rate * min(1.0, (step + 1) / max(1, recipe.warmup))
-    if recipe.schedule == "cosine":
-        rate *= 0.5 * (1 + math.cos(math.pi * step / recipe.num_steps))
-    return rate
+    """The rate at ``step`` (from 0)."""
+    if recipe.schedule == "constant":
+        return recipe.learning_rate
+    risen = (step + 1) / max(1, min(_WARMUP, recipe.num_steps // 10))
+    cosine = 0.5 * (1 + math.cos(math.pi * step / recipe.num_steps))
+    return recipe.learning_rate * min(1.0, risen) * cosine
 
 
 def _copy_to_cpu(value: Tensor) -> Tensor:

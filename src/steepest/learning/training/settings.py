@@ -33,9 +33,8 @@ class Recipe:
         (`steepest.learning.training.muon`). Muon reaches the same loss in fewer steps and bears
         twice the rate.
     schedule : str
-        "constant", or "cosine": the rate falls to 0 at the end along a half cosine.
-    warmup : int
-        Number of steps over which the rate first grows linearly.
+        "constant", or "cosine": the rate rises linearly over the first 100 steps (at most a tenth
+        of all), and falls to 0 at the end along a half cosine.
     betas : (float, float)
         Decay rates of Adam's moments, in [0, 1).
     clip : float
@@ -58,7 +57,6 @@ class Recipe:
     learning_rate: float = 3e-4
     optimizer: str = "adam"
     schedule: str = "constant"
-    warmup: int = 0
     betas: tuple[float, float] = (0.9, 0.999)
     clip: float = 1.0
     ema: float = 0.0
@@ -69,8 +67,7 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in ("images", "epochs", "batch", "validate_every"):
             check_count(getattr(self, name), name)
-        for name in ("warmup", "seed"):
-            check_count(getattr(self, name), name, least=0)
+        check_count(self.seed, "seed", least=0)
         check_number(self.learning_rate, "learning_rate", positive=True)
         check_number(self.clip, "clip")
         check_choice(self.optimizer, "optimizer", ("adam", "muon"))

@@ -16,7 +16,6 @@ _RECIPE = Recipe(
     batch=6,
     learning_rate=1e-3,
     schedule="cosine",
-    warmup=100,
     betas=(0.9, 0.99),
     ema=0.999,
     precision="bfloat16",
