@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -69,3 +70,14 @@ def test_options_that_are_refused(options, words):
     with pytest.raises(InputError, match=words):
         train(PAPER.replace(objective_options=options), "run")
     assert not Path("run").exists()
+
+
+def test_early_times_come_more_often_with_a_larger_exponent():
+    """With exponent 2, half of the times are below a quarter of the last one."""
+    config = PaperConfig().replace(times=4001, t_max=0.7, time_exponent=2.0)
+    times = config.random_times(np.random.default_rng(0))
+    assert times[0] == 0
+    assert 0 <= times.min() <= times.max() <= 0.7
+    assert np.median(times) == pytest.approx(0.7 / 4, rel=0.05)
+    with pytest.raises(InputError, match=r"^time_exponent="):
+        config.replace(time_exponent=0.0)
